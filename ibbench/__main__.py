@@ -1,0 +1,5 @@
+"""`python -m ibbench`."""
+
+from ibbench.cli import main
+
+main()

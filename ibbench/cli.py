@@ -1,0 +1,117 @@
+"""The commands: read arguments, call one function, print. Heavy imports stand inside the commands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ibbench
+from ibbench.errors import InputError
+
+app = typer.Typer(
+    help="How much is an architectural assumption worth? Inductive biases compared on the 19 targets of QM9.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data = typer.Typer(help="Build, describe and look at the data.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+_TAKES_OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="Options of the config, such as data.hydrogens=explicit", show_default=False),
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ibbench {ibbench.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
+
+
+@app.command(context_settings=_TAKES_OVERRIDES | {"help_option_names": []})
+def train(context: typer.Context) -> None:
+    """Train and compare models: every option of the config, e.g. model=gnn,mlp targets=[gap,mu]."""
+    from ibbench.sweep import run_sweep
+
+    run_sweep(context.args)
+
+
+@app.command()
+def table(
+    study: Annotated[Path, typer.Argument(help="A study, such as results/quick", show_default=False)],
+) -> None:
+    """Rebuild the table of a study from its records, and print it."""
+    from ibbench.compare.table import tabulate
+    from ibbench.terminal import terminal
+
+    tabulate(study, terminal())
+
+
+@app.command()
+def models(overrides: Overrides = None) -> None:
+    """List the models: what each assumes, and how many parameters it has."""
+    from ibbench.listing import list_models
+    from ibbench.terminal import terminal
+
+    terminal().print(list_models(overrides or []))
+
+
+@app.command()
+def targets() -> None:
+    """List the 19 targets of QM9 with symbol and unit."""
+    from ibbench.listing import list_targets
+    from ibbench.terminal import terminal
+
+    terminal().print(list_targets())
+
+
+@data.command()
+def prepare(overrides: Overrides = None) -> None:
+    """Build the data cache, or check the one that is there."""
+    from ibbench.listing import load
+    from ibbench.terminal import terminal
+
+    dataset = load(overrides or [])
+    terminal().print(f"{len(dataset):,} molecules ready in {dataset.path}", highlight=False, soft_wrap=True)
+
+
+@data.command()
+def info(overrides: Overrides = None) -> None:
+    """Count the molecules, summarise each target, flag dead columns, and say where the cache is."""
+    from ibbench.listing import describe_dataset, load
+    from ibbench.terminal import terminal
+
+    terminal().print(describe_dataset(load(overrides or [])))
+
+
+@data.command()
+def show(
+    molecule: Annotated[str, typer.Argument(help="An index (from 0) or a SMILES", show_default=False)],
+    overrides: Overrides = None,
+) -> None:
+    """Show one molecule: atoms, bonds, features and targets."""
+    from ibbench.listing import describe_molecule, load
+    from ibbench.terminal import terminal
+
+    terminal().print(describe_molecule(molecule, load(overrides or [])))
+
+
+def main() -> None:
+    """Run the command line; bad input is one message and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"ibbench: {error}", err=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,1 @@
+"""What runs leave behind, and the tables made of it."""

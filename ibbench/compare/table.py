@@ -1,0 +1,253 @@
+"""Records to a comparison table: CSV for programs, Markdown for people and diffs, rich for the terminal."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ibbench.compare.record import Record, ReplicaEntry, read_records
+from ibbench.data.targets import QM9_TARGETS
+from ibbench.files import write_atomically
+from ibbench.models import model_names
+
+COLUMNS = [
+    "model", "variant", "target", "unit", "train_size", "num_seeds", "mae_mean", "mae_std", "rmse_mean", "r2_mean",
+    "mae_over_std_mean", "parameters", "flops_per_molecule", "train_seconds", "molecules_per_second", "split",
+]  # fmt: skip
+BASELINES = ("mean", "composition")
+_DIGITS = 4
+_LEGEND = (
+    "MAE: mean ± standard deviation over seeds, on the test molecules of the split. FLOPs: of one prediction. "
+    "Seconds: of the training steps of all seeds together."
+)
+# What a run trains at once, what the table has columns for, and what is measured rather than chosen.
+_NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size"}
+
+
+class Result(NamedTuple):
+    """One replica, or the same of a baseline, with its share of what its run cost."""
+
+    model: str
+    variant: str
+    train_size: int
+    split: str
+    entry: ReplicaEntry
+    parameters: int
+    flops_per_molecule: int | None
+    seconds: float | None
+
+
+def build_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Aggregate the replicas of finished runs over their seeds.
+
+    Returns:
+        One row a (model, variant, target, train size, split), in a stable order, with `COLUMNS`. `variant` names
+        the options that differ between the runs of the study. `mae_std` is the sample standard deviation over
+        seeds, missing for one seed. `train_seconds` is the time that the row's replicas took.
+    """
+    done = [record for record in records if record.status == "done"]
+    groups: dict[tuple[str, str, str, int, str], dict[int, Result]] = {}
+    for result in _results(done):
+        key = (result.model, result.variant, result.entry.target, result.train_size, result.split)
+        groups.setdefault(key, {}).setdefault(result.entry.seed, result)
+    rows = [_row(key, list(results.values())) for key, results in sorted(groups.items(), key=_order)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _results(records: list[Record]) -> Iterable[Result]:
+    variants = _variants(records)
+    for record, variant in zip(records, variants, strict=True):
+        cost = record.cost
+        for entry in record.replicas:
+            yield Result(
+                record.config["model"]["name"], variant, record.train_size, record.split_fingerprint, entry,
+                cost.parameters if cost else 0,
+                cost.flops_per_molecule if cost else None,
+                cost.train_seconds / len(record.replicas) if cost else None,
+            )  # fmt: skip
+        for baseline in record.baselines:
+            for entry in baseline.replicas:
+                yield Result(
+                    baseline.name,
+                    "",
+                    record.train_size,
+                    record.split_fingerprint,
+                    entry,
+                    baseline.parameters,
+                    None,
+                    None,
+                )
+
+
+def _variants(records: list[Record]) -> list[str]:
+    """Describe each record by the options in which the records differ."""
+    flat = [_flatten(record.config) for record in records]
+    values: dict[str, set[str]] = {}
+    for options in flat:
+        for key, value in options.items():
+            values.setdefault(key, set()).add(str(value))
+    differing = [key for key, found in values.items() if len(found) > 1 and key not in _NOT_VARIANTS]
+    return [" ".join(f"{key}={options[key]}" for key in differing if key in options) for options in flat]
+
+
+def _flatten(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in options.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
+
+
+def _row(key: tuple[str, str, str, int, str], results: list[Result]) -> dict[str, Any]:
+    model, variant, target, train_size, split = key
+    tests = [result.entry.test for result in results]
+    maes = [test.mae for test in tests]
+    seconds = [result.seconds for result in results if result.seconds is not None]
+    molecules = sum(result.entry.epochs for result in results) * train_size
+    return {
+        "model": model,
+        "variant": variant,
+        "target": target,
+        "unit": results[0].entry.unit,
+        "train_size": train_size,
+        "num_seeds": len(results),
+        "mae_mean": np.mean(maes),
+        "mae_std": np.std(maes, ddof=1) if len(maes) > 1 else None,
+        "rmse_mean": np.mean([test.rmse for test in tests]),
+        "r2_mean": _mean([test.r2 for test in tests]),
+        "mae_over_std_mean": _mean([test.mae_over_std for test in tests]),
+        "parameters": results[0].parameters,
+        "flops_per_molecule": results[0].flops_per_molecule,
+        "train_seconds": sum(seconds) if seconds else None,
+        "molecules_per_second": molecules / sum(seconds) if seconds else None,
+        "split": split,
+    }
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _order(item: tuple[tuple[str, str, str, int, str], Any]) -> tuple[Any, ...]:
+    model, variant, target, train_size, split = item[0]
+    models = [*BASELINES, *model_names()]
+    targets = list(QM9_TARGETS)
+    return (
+        targets.index(target) if target in targets else len(targets), target, train_size,
+        models.index(model) if model in models else len(models), model, variant, split,
+    )  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    """Format a cell: four significant digits for what is measured, all digits for what is counted."""
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, float):
+        return np.format_float_positional(value, precision=_DIGITS, fractional=False, trim="-")
+    return str(value)
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """Format the table as CSV with a header."""
+    cells = table.astype(object).map(_text)
+    return str(cells.to_csv(index=False, lineterminator="\n"))
+
+
+def _readable(table: pd.DataFrame) -> list[dict[str, str]]:
+    """Choose and name the columns that people read."""
+    with_variants = bool(table["variant"].any())
+    return [_readable_row(row, with_variants) for _, row in table.astype(object).iterrows()]
+
+
+def _readable_row(row: "pd.Series[Any]", with_variant: bool) -> dict[str, str]:
+    spread = f" ± {row['mae_std']:.2g}" if pd.notna(row["mae_std"]) else ""
+    cells = {"target": row["target"], "train size": f"{row['train_size']:,}", "model": row["model"]}
+    if with_variant:
+        cells["variant"] = row["variant"]
+    measured = {
+        "test MAE": f"{row['mae_mean']:.4g}{spread}",
+        "unit": row["unit"],
+        "RMSE": f"{row['rmse_mean']:.4g}",
+        "R²": f"{row['r2_mean']:.3f}" if pd.notna(row["r2_mean"]) else "",
+        "seeds": str(row["num_seeds"]),
+        "parameters": f"{row['parameters']:,}",
+    }
+    if pd.isna(row["train_seconds"]):
+        return cells | measured | {"MFLOPs/molecule": "", "train s": "", "molecules/s": ""}
+    return (
+        cells
+        | measured
+        | {
+            "MFLOPs/molecule": f"{row['flops_per_molecule'] / 1e6:.2f}",
+            "train s": f"{row['train_seconds']:.1f}",
+            "molecules/s": f"{row['molecules_per_second']:,.0f}",
+        }
+    )
+
+
+def _assumptions(records: list[Record]) -> list[tuple[str, str, str, str]]:
+    known = {record.config["model"]["name"]: record.assumptions for record in records}
+    names = sorted(known, key=lambda name: model_names().index(name) if name in model_names() else len(known))
+    return [(name, known[name]["symmetries"], known[name]["connectivity"], known[name]["weights"]) for name in names]
+
+
+def to_markdown(table: pd.DataFrame, records: list[Record], name: str) -> str:
+    """Format the table as Markdown, with what each model assumes and what the figures come from."""
+    rows = _readable(table)
+    lines = [f"# {name}", ""]
+    if rows:
+        left = {"target", "model", "variant", "unit"}
+        lines += _markdown_rows(list(rows[0]), [list(row.values()) for row in rows], left)
+    else:
+        lines.append("No run has finished.")
+    lines += ["", "What each model assumes:", ""]
+    header = ["model", "symmetries", "connectivity", "weights"]
+    lines += _markdown_rows(header, [list(row) for row in _assumptions(records)], set(header))
+    devices = sorted({record.device for record in records})
+    versions = sorted({f"{package} {version}" for record in records for package, version in record.versions.items()})
+    splits = sorted({f"{record.split_fingerprint} of {record.data_source}" for record in records})
+    lines += [
+        "",
+        _LEGEND,
+        "",
+        f"Split: {', '.join(splits)}. Device: {', '.join(devices)}. Versions: {', '.join(versions)}.",
+    ]
+    lines += [f"\nFailed: {record.run}: {record.error.message}" for record in records if record.error]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_rows(header: list[str], rows: list[list[str]], left: set[str]) -> list[str]:
+    rule = [":--" if column in left else "--:" for column in header]
+    return ["| " + " | ".join(cells) + " |" for cells in [header, rule, *rows]]
+
+
+def to_rich(table: pd.DataFrame, records: list[Record], name: str) -> RenderableType:
+    """Format the table for the terminal."""
+    rows = _readable(table)
+    shown = Table(title=f"{name}: test error, mean ± standard deviation over seeds")
+    for column in rows[0] if rows else []:
+        shown.add_column(column, justify="left" if column in {"target", "model", "variant", "unit"} else "right")
+    for row in rows:
+        shown.add_row(*row.values())
+    failed = [Text(f"failed: {record.run}: {record.error.message}") for record in records if record.error]
+    return Group(shown, *failed)
+
+
+def tabulate(study: Path, console: Console) -> list[Record]:
+    """Rebuild `table.csv` and `table.md` of a study from its records, and print the table.
+
+    Raises:
+        InputError: the folder holds no records, or one that cannot be read. No file is changed.
+    """
+    records = read_records(study)
+    table = build_table(records)
+    write_atomically(study / "table.csv", to_csv(table))
+    write_atomically(study / "table.md", to_markdown(table, records, study.name))
+    console.print(to_rich(table, records, study.name))
+    console.print(f"Written: {study / 'table.csv'} and {study / 'table.md'}", highlight=False)
+    return records

@@ -1,0 +1,1 @@
+"""Molecules: where they come from, their features, their split."""

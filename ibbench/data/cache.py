@@ -1,0 +1,77 @@
+"""The packed data set on disk: written whole or not at all, and never believed unchecked."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+import safetensors.numpy
+from safetensors import SafetensorError, safe_open
+
+from ibbench.errors import InputError
+from ibbench.files import write_atomically
+
+
+class CacheError(Exception):
+    """A cache file cannot be used; the message says why."""
+
+
+def cache_folder() -> Path:
+    """Return the folder for caches: `IBBENCH_CACHE`, or the platform's own for this user."""
+    given = os.environ.get("IBBENCH_CACHE")
+    return Path(given).expanduser() if given else platformdirs.user_cache_path("ibbench")
+
+
+def write_cache(path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
+    """Write arrays and the facts about them (JSON types) to one safetensors file with a checksum.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full. No part of the file is left behind.
+    """
+    described = json.dumps(facts, sort_keys=True)
+    metadata = {"facts": described, "checksum": _checksum(arrays, described)}
+    content = safetensors.numpy.save(arrays, metadata)
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise InputError(
+            f"the data cache needs {len(content) / 1e6:.0f} MB in {path.parent}, but {error.strerror or error}: "
+            "make room there, or set IBBENCH_CACHE to another folder"
+        ) from None
+
+
+def read_cache(path: Path, expected: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read arrays and facts, and check that they are what was written and what is `expected`.
+
+    Raises:
+        FileNotFoundError: there is no such cache yet.
+        CacheError: it is truncated, edited or outdated.
+    """
+    if not path.exists():
+        raise FileNotFoundError(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+    except (OSError, SafetensorError) as error:
+        raise CacheError(f"is not readable ({error})") from None
+    described = metadata.get("facts", "{}")
+    if metadata.get("checksum") != _checksum(arrays, described):
+        raise CacheError("does not match its checksum")
+    facts = json.loads(described)
+    for key, value in expected.items():
+        if facts.get(key) != value:
+            raise CacheError(f"is outdated ({key} was {facts.get(key)}, is {value})")
+    return arrays, facts
+
+
+def _checksum(arrays: dict[str, np.ndarray], described: str) -> str:
+    digest = hashlib.sha256(described.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.data.cast("B") if array.size else b"")
+    return digest.hexdigest()

@@ -1,0 +1,199 @@
+"""DataSet: molecules with their targets and identities, loaded from the cache or built into it."""
+
+import csv
+import importlib.metadata
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ibbench.config import DataOptions
+from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache
+from ibbench.data.molecules import Molecules
+from ibbench.data.targets import QM9_TARGETS, Target
+from ibbench.errors import InputError, suggest
+from ibbench.files import write_atomically
+
+CACHE_FORMAT = 1  # raise it when the features or the layout change: older caches are then rebuilt
+
+
+class DataSet(NamedTuple):
+    """M molecules in memory.
+
+    Attributes:
+        molecules: the packed graphs, features as counts (uint8).
+        values: the targets in their units, float64 `[M, T]`.
+        targets: what the columns of `values` are.
+        ids: QM9's own number of each molecule, or its line in the CSV.
+        smiles: as the source spells them.
+        source: `qm9pack` or `csv` with a digest of the content.
+        hydrogens: `implicit` or `explicit`.
+        rejected: how many rows of a CSV could not be used.
+        path: the cache.
+    """
+
+    molecules: Molecules
+    values: Tensor
+    targets: tuple[Target, ...]
+    ids: Tensor
+    smiles: list[str]
+    source: str
+    hydrogens: str
+    rejected: int
+    path: Path
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def column(self, name: str) -> int:
+        """Return the column of `values` that holds the target `name`.
+
+        Raises:
+            InputError: there is none; the message names the nearest.
+        """
+        names = [target.name for target in self.targets]
+        if name not in names:
+            raise InputError(f"`targets=[{name}]` is not a target of this data set: {suggest(name, names)}")
+        return names.index(name)
+
+    def composition(self) -> tuple[Tensor, list[int]]:
+        """Count the atoms of each element: float64 `[M, E]`, and the E atomic numbers, hydrogen first."""
+        atoms, mask = self.molecules.atoms, self.molecules.mask
+        numbers = atoms[..., 5].long() * mask
+        elements = sorted({1, *numbers.unique().tolist()} - {0})
+        counts = torch.stack([(numbers == element).sum(1) for element in elements], dim=1).double()
+        if self.hydrogens == "implicit":
+            counts[:, elements.index(1)] += (atoms[..., 10] * mask).sum(1)
+        return counts, elements
+
+
+def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> DataSet:
+    """Load the data set from its cache; build the cache first where there is none or it cannot be used.
+
+    Args:
+        options: the source and how hydrogens are treated.
+        say: gets a line when something takes time or was not as expected.
+
+    Raises:
+        InputError: the source is missing or unusable, `data.strict` is broken, or the disk is full.
+    """
+    kind, targets, expected = _describe(options)
+    path = cache_folder() / f"{kind.replace(':', '-')}-{options.hydrogens}.safetensors"
+    try:
+        arrays, facts = read_cache(path, expected)
+    except (FileNotFoundError, CacheError) as reason:
+        if isinstance(reason, CacheError):
+            say(f"The data cache {path} {reason}; building it again.")
+        else:
+            say(f"Building the data cache {path} (once, about 15 seconds for QM9).")
+        arrays, facts = _build(options, expected, path)
+        write_cache(path, arrays, facts)
+    if facts["rejected"]:
+        count = f"{facts['rejected']} of {facts['rows']} rows of {options.path}"
+        listed = f"they are listed in {_rejected_path(path)}"
+        if options.strict:
+            raise InputError(f"{count} cannot be used and data.strict=true; {listed}")
+        say(f"{count} are left out; {listed}.")
+    molecules = _unpack(arrays)
+    _check_features_are_alive(molecules, options.source)
+    return DataSet(
+        molecules=molecules,
+        values=torch.from_numpy(arrays["values"]),
+        targets=targets,
+        ids=torch.from_numpy(arrays["ids"]),
+        smiles=arrays["smiles"].tobytes().decode().split("\n"),
+        source=kind,
+        hydrogens=options.hydrogens,
+        rejected=facts["rejected"],
+        path=path,
+    )
+
+
+def _describe(options: DataOptions) -> tuple[str, tuple[Target, ...], dict[str, Any]]:
+    """Name the content of a source, its targets, and what a cache of it must have been made with."""
+    expected: dict[str, Any] = {"format": CACHE_FORMAT, "hydrogens": options.hydrogens}
+    packages = ["rdkit"]
+    if options.source == "qm9pack":
+        kind, targets = "qm9pack", tuple(QM9_TARGETS.values())
+        packages.append("qm9pack")
+    else:
+        from ibbench.data.sources import csv_digest, csv_targets
+
+        kind, targets = f"csv:{csv_digest(options)[:16]}", csv_targets(options)
+    for package in packages:
+        try:
+            expected[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # a ready cache needs neither package, so a machine without them can train
+    return kind, targets, expected
+
+
+def _build(options: DataOptions, expected: dict[str, Any], path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    try:
+        from ibbench.data import featurize, positions, sources
+    except ImportError as error:
+        raise InputError(f"building the data cache needs a package that is not installed: {error.name}") from None
+    source = sources.read_qm9pack() if options.source == "qm9pack" else sources.read_csv(options)
+    graphs = featurize.featurize(source.smiles, "implicit")
+    parsed, complete = graphs.num_atoms > 0, np.isfinite(source.values).all(axis=1)
+    kept = parsed & complete
+    _list_rejected(_rejected_path(path), source, parsed, kept)
+    if not kept.any():
+        raise InputError(f"no row of {options.path} has both a SMILES that RDKit can parse and all target values")
+    smiles = [text for text, keep in zip(source.smiles, kept, strict=True) if keep]
+    features = featurize.Features(*(array[kept] for array in graphs))
+    if options.hydrogens == "explicit":
+        features = featurize.add_hydrogens(features, smiles)
+    n = int(features.num_atoms.max())
+    if source.geometry is None:
+        coordinates = np.where(
+            np.arange(n)[:, None] < features.num_atoms[:, None, None], np.float32(np.nan), np.float32(0)
+        ) * np.ones(3, dtype=np.float32)
+    else:
+        coordinates = positions.align(graphs, source.geometry, options.hydrogens)
+    arrays = {
+        "atoms": features.atoms[:, :n],
+        "bonds": features.bonds[:, :n, :n],
+        "num_atoms": features.num_atoms.astype(np.uint8),
+        "positions": coordinates,
+        "values": source.values[kept],
+        "ids": source.ids[kept].astype(np.int64),
+        "smiles": np.frombuffer("\n".join(smiles).encode(), dtype=np.uint8),
+    }
+    facts = expected | {"rows": len(kept), "rejected": int((~kept).sum())}
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, facts
+
+
+def _unpack(arrays: dict[str, np.ndarray]) -> Molecules:
+    atoms, num_atoms = torch.from_numpy(arrays["atoms"]), torch.from_numpy(arrays["num_atoms"])
+    mask = torch.arange(atoms.shape[1]) < num_atoms[:, None]
+    return Molecules(atoms, torch.from_numpy(arrays["bonds"]), mask, torch.from_numpy(arrays["positions"]))
+
+
+def _rejected_path(path: Path) -> Path:
+    return path.with_suffix(".rejected.csv")
+
+
+def _list_rejected(path: Path, source: Any, parsed: np.ndarray, kept: np.ndarray) -> None:
+    if kept.all():
+        return
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["line", "smiles", "reason"])
+    for index in np.nonzero(~kept)[0]:
+        reason = "a target value is missing or no number" if parsed[index] else "RDKit cannot parse the SMILES"
+        rows.writerow([int(source.ids[index]), source.smiles[index], reason])
+    write_atomically(path, text.getvalue())
+
+
+def _check_features_are_alive(molecules: Molecules, source: str) -> None:
+    """Refuse a QM9 without hybridisation, aromaticity or aromatic bonds, as sold elsewhere (PyG issue 8370)."""
+    if source != "qm9pack":
+        return
+    present = molecules.atoms[:5000].flatten(0, 1).amax(0)[1:]
+    if not present.all() or not (molecules.bonds[:5000] == 4).any():
+        raise RuntimeError("a feature column of QM9 is zero everywhere: the cache was built by broken code")

@@ -1,0 +1,132 @@
+"""SMILES to features: the same code for training and for prediction."""
+
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from rdkit import Chem, RDLogger, rdBase
+
+from ibbench.data.layout import MAX_ATOMS, NUM_ATOM_FEATURES
+from ibbench.errors import InputError
+
+RDKIT_VERSION = rdBase.rdkitVersion
+_HYBRIDISATION = {Chem.HybridizationType.SP: 6, Chem.HybridizationType.SP2: 7, Chem.HybridizationType.SP3: 8}
+_ONE_HOT_OF_ELEMENT = {1: 0, 6: 1, 7: 2, 8: 3, 9: 4}
+_CODE_OF_HALF_BOND_ORDERS = np.array([0, 0, 1, 4, 2, 0, 3], dtype=np.uint8)  # 1.5 is aromatic
+_BLOCK = 8192  # molecules a worker takes at a time: large enough that starting it costs little
+
+
+class Features(NamedTuple):
+    """The graphs of M molecules, padded to the largest of them (see `Molecules`)."""
+
+    atoms: np.ndarray  # uint8 [M, N, 11]
+    bonds: np.ndarray  # uint8 [M, N, N]
+    num_atoms: np.ndarray  # int64 [M]; 0 where RDKit could not parse the SMILES
+
+
+def featurize(smiles: list[str], hydrogens: str, jobs: int = -1) -> Features:
+    """Compute atom and bond features with RDKit.
+
+    Args:
+        smiles: one string a molecule.
+        hydrogens: `implicit` counts them as a feature of their atom; `explicit` also makes each an atom of its
+            own, as RDKit's `AddHs` does and in the same order.
+        jobs: processes; -1 for one a core. A small list is done in this process.
+
+    Raises:
+        InputError: a molecule has more than 128 atoms.
+    """
+    features = _with_implicit_hydrogens(smiles, jobs)
+    return add_hydrogens(features, smiles) if hydrogens == "explicit" else features
+
+
+def _with_implicit_hydrogens(smiles: list[str], jobs: int) -> Features:
+    blocks = [smiles[start : start + _BLOCK] for start in range(0, len(smiles), _BLOCK)] or [[]]
+    if len(blocks) == 1:
+        done = [_featurize_block(blocks[0])]
+    else:
+        done = Parallel(n_jobs=jobs)(delayed(_featurize_block)(block) for block in blocks)
+    n = max(features.atoms.shape[1] for features in done)
+    return Features(*(np.concatenate(parts) for parts in zip(*(_pad(features, n) for features in done), strict=True)))
+
+
+def _pad(features: Features, n: int) -> Features:
+    more = n - features.atoms.shape[1]
+    return Features(
+        np.pad(features.atoms, ((0, 0), (0, more), (0, 0))),
+        np.pad(features.bonds, ((0, 0), (0, more), (0, more))),
+        features.num_atoms,
+    )
+
+
+def _featurize_block(smiles: list[str]) -> Features:
+    with rdBase.BlockLogs():
+        graphs: list[Chem.Mol | None] = [Chem.MolFromSmiles(text) for text in smiles]
+    num_atoms = np.array([0 if graph is None else graph.GetNumAtoms() for graph in graphs], dtype=np.int64)
+    n = max(1, int(num_atoms.max(initial=0)))
+    _refuse_large(n, smiles, num_atoms)
+    rows: list[tuple[int, int, bool, int]] = []
+    bonds = np.zeros((len(graphs), n, n), dtype=np.uint8)
+    for index, graph in enumerate(graphs):
+        if graph is None:
+            continue
+        rows += [
+            (
+                atom.GetAtomicNum(),
+                _HYBRIDISATION.get(atom.GetHybridization(), 0),
+                atom.GetIsAromatic(),
+                atom.GetTotalNumHs(),
+            )
+            for atom in graph.GetAtoms()
+        ]
+        size = graph.GetNumAtoms()
+        orders = Chem.GetAdjacencyMatrix(graph, useBO=True)
+        bonds[index, :size, :size] = _CODE_OF_HALF_BOND_ORDERS[(2 * orders).astype(np.int64)]
+    atoms = np.zeros((len(graphs), n, NUM_ATOM_FEATURES), dtype=np.uint8)
+    atoms[np.arange(n) < num_atoms[:, None]] = _atom_rows(np.array(rows, dtype=np.int64).reshape(-1, 4))
+    return Features(atoms, bonds, num_atoms)
+
+
+def _atom_rows(rows: np.ndarray) -> np.ndarray:
+    number, hybridisation, aromatic, num_hydrogens = rows.T
+    features = np.zeros((len(rows), NUM_ATOM_FEATURES), dtype=np.uint8)
+    for element, column in _ONE_HOT_OF_ELEMENT.items():
+        features[:, column] = number == element
+    features[:, 5] = number
+    for column in _HYBRIDISATION.values():
+        features[:, column] = hybridisation == column
+    features[:, 9] = aromatic
+    features[:, 10] = num_hydrogens
+    return features
+
+
+def add_hydrogens(features: Features, smiles: list[str]) -> Features:
+    """Make each attached hydrogen an atom of its own, after all others, in the order of their parents.
+
+    Raises:
+        InputError: a molecule then has more than 128 atoms.
+    """
+    attached = features.atoms[..., 10].astype(np.int64)
+    total = features.num_atoms + attached.sum(axis=1)
+    n = max(1, int(total.max(initial=0)))
+    _refuse_large(n, smiles, total)
+    atoms, bonds, _ = _pad(features, max(n, features.atoms.shape[1]))
+    molecule, parent = (np.repeat(where, attached[attached > 0]) for where in np.nonzero(attached))
+    first = np.concatenate([[0], np.cumsum(attached.sum(axis=1))[:-1]])
+    slot = features.num_atoms[molecule] + np.arange(len(molecule)) - first[molecule]
+    atoms[molecule, slot, 0] = 1
+    atoms[molecule, slot, 5] = 1
+    bonds[molecule, slot, parent] = 1
+    bonds[molecule, parent, slot] = 1
+    return Features(atoms[:, :n], bonds[:, :n, :n], total)
+
+
+def _refuse_large(n: int, smiles: list[str], num_atoms: np.ndarray) -> None:
+    if n > MAX_ATOMS:
+        largest = smiles[int(num_atoms.argmax())]
+        raise InputError(
+            f"a molecule has {n} atoms; the dense layout takes at most {MAX_ATOMS}. Leave it out of the data: {largest}"
+        )
+
+
+RDLogger.logger().setLevel(RDLogger.ERROR)

@@ -1,0 +1,56 @@
+"""Molecules: the dense, packed layout that every model reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Shaped, UInt8
+from torch import Tensor
+
+from ibbench.data.layout import NUM_BOND_TYPES
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+
+class Molecules(NamedTuple):
+    """A batch of molecules, each padded to the same number of atoms N.
+
+    Attributes:
+        atoms: the features `ATOM_FEATURES` of each atom; zero where there is none. Counts (uint8) in the data
+            set, standardised floats in what a model receives.
+        bonds: bond type of each pair, symmetric: 0 none, 1 single, 2 double, 3 triple, 4 aromatic.
+        mask: true where there is an atom.
+        positions: coordinates in angstrom; zero where there is no atom, NaN where the source has none.
+    """
+
+    atoms: Shaped[Tensor, "*batch n 11"]
+    bonds: UInt8[Tensor, "*batch n n"]
+    mask: Bool[Tensor, "*batch n"]
+    positions: Float[Tensor, "*batch n 3"]
+
+    def select(self, index: Tensor) -> Molecules:
+        """Return the molecules at `index`, which may have any shape: `[R, B]` gives batches `[R, B, N, ...]`."""
+        return Molecules(*(tensor[index] for tensor in self))
+
+    def to(self, device: torch.device | str) -> Molecules:
+        """Return the same molecules on `device`."""
+        return Molecules(*(tensor.to(device) for tensor in self))
+
+    def to_pyg(self) -> list[Data]:
+        """Return the molecules as PyTorch Geometric graphs, without padding.
+
+        Each has `x [n, 11]` and `edge_attr [e, 4]` (float32; one-hot bond types, every bond in both
+        directions), `edge_index [2, e]` and `pos [n, 3]` in angstrom.
+        """
+        from torch_geometric.data import Data
+
+        graphs = []
+        for atoms, bonds, mask, positions in zip(*self, strict=True):
+            n = int(mask.sum())
+            edge_index = bonds[:n, :n].nonzero().T.contiguous()
+            types = bonds[edge_index[0], edge_index[1]].long() - 1
+            edge_attr = torch.nn.functional.one_hot(types, NUM_BOND_TYPES).float()
+            graphs.append(Data(x=atoms[:n].float(), edge_index=edge_index, edge_attr=edge_attr, pos=positions[:n]))
+        return graphs

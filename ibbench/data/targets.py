@@ -1,0 +1,65 @@
+"""The 19 targets of QM9: names, symbols, units, conversions and atom references. Every unit is named here."""
+
+from typing import NamedTuple
+
+HARTREE_IN_EV = 27.211386246
+
+
+class Target(NamedTuple):
+    """One property to predict.
+
+    Attributes:
+        name: what users type and tables print.
+        symbol: the field's symbol.
+        unit: the unit of every value, error and prediction.
+        description: a few words.
+        factor: from the unit of the source (atomic units for energies) to `unit`.
+        references: the thermodynamic potential in `ATOM_REFERENCES_HARTREE` whose free-atom energies are taken
+            off before training, so that float32 resolves the chemistry; empty for none.
+        logarithmic: train on log(1 + value), for values that span many orders of magnitude.
+    """
+
+    name: str
+    symbol: str
+    unit: str
+    description: str
+    factor: float = 1.0
+    references: str = ""
+    logarithmic: bool = False
+
+
+def _energy(name: str, symbol: str, description: str, references: str = "") -> Target:
+    return Target(name, symbol, "eV", description, HARTREE_IN_EV, references)
+
+
+_ALL = (
+    Target("mu", "μ", "D", "dipole moment"),
+    Target("alpha", "α", "a0^3", "isotropic polarisability"),
+    _energy("homo", "ε_HOMO", "energy of the highest occupied orbital"),
+    _energy("lumo", "ε_LUMO", "energy of the lowest unoccupied orbital"),
+    _energy("gap", "Δε", "gap between HOMO and LUMO"),
+    Target("r2", "⟨R²⟩", "a0^2", "electronic spatial extent"),
+    _energy("zpve", "ZPVE", "zero-point vibrational energy"),
+    _energy("u0", "U₀", "internal energy at 0 K", "u0"),
+    _energy("u", "U", "internal energy at 298.15 K", "u"),
+    _energy("h", "H", "enthalpy at 298.15 K", "h"),
+    _energy("g", "G", "Gibbs free energy at 298.15 K", "g"),
+    Target("cv", "c_v", "cal/(mol K)", "heat capacity at 298.15 K"),
+    _energy("u0_atom", "U₀^atom", "atomisation energy at 0 K"),
+    _energy("u_atom", "U^atom", "atomisation energy at 298.15 K"),
+    _energy("h_atom", "H^atom", "atomisation enthalpy at 298.15 K"),
+    _energy("g_atom", "G^atom", "atomisation free energy at 298.15 K"),
+    Target("a", "A", "GHz", "rotational constant A", logarithmic=True),
+    Target("b", "B", "GHz", "rotational constant B", logarithmic=True),
+    Target("c", "C", "GHz", "rotational constant C", logarithmic=True),
+)
+QM9_TARGETS = {target.name: target for target in _ALL}
+
+# Energies of the free atoms by atomic number, B3LYP/6-31G(2df,p), in hartree: Ramakrishnan et al. 2014
+# (Sci. Data 1, 140022), file atomref.txt, figshare 3195395.
+ATOM_REFERENCES_HARTREE = {
+    "u0": {1: -0.500273, 6: -37.846772, 7: -54.583861, 8: -75.064579, 9: -99.718730},
+    "u": {1: -0.498857, 6: -37.845355, 7: -54.582445, 8: -75.063163, 9: -99.717314},
+    "h": {1: -0.497912, 6: -37.844411, 7: -54.581501, 8: -75.062219, 9: -99.716370},
+    "g": {1: -0.510927, 6: -37.861317, 7: -54.598897, 8: -75.079532, 9: -99.733544},
+}

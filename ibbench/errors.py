@@ -1,0 +1,21 @@
+"""What can go wrong through no fault of the code, and how it is said."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(Exception):
+    """Something the user gave is not usable; the message says what was expected. The command exits with 2."""
+
+
+class DivergedError(Exception):
+    """A training loss stopped being finite; the message says where and what to change."""
+
+
+def suggest(name: str, valid: Iterable[str]) -> str:
+    """Name the entries of `valid` that are nearest to `name`, or all of them when none is near."""
+    names = list(dict.fromkeys(valid))
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return "did you mean " + " or ".join(f"`{match}`" for match in near) + "?"
+    return f"expected one of: {', '.join(names)}" if names else ""

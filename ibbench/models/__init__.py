@@ -1,0 +1,17 @@
+"""The models: one inductive bias a file, one recipe for all."""
+
+import pkgutil
+
+STANDARD_MODELS = (
+    "mlp",
+    "deep_sets",
+    "gnn",
+    "graph_transformer",
+)  # from no assumption to content-dependent weights
+_NOT_MODELS = {"registry", "blocks", "budget"}
+
+
+def model_names() -> list[str]:
+    """List the models, which are the files of this folder: the standard four first, then the others by name."""
+    found = {module.name for module in pkgutil.iter_modules(__path__)} - _NOT_MODELS
+    return [*STANDARD_MODELS, *sorted(found - set(STANDARD_MODELS))]

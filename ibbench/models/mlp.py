@@ -1,0 +1,43 @@
+"""Assumes nothing: all inputs meet all inputs, through weights fixed after training."""
+
+import torch
+from torch import Tensor, nn
+
+from ibbench.config import ModelOptions
+from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
+from ibbench.data.molecules import Molecules
+from ibbench.models.blocks import FeedForward, Readout, Residual, one_hot_bonds
+from ibbench.models.registry import Model, register
+
+
+@register("mlp")
+class Mlp(Model):
+    """Assumes nothing: atoms and bonds are one long vector, in the order given.
+
+    The vector is N x 11 atom features and the one-hot types of the N (N - 1) / 2 pairs. Which atom is called
+    the first is part of the input, so the model has to learn from data that it does not matter.
+    """
+
+    symmetries = "none"
+    connectivity = "all inputs"
+    weights = "fixed"
+
+    def __init__(self, num_atoms: int, options: ModelOptions) -> None:
+        super().__init__()
+        self.num_atoms = num_atoms
+        pairs = num_atoms * (num_atoms - 1) // 2
+        inputs = num_atoms * NUM_ATOM_FEATURES + pairs * NUM_BOND_TYPES
+        self.embed = nn.Linear(inputs, options.sizes[0])
+        self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
+        self.readout = Readout(options)
+
+    def forward(self, molecules: Molecules) -> Tensor:
+        """Predict the normalised target of each molecule, shape `[B]`."""
+        atoms, bonds, mask, _ = molecules
+        atoms = atoms * mask[..., None]
+        upper = torch.triu_indices(self.num_atoms, self.num_atoms, offset=1, device=bonds.device)
+        pairs = one_hot_bonds(bonds[..., upper[0], upper[1]], atoms.dtype)
+        h = self.embed(torch.cat([atoms.flatten(-2), pairs.flatten(-2)], dim=-1))
+        for layer in self.layers:
+            h = layer(h, None)
+        return self.readout(h, None)

@@ -1,0 +1,254 @@
+"""One run: a validated config in, a folder with a record out."""
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import io
+import json
+import platform
+import traceback
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from ibbench.compare.baselines import measure_baselines
+from ibbench.compare.record import (
+    SCHEMA_VERSION,
+    CostEntry,
+    ErrorEntry,
+    MetricsEntry,
+    Record,
+    ReplicaEntry,
+    read_record,
+    write_record,
+)
+from ibbench.config import Config, DataOptions, ModelOptions
+from ibbench.data.dataset import DataSet, load_dataset
+from ibbench.data.splits import Split, split_dataset
+from ibbench.files import write_atomically
+from ibbench.models.budget import count_flops, count_parameters, fit_to_budget
+from ibbench.models.registry import get_model
+from ibbench.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from ibbench.training.device import choose_device, describe_device, peak_memory_mb, reset_peak_memory
+from ibbench.training.loop import State, Task, predict, prepare, train
+from ibbench.training.metrics import measure
+from ibbench.training.progress import RunProgress
+
+_PACKAGES = ("ibbench", "torch", "numpy", "rdkit", "qm9pack")
+
+
+class Point(NamedTuple):
+    """One point of a sweep, with all that follows from its config before training.
+
+    Attributes:
+        config: as validated.
+        options: the model with its width solved.
+        dataset: the molecules.
+        split: of that data set.
+        run: the run's name, `<model>-<hash>`; the hash covers all that can change the numbers.
+    """
+
+    config: Config
+    options: ModelOptions
+    dataset: DataSet
+    split: Split
+    run: str
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return study_folder(self.config) / "runs" / self.run
+
+    def finished_record(self) -> Record | None:
+        """Return the record of this run if it is there and not of a failure.
+
+        Raises:
+            InputError: there is one, but it cannot be read.
+        """
+        path = self.folder / "record.json"
+        record = read_record(path) if path.exists() else None
+        return record if record and record.status == "done" else None
+
+
+def study_folder(config: Config) -> Path:
+    """Return the folder of the study that a config belongs to."""
+    return Path(config.results_dir) / config.name
+
+
+def plan(config: Config, console: Console) -> Point:
+    """Find out everything about a run that can be wrong before it is started.
+
+    Raises:
+        InputError: the data, the targets, the sizes, the device or the budget are not possible.
+    """
+    choose_device(config.device)
+    get_model(config.model.name)
+    dataset = _dataset(config.data.model_copy(update={"train_size": None}), console)
+    for target in config.targets:
+        dataset.column(target)
+    split = split_dataset(dataset, config.data)
+    num_atoms = dataset.molecules.mask.shape[1]
+    options = config.model
+    if config.budget:
+        options = fit_to_budget(num_atoms, options, config.budget.parameters)
+    facts = identity(config) | {
+        "source": dataset.source,
+        "split": split.fingerprint,
+        "schema": SCHEMA_VERSION,
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
+    return Point(config, options, dataset, split, f"{config.model.name}-{digest}")
+
+
+def identity(config: Config) -> dict[str, object]:
+    """Return the options that identify a run; a CSV is known by its content, not by where it lies."""
+    options = config.numerics()
+    del options["data"]["path"]
+    return options
+
+
+@functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data
+def _dataset(options: DataOptions, console: Console) -> DataSet:
+    return load_dataset(options, functools.partial(console.print, highlight=False, markup=False, soft_wrap=True))
+
+
+def execute(point: Point, console: Console) -> Record:
+    """Train all replicas of a run and write its folder; a run that is finished already is only read.
+
+    A failure becomes a `failed` record with the reason, so that the other runs of a sweep go on. Only an
+    interruption (Ctrl-C) is passed on; the run then resumes from its last checkpoint next time.
+    """
+    finished = point.finished_record()
+    if finished:
+        console.print(f"{point.run}: done before", highlight=False)
+        return finished
+    try:
+        record = _train(point, console)
+        write_record(point.folder, record)
+    except Exception as error:  # the sweep must go on, whatever it was
+        message = str(error) or type(error).__name__
+        console.print(f"{point.run}: failed: {message}", highlight=False, markup=False, soft_wrap=True)
+        record = _blank_record(point, "failed").model_copy(
+            update={"error": ErrorEntry(message=message, traceback=traceback.format_exc())}
+        )
+        with contextlib.suppress(OSError):  # a full disk has no room for the record of it either
+            write_record(point.folder, record)
+    with contextlib.suppress(OSError):
+        (point.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    return record
+
+
+def _train(point: Point, console: Console) -> Record:
+    config, folder = point.config, point.folder
+    device = choose_device(config.device)
+    reset_peak_memory(device)
+    task, state = prepare(config, point.options, point.dataset, point.split, device)
+    checkpoint = folder / "checkpoint.safetensors"
+    problem = load_checkpoint(checkpoint, state, point.run)
+    if problem:
+        console.print(f"{point.run}: its checkpoint is not used, {problem}; starting anew", highlight=False)
+    elif state.epoch:
+        console.print(f"{point.run}: resuming after epoch {state.epoch}", highlight=False)
+    units = {target.name: target.unit for target in point.dataset.targets}
+    saved_at = 0.0
+    with RunProgress(console, point.run, task, units, config.trainer.epochs) as progress:
+        for _ in train(task, state, config):
+            progress.update(state)
+            spent = state.train_seconds + state.validation_seconds
+            if spent - saved_at >= config.trainer.checkpoint_seconds and state.epoch < config.trainer.epochs:
+                save_checkpoint(checkpoint, state, point.run)
+                saved_at = spent
+    state.models.load(state.best)
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = _evaluate(point, task, state)
+    write_atomically(folder / "history.csv", pd.DataFrame(state.history).to_csv(index=False, lineterminator="\n"))
+    facts: dict[str, object] = {"replicas": task.replicas, "options": point.options.model_dump(mode="json")}
+    save_weights(folder / "weights.safetensors", state.best, facts)
+    num_atoms = point.dataset.molecules.mask.shape[1]
+    cost = CostEntry(
+        parameters=count_parameters(num_atoms, point.options),
+        flops_per_molecule=count_flops(num_atoms, point.options),
+        train_seconds=state.train_seconds,
+        validation_seconds=state.validation_seconds,
+        molecules_per_second=task.subsets.numel() * state.epoch / state.train_seconds,
+        peak_memory_mb=peak_memory_mb(device),
+    )
+    baselines = measure_baselines(point.dataset, point.split, task.replicas)
+    return _blank_record(point, "done").model_copy(
+        update={"cost": cost, "replicas": tuple(entries), "baselines": tuple(baselines)}
+    )
+
+
+def _blank_record(point: Point, status: str) -> Record:
+    model = get_model(point.config.model.name)
+    width, hidden = point.options.sizes
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        status=status,  # type: ignore[arg-type]  # checked by pydantic
+        run=point.run,
+        config=identity(point.config),
+        width=width,
+        hidden=hidden,
+        assumptions={
+            "symmetries": model.symmetries,
+            "connectivity": model.connectivity,
+            "weights": model.weights,
+        },
+        train_size=point.split.train_size,
+        split_fingerprint=point.split.fingerprint,
+        data_source=point.dataset.source,
+        versions={"python": platform.python_version()} | _versions(),
+        device=describe_device(choose_device(point.config.device)),
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _evaluate(point: Point, task: Task, state: State) -> list[ReplicaEntry]:
+    """Measure each replica on train, validation and test molecules, and write the test predictions."""
+    split = point.split
+    predictions, truths = {}, {}
+    for part, index in (
+        ("train", task.subsets.cpu()),
+        ("validation", split.validation),
+        ("test", split.test),
+    ):
+        predictions[part] = predict(task, state.models, index)
+        truths[part] = task.scaling.values(index)
+    content = io.BytesIO()
+    np.savez_compressed(
+        content,
+        index=split.test.numpy(),
+        id=point.dataset.ids[split.test].numpy(),
+        target=np.array([target for target, _ in task.replicas]),
+        seed=np.array([seed for _, seed in task.replicas]),
+        truth=truths["test"].numpy(),
+        prediction=predictions["test"].numpy(),
+    )
+    write_atomically(point.folder / "predictions.npz", content.getvalue())
+    return [
+        ReplicaEntry(
+            target=target,
+            seed=seed,
+            unit=point.dataset.targets[point.dataset.column(target)].unit,
+            best_epoch=int(state.best_epoch[row]),
+            epochs=state.epoch,
+            **{
+                part: MetricsEntry(**measure(predictions[part][row], truths[part][row])._asdict())
+                for part in predictions
+            },
+        )
+        for row, (target, seed) in enumerate(task.replicas)
+    ]

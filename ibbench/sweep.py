@@ -1,0 +1,199 @@
+"""The Hydra side of `ibbench train`: compose all points, check them, run them, tabulate the study."""
+
+import itertools
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from ibbench.config import Config, option_names, read_config
+from ibbench.errors import InputError, suggest
+from ibbench.terminal import terminal
+
+ROOT_CONFIG = "train"
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
+
+
+def config_folder() -> Path:
+    """Return the folder of configs: inside the package of an installed wheel, else the checkout's own."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def compose_config(overrides: Sequence[str]) -> Config:
+    """Compose and validate one config outside of a sweep.
+
+    Raises:
+        InputError: an override or its value is not possible.
+    """
+    with hydra.initialize_config_dir(str(config_folder()), job_name="ibbench", version_base="1.3"):
+        return _validated(overrides, ROOT_CONFIG)
+
+
+def _validated(overrides: Sequence[str], config_name: str) -> Config:
+    try:
+        composed = hydra.compose(config_name, list(overrides))
+        options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(explain(error)) from None
+    assert isinstance(options, dict)
+    return read_config({str(key): value for key, value in options.items()})
+
+
+def explain(error: Exception) -> str:
+    """Say what was wrong with an override in one line, with the nearest names that would be right."""
+    text = str(error)
+    if isinstance(error, MissingMandatoryValue):
+        return f"`{getattr(error, 'full_key', text)}` must be given"
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, name = (error.missing_cfg_file or "").rpartition("/")
+        return f"`{group}={name}` is not possible: {suggest(name, error.options)}"
+    unknown = re.search(r"Could not (?:override|append|delete from) '([^']+)'", text) or re.search(
+        r"Could not override '([^'@]+)", text
+    )
+    if unknown and "already" not in text:
+        key = unknown[1].split("@")[0]
+        if key not in option_names():
+            return f"`{key}` is not an option: {suggest(key, option_names())}"
+    return " ".join(line.strip() for line in text.splitlines() if line.strip() and "set the env" not in line.lower())
+
+
+def expand(overrides: Iterable[str]) -> list[list[str]]:
+    """List the points of a sweep, in the order in which Hydra's basic sweeper runs them.
+
+    A later override of a key replaces an earlier one; a value with commas is a sweep over its parts.
+    """
+    choices: dict[str, list[str]] = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = override.get_key_element()
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            raise InputError(f"`{override.input_line}`: a sweep needs single values, such as {key}=1,2,3")
+        values = (
+            override.sweep_string_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
+        )
+        choices[key] = [f"{key}={value}" for value in values]
+    return [list(point) for point in itertools.product(*choices.values())]
+
+
+class StudyCallback(Callback):
+    """Checks every point before the first is started, and tabulates the study after the last.
+
+    Hydra turns exceptions of callbacks into warnings, so this one leaves through `SystemExit`.
+    """
+
+    def __init__(self) -> None:
+        self._points: list[Any] = []
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Compose and check all points of the sweep."""
+        params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
+        self._check([*params, *config.hydra.overrides.task], kwargs["config_name"])
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Compose and check the only point of `hydra.mode=RUN`."""
+        self._check(config.hydra.overrides.task, kwargs["config_name"])
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        """Write and print the table."""
+        self._finish()
+
+    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        """Write and print the table."""
+        self._finish()
+
+    def _check(self, overrides: Iterable[str], config_name: str) -> None:
+        from ibbench.run import plan, study_folder
+
+        try:
+            configs = [_validated(point, config_name) for point in expand(overrides)]
+            if len({study_folder(config) for config in configs}) > 1:
+                raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
+            self._points = [plan(config, terminal()) for config in configs]
+            states = ["done" if point.finished_record() else "to do" for point in self._points]
+        except InputError as error:
+            leave(error)
+        _announce(self._points, states)
+
+    def _finish(self) -> None:
+        from ibbench.compare.table import tabulate
+        from ibbench.run import study_folder
+
+        console = terminal()
+        missing = [point.run for point in self._points if not point.finished_record()]
+        study = study_folder(self._points[0].config)
+        try:
+            tabulate(study, console)
+        except InputError as error:
+            leave(error)
+        if missing:
+            console.print(f"Not finished: {', '.join(missing)}. The same command tries them again.", highlight=False)
+            raise SystemExit(FAILED)
+
+
+def _announce(points: list[Any], states: list[str]) -> None:
+    from ibbench.models.budget import count_parameters
+    from ibbench.run import study_folder
+
+    first = points[0]
+    terminal().print(
+        f"Study {study_folder(first.config)}: {len(points)} runs, {len(first.dataset):,} molecules, "
+        f"split {first.split.fingerprint}",
+        highlight=False,
+    )
+    for point, state in zip(points, states, strict=True):
+        width, hidden = point.options.sizes
+        parameters = count_parameters(point.dataset.molecules.mask.shape[1], point.options)
+        replicas = len(point.config.targets) * len(point.config.seeds)
+        terminal().print(
+            f"  {point.run}: width {width}, hidden {hidden}, {parameters:,} parameters, {replicas} replicas on "
+            f"{point.split.train_size:,} molecules, {state}",
+            highlight=False,
+        )
+
+
+def job(composed: DictConfig) -> str:
+    """Run one point; what Hydra's launchers call, in this process or another.
+
+    Returns:
+        The status of its record, `done` or `failed`.
+    """
+    from ibbench.run import execute, plan
+
+    options = OmegaConf.to_container(composed, resolve=True)
+    assert isinstance(options, dict)
+    console = terminal()
+    point = plan(read_config({str(key): value for key, value in options.items()}), console)
+    return execute(point, console).status
+
+
+def run_sweep(arguments: list[str]) -> None:
+    """Hand the command line to Hydra.
+
+    Raises:
+        SystemExit: with exit code 1, 2 or 130 (see `StudyCallback`).
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as exceptions, to be said in one line
+    sys.argv = ["ibbench train", *arguments]
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=ROOT_CONFIG)(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        leave(InputError(explain(error)))
+    except KeyboardInterrupt:
+        terminal().print("Interrupted. What is finished stays; the same command goes on from there.")
+        raise SystemExit(INTERRUPTED) from None
+
+
+def leave(error: InputError) -> NoReturn:
+    """Print what was wrong with the input, and exit with 2."""
+    print(f"ibbench: {error}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(BAD_INPUT)

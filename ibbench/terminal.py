@@ -1,0 +1,12 @@
+"""Where everything is printed."""
+
+import functools
+import sys
+
+from rich.console import Console
+
+
+@functools.cache
+def terminal() -> Console:
+    """Return the console of this process; into a pipe or a file it does not fold wide tables."""
+    return Console() if sys.stdout.isatty() else Console(width=200)

@@ -1,0 +1,231 @@
+"""The training loop: epochs, validation, early stopping, and the best weights of each replica."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ibbench.config import Config, ModelOptions
+from ibbench.data.dataset import DataSet
+from ibbench.data.molecules import Molecules
+from ibbench.data.splits import Split
+from ibbench.errors import DivergedError
+from ibbench.training.metrics import mean_absolute_error
+from ibbench.training.optim import LOSSES, build_optimizer, clip_gradients, learning_rate_factor
+from ibbench.training.replicas import Replica, Replicas
+from ibbench.training.scaling import TargetScaling, atom_statistics
+
+_PREDICTION_BATCH = 512  # molecules at a time; it changes no number
+
+
+class Task(NamedTuple):
+    """What a run's replicas are trained on, on the training device.
+
+    Attributes:
+        replicas: the R (target, seed) pairs, in the order of every first dimension `[R, ...]`.
+        split: which molecules train, validate and test.
+        subsets: indices of the train molecules of each replica, int64 `[R, n]`.
+        labels: their normalised targets, float32 `[R, n]`.
+        scaling: between normalised targets and their units.
+        molecules: the whole data set.
+    """
+
+    replicas: list[Replica]
+    split: Split
+    subsets: Tensor
+    labels: Tensor
+    scaling: TargetScaling
+    molecules: Molecules
+
+
+@dataclass
+class State:
+    """All that changes while training; what a checkpoint holds.
+
+    Attributes:
+        models: the replicas' current weights.
+        optimizer: acts on all of them at once.
+        best: their weights at their best validation epoch, with the buffers of that epoch.
+        best_mae: validation MAE of `best` in the target's unit, float64 `[R]`.
+        best_epoch: the epoch it was reached at, int64 `[R]`, counted from 1.
+        stopped: which replicas have run out of patience, bool `[R]`.
+        epoch: how many epochs are done.
+        history: one row a replica and epoch.
+        train_seconds: time spent on training steps; validation is counted apart.
+    """
+
+    models: Replicas
+    optimizer: Optimizer
+    best: dict[str, Tensor]
+    best_mae: Tensor
+    best_epoch: Tensor
+    stopped: Tensor
+    epoch: int = 0
+    history: list[dict[str, float | int | str]] = field(default_factory=list)
+    train_seconds: float = 0.0
+    validation_seconds: float = 0.0
+
+
+def prepare(
+    config: Config, options: ModelOptions, dataset: DataSet, split: Split, device: torch.device
+) -> tuple[Task, State]:
+    """Draw the train subsets, fit the scaling, and initialise the replicas of one run.
+
+    Args:
+        config: the run.
+        options: the model with its width solved.
+        dataset: the molecules, on the CPU.
+        split: of that data set.
+        device: where to train.
+    """
+    replicas = [Replica(target, seed) for target in config.targets for seed in config.seeds]
+    subset_of = {seed: split.train_subset(seed) for seed in config.seeds}
+    statistics_of = {seed: atom_statistics(dataset, subset) for seed, subset in subset_of.items()}
+    subsets = torch.stack([subset_of[seed] for _, seed in replicas])
+    scaling = TargetScaling(dataset, replicas, subsets)
+    models = Replicas(
+        dataset.molecules.mask.shape[1],
+        options,
+        [seed for _, seed in replicas],
+        torch.stack([statistics_of[seed][0] for _, seed in replicas]),
+        torch.stack([statistics_of[seed][1] for _, seed in replicas]),
+        device,
+        torch.bfloat16 if config.precision == "bfloat16" else None,
+    )
+    count = len(replicas)
+    state = State(
+        models=models,
+        optimizer=build_optimizer(config.optimizer, list(models.parameters.values())),
+        best=models.snapshot(),
+        best_mae=torch.full((count,), torch.inf, dtype=torch.float64),
+        best_epoch=torch.zeros(count, dtype=torch.int64),
+        stopped=torch.zeros(count, dtype=torch.bool),
+    )
+    labels = scaling.normalise(subsets).to(device)
+    return Task(replicas, split, subsets.to(device), labels, scaling, dataset.molecules.to(device)), state
+
+
+def train(task: Task, state: State, config: Config) -> Iterator[State]:
+    """Train until the last epoch, or until every replica has run out of patience; yield after each epoch.
+
+    Everything random is a function of (seed, epoch, step), so a state that was saved between two epochs goes on
+    exactly as if it had never been interrupted.
+
+    Raises:
+        DivergedError: a loss or a validation error is no longer finite.
+    """
+    while state.epoch < config.trainer.epochs and not state.stopped.all():
+        started = time.perf_counter()
+        losses, first_bad_step, rate = _train_epoch(task, state, config)
+        losses, first_bad_step = losses.cpu(), first_bad_step.cpu()  # waits for the device, once an epoch
+        trained = time.perf_counter()
+        validation_mae = _validate(task, state)
+        _refuse_non_finite(task, state, first_bad_step, validation_mae, rate)
+        state.epoch += 1
+        _keep_best(state, validation_mae, config.trainer.patience)
+        state.train_seconds += trained - started
+        state.validation_seconds += time.perf_counter() - trained
+        state.history += [
+            {
+                "epoch": state.epoch,
+                "target": target,
+                "seed": seed,
+                "learning_rate": rate,
+                "train_loss": losses[row].item(),
+                "validation_mae": validation_mae[row].item(),
+            }
+            for row, (target, seed) in enumerate(task.replicas)
+        ]
+        yield state
+
+
+def _train_epoch(task: Task, state: State, config: Config) -> tuple[Tensor, Tensor, float]:
+    """Take one pass over the train subsets; return mean loss `[R]`, first non-finite step `[R]` or -1, last rate.
+
+    Nothing here waits for the device.
+    """
+    models, loss_function = state.models, LOSSES[config.loss]
+    parameters = list(models.parameters.values())
+    order = _batch_order(task, state.epoch).to(models.device)
+    batches = order.split(config.trainer.batch_size, dim=1)
+    step = state.epoch * len(batches)
+    num_steps = config.trainer.epochs * len(batches)
+    total = torch.zeros(len(models), device=models.device)
+    first_bad_step = torch.full((len(models),), -1, device=models.device)
+    rate = 0.0
+    for batch in batches:
+        rate = config.optimizer.lr * learning_rate_factor(config.schedule, (step + 0.5) / num_steps)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        models.train(step)
+        prediction = models(task.molecules.select(task.subsets.gather(1, batch)))
+        loss = loss_function(prediction, task.labels.gather(1, batch), reduction="none").mean(1)
+        state.optimizer.zero_grad()
+        loss.sum().backward()  # replicas share no weights: the sum gives each its own gradient
+        if config.trainer.clip_norm is not None:
+            clip_gradients(parameters, config.trainer.clip_norm)
+        state.optimizer.step()
+        loss = loss.detach()
+        total += loss * batch.shape[1]
+        first_bad_step = torch.where((first_bad_step < 0) & ~loss.isfinite(), step, first_bad_step)
+        step += 1
+    return total / order.shape[1], first_bad_step, rate
+
+
+def _batch_order(task: Task, epoch: int) -> Tensor:
+    """Shuffle the train subset of each replica, `[R, n]`: a function of its seed and the epoch alone."""
+    generator = torch.Generator()
+    size = task.subsets.shape[1]
+    order_of = {
+        seed: torch.randperm(size, generator=generator.manual_seed(seed * 1_000_003 + epoch))
+        for seed in {seed for _, seed in task.replicas}
+    }
+    return torch.stack([order_of[seed] for _, seed in task.replicas])
+
+
+def _validate(task: Task, state: State) -> Tensor:
+    prediction = predict(task, state.models, task.split.validation)
+    return mean_absolute_error(prediction, task.scaling.values(task.split.validation))
+
+
+def _keep_best(state: State, validation_mae: Tensor, patience: int | None) -> None:
+    improved = (validation_mae < state.best_mae) & ~state.stopped
+    state.best_mae = torch.where(improved, validation_mae, state.best_mae)
+    state.best_epoch = torch.where(improved, state.epoch, state.best_epoch)
+    for name, current in state.models.snapshot().items():
+        shape = (-1, *[1] * (current.dim() - 1))
+        state.best[name] = torch.where(improved.to(current.device).view(shape), current, state.best[name])
+    if patience is not None:
+        state.stopped |= state.epoch - state.best_epoch >= patience
+
+
+def _refuse_non_finite(task: Task, state: State, first_bad_step: Tensor, validation_mae: Tensor, rate: float) -> None:
+    bad = ((first_bad_step >= 0) | ~validation_mae.isfinite()) & ~state.stopped
+    if not bad.any():
+        return
+    row = int(bad.nonzero()[0])
+    replica, step = task.replicas[row], int(first_bad_step[row])
+    where = f"the loss was no longer finite at step {step}" if step >= 0 else "the validation error is not finite"
+    raise DivergedError(
+        f"{where} (epoch {state.epoch + 1}, target {replica.target}, seed {replica.seed}, learning rate {rate:.3g}). "
+        "Try a smaller optimizer.lr, trainer.clip_norm=1, or schedule=warmup_cosine"
+    )
+
+
+@torch.no_grad()
+def predict(task: Task, models: Replicas, index: Tensor) -> Tensor:
+    """Predict the targets of molecules in their units, float64 `[R, m]`, on the CPU.
+
+    Args:
+        task: what the models were trained on.
+        models: the replicas, with the weights to predict with.
+        index: the molecules, `[m]` for the same ones for all replicas, `[R, m]` for some of each one's own.
+    """
+    models.eval()
+    chunks = index.to(models.device).split(_PREDICTION_BATCH, dim=-1)
+    normalised = torch.cat([models(task.molecules.select(chunk)) for chunk in chunks], dim=1)
+    return task.scaling.restore(normalised, index.cpu())

@@ -1,0 +1,39 @@
+"""Errors in the target's unit, float64, as exact sums over molecules."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Metrics(NamedTuple):
+    """How far predictions are from the truth over a set of molecules.
+
+    `mae` and `rmse` are in the target's unit; `r2` is the coefficient of determination; `mae_over_std` is the
+    MAE divided by the standard deviation of the truth over the same molecules. The last two are None when the
+    truth is constant.
+    """
+
+    mae: float
+    rmse: float
+    r2: float | None
+    mae_over_std: float | None
+
+
+def measure(prediction: Tensor, truth: Tensor) -> Metrics:
+    """Compare predictions with the truth, both float64 `[m]` in the target's unit."""
+    error = prediction - truth
+    variance = truth.var(correction=0)
+    constant = not bool(variance > 0)
+    mae, mse = error.abs().mean(), error.square().mean()
+    return Metrics(
+        mae=mae.item(),
+        rmse=mse.sqrt().item(),
+        r2=None if constant else (1 - mse / variance).item(),
+        mae_over_std=None if constant else (mae / variance.sqrt()).item(),
+    )
+
+
+def mean_absolute_error(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Return the MAE of each replica, float64 `[R]`, from predictions and truth `[R, m]`."""
+    return torch.as_tensor((prediction - truth).abs().mean(1))
