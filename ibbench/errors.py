@@ -15,7 +15,8 @@ class DivergedError(Exception):
 def suggest(name: str, valid: Iterable[str]) -> str:
     """Name the entries of `valid` that are nearest to `name`, or all of them when none is near."""
     names = list(dict.fromkeys(valid))
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    spelling = {known.lower(): known for known in names}
+    near = difflib.get_close_matches(name.lower(), spelling, n=3, cutoff=0.6)
     if near:
-        return "did you mean " + " or ".join(f"`{match}`" for match in near) + "?"
+        return "did you mean " + " or ".join(f"`{spelling[match]}`" for match in near) + "?"
     return f"expected one of: {', '.join(names)}" if names else ""

@@ -4,8 +4,9 @@ import csv
 import importlib.metadata
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ from ibbench.files import write_atomically
 CACHE_FORMAT = 1  # raise it when the features or the layout change: older caches are then rebuilt
 
 
-class DataSet(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class DataSet:
     """M molecules in memory.
 
     Attributes:

@@ -63,9 +63,9 @@ class MaskedBatchNorm(nn.Module):
             mean = (h * weight).sum(dims) / count
             var = ((h - mean).square() * weight).sum(dims) / count
             with torch.no_grad():
-                self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
                 unbiased = var * (count / (count - 1).clamp(min=1))
-                self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+                self.running_mean.mul_(1 - self.momentum).add_(mean, alpha=self.momentum)
+                self.running_var.mul_(1 - self.momentum).add_(unbiased, alpha=self.momentum)
         else:
             mean, var = self.running_mean, self.running_var
         return (h - mean) * (var + self.eps).rsqrt()
@@ -74,17 +74,20 @@ class MaskedBatchNorm(nn.Module):
 NORMALISATIONS = {"none": lambda _: Identity(), "layer": LayerNorm, "batch": MaskedBatchNorm}
 
 
-class FeedForward(nn.Sequential):
+class FeedForward(nn.Module):
     """Linear, activation, dropout, linear: applied to each row of `[..., W]` by itself."""
 
     def __init__(self, options: ModelOptions) -> None:
+        super().__init__()
         width, hidden = options.sizes
-        super().__init__(
-            nn.Linear(width, hidden),
-            ACTIVATIONS[options.activation](),
-            Dropout(options.dropout),
-            nn.Linear(hidden, width),
+        self.inner = nn.Linear(width, hidden)
+        self.outer = nn.Sequential(
+            ACTIVATIONS[options.activation](), Dropout(options.dropout), nn.Linear(hidden, width)
         )
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Map `h [..., W]` to `[..., W]`."""
+        return self.outer(self.inner(h))
 
 
 class Residual(nn.Module):
@@ -106,7 +109,7 @@ class Residual(nn.Module):
 
 
 class Readout(nn.Module):
-    """The end of every model: final norm, sum over the atoms where there are any, and the head rho.
+    """The end of every model: the sum over the atoms, where there are any, and the head rho.
 
     rho is linear, activation, dropout, linear to one number: the outer function of Deep Sets
     (Zaheer et al. 2017, arXiv:1703.06114, theorem 2).
@@ -115,7 +118,6 @@ class Readout(nn.Module):
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
         width, _ = options.sizes
-        self.norm = NORMALISATIONS[options.normalisation](width)
         self.rho = nn.Sequential(
             nn.Linear(width, width),
             ACTIVATIONS[options.activation](),
@@ -125,7 +127,6 @@ class Readout(nn.Module):
 
     def forward(self, h: Tensor, mask: Tensor | None) -> Tensor:
         """Map atom states `h [B, N, W]` with `mask [B, N]`, or molecule states `[B, W]`, to predictions `[B]`."""
-        h = self.norm(h, mask)
         if mask is not None:
             h = (h * mask[..., None]).sum(-2)
         return self.rho(h).squeeze(-1)

@@ -11,22 +11,30 @@ from ibbench.models.registry import Model, register
 
 
 class MessagePassing(nn.Module):
-    """phi(h_v + sum over neighbours u of psi(h_u, e_uv)) with psi(h, e) = activation(h + w_e).
+    """phi(h_v, sum over neighbours u of psi(h_u, e_uv)) with psi(h, e) = activation(h + w_e).
 
-    The GINE layer of Hu et al. 2020 (arXiv:1905.12265) with epsilon 0; `w_e` is one vector a bond type.
+    psi is that of the GINE layer (Hu et al. 2020, arXiv:1905.12265), with one vector `w_e` a bond type. phi is the
+    feed-forward layer of Deep Sets with a second input: it tells an atom from its neighbours, which the sum of
+    GINE does not.
     """
 
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
+        width, hidden = options.sizes
         self.phi = FeedForward(options)
-        self.bond_vectors = nn.Parameter(torch.randn(NUM_BOND_TYPES, options.sizes[0]))
+        self.message = nn.Linear(width, hidden, bias=False)
+        self.bond_vectors = nn.Parameter(torch.randn(NUM_BOND_TYPES, width))
         self.activation = ACTIVATIONS[options.activation]()
 
     def forward(self, h: Tensor, adjacency: Tensor) -> Tensor:
         """Map `h [B, N, W]` to `[B, N, W]`; `adjacency [B, N, N * 4]` is one where v has a bond of that type to u."""
+        return self.phi.outer(self.phi.inner(h) + self.message(self.sum_messages(h, adjacency)))
+
+    def sum_messages(self, h: Tensor, adjacency: Tensor) -> Tensor:
+        """Sum psi over the neighbours of each atom, `[B, N, W]`."""
         # There are fewer (atom, bond type) pairs than (atom, atom) pairs: psi costs 4 N rows, not N N.
         psi = self.activation(h[..., None, :] + self.bond_vectors)
-        return self.phi(h + adjacency @ psi.flatten(-3, -2))
+        return adjacency @ psi.flatten(-3, -2)
 
 
 @register("gnn")

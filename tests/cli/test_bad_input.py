@@ -1,0 +1,60 @@
+"""One clear message, exit code 2, nothing started."""
+
+from pathlib import Path
+
+import pytest
+
+from ibbench.sweep import run_sweep
+
+CASES = {
+    "misspelt key": (["trainer.epoch=3"], "`trainer.epoch` is not an option: did you mean `trainer.epochs`"),
+    "misspelt group": (["modle=gnn"], "`modle` is not an option: did you mean `model`"),
+    "added key": (["+trainer.momentum=1"], "`trainer.momentum` is not an option"),
+    "unknown model": (["model=gnnn"], "`model=gnnn` is not possible: did you mean `gnn`?"),
+    "unknown model in a sweep": (["model=mlp,gnnn"], "`model=gnnn` is not possible: did you mean `gnn`?"),
+    "unknown optimizer": (["optimizer=adamv"], "`optimizer=adamv` is not possible: did you mean"),
+    "unknown experiment": (["+experiment=standart"], "`experiment=standart` is not possible: did you mean `standard`?"),
+    "unknown target": (["targets=[gapp]"], "`targets=[gapp]` is not a target of this data set: did you mean `gap`"),
+    "no target": (["targets=[]"], "`targets=[]` is not possible"),
+    "unknown value": (["precision=float16"], "`precision=float16` is not possible: did you mean"),
+    "unknown loss": (["loss=l3"], "`loss=l3` is not possible: did you mean `l1`"),
+    "negative learning rate": (["optimizer.lr=-1"], "`optimizer.lr=-1` is not possible: input should be greater than 0"),
+    "negative value in a sweep": (["trainer.epochs=1,-1"], "`trainer.epochs=-1` is not possible"),
+    "text for a number": (["trainer.epochs=many"], "`trainer.epochs=many` is not possible: input should be a valid integer"),
+    "two mistakes at once": (["optimizer.lr=-1", "loss=l3"], "`optimizer.lr=-1`", "`loss=l3`"),
+    "train size": (["data.train_size=200000"], "`data.train_size=200000` is not possible: of 130,831 molecules, 115,831"),
+    "missing file": (
+        ["data=csv", "data.path=no.csv", "data.target_columns=[y]", "targets=[y]"],
+        "`data.path=no.csv` cannot be read: No such file",
+    ),
+    "csv without a path": (["data=csv", "data.target_columns=[y]"], "`data.path` must be given"),
+    "csv option for qm9": (["data.path=my.csv"], "data.path: only for data.source=csv"),
+    "repeated seed": (["seeds=[0,0]"], "names the same entry twice"),
+    "swept study": (["name=one,two"], "`name` and `results_dir` cannot be swept"),
+    "name with a slash": (["name=../up"], "`name=../up` is not possible: must be a plain folder name"),
+    "width and budget": (["model.width=64"], "give them together with budget=null"),
+    "impossible budget": (["budget.parameters=10"], "`budget.parameters=10` cannot be met by mlp"),
+    "unknown device": (["device=tpu"], "`device=tpu` is not possible: expected auto, cpu, cuda or cuda:N"),
+    "absent device": (["device=cuda:77"], "`device=cuda:77` is not possible"),
+    "option of another model": (["model.heads=8"], "`model.heads` "),
+    "unbalanced bracket": (["targets=[gap"], "targets=[gap"),
+    "interval": (["optimizer.lr=interval(0,1)"], "a sweep needs single values"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_one_message_and_starts_nothing(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, *expected = CASES[case]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ibbench"])
+    with pytest.raises(SystemExit) as caught:
+        run_sweep(arguments)
+    printed = capsys.readouterr()
+    assert caught.value.code == 2
+    for text in expected:
+        assert text in printed.err
+    assert "Traceback" not in printed.err + printed.out
+    assert len(printed.err.splitlines()) <= 2
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,194 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors import safe_open
+
+from ibbench.compare.record import read_records
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+TINY = ["data.train_size=100", "trainer.epochs=1", "budget.parameters=10000", "seeds=[0,1]"]
+
+HEAVY = """
+import sys
+from ibbench.cli import app
+try:
+    app({arguments})
+except SystemExit:
+    pass
+heavy = [name for name in ("torch", "rdkit", "pandas", "hydra", "numpy", "pyarrow") if name in sys.modules]
+print("heavy:", heavy)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["data", "--help"], ["table", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = HEAVY.format(arguments=arguments)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip().endswith("heavy: []")
+
+
+def test_help_is_fast(ibbench: Command) -> None:
+    # The fastest of several runs: a busy machine makes any single one slow.
+    times = []
+    for _ in range(8):
+        started = time.perf_counter()
+        assert ibbench("--help").returncode == 0
+        times.append(time.perf_counter() - started)
+    assert min(times) < 0.3
+
+
+def test_models_are_listed_with_assumptions_and_size_at_the_budget(ibbench: Command) -> None:
+    output = ibbench("models", "budget.parameters=50000").stdout
+    for name in ("mlp", "deep_sets", "gnn", "graph_transformer"):
+        row = next(line for line in output.splitlines() if re.search(rf"│ {name} ", line))
+        parameters = int(row.split("│")[-3].replace(",", ""))
+        assert abs(parameters / 50_000 - 1) < 0.02
+    assert "bonded neighbours" in output
+
+
+def test_targets_are_listed_with_symbol_and_unit(ibbench: Command) -> None:
+    output = ibbench("targets").stdout
+    assert re.search(r"│ gap +│ Δε +│ eV +│", output)
+    assert re.search(r"│ cv +│ c_v +│ cal/\(mol K\)", output)
+    assert len([line for line in output.splitlines() if line.startswith("│")]) == 19
+
+
+def test_data_info_and_show(ibbench: Command) -> None:
+    assert "130,831 molecules ready in" in ibbench("data", "prepare").stdout
+    info = ibbench("data", "info").stdout
+    assert "130,831 molecules from qm9pack, hydrogens implicit" in info
+    assert "atom features that are the same everywhere: H" in info
+    by_smiles, by_index = ibbench("data", "show", "OCC"), ibbench("data", "show", "13")
+    assert "CCO: index 13, id 14 of qm9pack" in by_smiles.stdout
+    assert by_smiles.stdout == by_index.stdout
+    assert re.search(r"│ gap +│ 9.2981 +│ eV", by_index.stdout)
+    explicit = ibbench("data", "show", "0", "data.hydrogens=explicit").stdout
+    assert "5 atoms" in explicit
+    assert "4 bonds" in explicit
+    assert "not in the data set" in ibbench("data", "show", "CCCCCCCCCCCCCCC").stdout
+    for wrong in ("130831", "C1CC"):
+        refused = ibbench("data", "show", wrong)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("ibbench: `")
+        assert "Traceback" not in refused.stderr
+
+
+def test_train_leaves_everything_that_a_study_should_have(ibbench: Command, tmp_path: Path) -> None:
+    run = ibbench("train", *TINY, "name=tiny", "targets=[gap,u0]")
+    assert run.returncode == 0, run.stderr
+    study = tmp_path / "results" / "tiny"
+    table = pd.read_csv(study / "table.csv")
+    order = ["mean", "composition", "mlp", "deep_sets", "gnn", "graph_transformer"]
+    assert table["model"].tolist() == 2 * order
+    assert table["target"].tolist() == ["gap"] * 6 + ["u0"] * 6
+    assert set(table["unit"]) == {"eV"}
+    assert (table["num_seeds"] == 2).all()
+    assert all(name in run.stdout for name in order)
+    records = read_records(study)
+    assert [record.status for record in records] == ["done"] * 4
+    for record in records:
+        folder = study / "runs" / record.run
+        content = json.loads((folder / "record.json").read_text())
+        assert content["split_fingerprint"] == "7227fd9d4c6e848a"
+        assert content["cost"]["parameters"] == pytest.approx(10_000, rel=0.02)
+        assert content["cost"]["peak_memory_mb"] > 50
+        assert len(pd.read_csv(folder / "history.csv")) == 4
+        predictions = np.load(folder / "predictions.npz", allow_pickle=False)
+        assert predictions["prediction"].shape == predictions["truth"].shape == (4, 10_000)
+        error = np.abs(predictions["prediction"] - predictions["truth"]).mean(1)
+        assert error == pytest.approx([replica.test.mae for replica in record.replicas])
+        with safe_open(folder / "weights.safetensors", framework="np") as weights:
+            assert all(weights.get_tensor(name).shape[0] == 4 for name in weights.keys())  # noqa: SIM118
+        assert not (folder / "checkpoint.safetensors").exists()
+
+    before = (study / "table.csv").read_text()
+    again = ibbench("train", *TINY, "name=tiny", "targets=[gap,u0]")
+    assert again.returncode == 0
+    assert again.stdout.count("done before") == 4
+    assert (study / "table.csv").read_text() == before
+    (study / "table.csv").unlink()
+    assert ibbench("table", "results/tiny").returncode == 0
+    assert (study / "table.csv").read_text() == before
+
+
+def test_the_same_command_in_two_places_gives_the_same_numbers(ibbench: Command, tmp_path: Path) -> None:
+    errors = []
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        assert ibbench("train", *TINY, "model=gnn,mlp", cwd=tmp_path / place).returncode == 0
+        records = read_records(tmp_path / place / "results" / "quick")
+        errors.append([(record.run, [replica.test for replica in record.replicas]) for record in records])
+    assert errors[0] == errors[1]
+
+
+def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
+    run = ibbench("train", *TINY, "optimizer=sgd", "optimizer.lr=0.01,1e30", "model=mlp", "loss=mse")
+    assert run.returncode == 1
+    assert "the loss was no longer finite at step" in run.stdout
+    assert "Not finished: mlp-" in run.stdout
+    assert "Traceback" not in run.stdout + run.stderr
+    records = read_records(tmp_path / "results" / "quick")
+    assert sorted(record.status for record in records) == ["done", "failed"]
+    failed = next(record for record in records if record.status == "failed")
+    assert failed.error is not None
+    assert "smaller optimizer.lr" in failed.error.message
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(ibbench: Command, tmp_path: Path) -> None:
+    options = ["data.train_size=2000", "trainer.epochs=6", "trainer.checkpoint_seconds=0", "budget.parameters=10000"]
+    command = ["train", "model=mlp,deep_sets,gnn", "seeds=[0]", *options]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ibbench", *command],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("results/quick/runs/deep_sets-*/checkpoint.safetensors")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted" in output
+    assert "Traceback" not in output
+    assert len(list(tmp_path.glob("results/quick/runs/mlp-*/record.json"))) == 1
+    assert not list(tmp_path.glob("results/quick/runs/gnn-*"))
+
+    resumed = ibbench(*command)
+    assert resumed.returncode == 0
+    assert resumed.stdout.count("done before") == 1
+    assert "resuming after epoch" in resumed.stdout
+    undisturbed = tmp_path / "undisturbed"
+    undisturbed.mkdir()
+    assert ibbench(*command, cwd=undisturbed).returncode == 0
+    one, other = (read_records(folder / "results" / "quick") for folder in (tmp_path, undisturbed))
+    assert [record.replicas for record in one] == [record.replicas for record in other]
+
+
+def test_a_users_csv_trains_from_the_command_line(ibbench: Command, tmp_path: Path) -> None:
+    chains = "".join(f"{'C' * size}O,{size}\n{'C' * size}N,{size + 0.5}\n" for size in range(1, 60))
+    (tmp_path / "mine.csv").write_text("smiles,size\n" + chains + "C1CC,3\n")
+    source = ["data=csv", "data.path=mine.csv", "data.target_columns=[size]", "targets=[size]", "data.units={size: atoms}"]
+    run = ibbench("train", *source, "trainer.epochs=5", "name=mine", "budget.parameters=30000")
+    assert run.returncode == 0, run.stderr
+    assert "1 of 119 rows of mine.csv are left out" in run.stdout
+    table = pd.read_csv(tmp_path / "results" / "mine" / "table.csv")
+    assert set(table["unit"]) == {"atoms"}
+    assert set(table["train_size"]) == {118 - 12 - 12}
+
+
+def test_table_of_a_folder_without_records_is_refused(ibbench: Command, tmp_path: Path) -> None:
+    refused = ibbench("table", "results/none")
+    assert refused.returncode == 2
+    assert "holds no records" in refused.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,57 @@
+"""Real data for all tests: QM9 is built once a session unless IBBENCH_CACHE points to a cache already."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from ibbench.config import Config
+from ibbench.data.dataset import DataSet, load_dataset
+from ibbench.sweep import compose_config
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = os.environ.setdefault("IBBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def config(cache: Path) -> Callable[..., Config]:  # noqa: ARG001 (it must exist before the data are loaded)
+    def compose(*overrides: str) -> Config:
+        return compose_config(overrides)
+
+    return compose
+
+
+@pytest.fixture(scope="session")
+def qm9(config: Callable[..., Config]) -> DataSet:
+    return load_dataset(config().data)
+
+
+@pytest.fixture(scope="session")
+def qm9_explicit(config: Callable[..., Config]) -> DataSet:
+    return load_dataset(config("data.hydrogens=explicit").data)
+
+
+@pytest.fixture
+def ibbench(tmp_path: Path) -> Command:
+    """Run the command in an empty folder, as a user would."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        command: Sequence[str] = [sys.executable, "-m", "ibbench", *arguments]
+        settings: dict = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 300} | options
+        return subprocess.run(command, check=False, **settings)
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _same_randomness() -> None:
+    torch.manual_seed(0)

@@ -1,0 +1,102 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ibbench.config import Config
+from ibbench.data import dataset as dataset_module
+from ibbench.data.dataset import DataSet, load_dataset
+
+SMILES = ["C" * n for n in range(1, 40)] + ["c1ccccc1" + "C" * n for n in range(40)]
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Callable[..., Config]) -> Config:
+    monkeypatch.setenv("IBBENCH_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "mine.csv"
+    path.write_text("smiles,y\n" + "".join(f"{text},{len(text)}\n" for text in SMILES))
+    return config("data=csv", f"data.path={path}", "data.target_columns=[y]")
+
+
+def _same(one: DataSet, other: DataSet) -> bool:
+    return torch.equal(one.molecules.atoms, other.molecules.atoms) and torch.equal(one.values, other.values)
+
+
+def test_a_second_load_reads_the_cache(options: Config) -> None:
+    first: list[str] = []
+    second: list[str] = []
+    one = load_dataset(options.data, first.append)
+    other = load_dataset(options.data, second.append)
+    assert "Building the data cache" in first[0]
+    assert second == []
+    assert _same(one, other)
+    assert one.smiles == other.smiles == SMILES
+
+
+@pytest.mark.parametrize("damage", ["truncated", "edited", "emptied", "outdated"])
+def test_a_damaged_or_outdated_cache_is_said_and_rebuilt(
+    options: Config, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = load_dataset(options.data, lambda _: None)
+    content = bytearray(good.path.read_bytes())
+    if damage == "truncated":
+        content = content[: len(content) // 2]
+    elif damage == "edited":
+        content[-5] ^= 1
+    elif damage == "emptied":
+        content = bytearray()
+    else:
+        monkeypatch.setattr(dataset_module, "CACHE_FORMAT", dataset_module.CACHE_FORMAT + 1)
+    good.path.write_bytes(content)
+    said: list[str] = []
+    rebuilt = load_dataset(options.data, said.append)
+    assert len(said) == 1
+    assert "building it again" in said[0]
+    assert _same(good, rebuilt)
+    silent: list[str] = []
+    load_dataset(options.data, silent.append)
+    assert silent == []
+
+
+BUILD = """
+import sys
+from ibbench.sweep import compose_config
+from ibbench.data.dataset import load_dataset
+print(len(load_dataset(compose_config(sys.argv[1:]).data, lambda line: None)))
+"""
+
+
+def test_processes_that_build_at_once_do_no_harm(options: Config) -> None:
+    overrides = ["data=csv", f"data.path={options.data.path}", "data.target_columns=[y]"]
+    command = [sys.executable, "-c", BUILD, *overrides]
+    builders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    outputs = [builder.communicate(timeout=120)[0].strip() for builder in builders]
+    assert outputs == [str(len(SMILES))] * 3
+    said: list[str] = []
+    folder = load_dataset(options.data, said.append).path.parent
+    assert said == []
+    assert len(list(folder.iterdir())) == 1  # no temporary file is left
+
+
+FULL_DISK = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+from ibbench.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+def test_no_room_for_the_cache_is_one_message_and_leaves_nothing(options: Config, tmp_path: Path) -> None:
+    # A limit on the size of files stops the write in the middle, as a full disk does.
+    overrides = ["data=csv", f"data.path={options.data.path}", "data.target_columns=[y]"]
+    command = [sys.executable, "-c", FULL_DISK, "data", "prepare", *overrides]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 2
+    assert "IBBENCH_CACHE" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert list((tmp_path / "cache").iterdir()) == []

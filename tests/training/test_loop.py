@@ -1,0 +1,131 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ibbench.config import Config
+from ibbench.data.dataset import DataSet
+from ibbench.data.splits import split_dataset
+from ibbench.errors import DivergedError
+from ibbench.models import STANDARD_MODELS
+from ibbench.training.checkpoint import load_checkpoint, save_checkpoint
+from ibbench.training.loop import State, Task, predict, prepare, train
+from ibbench.training.metrics import mean_absolute_error
+
+CPU = torch.device("cpu")
+Start = Callable[..., tuple[Config, Task, State]]
+
+
+@pytest.fixture
+def start(config: Callable[..., Config], qm9: DataSet) -> Start:
+    def begin(*overrides: str) -> tuple[Config, Task, State]:
+        small = ["budget=null", "model.width=16", "data.train_size=200", "data.validation_size=200", "trainer.epochs=4"]
+        composed = config(*small, "seeds=[0,1]", *overrides)
+        return composed, *prepare(composed, composed.model, qm9, split_dataset(qm9, composed.data), CPU)
+
+    return begin
+
+
+def _assert_same(one: State, other: State) -> None:
+    assert one.history == other.history
+    assert torch.equal(one.best_mae, other.best_mae)
+    for key, value in one.best.items():
+        assert torch.equal(value, other.best[key]), key
+    for key, value in one.models.snapshot().items():
+        assert torch.equal(value, other.models.snapshot()[key]), key
+
+
+@pytest.mark.parametrize("name", STANDARD_MODELS)
+def test_training_twice_gives_the_same_numbers_to_the_last_digit(name: str, start: Start) -> None:
+    states = []
+    for _ in range(2):
+        composed, task, state = start(f"model={name}", "model.dropout=0.1")
+        for _ in train(task, state, composed):
+            pass
+        states.append(state)
+    _assert_same(*states)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "sgd_momentum"])
+def test_a_resumed_training_equals_an_undisturbed_one(optimizer: str, start: Start, tmp_path: Path) -> None:
+    overrides = ("model=gnn", f"optimizer={optimizer}", "model.dropout=0.1", "model.normalisation=batch")
+    composed, task, undisturbed = start(*overrides)
+    for state in train(task, undisturbed, composed):
+        if state.epoch == 2:
+            save_checkpoint(tmp_path / "checkpoint", state, "gnn-1")
+    composed, task, resumed = start(*overrides)
+    assert load_checkpoint(tmp_path / "checkpoint", resumed, "gnn-1") == ""
+    assert resumed.epoch == 2
+    for _ in train(task, resumed, composed):
+        pass
+    _assert_same(undisturbed, resumed)
+
+
+def test_a_checkpoint_that_does_not_fit_is_not_used(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    composed, task, state = start("model=mlp")
+    assert load_checkpoint(path, state, "mlp-1") == ""
+    next(train(task, state, composed))
+    save_checkpoint(path, state, "mlp-1")
+    _, _, fresh = start("model=mlp")
+    assert "belongs to run mlp-1" in load_checkpoint(path, fresh, "mlp-2")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "damaged" in load_checkpoint(path, fresh, "mlp-1")
+    assert fresh.epoch == 0
+
+
+def test_the_kept_weights_are_those_of_the_best_epoch(start: Start) -> None:
+    composed, task, state = start("model=deep_sets", "trainer.epochs=12", "optimizer.lr=0.05", "schedule=constant")
+    errors = []
+    for _ in train(task, state, composed):
+        errors.append([row["validation_mae"] for row in state.history[-2:]])
+    history = torch.tensor(errors, dtype=torch.float64)
+    assert torch.equal(state.best_mae, history.min(0).values)
+    assert torch.equal(state.best_epoch, history.argmin(0) + 1)
+    assert (state.best_epoch < 12).any()  # a high rate jumps about, so that the last epoch is not the best of both
+    state.models.load(state.best)
+    prediction = predict(task, state.models, task.split.validation)
+    again = mean_absolute_error(prediction, task.scaling.values(task.split.validation))
+    assert torch.allclose(again, state.best_mae)
+
+
+def test_patience_stops_each_replica_for_itself(start: Start) -> None:
+    overrides = ("model=mlp", "trainer.epochs=60", "trainer.patience=3", "optimizer.lr=0.02", "schedule=constant")
+    composed, task, state = start(*overrides)
+    for _ in train(task, state, composed):
+        pass
+    assert state.stopped.all()
+    assert state.epoch < 60
+    assert state.epoch == (state.best_epoch + 3).max()
+    rows = torch.tensor([row["validation_mae"] for row in state.history], dtype=torch.float64).view(-1, 2)
+    for replica in range(2):  # what comes after a replica has stopped is not looked at
+        stop = int(state.best_epoch[replica]) + 3
+        assert rows[:stop, replica].min() == state.best_mae[replica]
+
+
+@pytest.mark.parametrize("loss", ["l1", "mse", "huber"])
+def test_training_lowers_the_error(loss: str, start: Start) -> None:
+    composed, task, state = start("model=gnn", f"loss={loss}", "trainer.epochs=15")
+    for _ in train(task, state, composed):
+        pass
+    first = torch.tensor([row["validation_mae"] for row in state.history[:2]])
+    assert (state.best_mae < 0.8 * first).all()
+
+
+def test_a_loss_that_is_not_finite_says_where_and_what_to_change(start: Start) -> None:
+    composed, task, state = start("model=mlp", "optimizer=sgd", "optimizer.lr=1e25", "schedule=constant", "loss=mse")
+    with pytest.raises(DivergedError, match=r"at step [1-9] .*epoch 1.*seed 0.*smaller optimizer.lr"):
+        for _ in train(task, state, composed):
+            pass
+
+
+def test_bfloat16_trains_and_stays_close_to_float32(start: Start) -> None:
+    errors = {}
+    for precision in ("float32", "bfloat16"):
+        composed, task, state = start("model=gnn", f"precision={precision}", "trainer.epochs=8")
+        for _ in train(task, state, composed):
+            pass
+        errors[precision] = state.best_mae
+    assert not torch.equal(errors["float32"], errors["bfloat16"])
+    assert torch.allclose(errors["float32"], errors["bfloat16"], rtol=0.2)
