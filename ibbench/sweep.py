@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from ibbench.config import Config, option_names, read_config
 from ibbench.errors import InputError, suggest
@@ -53,19 +53,19 @@ def _validated(overrides: Sequence[str], config_name: str) -> Config:
 def explain(error: Exception) -> str:
     """Say what was wrong with an override in one line, with the nearest names that would be right."""
     text = str(error)
-    if isinstance(error, MissingMandatoryValue):
-        return f"`{getattr(error, 'full_key', text)}` must be given"
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, name = (error.missing_cfg_file or "").rpartition("/")
         return f"`{group}={name}` is not possible: {suggest(name, error.options)}"
-    unknown = re.search(r"Could not (?:override|append|delete from) '([^']+)'", text) or re.search(
-        r"Could not override '([^'@]+)", text
-    )
+    if isinstance(error, OverrideParseException):
+        return f"`{error.override}` cannot be read: {text.splitlines()[0]}"
+    unknown = re.search(r"Could not (?:override|append|delete from) '([^'@]+)", text)
     if unknown and "already" not in text:
-        key = unknown[1].split("@")[0]
-        if key not in option_names():
-            return f"`{key}` is not an option: {suggest(key, option_names())}"
-    return " ".join(line.strip() for line in text.splitlines() if line.strip() and "set the env" not in line.lower())
+        key = unknown[1]
+        if key in option_names():
+            group = key.partition(".")[0]
+            return f"`{key}` is not an option of every choice of `{group}` in this command"
+        return f"`{key}` is not an option: {suggest(key, option_names())}"
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def expand(overrides: Iterable[str]) -> list[list[str]]:

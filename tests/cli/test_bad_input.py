@@ -17,17 +17,26 @@ CASES = {
     "unknown target": (["targets=[gapp]"], "`targets=[gapp]` is not a target of this data set: did you mean `gap`"),
     "no target": (["targets=[]"], "`targets=[]` is not possible"),
     "unknown value": (["precision=float16"], "`precision=float16` is not possible: did you mean"),
-    "unknown loss": (["loss=l3"], "`loss=l3` is not possible: did you mean `l1`"),
-    "negative learning rate": (["optimizer.lr=-1"], "`optimizer.lr=-1` is not possible: input should be greater than 0"),
+    "unknown loss": (["loss=l3"], "`loss=l3` is not possible: expected one of: l1, mse, huber"),
+    "negative learning rate": (
+        ["optimizer.lr=-1"],
+        "`optimizer.lr=-1` is not possible: input should be greater than 0",
+    ),
     "negative value in a sweep": (["trainer.epochs=1,-1"], "`trainer.epochs=-1` is not possible"),
-    "text for a number": (["trainer.epochs=many"], "`trainer.epochs=many` is not possible: input should be a valid integer"),
+    "text for a number": (
+        ["trainer.epochs=many"],
+        "`trainer.epochs=many` is not possible: input should be a valid integer",
+    ),
     "two mistakes at once": (["optimizer.lr=-1", "loss=l3"], "`optimizer.lr=-1`", "`loss=l3`"),
-    "train size": (["data.train_size=200000"], "`data.train_size=200000` is not possible: of 130,831 molecules, 115,831"),
+    "train size": (
+        ["data.train_size=200000"],
+        "`data.train_size=200000` is not possible: of 130,831 molecules, 115,831",
+    ),
     "missing file": (
         ["data=csv", "data.path=no.csv", "data.target_columns=[y]", "targets=[y]"],
         "`data.path=no.csv` cannot be read: No such file",
     ),
-    "csv without a path": (["data=csv", "data.target_columns=[y]"], "`data.path` must be given"),
+    "csv without a path": (["data=csv", "data.target_columns=[y]"], "data.source=csv also needs data.path"),
     "csv option for qm9": (["data.path=my.csv"], "data.path: only for data.source=csv"),
     "repeated seed": (["seeds=[0,0]"], "names the same entry twice"),
     "swept study": (["name=one,two"], "`name` and `results_dir` cannot be swept"),
@@ -36,8 +45,11 @@ CASES = {
     "impossible budget": (["budget.parameters=10"], "`budget.parameters=10` cannot be met by mlp"),
     "unknown device": (["device=tpu"], "`device=tpu` is not possible: expected auto, cpu, cuda or cuda:N"),
     "absent device": (["device=cuda:77"], "`device=cuda:77` is not possible"),
-    "option of another model": (["model.heads=8"], "`model.heads` "),
-    "unbalanced bracket": (["targets=[gap"], "targets=[gap"),
+    "option of another model": (
+        ["model.heads=8"],
+        "`model.heads` is not an option of every choice of `model` in this command",
+    ),
+    "unbalanced bracket": (["targets=[gap"], "`targets=[gap` cannot be read"),
     "interval": (["optimizer.lr=interval(0,1)"], "a sweep needs single values"),
 }
 

@@ -178,7 +178,13 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(ibbench: Com
 def test_a_users_csv_trains_from_the_command_line(ibbench: Command, tmp_path: Path) -> None:
     chains = "".join(f"{'C' * size}O,{size}\n{'C' * size}N,{size + 0.5}\n" for size in range(1, 60))
     (tmp_path / "mine.csv").write_text("smiles,size\n" + chains + "C1CC,3\n")
-    source = ["data=csv", "data.path=mine.csv", "data.target_columns=[size]", "targets=[size]", "data.units={size: atoms}"]
+    source = [
+        "data=csv",
+        "data.path=mine.csv",
+        "data.target_columns=[size]",
+        "targets=[size]",
+        "data.units={size: atoms}",
+    ]
     run = ibbench("train", *source, "trainer.epochs=5", "name=mine", "budget.parameters=30000")
     assert run.returncode == 0, run.stderr
     assert "1 of 119 rows of mine.csv are left out" in run.stdout

@@ -92,7 +92,9 @@ def test_more_padding_never_changes_a_prediction(
     model = _build(options(name, f"model.normalisation={normalisation}")).train()
     pad = torch.nn.functional.pad
     atoms, bonds, mask, positions = molecules
-    padded = Molecules(pad(atoms, (0, 0, 0, 4)), pad(bonds, (0, 4, 0, 4)), pad(mask, (0, 4)), pad(positions, (0, 0, 0, 4)))
+    padded = Molecules(
+        pad(atoms, (0, 0, 0, 4)), pad(bonds, (0, 4, 0, 4)), pad(mask, (0, 4)), pad(positions, (0, 0, 0, 4))
+    )
     assert (model(molecules) - model(padded)).abs().max() < 1e-9
 
 
@@ -141,7 +143,9 @@ def test_deep_sets_is_rho_of_the_sum_of_phi(options: Options, molecules: Molecul
         assert torch.allclose(model.readout.rho(total).squeeze(), predictions[index], atol=1e-12)
 
 
-def test_message_passing_equals_gineconv_of_pytorch_geometric(options: Options, molecules: Molecules, qm9: DataSet) -> None:
+def test_message_passing_equals_gineconv_of_pytorch_geometric(
+    options: Options, molecules: Molecules, qm9: DataSet
+) -> None:
     model = _build(options("gnn", "model.activation=relu", "model.normalisation=none"))
     layer = model.layers[0].function
     graphs = Batch.from_data_list(qm9.molecules.select(torch.arange(60_000, 60_032)).to_pyg())

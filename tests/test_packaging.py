@@ -1,0 +1,66 @@
+"""A wheel carries its configs; an editable install reads the checkout's."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import ibbench
+from ibbench.sweep import config_folder
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a wheel of the checkout and install it into a folder of its own."""
+    dist, target = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("target")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", dist, ROOT], check=True)
+    wheel = next(dist.glob("ibbench-*.whl"))
+    subprocess.run([*pip, "install", "--no-deps", "--target", target, wheel], check=True)
+    return target
+
+
+def _run(installed: Path, cwd: Path, *arguments: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    command = [sys.executable, "-m", "ibbench", *arguments]
+    run = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_an_installed_wheel_works_outside_of_the_checkout(installed: Path, tmp_path: Path) -> None:
+    where = "import ibbench, ibbench.sweep; print(ibbench.__file__, ibbench.sweep.config_folder())"
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    found = subprocess.run([sys.executable, "-c", where], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert found.stdout.split() == [str(installed / "ibbench/__init__.py"), str(installed / "ibbench/configs")]
+    assert "graph_transformer" in _run(installed, tmp_path, "models")
+    assert "name: quick" in _run(installed, tmp_path, "train", "--cfg", "job")
+    assert "deep_sets, gnn, graph_transformer, mlp" in _run(installed, tmp_path, "train", "--help")
+
+
+def test_a_wheel_has_every_config_and_no_tests(installed: Path) -> None:
+    packed = {path.relative_to(installed / "ibbench/configs") for path in installed.glob("ibbench/configs/**/*.yaml")}
+    assert packed == {path.relative_to(ROOT / "configs") for path in ROOT.glob("configs/**/*.yaml")}
+    assert not (installed / "tests").exists()
+
+
+def test_an_editable_install_uses_the_configs_of_the_checkout() -> None:
+    assert Path(ibbench.__file__).parent == ROOT / "ibbench"
+    assert config_folder() == ROOT / "configs"
+    assert not list(Path(sys.prefix).glob("lib/python*/site-packages/ibbench/configs"))
+
+
+def test_every_dependency_has_an_exact_version_in_the_constraints() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == ibbench.__version__
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    pinned = dict(line.split("==") for line in lines)
+    for text in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(pinned[requirement.name]), text

@@ -1,0 +1,73 @@
+"""The README keeps its word: its commands run, its example trains, its table is the committed one."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("ibbench ")
+]
+SMALL = ["data.train_size=60", "trainer.epochs=1", "budget.parameters=5000"]
+
+
+def _shrunk(command: str) -> list[str]:
+    """Return the words of a command, of a training with a size that takes seconds."""
+    words = shlex.split(command)[1:]
+    if words[0] != "train" or words[-1].startswith("--") or words[-1] == "job":
+        return words
+    replaced = [word for word in words if not word.startswith(("data.train_size=", "model.width=", "budget="))]
+    if "data.train_size=1000,5000" in words:
+        return [*replaced, "data.train_size=50,60", *SMALL[1:]]
+    return replaced + SMALL
+
+
+def test_the_readme_has_commands() -> None:
+    assert len(COMMANDS) > 10
+
+
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if "table " not in command and "mean_field" not in command]
+)
+def test_commands_of_the_readme_run(command: str, ibbench: Callable, tmp_path: Path) -> None:
+    rows = "".join(f"{'C' * size}O,{size}\n{'C' * size}N,{size}\n" for size in range(1, 60))
+    (tmp_path / "my.csv").write_text("smiles,logS\n" + rows)
+    run = ibbench(*_shrunk(command))
+    assert run.returncode == 0, run.stderr
+    assert run.stdout
+
+
+def test_the_example_model_trains_beside_the_others(tmp_path: Path) -> None:
+    for folder in ("ibbench", "configs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for block in re.findall(r"```(?:python|yaml)\n(.*?)```", README, re.DOTALL):
+        path = block.splitlines()[0].removeprefix("# ")
+        (tmp_path / path).write_text(block)
+    assert (tmp_path / "ibbench/models/mean_field.py").exists()
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "ibbench", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    assert "mean_field" in run("models")
+    command = next(command for command in COMMANDS if "mean_field" in command)
+    output = run(*_shrunk(command))
+    assert re.search(r"│ mean_field +│", output)
+
+
+def test_the_table_of_the_readme_is_the_committed_one() -> None:
+    shown = re.search(r"<!-- results/quick/table.md -->\n(.*?)<!-- end -->", README, re.DOTALL)
+    assert shown is not None
+    committed = (ROOT / "results/quick/table.md").read_text()
+    assert shown[1].strip()
+    assert shown[1].strip() in committed
