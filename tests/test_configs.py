@@ -36,10 +36,11 @@ def test_every_experiment_trains(experiment: str, ibbench: Callable, tmp_path: P
 
 
 def test_the_option_names_that_scripts_rely_on_are_there() -> None:
-    promised = (
-        "name model model.width model.depth targets seeds data.train_size data.source trainer.epochs trainer.batch_size "
-        "trainer.patience optimizer optimizer.lr schedule loss device precision budget.parameters results_dir"
-    )
+    promised = """
+        name model model.width model.depth targets seeds data.train_size data.source trainer.epochs
+        trainer.batch_size trainer.patience optimizer optimizer.lr schedule loss device precision
+        budget.parameters results_dir
+    """
     assert set(promised.split()) <= set(option_names())
 
 
@@ -62,8 +63,11 @@ def test_the_hash_of_a_run_covers_what_changes_numbers_and_nothing_else() -> Non
     assert run() == base
     for same in ("name=other", "results_dir=elsewhere", "device=cpu", "trainer.checkpoint_seconds=1"):
         assert run(same) == base
-    for other in ("seeds=[1]", "optimizer.lr=1e-4", "data.train_size=4999", "trainer.epochs=3", "precision=bfloat16",
-                  "data.split_seed=1", "budget.parameters=90000", "model.dropout=0.1", "data.hydrogens=explicit"):  # fmt: skip
+    changes = """
+        seeds=[1] optimizer.lr=1e-4 data.train_size=4999 trainer.epochs=3 precision=bfloat16 data.split_seed=1
+        budget.parameters=90000 model.dropout=0.1 data.hydrogens=explicit
+    """
+    for other in changes.split():
         assert run(other) != base
 
 

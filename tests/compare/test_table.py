@@ -24,9 +24,8 @@ from ibbench.errors import InputError
 
 def _replica(target: str, seed: int, mae: float, epochs: int = 10) -> ReplicaEntry:
     metrics = MetricsEntry(mae=mae, rmse=1.5 * mae, r2=0.9, mae_over_std=mae / 1.3)
-    return ReplicaEntry(
-        target=target, seed=seed, unit="eV", best_epoch=epochs, epochs=epochs, train=metrics, validation=metrics, test=metrics
-    )  # fmt: skip
+    parts = {"train": metrics, "validation": metrics, "test": metrics}
+    return ReplicaEntry(target=target, seed=seed, unit="eV", best_epoch=epochs, epochs=epochs, **parts)
 
 
 def _record(

@@ -158,7 +158,7 @@ def test_message_passing_equals_gineconv_of_pytorch_geometric(
     assert (layer.sum_messages(state, adjacency)[ours.mask] - expected).abs().max() < 1e-10
 
 
-def test_attention_equals_pytorchs_multihead_attention(options: Options, molecules: Molecules) -> None:
+def test_attention_equals_pytorchs_multihead_attention(options: Options) -> None:
     model = _build(options("graph_transformer"))
     attention = model.attentions[0].function
     peer = torch.nn.MultiheadAttention(16, 4, batch_first=True, dtype=torch.float64)

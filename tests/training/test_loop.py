@@ -77,9 +77,7 @@ def test_a_checkpoint_that_does_not_fit_is_not_used(start: Start, tmp_path: Path
 
 def test_the_kept_weights_are_those_of_the_best_epoch(start: Start) -> None:
     composed, task, state = start("model=deep_sets", "trainer.epochs=12", "optimizer.lr=0.05", "schedule=constant")
-    errors = []
-    for _ in train(task, state, composed):
-        errors.append([row["validation_mae"] for row in state.history[-2:]])
+    errors = [[row["validation_mae"] for row in state.history[-2:]] for _ in train(task, state, composed)]
     history = torch.tensor(errors, dtype=torch.float64)
     assert torch.equal(state.best_mae, history.min(0).values)
     assert torch.equal(state.best_epoch, history.argmin(0) + 1)
