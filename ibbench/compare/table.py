@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,7 @@ COLUMNS = [
 ]  # fmt: skip
 BASELINES = ("mean", "composition")
 _DIGITS = 4
+_SHORT = {"parameters": "params", "MFLOPs/molecule": "MFLOPs", "molecules/s": "mol/s"}
 _LEGEND = (
     "MAE: mean ± standard deviation over seeds, on the test molecules of the split. FLOPs: of one prediction. "
     "Seconds: of the training steps of all seeds together."
@@ -227,15 +229,24 @@ def _markdown_rows(header: list[str], rows: list[list[str]], left: set[str]) -> 
 
 
 def to_rich(table: pd.DataFrame, records: list[Record], name: str) -> RenderableType:
-    """Format the table for the terminal."""
-    rows = _readable(table)
-    shown = Table(title=f"{name}: test error, mean ± standard deviation over seeds")
-    for column in rows[0] if rows else []:
-        shown.add_column(column, justify="left" if column in {"target", "model", "variant", "unit"} else "right")
-    for row in rows:
-        shown.add_row(*row.values())
-    failed = [Text(f"failed: {record.run}: {record.error.message}") for record in records if record.error]
-    return Group(shown, *failed)
+    """Format the table for the terminal: one part a (target, train size), narrow enough for 80 columns."""
+    parts: list[RenderableType] = []
+    for (target, train_size), group in table.groupby(["target", "train_size"], sort=False):
+        rows = _readable(group)
+        seeds = " or ".join(sorted({row["seeds"] for row in rows}))
+        title = f"{name}: {target} in {rows[0]['unit']}, {train_size:,} train molecules, {seeds} seeds"
+        part = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
+        shown = [column for column in rows[0] if column not in {"target", "train size", "unit", "seeds", "RMSE"}]
+        for column in shown:
+            left = column in {"model", "variant"}
+            part.add_column(
+                _SHORT.get(column, column), justify="left" if left else "right", no_wrap=column != "variant"
+            )
+        for row in rows:
+            part.add_row(*(row[column] for column in shown))
+        parts.append(part)
+    parts += [Text(f"failed: {record.run}: {record.error.message}") for record in records if record.error]
+    return Group(*parts)
 
 
 def tabulate(study: Path, console: Console) -> list[Record]:
