@@ -81,10 +81,10 @@ def targets() -> None:
 def prepare(overrides: Overrides = None) -> None:
     """Build the data cache, or check the one that is there."""
     from ibbench.listing import load
-    from ibbench.terminal import terminal
+    from ibbench.terminal import say
 
     dataset = load(overrides or [])
-    terminal().print(f"{len(dataset):,} molecules ready in {dataset.path}", highlight=False, soft_wrap=True)
+    say(f"{len(dataset):,} molecules ready in {dataset.path}")
 
 
 @data.command()

@@ -4,6 +4,7 @@ from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,7 +26,8 @@ from ibbench.errors import InputError, suggest
 class Options(BaseModel):
     """A group of options: unknown keys are errors, values do not change once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # YAML reads `name=1` as a number; a name made of digits is a name all the same.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
 
 
 def _as_list(value: Any) -> Any:
@@ -148,6 +150,12 @@ class SgdMomentumOptions(Options):
     momentum: Fraction
     nesterov: bool
 
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise PydanticCustomError("nesterov", "optimizer.nesterov=true needs an optimizer.momentum above 0")
+        return self
+
 
 AnyOptimizerOptions = Annotated[AdamOptions | SgdOptions | SgdMomentumOptions, Field(discriminator="name")]
 
@@ -205,14 +213,12 @@ class BudgetOptions(Options):
 class Config(Options):
     """One run: one point of a sweep, with every option given."""
 
-    name: Annotated[Name, BeforeValidator(_names_one_folder)]
+    name: Annotated[Name, AfterValidator(_names_one_folder)]
     results_dir: str
     targets: Annotated[
-        tuple[Name, ...], BeforeValidator(_as_list), Field(min_length=1), BeforeValidator(_without_repeats)
+        tuple[Name, ...], BeforeValidator(_as_list), Field(min_length=1), AfterValidator(_without_repeats)
     ]
-    seeds: Annotated[
-        tuple[Seed, ...], BeforeValidator(_as_list), Field(min_length=1), BeforeValidator(_without_repeats)
-    ]
+    seeds: Annotated[tuple[Seed, ...], BeforeValidator(_as_list), Field(min_length=1), AfterValidator(_without_repeats)]
     data: DataOptions
     model: AnyModelOptions
     optimizer: AnyOptimizerOptions
@@ -277,6 +283,8 @@ def _describe(detail: ErrorDetails) -> str:
     value = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
+            if key in option_names():
+                return f"`{key}` is not an option of the choice made for `{path[0]}`"
             return f"`{key}` is not an option: {suggest(key, option_names())}"
         case "missing":
             return f"`{key}` is missing"
@@ -287,7 +295,7 @@ def _describe(detail: ErrorDetails) -> str:
             return f"`{key}={value}` is not possible: {suggest(str(value), names)}"
         case "string_pattern_mismatch" if key == "device":
             return f"`device={value}` is not possible: expected auto, cpu, cuda or cuda:N"
-        case "csv_only" | "csv_needs" | "csv_units" | "width_and_budget":
+        case "csv_only" | "csv_needs" | "csv_units" | "width_and_budget" | "nesterov":
             return detail["msg"]
         case _:
             shown = "null" if value is None else value

@@ -1,7 +1,5 @@
 """Tables for `ibbench models`, `ibbench targets` and `ibbench data`."""
 
-import functools
-
 import torch
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,14 +12,13 @@ from ibbench.data.targets import QM9_TARGETS
 from ibbench.errors import InputError
 from ibbench.models import model_names
 from ibbench.sweep import compose_config
-from ibbench.terminal import terminal
+from ibbench.terminal import say
 
 _QM9_ATOMS = {"implicit": 9, "explicit": 29}
 
 
 def load(overrides: list[str]) -> DataSet:
     """Load the data set that a config with these overrides describes."""
-    say = functools.partial(terminal().print, highlight=False, markup=False, soft_wrap=True)
     return load_dataset(compose_config(overrides).data, say)
 
 
@@ -35,6 +32,8 @@ def list_models(overrides: list[str]) -> Table:
         shown.add_column(column)
     for column in ("width", "parameters", "FLOPs/molecule"):
         shown.add_column(column, justify="right")
+    if any(override.startswith("model=") for override in overrides):
+        raise InputError("`ibbench models` lists all models: expected other options, such as budget.parameters=50000")
     for name in model_names():
         config = compose_config([f"model={name}", *overrides])
         qm9 = config.data.source == "qm9pack"
@@ -111,7 +110,7 @@ def describe_molecule(molecule: str, dataset: DataSet) -> RenderableType:
     Raises:
         InputError: the index is out of range, or RDKit cannot parse the SMILES.
     """
-    if molecule.isdigit():
+    if molecule.isdecimal():
         index: int | None = int(molecule)
         if int(molecule) >= len(dataset):
             raise InputError(f"`{molecule}` is not a molecule: expected 0 to {len(dataset) - 1}, or a SMILES")

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 from ibbench.compare.baselines import measure_baselines
 from ibbench.compare.record import (
@@ -27,11 +26,13 @@ from ibbench.compare.record import (
     write_record,
 )
 from ibbench.config import Config, DataOptions, ModelOptions
-from ibbench.data.dataset import DataSet, load_dataset
+from ibbench.data.dataset import CACHE_FORMAT, DataSet, load_dataset
 from ibbench.data.splits import Split, split_dataset
+from ibbench.errors import DivergedError
 from ibbench.files import write_atomically
 from ibbench.models.budget import count_flops, count_parameters, fit_to_budget
 from ibbench.models.registry import get_model
+from ibbench.terminal import say, terminal
 from ibbench.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from ibbench.training.device import choose_device, describe_device, peak_memory_mb, reset_peak_memory
 from ibbench.training.loop import State, Task, predict, prepare, train
@@ -79,7 +80,7 @@ def study_folder(config: Config) -> Path:
     return Path(config.results_dir) / config.name
 
 
-def plan(config: Config, console: Console) -> Point:
+def plan(config: Config) -> Point:
     """Find out everything about a run that can be wrong before it is started.
 
     Raises:
@@ -87,7 +88,8 @@ def plan(config: Config, console: Console) -> Point:
     """
     choose_device(config.device)
     get_model(config.model.name)
-    dataset = _dataset(config.data.model_copy(update={"train_size": None}), console)
+    whole = {"train_size": None, "validation_size": 1, "test_size": 1, "split_seed": 0}
+    dataset = _dataset(config.data.model_copy(update=whole))
     for target in config.targets:
         dataset.column(target)
     split = split_dataset(dataset, config.data)
@@ -98,6 +100,7 @@ def plan(config: Config, console: Console) -> Point:
     facts = identity(config) | {
         "source": dataset.source,
         "split": split.fingerprint,
+        "features": CACHE_FORMAT,
         "schema": SCHEMA_VERSION,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
@@ -111,51 +114,54 @@ def identity(config: Config) -> dict[str, object]:
     return options
 
 
-@functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data
-def _dataset(options: DataOptions, console: Console) -> DataSet:
-    return load_dataset(options, functools.partial(console.print, highlight=False, markup=False, soft_wrap=True))
+@functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, however they are split
+def _dataset(options: DataOptions) -> DataSet:
+    return load_dataset(options, say)
 
 
-def execute(point: Point, console: Console) -> Record:
+def execute(point: Point) -> Record:
     """Train all replicas of a run and write its folder; a run that is finished already is only read.
 
     A failure becomes a `failed` record with the reason, so that the other runs of a sweep go on. Only an
-    interruption (Ctrl-C) is passed on; the run then resumes from its last checkpoint next time.
+    interruption (Ctrl-C) is passed on; the run then resumes from its last checkpoint next time, as it does after
+    a failure that was not its own, such as a full disk.
     """
-    finished = point.finished_record()
-    if finished:
-        console.print(f"{point.run}: done before", highlight=False)
-        return finished
+    checkpoint = point.folder / "checkpoint.safetensors"
     try:
-        record = _train(point, console)
+        record = point.finished_record()
+        if record:
+            say(f"{point.run}: done before")
+            return record
+        record = _train(point, checkpoint)
         write_record(point.folder, record)
     except Exception as error:  # the sweep must go on, whatever it was
         message = str(error) or type(error).__name__
-        console.print(f"{point.run}: failed: {message}", highlight=False, markup=False, soft_wrap=True)
+        say(f"{point.run}: failed: {message}")
         record = _blank_record(point, "failed").model_copy(
             update={"error": ErrorEntry(message=message, traceback=traceback.format_exc())}
         )
         with contextlib.suppress(OSError):  # a full disk has no room for the record of it either
             write_record(point.folder, record)
+        if not isinstance(error, DivergedError):
+            return record
     with contextlib.suppress(OSError):
-        (point.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        checkpoint.unlink(missing_ok=True)
     return record
 
 
-def _train(point: Point, console: Console) -> Record:
+def _train(point: Point, checkpoint: Path) -> Record:
     config, folder = point.config, point.folder
     device = choose_device(config.device)
     reset_peak_memory(device)
     task, state = prepare(config, point.options, point.dataset, point.split, device)
-    checkpoint = folder / "checkpoint.safetensors"
     problem = load_checkpoint(checkpoint, state, point.run)
     if problem:
-        console.print(f"{point.run}: its checkpoint is not used, {problem}; starting anew", highlight=False)
+        say(f"{point.run}: its checkpoint is not used, {problem}; starting anew")
     elif state.epoch:
-        console.print(f"{point.run}: resuming after epoch {state.epoch}", highlight=False)
+        say(f"{point.run}: resuming after epoch {state.epoch}")
     units = {target.name: target.unit for target in point.dataset.targets}
     saved_at = 0.0
-    with RunProgress(console, point.run, task, units, config.trainer.epochs) as progress:
+    with RunProgress(terminal(), point.run, task, units, config.trainer.epochs) as progress:
         for _ in train(task, state, config):
             progress.update(state)
             spent = state.train_seconds + state.validation_seconds
@@ -244,7 +250,7 @@ def _evaluate(point: Point, task: Task, state: State) -> list[ReplicaEntry]:
             seed=seed,
             unit=point.dataset.targets[point.dataset.column(target)].unit,
             best_epoch=int(state.best_epoch[row]),
-            epochs=state.epoch,
+            epochs=_epochs_trained(state, row, point.config.trainer.patience),
             **{
                 part: MetricsEntry(**measure(predictions[part][row], truths[part][row])._asdict())
                 for part in predictions
@@ -252,3 +258,9 @@ def _evaluate(point: Point, task: Task, state: State) -> list[ReplicaEntry]:
         )
         for row, (target, seed) in enumerate(task.replicas)
     ]
+
+
+def _epochs_trained(state: State, row: int, patience: int | None) -> int:
+    """Return how many epochs counted for a replica: it goes on with the others when its patience is over."""
+    stop = state.epoch if patience is None else int(state.best_epoch[row]) + patience
+    return min(state.epoch, stop)

@@ -1,10 +1,12 @@
 """The Hydra side of `ibbench train`: compose all points, check them, run them, tabulate the study."""
 
+import contextlib
 import itertools
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,10 +19,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ibbench.config import Config, option_names, read_config
 from ibbench.errors import InputError, suggest
-from ibbench.terminal import terminal
+from ibbench.terminal import say, terminal
 
 ROOT_CONFIG = "train"
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130  # exit codes
 
 
 def config_folder() -> Path:
@@ -44,7 +46,7 @@ def _validated(overrides: Sequence[str], config_name: str) -> Config:
     try:
         composed = hydra.compose(config_name, list(overrides))
         options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise InputError(explain(error)) from None
     assert isinstance(options, dict)
     return read_config({str(key): value for key, value in options.items()})
@@ -114,30 +116,44 @@ class StudyCallback(Callback):
     def _check(self, overrides: Iterable[str], config_name: str) -> None:
         from ibbench.run import plan, study_folder
 
-        try:
+        with _leaving():
             configs = [_validated(point, config_name) for point in expand(overrides)]
             if len({study_folder(config) for config in configs}) > 1:
                 raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
-            self._points = [plan(config, terminal()) for config in configs]
+            self._points = [plan(config) for config in configs]
             states = ["done" if point.finished_record() else "to do" for point in self._points]
-        except InputError as error:
-            leave(error)
-        _announce(self._points, states)
+            _make_folder(study_folder(configs[0]))
+            _announce(self._points, states)
 
     def _finish(self) -> None:
         from ibbench.compare.table import tabulate
         from ibbench.run import study_folder
 
-        console = terminal()
-        missing = [point.run for point in self._points if not point.finished_record()]
-        study = study_folder(self._points[0].config)
-        try:
-            tabulate(study, console)
-        except InputError as error:
-            leave(error)
+        with _leaving():
+            missing = [point.run for point in self._points if not point.finished_record()]
+            tabulate(study_folder(self._points[0].config), terminal())
         if missing:
-            console.print(f"Not finished: {', '.join(missing)}. The same command tries them again.", highlight=False)
+            say(f"Not finished: {', '.join(missing)}. The same command tries them again.")
             raise SystemExit(FAILED)
+
+
+@contextlib.contextmanager
+def _leaving() -> Iterator[None]:
+    """Leave through `SystemExit` on any error: Hydra would turn the exception of a callback into a warning."""
+    try:
+        yield
+    except InputError as error:
+        leave(error)
+    except Exception:
+        traceback.print_exc()
+        raise SystemExit(FAILED) from None
+
+
+def _make_folder(study: Path) -> None:
+    try:
+        (study / "runs").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the study {study} cannot be written: {error.strerror or error}; see results_dir") from None
 
 
 def _announce(points: list[Any], states: list[str]) -> None:
@@ -145,24 +161,22 @@ def _announce(points: list[Any], states: list[str]) -> None:
     from ibbench.run import study_folder
 
     first = points[0]
-    terminal().print(
+    say(
         f"Study {study_folder(first.config)}: {len(points)} runs, {len(first.dataset):,} molecules, "
-        f"split {first.split.fingerprint}",
-        highlight=False,
+        f"split {first.split.fingerprint}"
     )
     for point, state in zip(points, states, strict=True):
         width, hidden = point.options.sizes
         parameters = count_parameters(point.dataset.molecules.mask.shape[1], point.options)
         replicas = len(point.config.targets) * len(point.config.seeds)
-        terminal().print(
+        say(
             f"  {point.run}: width {width}, hidden {hidden}, {parameters:,} parameters, {replicas} replicas on "
-            f"{point.split.train_size:,} molecules, {state}",
-            highlight=False,
+            f"{point.split.train_size:,} molecules, {state}"
         )
 
 
 def job(composed: DictConfig) -> str:
-    """Run one point; what Hydra's launchers call, in this process or another.
+    """Run one point; what Hydra's launchers call, in this process or another. It never raises into the sweep.
 
     Returns:
         The status of its record, `done` or `failed`.
@@ -171,9 +185,12 @@ def job(composed: DictConfig) -> str:
 
     options = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(options, dict)
-    console = terminal()
-    point = plan(read_config({str(key): value for key, value in options.items()}), console)
-    return execute(point, console).status
+    try:
+        point = plan(read_config({str(key): value for key, value in options.items()}))
+    except InputError as error:  # it was possible when the sweep was checked: the data or the machine have changed
+        say(f"a run could not be started: {error}")
+        return "failed"
+    return execute(point).status
 
 
 def run_sweep(arguments: list[str]) -> None:
@@ -186,10 +203,10 @@ def run_sweep(arguments: list[str]) -> None:
     sys.argv = ["ibbench train", *arguments]
     try:
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=ROOT_CONFIG)(job)()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         leave(InputError(explain(error)))
     except KeyboardInterrupt:
-        terminal().print("Interrupted. What is finished stays; the same command goes on from there.")
+        say("Interrupted. What is finished stays; the same command goes on from there.")
         raise SystemExit(INTERRUPTED) from None
 
 

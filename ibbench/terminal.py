@@ -10,3 +10,8 @@ from rich.console import Console
 def terminal() -> Console:
     """Return the console of this process; into a pipe or a file it does not fold wide tables."""
     return Console() if sys.stdout.isatty() else Console(width=200)
+
+
+def say(line: str) -> None:
+    """Print one line as it is: a path or an error message is not to be folded, coloured or read as markup."""
+    terminal().print(line, highlight=False, markup=False, soft_wrap=True)

@@ -27,7 +27,7 @@ _LEGEND = (
     "MAE: mean ± standard deviation over seeds, on the test molecules of the split. FLOPs: of one prediction. "
     "Seconds: of the training steps of all seeds together."
 )
-# What a run trains at once, what the table has columns for, and what is measured rather than chosen.
+# Options that the table has columns for.
 _NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size"}
 
 
@@ -58,49 +58,54 @@ def build_table(records: Iterable[Record]) -> pd.DataFrame:
         key = (result.model, result.variant, result.entry.target, result.train_size, result.split)
         groups.setdefault(key, {}).setdefault(result.entry.seed, result)
     rows = [_row(key, list(results.values())) for key, results in sorted(groups.items(), key=_order)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"flops_per_molecule": "Int64"})
 
 
 def _results(records: list[Record]) -> Iterable[Result]:
-    variants = _variants(records)
-    for record, variant in zip(records, variants, strict=True):
-        cost = record.cost
+    for record, variant in zip(records, _variants(records), strict=True):
+        cost, place = record.cost, (record.train_size, record.split_fingerprint)
+        assert cost is not None  # of a run that is done
+        seconds = cost.train_seconds / len(record.replicas)
+        described = _describe(variant)
         for entry in record.replicas:
-            yield Result(
-                record.config["model"]["name"], variant, record.train_size, record.split_fingerprint, entry,
-                cost.parameters if cost else 0,
-                cost.flops_per_molecule if cost else None,
-                cost.train_seconds / len(record.replicas) if cost else None,
-            )  # fmt: skip
+            model = record.config["model"]["name"]
+            yield Result(model, described, *place, entry, cost.parameters, cost.flops_per_molecule, seconds)
+        # A baseline knows nothing of the options of models and trainings.
+        of_data = _describe({key: value for key, value in variant.items() if key.startswith("data.")})
         for baseline in record.baselines:
             for entry in baseline.replicas:
-                yield Result(
-                    baseline.name,
-                    "",
-                    record.train_size,
-                    record.split_fingerprint,
-                    entry,
-                    baseline.parameters,
-                    None,
-                    None,
-                )
+                yield Result(baseline.name, of_data, *place, entry, baseline.parameters, None, None)
 
 
-def _variants(records: list[Record]) -> list[str]:
-    """Describe each record by the options in which the records differ."""
-    flat = [_flatten(record.config) for record in records]
-    values: dict[str, set[str]] = {}
-    for options in flat:
-        for key, value in options.items():
-            values.setdefault(key, set()).add(str(value))
-    differing = [key for key, found in values.items() if len(found) > 1 and key not in _NOT_VARIANTS]
-    return [" ".join(f"{key}={options[key]}" for key in differing if key in options) for options in flat]
+def _describe(variant: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in variant.items())
+
+
+def _variants(records: list[Record]) -> list[dict[str, str]]:
+    """Return for each record the options in which the records differ; an option that is absent is null.
+
+    Options that only some models have are compared between the records of those models alone.
+    """
+    flat = [_flatten(record.config) | {"data.content": record.data_source} for record in records]
+    models = [str(options["model.name"]) for options in flat]
+    keys = list(dict.fromkeys(key for options in flat for key in options if key not in _NOT_VARIANTS))
+    variants: list[dict[str, str]] = [{} for _ in records]
+    for key in keys:
+        having = {model for model, options in zip(models, flat, strict=True) if key in options}
+        values = {row: str(flat[row].get(key, "null")) for row, model in enumerate(models) if model in having}
+        if len(set(values.values())) > 1:
+            for row, value in values.items():
+                variants[row][key] = value
+    return variants
 
 
 def _flatten(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in options.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        elif value is not None:  # `budget=null` has no `budget.parameters`: null and absent are the same
+            flat[prefix + key] = value
     return flat
 
 
@@ -249,7 +254,7 @@ def to_rich(table: pd.DataFrame, records: list[Record], name: str) -> Renderable
     return Group(*parts)
 
 
-def tabulate(study: Path, console: Console) -> list[Record]:
+def tabulate(study: Path, console: Console) -> None:
     """Rebuild `table.csv` and `table.md` of a study from its records, and print the table.
 
     Raises:
@@ -260,5 +265,4 @@ def tabulate(study: Path, console: Console) -> list[Record]:
     write_atomically(study / "table.csv", to_csv(table))
     write_atomically(study / "table.md", to_markdown(table, records, study.name))
     console.print(to_rich(table, records, study.name))
-    console.print(f"Written: {study / 'table.csv'} and {study / 'table.md'}", highlight=False)
-    return records
+    console.print(f"Written: {study / 'table.csv'} and {study / 'table.md'}", highlight=False, markup=False)

@@ -29,11 +29,19 @@ def write_cache(path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]
     """Write arrays and the facts about them (JSON types) to one safetensors file with a checksum.
 
     Raises:
-        InputError: the folder cannot be written to, or the disk is full. No part of the file is left behind.
+        InputError: see `write_to_cache`.
     """
     described = json.dumps(facts, sort_keys=True)
     metadata = {"facts": described, "checksum": _checksum(arrays, described)}
-    content = safetensors.numpy.save(arrays, metadata)
+    write_to_cache(path, safetensors.numpy.save(arrays, metadata))
+
+
+def write_to_cache(path: Path, content: bytes) -> None:
+    """Write one file of the cache.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full. No part of the file is left behind.
+    """
     try:
         write_atomically(path, content)
     except OSError as error:

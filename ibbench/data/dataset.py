@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from ibbench.config import DataOptions
-from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache
+from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache, write_to_cache
 from ibbench.data.molecules import Molecules
 from ibbench.data.targets import QM9_TARGETS, Target
 from ibbench.errors import InputError, suggest
-from ibbench.files import write_atomically
 
 CACHE_FORMAT = 1  # raise it when the features or the layout change: older caches are then rebuilt
 
@@ -30,7 +29,7 @@ class DataSet:
         molecules: the packed graphs, features as counts (uint8).
         values: the targets in their units, float64 `[M, T]`.
         targets: what the columns of `values` are.
-        ids: QM9's own number of each molecule, or its line in the CSV.
+        ids: QM9's own number of each molecule, or its row in the CSV, counted from 1.
         smiles: as the source spells them.
         source: `qm9pack` or `csv` with a digest of the content.
         hydrogens: `implicit` or `explicit`.
@@ -185,11 +184,11 @@ def _list_rejected(path: Path, source: Any, parsed: np.ndarray, kept: np.ndarray
         return
     text = io.StringIO()
     rows = csv.writer(text)
-    rows.writerow(["line", "smiles", "reason"])
+    rows.writerow(["row", "smiles", "reason"])
     for index in np.nonzero(~kept)[0]:
         reason = "a target value is missing or no number" if parsed[index] else "RDKit cannot parse the SMILES"
         rows.writerow([int(source.ids[index]), source.smiles[index], reason])
-    write_atomically(path, text.getvalue())
+    write_to_cache(path, text.getvalue().encode())
 
 
 def _check_features_are_alive(molecules: Molecules, source: str) -> None:

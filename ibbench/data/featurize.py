@@ -4,15 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from rdkit import Chem, RDLogger, rdBase
+from rdkit import Chem, rdBase
 
 from ibbench.data.layout import MAX_ATOMS, NUM_ATOM_FEATURES
 from ibbench.errors import InputError
 
-RDKIT_VERSION = rdBase.rdkitVersion
 _HYBRIDISATION = {Chem.HybridizationType.SP: 6, Chem.HybridizationType.SP2: 7, Chem.HybridizationType.SP3: 8}
 _ONE_HOT_OF_ELEMENT = {1: 0, 6: 1, 7: 2, 8: 3, 9: 4}
-_CODE_OF_HALF_BOND_ORDERS = np.array([0, 0, 1, 4, 2, 0, 3], dtype=np.uint8)  # 1.5 is aromatic
+# By twice the bond order: 1.5 is aromatic; what is more than a triple bond (metals) counts as one.
+_CODE_OF_HALF_BOND_ORDERS = np.array([0, 1, 1, 4, 2, 2, 3, 3, 3, 3, 3, 3, 3], dtype=np.uint8)
 _BLOCK = 8192  # molecules a worker takes at a time: large enough that starting it costs little
 
 
@@ -127,6 +127,3 @@ def _refuse_large(n: int, smiles: list[str], num_atoms: np.ndarray) -> None:
         raise InputError(
             f"a molecule has {n} atoms; the dense layout takes at most {MAX_ATOMS}. Leave it out of the data: {largest}"
         )
-
-
-RDLogger.logger().setLevel(RDLogger.ERROR)

@@ -20,7 +20,7 @@ from ibbench.errors import InputError, suggest
 class Source(NamedTuple):
     """Molecules as text, before their features are computed."""
 
-    ids: np.ndarray  # int64 [M]; QM9's own number, or the line of the CSV
+    ids: np.ndarray  # int64 [M]; QM9's own number, or the row of the CSV counted from 1
     smiles: list[str]
     values: np.ndarray  # float64 [M, T], in the units of the targets; NaN where missing
     targets: tuple[Target, ...]
@@ -124,11 +124,13 @@ def read_csv(options: DataOptions) -> Source:
     for name in names:
         if name not in table.column_names:
             raise InputError(f"{options.path} has no column `{name}`: {suggest(name, table.column_names)}")
+        if table.column_names.count(name) > 1:
+            raise InputError(f"{options.path} has several columns `{name}`: expected one")
     if not len(table):
         raise InputError(f"{options.path} has a header but no rows")
     smiles = [(text or "").strip() for text in table[options.smiles_column].to_pylist()]
     values = np.array([[_number(text) for text in table[name].to_pylist()] for name in names[1:]]).T
-    return Source(np.arange(2, len(table) + 2), smiles, values, csv_targets(options), None)
+    return Source(np.arange(1, len(table) + 1), smiles, values, csv_targets(options), None)
 
 
 def _number(text: str | None) -> float:

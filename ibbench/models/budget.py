@@ -57,7 +57,7 @@ def count_flops(num_atoms: int, options: ModelOptions) -> int:
 
 
 def fit_to_budget(num_atoms: int, options: ModelOptions, parameters: int) -> ModelOptions:
-    """Choose the width, then the hidden width around twice that, that come nearest to a number of parameters.
+    """Choose the width, then the hidden width from about twice that on, that come nearest to a number of parameters.
 
     The width alone moves the count in steps of several percent; the hidden width fills the gap.
 
@@ -75,8 +75,10 @@ def fit_to_budget(num_atoms: int, options: ModelOptions, parameters: int) -> Mod
     def count(width: int, hidden: int) -> int:
         return count_parameters(num_atoms, at(width, hidden))
 
-    width = _nearest(lambda candidate: count(candidate, 2 * candidate), parameters)
-    hidden = _nearest(lambda candidate: count(width, candidate), parameters)
+    # The width comes out at or below the budget: the hidden width can then always fill what is left.
+    width, _ = _bracket(lambda candidate: count(candidate, 2 * candidate), parameters)
+    around = _bracket(lambda candidate: count(width, candidate), parameters)
+    hidden = min(around, key=lambda candidate: abs(count(width, candidate) - parameters))
     reached = count(width, hidden)
     if abs(reached - parameters) > TOLERANCE * parameters:
         raise InputError(
@@ -86,12 +88,12 @@ def fit_to_budget(num_atoms: int, options: ModelOptions, parameters: int) -> Mod
     return at(width, hidden)
 
 
-def _nearest(count: Callable[[int], int], goal: int) -> int:
-    """Return the size from 1 up whose count, which rises with it, is nearest to the goal."""
+def _bracket(count: Callable[[int], int], goal: int) -> tuple[int, int]:
+    """Return neighbouring sizes between whose counts, which rise with the size, the goal lies (from 1 and 2 on)."""
     low, high = 1, 2
-    while count(high) < goal and high < _WIDEST:
+    while count(high) <= goal and high < _WIDEST:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if count(middle) < goal else (low, middle)
-    return min((low, high), key=lambda size: abs(count(size) - goal))
+        low, high = (middle, high) if count(middle) <= goal else (low, middle)
+    return low, high

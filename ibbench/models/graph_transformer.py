@@ -20,7 +20,8 @@ class Attention(nn.Module):
         width, _ = options.sizes
         self.heads = options.heads
         inner = self.heads * max(1, round(width / self.heads))
-        self.query_key_value = nn.Linear(width, 3 * inner)
+        # No biases: that of the keys cancels in the softmax, and Adam would amplify the noise in its zero gradient.
+        self.query_key_value = nn.Linear(width, 3 * inner, bias=False)
         self.out = nn.Linear(inner, width)
 
     def forward(self, h: Tensor, bias: Tensor) -> Tensor:

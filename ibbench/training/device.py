@@ -23,6 +23,8 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= count:
         found = f"{count} CUDA devices" if count else "no CUDA device"
         raise InputError(f"`device={name}` is not possible: torch sees {found}; expected auto or cpu")
+    if device.type == "cuda":
+        torch.cuda.init()  # its memory statistics cannot be reset before
     return device
 
 

@@ -29,7 +29,14 @@ def _replica(target: str, seed: int, mae: float, epochs: int = 10) -> ReplicaEnt
 
 
 def _record(
-    model: str, maes: dict[tuple[str, int], float], *, lr: float = 0.001, train_size: int = 1000, status: str = "done"
+    model: str,
+    maes: dict[tuple[str, int], float],
+    *,
+    lr: float = 0.001,
+    train_size: int = 1000,
+    status: str = "done",
+    budget: int | None = 100,
+    source: str = "qm9pack",
 ) -> Record:
     replicas = tuple(_replica(target, seed, mae) for (target, seed), mae in maes.items())
     baseline = tuple(_replica(target, seed, 1.0, 0) for target, seed in maes)
@@ -41,6 +48,7 @@ def _record(
             "model": {"name": model, **({"heads": 4} if model == "graph_transformer" else {})},
             "optimizer": {"lr": lr},
             "data": {"train_size": train_size},
+            "budget": {"parameters": budget} if budget else None,
             "seeds": [seed for _, seed in maes],
             "targets": sorted({target for target, _ in maes}),
         },
@@ -49,12 +57,12 @@ def _record(
         assumptions={"symmetries": "s", "connectivity": "c", "weights": "w"},
         train_size=train_size,
         split_fingerprint="abc",
-        data_source="qm9pack",
+        data_source=source,
         versions={"torch": "2"},
         device="cpu",
         cost=CostEntry(
             parameters=100,
-            flops_per_molecule=2000,
+            flops_per_molecule=1_234_567,
             train_seconds=4.0,
             validation_seconds=1.0,
             molecules_per_second=1.0,
@@ -108,6 +116,15 @@ def test_options_that_differ_become_variants_and_shared_ones_do_not() -> None:
     assert sizes["train_size"].tolist() == [1000, 1000, 5000, 5000]
 
 
+def test_runs_that_differ_only_in_a_null_or_in_their_data_stay_apart() -> None:
+    table = build_table([_record("gnn", GAP), _record("gnn", {("gap", 0): 0.5}, budget=None)])
+    assert table["variant"].tolist() == ["", "budget.parameters=100", "budget.parameters=null"]
+    assert table["mae_mean"].tolist() == pytest.approx([1.0, 0.3, 0.5])
+    table = build_table([_record("gnn", GAP, source="csv:1"), _record("gnn", {("gap", 0): 0.5}, source="csv:2")])
+    assert table["variant"].tolist() == ["data.content=csv:1", "data.content=csv:2"] * 2
+    assert table["mae_mean"].tolist() == pytest.approx([1.0, 1.0, 0.3, 0.5])
+
+
 def test_the_same_replica_in_two_runs_counts_once() -> None:
     records = [_record("gnn", {("gap", 0): 0.2}), _record("gnn", GAP)]
     table = build_table(records).set_index("model")
@@ -128,7 +145,7 @@ def test_csv_has_stable_rounding_and_its_columns() -> None:
     assert header.split(",") == COLUMNS
     cells = dict(zip(header.split(","), row.split(","), strict=True))
     assert cells["mae_mean"] == "0.1617"
-    assert cells["flops_per_molecule"] == "2000"
+    assert cells["flops_per_molecule"] == "1234567"
     assert "e" not in cells["train_seconds"]
 
 

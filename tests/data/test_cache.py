@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,31 @@ def test_a_second_load_reads_the_cache(options: Config) -> None:
     assert one.smiles == other.smiles == SMILES
 
 
+def test_a_ready_cache_of_qm9_loads_in_half_a_second(qm9: DataSet, config: Callable[..., Config]) -> None:
+    times = []
+    for _ in range(5):  # the fastest of several: a busy machine makes any single one slow
+        started = time.perf_counter()
+        assert len(load_dataset(config().data)) == len(qm9)
+        times.append(time.perf_counter() - started)
+    assert min(times) < 0.5
+
+
+WITHOUT_CHEMISTRY = """
+import sys
+import time
+for name in ("rdkit", "qm9pack", "pyarrow"):
+    sys.modules[name] = None  # importing them raises ImportError
+from ibbench.run import plan
+from ibbench.sweep import compose_config
+print(len(plan(compose_config(["model=gnn"])).dataset))
+"""
+
+
+def test_a_ready_cache_needs_neither_rdkit_nor_the_source(qm9: DataSet) -> None:
+    run = subprocess.run([sys.executable, "-c", WITHOUT_CHEMISTRY], capture_output=True, text=True, check=False)
+    assert run.stdout.strip() == str(len(qm9)), run.stderr
+
+
 @pytest.mark.parametrize("damage", ["truncated", "edited", "emptied", "outdated"])
 def test_a_damaged_or_outdated_cache_is_said_and_rebuilt(
     options: Config, damage: str, monkeypatch: pytest.MonkeyPatch
@@ -63,6 +89,7 @@ def test_a_damaged_or_outdated_cache_is_said_and_rebuilt(
 
 BUILD = """
 import sys
+import time
 from ibbench.sweep import compose_config
 from ibbench.data.dataset import load_dataset
 print(len(load_dataset(compose_config(sys.argv[1:]).data, lambda line: None)))

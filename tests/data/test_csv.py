@@ -30,7 +30,7 @@ def test_columns_become_targets_with_their_units(load: Callable[..., DataSet]) -
     assert [(target.name, target.unit) for target in dataset.targets] == [("logS", ""), ("weight", "g/mol")]
     assert dataset.values.tolist() == [[-0.77, 46.1], [-1.64, 78.1], [1.22, 60.1], [-7.7, 170.3]]
     assert dataset.molecules.mask.sum(1).tolist() == [3, 6, 4, 12]
-    assert dataset.ids.tolist() == [2, 3, 4, 5]
+    assert dataset.ids.tolist() == [1, 2, 3, 4]
     assert dataset.molecules.positions[dataset.molecules.mask].isnan().all()
 
 
@@ -41,8 +41,8 @@ def test_unusable_rows_are_counted_listed_and_left_out(load: Callable[..., DataS
     assert "5 of 9 rows" in said[-1]
     listed = next(dataset.path.parent.glob("*.rejected.csv")).read_text().splitlines()
     assert len(listed) == 1 + len(BROKEN)
-    assert listed[1] == "6,C1CC,RDKit cannot parse the SMILES"
-    assert listed[2] == "7,CCN,a target value is missing or no number"
+    assert listed[1] == "5,C1CC,RDKit cannot parse the SMILES"
+    assert listed[2] == "6,CCN,a target value is missing or no number"
     again: list[str] = []
     load(ROWS + BROKEN, say=again.append)
     assert len(again) == 1  # from the cache, but still said
@@ -66,6 +66,13 @@ def test_explicit_hydrogens_pad_to_the_largest(load: Callable[..., DataSet]) -> 
     dataset = load(ROWS, "data.hydrogens=explicit")
     assert dataset.molecules.mask.sum(1).tolist() == [9, 12, 8, 38]
     assert torch.equal(dataset.composition()[0], load(ROWS).composition()[0])
+
+
+def test_a_repeated_column_is_refused(tmp_path: Path, config: Callable[..., Config]) -> None:
+    path = tmp_path / "twice.csv"
+    path.write_text("smiles,y,y\nCCO,1,2\n")
+    with pytest.raises(InputError, match="several columns `y`"):
+        load_dataset(config("data=csv", f"data.path={path}", "data.target_columns=[y]").data)
 
 
 @pytest.mark.parametrize(

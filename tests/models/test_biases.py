@@ -10,6 +10,7 @@ from torch_geometric.nn import GINEConv
 
 from ibbench.config import Config, ModelOptions
 from ibbench.data.dataset import DataSet
+from ibbench.data.featurize import featurize
 from ibbench.data.molecules import Molecules
 from ibbench.models.blocks import one_hot_bonds
 from ibbench.models.budget import build_model
@@ -156,6 +157,8 @@ def test_message_passing_equals_gineconv_of_pytorch_geometric(
     edges = graphs.edge_attr.double() @ layer.bond_vectors
     expected = peer(state[ours.mask], graphs.edge_index, edges)
     assert (layer.sum_messages(state, adjacency)[ours.mask] - expected).abs().max() < 1e-10
+    whole = layer.phi.outer(layer.phi.inner(state[ours.mask]) + layer.message(expected))
+    assert (layer(state, adjacency)[ours.mask] - whole).abs().max() < 1e-10
 
 
 def test_attention_equals_pytorchs_multihead_attention(options: Options) -> None:
@@ -165,7 +168,7 @@ def test_attention_equals_pytorchs_multihead_attention(options: Options) -> None
     peer.load_state_dict(
         {
             "in_proj_weight": attention.query_key_value.weight,
-            "in_proj_bias": attention.query_key_value.bias,
+            "in_proj_bias": torch.zeros(48),
             "out_proj.weight": attention.out.weight,
             "out_proj.bias": attention.out.bias,
         }
@@ -175,13 +178,16 @@ def test_attention_equals_pytorchs_multihead_attention(options: Options) -> None
     assert (attention(state, bias) - expected).abs().max() < 1e-10
 
 
-def test_hop_distances_of_a_chain_and_of_two_fragments(qm9: DataSet) -> None:
-    index = qm9.smiles.index("CCC#CC#N") if "CCC#CC#N" in qm9.smiles else qm9.smiles.index("C#CC#C")
-    size = int(qm9.molecules.mask[index].sum())
-    hops = hop_distances(qm9.molecules.bonds[index : index + 1], 8)[0]
-    positions = torch.arange(size)
-    assert torch.equal(hops[:size, :size], (positions[:, None] - positions).abs())
-    assert (hops[:size, size:] == 8).all()
+def test_hop_distances_of_a_ring_a_chain_and_two_fragments() -> None:
+    bonds = torch.from_numpy(featurize(["C1CCCCC1", "CCCCCC", "CCCC.CC"], "implicit").bonds)
+    ring, chain, fragments = hop_distances(bonds, 8)
+    places = torch.arange(6)
+    apart = (places[:, None] - places).abs()
+    assert torch.equal(chain, apart)
+    assert torch.equal(ring, torch.minimum(apart, 6 - apart))
+    assert torch.equal(fragments[:4, :4], apart[:4, :4])
+    assert (fragments[:4, 4:] == 8).all()
+    assert torch.equal(hop_distances(bonds, 3), hop_distances(bonds, 8).clamp(max=3))
 
 
 @pytest.mark.parametrize("name", ALL_MODELS)
