@@ -278,7 +278,8 @@ def _describe(detail: ErrorDetails) -> str:
     path = [str(part) for part in detail["loc"]]
     if len(path) > 1 and path[0] in {"model", "optimizer", "schedule"}:
         del path[1]  # the tag of the union's branch, which is no part of the option's name
-    path = [part for part in path if not part.startswith(("constrained-", "lax-", "int", "float", "function-"))]
+    # What is left besides names are positions in a list and pydantic's labels of the branches of a union.
+    path = [part for part in path if part.isidentifier() and part not in {"int", "float", "constrained"}]
     key = ".".join(path)
     value = detail["input"]
     match detail["type"]:
@@ -289,6 +290,8 @@ def _describe(detail: ErrorDetails) -> str:
         case "missing":
             return f"`{key}` is missing"
         case "literal_error" | "union_tag_invalid":
+            if detail["type"] == "union_tag_invalid":
+                key, value = f"{key}.name", value["name"]
             context = detail.get("ctx", {})
             valid = str(context.get("expected") or context.get("expected_tags")).replace(" or ", ", ")
             names = [name.strip("' ") for name in valid.split(",")]

@@ -89,7 +89,7 @@ def plan(config: Config) -> Point:
     choose_device(config.device)
     get_model(config.model.name)
     whole = {"train_size": None, "validation_size": 1, "test_size": 1, "split_seed": 0}
-    dataset = _dataset(config.data.model_copy(update=whole))
+    dataset = _dataset(config.data.model_copy(update=whole).model_dump_json())
     for target in config.targets:
         dataset.column(target)
     split = split_dataset(dataset, config.data)
@@ -115,8 +115,8 @@ def identity(config: Config) -> dict[str, object]:
 
 
 @functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, however they are split
-def _dataset(options: DataOptions) -> DataSet:
-    return load_dataset(options, say)
+def _dataset(options: str) -> DataSet:
+    return load_dataset(DataOptions.model_validate_json(options), say)
 
 
 def execute(point: Point) -> Record:

@@ -28,6 +28,8 @@ def _shrunk(command: str) -> list[str]:
         return words
     if "data.train_size=1000,5000" in words:
         return [word.replace("1000,5000", "50,60") for word in words] + SMALL[1:]
+    if "+experiment=standard" in words:  # its 36 replicas of one model are enough
+        return [*words, "model=mlp", *SMALL]
     if "budget=null" in words:  # its width stays as written
         return words + SMALL[:2]
     return words + SMALL
@@ -39,7 +41,7 @@ def test_the_readme_has_commands() -> None:
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "mean_field" not in command])
 def test_commands_of_the_readme_run(command: str, ibbench: Callable, tmp_path: Path) -> None:
-    rows = "".join(f"{'C' * size}O,{size}\n{'C' * size}N,{size}\n" for size in range(1, 60))
+    rows = "".join(f"{'C' * left}O{'C' * right},{left - right}\n" for left in range(1, 10) for right in range(1, 10))
     (tmp_path / "my.csv").write_text("smiles,logS\n" + rows)
     if command == "ibbench table results/quick":
         assert ibbench("train", "model=mlp", *SMALL).returncode == 0
@@ -63,7 +65,7 @@ def test_the_example_model_trains_beside_the_others(tmp_path: Path) -> None:
     assert "mean_field" in run("models")
     command = next(command for command in COMMANDS if "mean_field" in command)
     output = run(*_shrunk(command))
-    assert re.search(r"│ mean_field +│", output)
+    assert re.search(r"^ mean_field +\d", output, re.MULTILINE)
 
 
 def test_the_table_of_the_readme_is_the_committed_one() -> None:

@@ -40,11 +40,12 @@ CASES = {
     "csv option for qm9": (["data.path=my.csv"], "data.path: only for data.source=csv"),
     "no seeds": (["seeds=null"], "`seeds=null` is not possible: input should be a valid integer"),
     "seeds in a list": (["seeds=[[0]]"], "`seeds=[0]` is not possible"),
-    "no model": (["model=null"], "model"),
+    "no model": (["model=null"], "Config group override must be a string"),
     "nesterov without momentum": (
         ["optimizer=sgd_momentum", "optimizer.momentum=0", "optimizer.nesterov=true"],
         "optimizer.nesterov=true needs an optimizer.momentum above 0",
     ),
+    "unknown name in a group": (["optimizer.name=sdg"], "`optimizer.name=sdg` is not possible: did you mean `sgd`"),
     "option of another optimizer": (["optimizer.name=sgd"], "`optimizer.beta1` is not an option of the choice made"),
     "folder that cannot be made": (["results_dir=/dev/null/here"], "/dev/null/here/quick cannot be written: Not a dir"),
     "repeated seed": (["seeds=[0,0]"], "names the same entry twice"),
