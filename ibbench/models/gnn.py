@@ -15,7 +15,7 @@ class MessagePassing(nn.Module):
 
     psi is that of the GINE layer (Hu et al. 2020, arXiv:1905.12265), with one vector `w_e` a bond type. phi is the
     feed-forward layer of Deep Sets with a second input: it tells an atom from its neighbours, which the sum of
-    GINE does not.
+    GINE does not. psi does not see the receiver h_v, which phi does: a psi of both ends costs N x N rows.
     """
 
     def __init__(self, options: ModelOptions) -> None:
