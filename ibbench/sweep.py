@@ -131,7 +131,12 @@ class StudyCallback(Callback):
 
         with _leaving():
             missing = [point.run for point in self._points if not point.finished_record()]
-            tabulate(study_folder(self._points[0].config), terminal())
+            try:
+                tabulate(study_folder(self._points[0].config), terminal())
+            except InputError as error:
+                if not missing:
+                    raise
+                say(str(error))  # not even a failure could be recorded, as on a full disk
         if missing:
             say(f"Not finished: {', '.join(missing)}. The same command tries them again.")
             raise SystemExit(FAILED)

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaxtyping import install_import_hook
 
-from ibbench.config import Config
-from ibbench.data.dataset import DataSet, load_dataset
-from ibbench.sweep import compose_config
+install_import_hook("ibbench.models", "beartype.beartype")  # shapes in the types are checked here, and free elsewhere
+
+from ibbench.config import Config  # noqa: E402
+from ibbench.data.dataset import DataSet, load_dataset  # noqa: E402
+from ibbench.sweep import compose_config  # noqa: E402
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

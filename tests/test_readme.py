@@ -30,6 +30,8 @@ def _shrunk(command: str) -> list[str]:
         return [word.replace("1000,5000", "50,60") for word in words] + SMALL[1:]
     if "+experiment=standard" in words:  # its 36 replicas of one model are enough
         return [*words, "model=mlp", *SMALL]
+    if "name=gap_10k" in words:
+        return [word for word in words if not word.startswith("trainer")] + SMALL[1:]
     if "budget=null" in words:  # its width stays as written
         return words + SMALL[:2]
     return words + SMALL

@@ -1,5 +1,6 @@
 """Records to a comparison table: CSV for programs, Markdown for people and diffs, rich for the terminal."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -172,15 +173,14 @@ def _readable(table: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def _readable_row(row: "pd.Series[Any]", with_variant: bool) -> dict[str, str]:
-    spread = f" ± {row['mae_std']:.2g}" if pd.notna(row["mae_std"]) else ""
     cells = {"target": row["target"], "train size": f"{row['train_size']:,}", "model": row["model"]}
     if with_variant:
         cells["variant"] = row["variant"]
     measured = {
-        "test MAE": f"{row['mae_mean']:.4g}{spread}",
+        "test MAE": _with_spread(row["mae_mean"], row["mae_std"]),
         "unit": row["unit"],
-        "RMSE": f"{row['rmse_mean']:.4g}",
-        "R²": f"{row['r2_mean']:.3f}" if pd.notna(row["r2_mean"]) else "",
+        "RMSE": _with_spread(row["rmse_mean"], None),
+        "R²": f"{round(row['r2_mean'], 3) + 0.0:.3f}" if pd.notna(row["r2_mean"]) else "",  # + 0.0: no "-0.000"
         "seeds": str(row["num_seeds"]),
         "parameters": f"{row['parameters']:,}",
     }
@@ -195,6 +195,12 @@ def _readable_row(row: "pd.Series[Any]", with_variant: bool) -> dict[str, str]:
             "molecules/s": f"{row['molecules_per_second']:,.0f}",
         }
     )
+
+
+def _with_spread(mean: float, spread: float | None) -> str:
+    """Format `mean ± spread` with as many decimals as give the mean four significant digits."""
+    decimals = max(0, _DIGITS - 1 - math.floor(math.log10(mean))) if mean > 0 else _DIGITS
+    return f"{mean:.{decimals}f}" + (f" ± {spread:.{decimals}f}" if pd.notna(spread) else "")
 
 
 def _assumptions(records: list[Record]) -> list[tuple[str, str, str, str]]:

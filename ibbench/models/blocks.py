@@ -1,11 +1,13 @@
 """The recipe that all models share, so that a comparison between them compares their biases only."""
 
 import torch
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ibbench.config import ModelOptions
 
+Mask = Bool[Tensor, "*b"] | None  # where there is an atom; None where states are those of molecules
 ACTIVATIONS = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
@@ -19,7 +21,7 @@ ACTIVATIONS = {
 class Identity(nn.Module):
     """No normalisation."""
 
-    def forward(self, h: Tensor, mask: Tensor | None) -> Tensor:  # noqa: ARG002
+    def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:  # noqa: ARG002
         """Return `h`."""
         return h
 
@@ -34,8 +36,8 @@ class LayerNorm(nn.Module):
         super().__init__()
         self.shape = (width,)
 
-    def forward(self, h: Tensor, mask: Tensor | None) -> Tensor:  # noqa: ARG002
-        """Normalise `h [..., W]` over its last dimension."""
+    def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:  # noqa: ARG002
+        """Normalise over the last dimension."""
         return functional.layer_norm(h, self.shape)
 
 
@@ -54,8 +56,8 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(width))
         self.momentum, self.eps = momentum, eps
 
-    def forward(self, h: Tensor, mask: Tensor | None) -> Tensor:
-        """Normalise `h [..., W]` over all leading dimensions where `mask [...]` is true (`None`: everywhere)."""
+    def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:
+        """Normalise over all leading dimensions where `mask` is true (`None`: everywhere)."""
         if self.training:
             weight = torch.ones_like(h[..., :1]) if mask is None else mask[..., None].to(h.dtype)
             dims = tuple(range(h.dim() - 1))
@@ -85,8 +87,8 @@ class FeedForward(nn.Module):
             ACTIVATIONS[options.activation](), Dropout(options.dropout), nn.Linear(hidden, width)
         )
 
-    def forward(self, h: Tensor) -> Tensor:
-        """Map `h [..., W]` to `[..., W]`."""
+    def forward(self, h: Float[Tensor, "*b w"]) -> Float[Tensor, "*b w"]:
+        """Map each row by itself."""
         return self.outer(self.inner(h))
 
 
@@ -102,8 +104,8 @@ class Residual(nn.Module):
         self.function = function
         self.residual = options.residual
 
-    def forward(self, h: Tensor, mask: Tensor | None, *context: Tensor) -> Tensor:
-        """Map `h [..., W]` to `[..., W]`; `context` goes to F as it is."""
+    def forward(self, h: Float[Tensor, "*b w"], mask: Mask, *context: Tensor) -> Float[Tensor, "*b w"]:
+        """Take one step; `context` goes to F as it is."""
         update = self.function(self.norm(h, mask), *context)
         return h + update if self.residual else update
 
@@ -125,8 +127,8 @@ class Readout(nn.Module):
             nn.Linear(width, 1),
         )
 
-    def forward(self, h: Tensor, mask: Tensor | None) -> Tensor:
-        """Map atom states `h [B, N, W]` with `mask [B, N]`, or molecule states `[B, W]`, to predictions `[B]`."""
+    def forward(self, h: Float[Tensor, "b *n w"], mask: Bool[Tensor, "b *n"] | None) -> Float[Tensor, "b"]:
+        """Map states of atoms and where there are any, or states of molecules and None, to predictions."""
         if mask is not None:
             h = (h * mask[..., None]).sum(-2)
         return self.rho(h).squeeze(-1)
@@ -191,6 +193,6 @@ def initialise(model: nn.Module, initialisation: str) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def one_hot_bonds(bonds: Tensor, dtype: torch.dtype) -> Tensor:
-    """Map bond types `[..., N, N]` to one-hot `[..., N, N, 4]`; no bond is all zero."""
+def one_hot_bonds(bonds: UInt8[Tensor, "*b"], dtype: torch.dtype) -> Float[Tensor, "*b 4"]:
+    """Map bond types to one-hot; no bond is all zero."""
     return functional.one_hot(bonds.long(), 5)[..., 1:].to(dtype)

@@ -1,5 +1,6 @@
 """Assumes permutation invariance: a molecule is a set of atoms."""
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ibbench.config import ModelOptions
@@ -26,8 +27,8 @@ class DeepSets(Model):
         self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
         self.readout = Readout(options)
 
-    def forward(self, molecules: Molecules) -> Tensor:
-        """Predict the normalised target of each molecule, shape `[B]`."""
+    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
+        """Predict the normalised target of each molecule."""
         h = self.embed(molecules.atoms)
         for layer in self.layers:
             h = layer(h, molecules.mask)

@@ -1,6 +1,7 @@
 """Assumes permutation invariance and locality: an atom hears from its bonded neighbours."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ibbench.config import ModelOptions
@@ -26,12 +27,12 @@ class MessagePassing(nn.Module):
         self.bond_vectors = nn.Parameter(torch.randn(NUM_BOND_TYPES, width))
         self.activation = ACTIVATIONS[options.activation]()
 
-    def forward(self, h: Tensor, adjacency: Tensor) -> Tensor:
-        """Map `h [B, N, W]` to `[B, N, W]`; `adjacency [B, N, N * 4]` is one where v has a bond of that type to u."""
+    def forward(self, h: Float[Tensor, "b n w"], adjacency: Float[Tensor, "b n nx4"]) -> Float[Tensor, "b n w"]:
+        """Update the states of the atoms; `adjacency` is one where v (row) has a bond of that type to u."""
         return self.phi.outer(self.phi.inner(h) + self.message(self.sum_messages(h, adjacency)))
 
-    def sum_messages(self, h: Tensor, adjacency: Tensor) -> Tensor:
-        """Sum psi over the neighbours of each atom, `[B, N, W]`."""
+    def sum_messages(self, h: Float[Tensor, "b n w"], adjacency: Float[Tensor, "b n nx4"]) -> Float[Tensor, "b n w"]:
+        """Sum psi over the neighbours of each atom."""
         # There are fewer (atom, bond type) pairs than (atom, atom) pairs: psi costs 4 N rows, not N N.
         psi = self.activation(h[..., None, :] + self.bond_vectors)
         return adjacency @ psi.flatten(-3, -2)
@@ -55,14 +56,14 @@ class Gnn(Model):
         self.layers = nn.ModuleList(Residual(options, MessagePassing(options)) for _ in range(options.depth))
         self.readout = Readout(options)
 
-    def atom_states(self, molecules: Molecules) -> Tensor:
-        """Return the states of the atoms after the last layer, shape `[B, N, W]`."""
+    def atom_states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
+        """Return the states of the atoms after the last layer."""
         adjacency = one_hot_bonds(molecules.bonds, molecules.atoms.dtype).flatten(-2)
         h = self.embed(molecules.atoms)
         for layer in self.layers:
             h = layer(h, molecules.mask, adjacency)
         return h
 
-    def forward(self, molecules: Molecules) -> Tensor:
-        """Predict the normalised target of each molecule, shape `[B]`."""
+    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
+        """Predict the normalised target of each molecule."""
         return self.readout(self.atom_states(molecules), molecules.mask)

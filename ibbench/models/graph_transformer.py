@@ -1,6 +1,7 @@
 """Assumes permutation invariance only: all pairs of atoms meet, with weights computed from their content."""
 
 import torch
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -24,8 +25,8 @@ class Attention(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * inner, bias=False)
         self.out = nn.Linear(inner, width)
 
-    def forward(self, h: Tensor, bias: Tensor) -> Tensor:
-        """Map `h [B, N, W]` to `[B, N, W]`; `bias [B, heads, N, N]` is added to the scores before the softmax."""
+    def forward(self, h: Float[Tensor, "b n w"], bias: Float[Tensor, "b heads n n"]) -> Float[Tensor, "b n w"]:
+        """Update the states of the atoms; `bias` is added to the scores before the softmax."""
         split = self.query_key_value(h).unflatten(-1, (3, self.heads, -1)).movedim(-2, -4)
         query, key, value = split.unbind(-2)
         # The tiny matrices of a molecule gain nothing from fused kernels, and the fused CPU one has no gradient
@@ -57,8 +58,8 @@ class GraphTransformer(Model):
         self.readout = Readout(options)
         self.max_hops = options.max_hops
 
-    def forward(self, molecules: Molecules) -> Tensor:
-        """Predict the normalised target of each molecule, shape `[B]`."""
+    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
+        """Predict the normalised target of each molecule."""
         hops = hop_distances(molecules.bonds, self.max_hops)
         bias = self.hop_bias[hops] + self.bond_bias[molecules.bonds.long()]
         bias = bias.movedim(-1, -3).masked_fill(~molecules.mask[..., None, None, :], float("-inf"))
@@ -69,8 +70,8 @@ class GraphTransformer(Model):
         return self.readout(h, molecules.mask)
 
 
-def hop_distances(bonds: Tensor, max_hops: int) -> Tensor:
-    """Count the bonds on the shortest path of each pair, shape `[..., N, N]`; `max_hops` also means "or more"."""
+def hop_distances(bonds: UInt8[Tensor, "b n n"], max_hops: int) -> Int64[Tensor, "b n n"]:
+    """Count the bonds on the shortest path of each pair of atoms; `max_hops` also means "or more"."""
     adjacent = (bonds != 0).float()
     reached = torch.eye(bonds.shape[-1], device=bonds.device).expand(bonds.shape).clone()
     hops = 1 - reached

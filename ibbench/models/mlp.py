@@ -1,6 +1,7 @@
 """Assumes nothing: all inputs meet all inputs, through weights fixed after training."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ibbench.config import ModelOptions
@@ -31,8 +32,8 @@ class Mlp(Model):
         self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
         self.readout = Readout(options)
 
-    def forward(self, molecules: Molecules) -> Tensor:
-        """Predict the normalised target of each molecule, shape `[B]`."""
+    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
+        """Predict the normalised target of each molecule."""
         atoms, bonds, mask, _ = molecules
         atoms = atoms * mask[..., None]
         upper = torch.triu_indices(self.num_atoms, self.num_atoms, offset=1, device=bonds.device)

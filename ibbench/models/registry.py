@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ibbench.data.molecules import Molecules
@@ -29,8 +30,8 @@ class Model(nn.Module, ABC):
     weights: ClassVar[str]
 
     @abstractmethod
-    def forward(self, molecules: Molecules) -> Tensor:
-        """Predict the normalised target of each molecule, shape `[B]`."""
+    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
+        """Predict the normalised target of each molecule."""
 
 
 M = TypeVar("M", bound=type[Model])

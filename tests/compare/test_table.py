@@ -90,7 +90,14 @@ def test_a_row_is_the_mean_and_sample_deviation_over_seeds() -> None:
 def test_one_seed_has_no_deviation() -> None:
     table = build_table([_record("gnn", {("gap", 0): 0.2})])
     assert table["mae_std"].isna().all()
-    assert "0.2 |" in to_markdown(table, [], "one")
+    assert "| 0.2000 |" in to_markdown(table, [], "one")
+
+
+def test_mean_and_deviation_are_shown_with_the_same_decimals() -> None:
+    maes = {("gap", 0): 0.25, ("gap", 1): 0.253, ("u0", 0): 12_345.6, ("u0", 1): 12_345.6}
+    text = to_markdown(build_table([_record("gnn", maes)]), [], "two")
+    assert "| 0.2515 ± 0.0021 |" in text
+    assert "| 12346 ± 0 |" in text
 
 
 def test_a_run_of_two_targets_shares_its_time_between_their_rows() -> None:
