@@ -12,8 +12,9 @@ from ibbench.data.targets import QM9_TARGETS
 from ibbench.errors import InputError
 from ibbench.models import model_names
 from ibbench.sweep import compose_config
-from ibbench.terminal import say
+from ibbench.terminal import narrow_table, say
 
+_SHORT = {"atomic_number": "Z", "aromatic": "ar", "num_hydrogens": "nH"}
 _QM9_ATOMS = {"implicit": 9, "explicit": 29}
 
 
@@ -24,14 +25,11 @@ def load(overrides: list[str]) -> DataSet:
 
 def list_models(overrides: list[str]) -> Table:
     """Tabulate all models with their assumptions and, at the budget of the config, their size."""
-    from ibbench.models.budget import count_flops, count_parameters, fit_to_budget
+    from ibbench.models.budget import count_parameters, fit_to_budget
     from ibbench.models.registry import get_model
 
-    shown = Table(title="Models")
-    for column in ("model", "assumes", "symmetries", "connectivity", "weights"):
-        shown.add_column(column)
-    for column in ("width", "parameters", "FLOPs/molecule"):
-        shown.add_column(column, justify="right")
+    text = ("model", "symmetries", "connectivity", "weights")
+    shown = narrow_table("Models: what each assumes, and its size", text, ("width", "parameters"), text[1:])
     if any(override.startswith("model=") for override in overrides):
         raise InputError("`ibbench models` lists all models: expected other options, such as budget.parameters=50000")
     for name in model_names():
@@ -42,23 +40,20 @@ def list_models(overrides: list[str]) -> Table:
         if budget:
             options = fit_to_budget(num_atoms, options, budget.parameters)
         model = get_model(name)
-        assumes = (model.__doc__ or "").partition("\n")[0].removeprefix("Assumes ").rstrip(".")
         shown.add_row(
             name,
-            assumes,
             model.symmetries,
             model.connectivity,
             model.weights,
             str(options.sizes[0]),
             f"{count_parameters(num_atoms, options):,}",
-            f"{count_flops(num_atoms, options) / 1e6:.2f} M",
         )
     return shown
 
 
 def list_targets() -> Table:
     """Tabulate the 19 targets with symbol and unit."""
-    shown = Table("target", "symbol", "unit", "description", title="Targets of QM9")
+    shown = narrow_table("Targets of QM9", ("target", "symbol", "unit", "description"), ())
     for target in QM9_TARGETS.values():
         shown.add_row(target.name, target.symbol, target.unit, target.description)
     return shown
@@ -84,19 +79,15 @@ def describe_dataset(dataset: DataSet) -> RenderableType:
         f"bond types that never occur: {', '.join(absent) or 'none'}",
         f"cache: {dataset.path} ({dataset.path.stat().st_size / 1e6:.1f} MB)",
     ]
-    shown = Table("target", "unit", title="Targets")
-    for column in ("mean", "std", "min", "median", "max", "note"):
-        shown.add_column(column, justify="right")
+    shown = narrow_table("Targets", ("target", "unit"), ("mean", "std", "min", "median", "max"))
+    dead = []
     for position, target in enumerate(dataset.targets):
         values = dataset.values[:, position]
         spread = values.std(correction=0)
         statistics = (values.mean(), spread, values.amin(), values.median(), values.amax())
-        shown.add_row(
-            target.name,
-            target.unit,
-            *(f"{value:.6g}" for value in statistics),
-            "" if spread > 0 else "constant",
-        )
+        shown.add_row(target.name, target.unit, *(f"{value:.6g}" for value in statistics))
+        dead += [] if spread > 0 else [target.name]
+    facts.append(f"targets that are the same everywhere: {', '.join(dead) or 'none'}")
     return Group(*(Text(fact) for fact in facts), shown)
 
 
@@ -121,19 +112,21 @@ def describe_molecule(molecule: str, dataset: DataSet) -> RenderableType:
     title = f"{molecule}: not in the data set"
     if index is not None:
         title = f"{dataset.smiles[index]}: index {index}, id {int(dataset.ids[index])} of {dataset.source}"
-    atoms = Table("atom", *ATOM_FEATURES, "x", "y", "z", title=f"{size} atoms; x, y, z in angstrom")
+    features = tuple(_SHORT.get(name, name) for name in ATOM_FEATURES)
+    heading = f"{size} atoms (Z: atomic number, ar: aromatic, nH: attached hydrogens; x, y, z in angstrom)"
+    atoms = narrow_table(heading, ("atom",), (*features, "x", "y", "z"))
     for row in range(size):
         place = [f"{value:.4f}" if value == value else "" for value in one.positions[row].tolist()]
         atoms.add_row(str(row), *(str(value) for value in one.atoms[row].tolist()), *place)
     pairs = torch.triu(one.bonds).nonzero().tolist()
-    bonds = Table("atom", "atom", "bond", title=f"{len(pairs)} bonds")
+    bonds = narrow_table(f"{len(pairs)} bonds", ("from", "to", "bond"), ())
     for first, second in pairs:
         bonds.add_row(str(first), str(second), BOND_TYPES[int(one.bonds[first, second]) - 1])
     parts: list[RenderableType] = [Text(title), atoms, bonds]
     if index is not None:
-        values = Table("target", "value", "unit", title="Targets")
+        values = narrow_table("Targets", ("target", "unit"), ("value",))
         for target, value in zip(dataset.targets, dataset.values[index].tolist(), strict=True):
-            values.add_row(target.name, f"{value:.4f}", target.unit)
+            values.add_row(target.name, target.unit, f"{value:.4f}")
         parts.append(values)
     return Group(*parts)
 

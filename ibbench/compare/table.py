@@ -7,15 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from ibbench.compare.record import Record, ReplicaEntry, read_records
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.files import write_atomically
 from ibbench.models import model_names
+from ibbench.terminal import narrow_table
 
 COLUMNS = [
     "model", "variant", "target", "unit", "train_size", "num_seeds", "mae_mean", "mae_std", "rmse_mean", "r2_mean",
@@ -246,13 +245,10 @@ def to_rich(table: pd.DataFrame, records: list[Record], name: str) -> Renderable
         rows = _readable(group)
         seeds = " or ".join(sorted({row["seeds"] for row in rows}))
         title = f"{name}: {target} in {rows[0]['unit']}, {train_size:,} train molecules, {seeds} seeds"
-        part = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
         shown = [column for column in rows[0] if column not in {"target", "train size", "unit", "seeds", "RMSE"}]
-        for column in shown:
-            left = column in {"model", "variant"}
-            part.add_column(
-                _SHORT.get(column, column), justify="left" if left else "right", no_wrap=column != "variant"
-            )
+        text = tuple(column for column in shown if column in {"model", "variant"})
+        numbers = tuple(_SHORT.get(column, column) for column in shown if column not in text)
+        part = narrow_table(title, text, numbers, folded=("variant",))
         for row in rows:
             part.add_row(*(row[column] for column in shown))
         parts.append(part)

@@ -17,7 +17,7 @@ class DeepSets(Model):
     Zaheer et al. 2017 (arXiv:1703.06114). phi is the embedding and the residual layers.
     """
 
-    symmetries = "permutations of atoms"
+    symmetries = "permutation"
     connectivity = "none: each atom by itself"
     weights = "fixed, shared by atoms"
 

@@ -46,7 +46,7 @@ class Gnn(Model):
     left is Deep Sets, weight for weight.
     """
 
-    symmetries = "permutations of atoms"
+    symmetries = "permutation"
     connectivity = "bonded neighbours"
     weights = "fixed for each bond type"
 

@@ -44,9 +44,9 @@ class GraphTransformer(Model):
     atoms, as in Graphormer (Ying et al. 2021, arXiv:2106.05234, sections 3.1.2 and 3.1.3).
     """
 
-    symmetries = "permutations of atoms"
+    symmetries = "permutation"
     connectivity = "all pairs of atoms"
-    weights = "content-dependent, biased by bond type and hops"
+    weights = "by content, biased by bond type and hops"
 
     def __init__(self, num_atoms: int, options: GraphTransformerOptions) -> None:  # noqa: ARG002 (any number will do)
         super().__init__()
