@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import ibbench
-from ibbench.errors import InputError
+from ibbench.errors import InputError, leave
 
 app = typer.Typer(
     help="How much is an architectural assumption worth? Inductive biases compared on the 19 targets of QM9.",
@@ -113,5 +113,4 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        typer.echo(f"ibbench: {error}", err=True)
-        raise SystemExit(2) from None
+        leave(error)

@@ -239,9 +239,12 @@ class Config(Options):
         return self
 
     def numerics(self) -> dict[str, Any]:
-        """Return the options that can change a run's numbers, as JSON types: what a run is identified by."""
+        """Return the options that can change a run's numbers, as JSON types: what a run is identified by.
+
+        A CSV is known by its content, which the run adds, not by where it lies.
+        """
         options = self.model_dump(mode="json", exclude={"name", "results_dir", "device"})
-        del options["trainer"]["checkpoint_seconds"], options["data"]["strict"]
+        del options["trainer"]["checkpoint_seconds"], options["data"]["strict"], options["data"]["path"]
         return options
 
 

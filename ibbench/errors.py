@@ -1,7 +1,9 @@
 """What can go wrong through no fault of the code, and how it is said."""
 
 import difflib
+import sys
 from collections.abc import Iterable
+from typing import NoReturn
 
 
 class InputError(Exception):
@@ -10,6 +12,12 @@ class InputError(Exception):
 
 class DivergedError(Exception):
     """A training loss stopped being finite; the message says where and what to change."""
+
+
+def leave(error: InputError) -> NoReturn:
+    """Print what was wrong with the input, and exit with 2."""
+    print(f"ibbench: {error}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(2)
 
 
 def suggest(name: str, valid: Iterable[str]) -> str:

@@ -86,6 +86,12 @@ def plan(config: Config) -> Point:
     Raises:
         InputError: the data, the targets, the sizes, the device or the budget are not possible.
     """
+    return _plan(config.model_dump_json())
+
+
+@functools.cache  # the check before a sweep plans each point, and the job that runs in the same process again
+def _plan(composed: str) -> Point:
+    config = Config.model_validate_json(composed)
     choose_device(config.device)
     get_model(config.model.name)
     whole = {"train_size": None, "validation_size": 1, "test_size": 1, "split_seed": 0}
@@ -97,7 +103,7 @@ def plan(config: Config) -> Point:
     options = config.model
     if config.budget:
         options = fit_to_budget(num_atoms, options, config.budget.parameters)
-    facts = identity(config) | {
+    facts = config.numerics() | {
         "source": dataset.source,
         "split": split.fingerprint,
         "features": CACHE_FORMAT,
@@ -105,13 +111,6 @@ def plan(config: Config) -> Point:
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
     return Point(config, options, dataset, split, f"{config.model.name}-{digest}")
-
-
-def identity(config: Config) -> dict[str, object]:
-    """Return the options that identify a run; a CSV is known by its content, not by where it lies."""
-    options = config.numerics()
-    del options["data"]["path"]
-    return options
 
 
 @functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, however they are split
@@ -196,7 +195,7 @@ def _blank_record(point: Point, status: str) -> Record:
         schema_version=SCHEMA_VERSION,
         status=status,  # type: ignore[arg-type]  # checked by pydantic
         run=point.run,
-        config=identity(point.config),
+        config=point.config.numerics(),
         width=width,
         hidden=hidden,
         assumptions={

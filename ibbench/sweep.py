@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -18,11 +18,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ibbench.config import Config, option_names, read_config
-from ibbench.errors import InputError, suggest
+from ibbench.errors import InputError, leave, suggest
 from ibbench.terminal import say, terminal
 
 ROOT_CONFIG = "train"
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130  # exit codes
+FAILED, INTERRUPTED = 1, 130  # exit codes; 2 is `errors.leave`
 
 
 def config_folder() -> Path:
@@ -44,10 +44,13 @@ def compose_config(overrides: Sequence[str]) -> Config:
 
 def _validated(overrides: Sequence[str], config_name: str) -> Config:
     try:
-        composed = hydra.compose(config_name, list(overrides))
-        options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        return _read(hydra.compose(config_name, list(overrides)))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise InputError(explain(error)) from None
+
+
+def _read(composed: DictConfig) -> Config:
+    options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(options, dict)
     return read_config({str(key): value for key, value in options.items()})
 
@@ -188,12 +191,12 @@ def job(composed: DictConfig) -> str:
     """
     from ibbench.run import execute, plan
 
-    options = OmegaConf.to_container(composed, resolve=True)
-    assert isinstance(options, dict)
     try:
-        point = plan(read_config({str(key): value for key, value in options.items()}))
-    except InputError as error:  # it was possible when the sweep was checked: the data or the machine have changed
+        point = plan(_read(composed))
+    except Exception as error:  # it was possible when the sweep was checked: the data or the machine have changed
         say(f"a run could not be started: {error}")
+        if not isinstance(error, InputError):
+            traceback.print_exc()
         return "failed"
     return execute(point).status
 
@@ -213,9 +216,3 @@ def run_sweep(arguments: list[str]) -> None:
     except KeyboardInterrupt:
         say("Interrupted. What is finished stays; the same command goes on from there.")
         raise SystemExit(INTERRUPTED) from None
-
-
-def leave(error: InputError) -> NoReturn:
-    """Print what was wrong with the input, and exit with 2."""
-    print(f"ibbench: {error}", file=sys.stderr)  # noqa: T201
-    raise SystemExit(BAD_INPUT)

@@ -5,26 +5,13 @@ import pytest
 import torch
 
 from ibbench.config import Config
-from ibbench.data.dataset import DataSet
-from ibbench.data.splits import split_dataset
 from ibbench.errors import DivergedError
 from ibbench.models import STANDARD_MODELS
 from ibbench.training.checkpoint import load_checkpoint, save_checkpoint
-from ibbench.training.loop import State, Task, predict, prepare, train
+from ibbench.training.loop import State, Task, predict, train
 from ibbench.training.metrics import mean_absolute_error
 
-CPU = torch.device("cpu")
 Start = Callable[..., tuple[Config, Task, State]]
-
-
-@pytest.fixture
-def start(config: Callable[..., Config], qm9: DataSet) -> Start:
-    def begin(*overrides: str) -> tuple[Config, Task, State]:
-        small = ["budget=null", "model.width=16", "data.train_size=200", "data.validation_size=200", "trainer.epochs=4"]
-        composed = config(*small, "seeds=[0,1]", *overrides)
-        return composed, *prepare(composed, composed.model, qm9, split_dataset(qm9, composed.data), CPU)
-
-    return begin
 
 
 def _assert_same(one: State, other: State) -> None:

@@ -4,24 +4,11 @@ import pytest
 import torch
 
 from ibbench.config import Config
-from ibbench.data.dataset import DataSet
-from ibbench.data.splits import split_dataset
 from ibbench.models import STANDARD_MODELS
 from ibbench.models.budget import build_model
-from ibbench.training.loop import State, Task, predict, prepare, train
+from ibbench.training.loop import State, Task, predict, train
 
-CPU = torch.device("cpu")
 Start = Callable[..., tuple[Config, Task, State]]
-
-
-@pytest.fixture
-def start(config: Callable[..., Config], qm9: DataSet) -> Start:
-    def begin(*overrides: str) -> tuple[Config, Task, State]:
-        small = ["budget=null", "model.width=16", "data.train_size=150", "data.validation_size=100", "trainer.epochs=2"]
-        composed = config(*small, *overrides)
-        return composed, *prepare(composed, composed.model, qm9, split_dataset(qm9, composed.data), CPU)
-
-    return begin
 
 
 def _trained(start: Start, *overrides: str) -> tuple[Task, State]:
@@ -34,7 +21,7 @@ def _trained(start: Start, *overrides: str) -> tuple[Task, State]:
 @pytest.mark.parametrize("name", STANDARD_MODELS)
 @pytest.mark.parametrize("extra", [(), ("model.dropout=0.3", "model.normalisation=batch", "trainer.clip_norm=0.5")])
 def test_a_packed_replica_equals_the_same_replica_alone(name: str, extra: tuple[str, ...], start: Start) -> None:
-    shared = (f"model={name}", "optimizer.lr=1e-3", *extra)
+    shared = (f"model={name}", "optimizer.lr=1e-3", "trainer.epochs=2", *extra)
     packed, state = _trained(start, *shared, "targets=[gap,mu]", "seeds=[0,1]")
     for row, (target, seed) in enumerate(packed.replicas):
         _, alone = _trained(start, *shared, f"targets=[{target}]", f"seeds=[{seed}]")
