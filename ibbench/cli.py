@@ -51,12 +51,36 @@ def train(context: typer.Context) -> None:
 @app.command()
 def table(
     study: Annotated[Path, typer.Argument(help="A study, such as results/quick", show_default=False)],
+    style: Annotated[str, typer.Option("--format", help="terminal, md, csv, latex or json")] = "terminal",
+    target: Annotated[list[str] | None, typer.Option(help="Show this target only; may be repeated")] = None,
+    sort: Annotated[
+        str | None, typer.Option(help="Sort rows by a column of table.csv; -COLUMN for descending order")
+    ] = None,
+    relative_to: Annotated[str | None, typer.Option(help="Show ratios to this model, not to the best")] = None,
 ) -> None:
-    """Rebuild the table of a study from its records, and print it."""
-    from ibbench.compare.table import tabulate
+    """Rebuild the tables of a study from its records, and print one with its verdicts."""
+    from ibbench.compare.tabulate import tabulate
     from ibbench.terminal import terminal
 
-    tabulate(study, terminal())
+    tabulate(study, terminal(), style, target, sort, relative_to)
+
+
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="The old side", show_default=False)],
+    b: Annotated[str, typer.Argument(metavar="B", help="The new side", show_default=False)],
+    fail_on: Annotated[str, typer.Option(help="Exit with 1 on a regression, on any change, or never")] = "never",
+    tolerance: Annotated[
+        float, typer.Option(help="Relative change of an MAE that counts as none, where nothing can be tested")
+    ] = 0.02,
+    style: Annotated[str, typer.Option("--format", help="terminal, md or json")] = "terminal",
+) -> None:
+    """Compare two results, each a study folder, a table.csv, or REVISION:path of a git repository."""
+    from ibbench.compare.diff_text import show_diff
+    from ibbench.terminal import terminal
+
+    if show_diff(a, b, terminal(), style, fail_on, tolerance):
+        raise typer.Exit(1)
 
 
 @app.command()

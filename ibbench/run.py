@@ -4,17 +4,16 @@ import contextlib
 import functools
 import hashlib
 import importlib.metadata
-import io
 import json
 import platform
 import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from ibbench.compare.baselines import measure_baselines
+from ibbench.compare.predictions import write_predictions
 from ibbench.compare.record import (
     SCHEMA_VERSION,
     CostEntry,
@@ -232,17 +231,14 @@ def _evaluate(point: Point, task: Task, state: State) -> list[ReplicaEntry]:
     ):
         predictions[part] = predict(task, state.models, index)
         truths[part] = task.scaling.values(index)
-    content = io.BytesIO()
-    np.savez_compressed(
-        content,
+    write_predictions(
+        point.folder,
         index=split.test.numpy(),
-        id=point.dataset.ids[split.test].numpy(),
-        target=np.array([target for target, _ in task.replicas]),
-        seed=np.array([seed for _, seed in task.replicas]),
+        ids=point.dataset.ids[split.test].numpy(),
+        replicas=task.replicas,
         truth=truths["test"].numpy(),
         prediction=predictions["test"].numpy(),
     )
-    write_atomically(point.folder / "predictions.npz", content.getvalue())
     return [
         ReplicaEntry(
             target=target,

@@ -117,6 +117,7 @@ class StudyCallback(Callback):
         self._finish()
 
     def _check(self, overrides: Iterable[str], config_name: str) -> None:
+        from ibbench.compare.table_file import refuse_if_edited
         from ibbench.run import plan, study_folder
 
         with _leaving():
@@ -125,11 +126,12 @@ class StudyCallback(Callback):
                 raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
             self._points = [plan(config) for config in configs]
             states = ["done" if point.finished_record() else "to do" for point in self._points]
+            refuse_if_edited(study_folder(configs[0]))
             _make_folder(study_folder(configs[0]))
             _announce(self._points, states)
 
     def _finish(self) -> None:
-        from ibbench.compare.table import tabulate
+        from ibbench.compare.tabulate import tabulate
         from ibbench.run import study_folder
 
         with _leaving():

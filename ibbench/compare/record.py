@@ -120,4 +120,24 @@ def read_records(study: Path) -> list[Record]:
     paths = sorted(study.glob("runs/*/record.json"))
     if not paths:
         raise InputError(f"{study} holds no records: expected a study, with {study}/runs/<model>-<hash>/record.json")
-    return [read_record(path) for path in paths]
+    records = [read_record(path) for path in paths]
+    for path, record in zip(paths, records, strict=True):
+        if record.run != path.parent.name:
+            raise InputError(f"{path} is the record of {record.run}: a copy, or renamed. Move its folder away")
+    _refuse_doubles(paths, records)
+    return records
+
+
+def _refuse_doubles(paths: list[Path], records: list[Record]) -> None:
+    """Refuse two runs of one config on the same data: whose figures to take, nobody could tell."""
+    found: dict[str, Path] = {}
+    for path, record in zip(paths, records, strict=True):
+        if record.status != "done":
+            continue
+        identity = json.dumps([record.config, record.data_source, record.split_fingerprint], sort_keys=True)
+        other = found.setdefault(identity, path)
+        if other != path:
+            raise InputError(
+                f"{other.parent} and {path.parent} are runs of the same config, by different versions of the code or "
+                "the data: move one of them away"
+            )

@@ -1,0 +1,146 @@
+"""How the figures of a table are written for people: columns, digits, intervals, marks."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from ibbench.compare.table import BEST, tied_with_best
+
+TEXT_COLUMNS = {
+    "basis",
+    "symmetries",
+    "connectivity",
+    "weights",
+    "target",
+    "model",
+    "variant",
+    "unit",
+    "verdict",
+    "on the front of",
+    "A",
+    "B",
+}
+TIED = "≈"
+
+
+def readable(table: pd.DataFrame, reference: str = BEST) -> list[dict[str, str]]:
+    """Choose, name and format the columns that people read, for each row."""
+    variants, accuracies = bool(table["variant"].any()), bool(table["mae_over_chemical_accuracy"].notna().any())
+    return [_readable_row(row, reference, variants, accuracies) for _, row in table.astype(object).iterrows()]
+
+
+def _readable_row(row: "pd.Series[Any]", reference: str, with_variant: bool, with_accuracy: bool) -> dict[str, str]:
+    cells = {"target": row["target"], "train size": f"{row['train_size']:,}", "model": row["model"]}
+    if with_variant:
+        cells["variant"] = row["variant"]
+    cells |= {
+        "test MAE": with_spread(row["mae_mean"], row["mae_std"]),
+        "unit": row["unit"],
+        f"MAE / {reference}": ratio(row, reference),
+        "verdict": row[f"verdict_vs_{reference}"],
+        "RMSE": with_spread(row["rmse_mean"], None),
+        "R²": _fixed(row["r2_mean"], 3) if pd.notna(row["r2_mean"]) else "",
+    }
+    if with_accuracy:
+        accuracy = row["mae_over_chemical_accuracy"]
+        cells["MAE / chemical accuracy"] = f"{accuracy:.1f}" if pd.notna(accuracy) else ""
+    trained = pd.notna(row["train_seconds"])
+    return cells | {
+        "seeds": str(row["num_seeds"]),
+        "parameters": f"{row['parameters']:,}",
+        "MFLOPs/molecule": f"{row['flops_per_molecule'] / 1e6:.2f}" if trained else "",
+        "train s": f"{row['train_seconds']:.1f}" if trained else "",
+        "molecules/s": f"{row['molecules_per_second']:,.0f}" if trained else "",
+        "on the front of": row["pareto"].replace(" ", ", "),
+    }
+
+
+def with_spread(mean: float, spread: float | None) -> str:
+    """Format `mean ± spread` with as many decimals as give the mean four significant digits."""
+    decimals = max(0, 3 - math.floor(math.log10(mean))) if mean > 0 else 4
+    return f"{mean:.{decimals}f}" + (f" ± {spread:.{decimals}f}" if pd.notna(spread) else "")
+
+
+def ratio(row: "pd.Series[Any]", reference: str) -> str:
+    """Format the ratio to the reference with its interval, after a mark if the row may be as good as the best."""
+    value = row[f"ratio_to_{reference}"]
+    if pd.isna(value):
+        return "1" if str(row[f"verdict_vs_{reference}"]) == reference else ""
+    text = with_interval(value, row[f"ratio_to_{reference}_low"], row[f"ratio_to_{reference}_high"], 2)
+    return f"{TIED} {text}" if reference == BEST and tied_with_best(row) else text
+
+
+def with_interval(value: float, low: float | None, high: float | None, decimals: int) -> str:
+    """Format `value [low, high]`, without the interval where that is unknown."""
+    if low is None or high is None or pd.isna(low):
+        return _fixed(value, decimals)
+    return f"{_fixed(value, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
+
+
+def _fixed(value: float, decimals: int) -> str:
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0: no "-0.000"
+
+
+def difference(row: "pd.Series[Any]") -> str:
+    """Format a difference with its interval, and three digits of what is largest among them."""
+    values = [row["difference"], row["difference_low"], row["difference_high"]]
+    largest = max((abs(value) for value in values if pd.notna(value)), default=0.0)
+    decimals = max(0, 2 - math.floor(math.log10(largest))) if largest > 0 else 0
+    return with_interval(row["difference"], row["difference_low"], row["difference_high"], decimals)
+
+
+def probability(p_value: float | None) -> str:
+    """Format a p-value."""
+    if p_value is None or pd.isna(p_value):
+        return ""
+    return "< 0.0001" if p_value < 1e-4 else f"{p_value:.2g}"
+
+
+def readable_pairs(pairs: pd.DataFrame) -> list[dict[str, str]]:
+    """Choose, name and format the columns of pairs that people read."""
+    return [
+        {
+            "target": row["target"],
+            "train size": f"{row['train_size']:,}",
+            "A": row["a"],
+            "B": row["b"],
+            "MAE A − MAE B": difference(row),
+            "unit": row["unit"],
+            "MAE A / MAE B": with_interval(row["ratio"], row["ratio_low"], row["ratio_high"], 2)
+            if pd.notna(row["ratio"])
+            else "",
+            "P(A < B)": with_interval(row["probability_a_lower"], row["probability_low"], row["probability_high"], 2)
+            if row["num_seeds"] > 1
+            else "",
+            "p": probability(row["p_holm"]),
+            "verdict": row["verdict"],
+        }
+        for _, row in pairs.astype(object).iterrows()
+    ]
+
+
+def readable_summary(summary: pd.DataFrame) -> list[dict[str, str]]:
+    """Choose, name and format the columns of a summary over targets that people read."""
+    variants = bool(summary["variant"].any())
+    return [
+        {"train size": f"{row['train_size']:,}", "model": row["model"]}
+        | ({"variant": row["variant"]} if variants else {})
+        | {
+            "targets": str(row["num_targets"]),
+            "mean of MAE / std": with_spread(row["mae_over_std_mean"], None)
+            if pd.notna(row["mae_over_std_mean"])
+            else "",
+            "mean rank": f"{row['mean_rank']:.2f}" if pd.notna(row["mean_rank"]) else "",
+            "within chemical accuracy": row["within_chemical_accuracy"] or "",
+        }
+        for _, row in summary.astype(object).iterrows()
+    ]
+
+
+def markdown_table(rows: list[dict[str, str]]) -> list[str]:
+    """Format rows as the lines of a Markdown table."""
+    if not rows:
+        return []
+    rule = [":--" if column in TEXT_COLUMNS else "--:" for column in rows[0]]
+    return ["| " + " | ".join(cells) + " |" for cells in [list(rows[0]), rule, *(list(row.values()) for row in rows)]]

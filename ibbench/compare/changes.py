@@ -1,0 +1,47 @@
+"""What besides the errors is different between two sides: data, options, versions, devices."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ibbench.compare.side import Side, SideRow
+
+
+def moved(before: SideRow, after: SideRow) -> list[str]:
+    """Name what the two sides do not share, of what they must share to be compared."""
+    fields = ("split", "source", "hydrogens")
+    pairs = [(field, getattr(before.place, field), getattr(after.place, field)) for field in fields]
+    return [f"{field} {old} → {new}" for field, old, new in pairs if old and new and old != new]
+
+
+def changes(old: Side, new: Side, both: list[tuple[SideRow, SideRow]]) -> Iterable[str]:
+    """Say in a sentence each what has changed; `both` are the aligned rows."""
+    for words in dict.fromkeys(words for pair in both for words in moved(*pair)):
+        yield f"Changed: {words}. Such rows are not compared."
+    if old.provenance is None or new.provenance is None:
+        unknown = " and ".join(side.name for side in (old, new) if side.provenance is None)
+        yield f"Config and versions of {unknown} are unknown: a table without its study.json."
+        return
+    options: dict[str, list[str]] = {}
+    for before, after in both:
+        for change in _changed_options(before.options or {}, after.options or {}):
+            options.setdefault(change, []).append(after.place.model)
+    trained = {after.place.model for _, after in both if after.options}
+    for change, models in options.items():
+        named = "" if set(models) == trained else f" ({', '.join(dict.fromkeys(models))})"
+        yield f"Config: {change}{named}."
+    packages = dict.fromkeys([*old.provenance.versions, *new.provenance.versions])
+    for package in packages:
+        versions = [
+            " or ".join(side.provenance.versions.get(package, ("unknown",))) for side in (old, new) if side.provenance
+        ]
+        if versions[0] != versions[1]:
+            yield f"Version of {package}: {versions[0]} → {versions[1]}."
+    devices = [", ".join(made_with.devices) for made_with in (old.provenance, new.provenance)]
+    if devices[0] != devices[1]:
+        yield f"Device: {devices[0]} → {devices[1]}."
+
+
+def _changed_options(before: dict[str, Any], after: dict[str, Any]) -> Iterable[str]:
+    for key in dict.fromkeys([*before, *after]):
+        if before.get(key) != after.get(key):
+            yield f"{key} {before.get(key, 'null')} → {after.get(key, 'null')}"

@@ -1,0 +1,26 @@
+"""Which models no other beats in error at the same or lower cost."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ibbench.compare.study import Entry
+
+COSTS = {"parameters": "parameters", "flops": "flops_per_molecule", "seconds": "train_seconds"}
+SAME_COST = 1.02  # a budget is met to within 2 %, so costs that near to each other are the same
+
+
+def pareto(group: Sequence[Entry]) -> list[str]:
+    """Name for each entry of a group the costs (of `COSTS`) at which it stands on the Pareto front.
+
+    An entry is off the front of a cost if another has a lower mean MAE at no more than 1.02 times the cost. Entries
+    without that cost, such as the FLOPs of a baseline, have no part in it.
+    """
+    maes = np.array([entry.mae for entry in group])
+    fronts: list[list[str]] = [[] for _ in group]
+    for name, field in COSTS.items():
+        costs = np.array([np.nan if (cost := getattr(entry.cost, field)) is None else cost for entry in group])
+        for front, mae, cost in zip(fronts, maes, costs, strict=True):
+            if not np.isnan(cost) and not ((costs <= SAME_COST * cost) & (maes < mae)).any():
+                front.append(name)
+    return [" ".join(front) for front in fronts]

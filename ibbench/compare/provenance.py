@@ -1,0 +1,93 @@
+"""study.json: with what a study's table was made, so that a table without its runs can still be explained."""
+
+import json
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ibbench.compare.study import Study
+from ibbench.errors import InputError
+
+SCHEMA_VERSION = 1
+_IN_THE_TABLE = {"targets", "seeds", "model.name", "data.train_size"}
+
+
+class Row(NamedTuple):
+    """What options are recorded for: rows of a table that differ in target only."""
+
+    model: str
+    variant: str
+    train_size: int
+
+
+class _RowOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    variant: str
+    train_size: int
+    options: dict[str, Any]
+
+
+class Provenance(BaseModel):
+    """Options, versions and devices of a study; `options` are those that all rows share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int
+    options: dict[str, Any]
+    rows: tuple[_RowOptions, ...]
+    versions: dict[str, tuple[str, ...]]
+    devices: tuple[str, ...]
+
+    def row_options(self) -> dict[Row, dict[str, Any]]:
+        """Return the flat config of each row."""
+        return {Row(row.model, row.variant, row.train_size): self.options | row.options for row in self.rows}
+
+
+def provenance(study: Study) -> Provenance:
+    """Gather with what the finished runs of a study were made."""
+    rows: dict[Row, dict[str, Any]] = {}
+    for entry in study.entries:
+        if entry.options:
+            row = Row(entry.key.model, entry.key.variant, entry.key.group.train_size)
+            options = {key: value for key, value in entry.options.items() if key not in _IN_THE_TABLE}
+            rows.setdefault(row, options)
+    first = next(iter(rows.values()), {})
+    shared = {key: value for key, value in first.items() if all(row.get(key) == value for row in rows.values())}
+    done = [record for record in study.records if record.status == "done"]
+    packages = sorted({package for record in done for package in record.versions})
+    return Provenance(
+        schema_version=SCHEMA_VERSION,
+        options=shared,
+        rows=tuple(
+            _RowOptions(**row._asdict(), options={key: value for key, value in options.items() if key not in shared})
+            for row, options in rows.items()
+        ),
+        versions={
+            package: tuple(sorted({record.versions.get(package, "unknown") for record in done})) for package in packages
+        },
+        devices=tuple(sorted({record.device for record in done})),
+    )
+
+
+def to_json(content: Provenance) -> str:
+    """Format as JSON, one option a line, so that a diff of it is readable."""
+    return json.dumps(content.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+
+
+def read_provenance(text: str, name: str) -> Provenance:
+    """Read a study.json.
+
+    Raises:
+        InputError: it is not one that this version can read.
+    """
+    try:
+        content = json.loads(text)
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise InputError(f"{name} was written by a newer ibbench (schema {version}): update ibbench")
+        return Provenance.model_validate(content)
+    except ValueError as error:
+        detail = f"{len(error.errors())} fields are wrong" if isinstance(error, ValidationError) else error
+        raise InputError(f"{name} is not readable: {detail}. `ibbench table` writes it anew") from None

@@ -1,0 +1,149 @@
+"""One side of a diff: a study, a table.csv, or either as a revision of a git repository has it."""
+
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ibbench.compare.provenance import Provenance, Row, provenance, read_provenance
+from ibbench.compare.statistics import Sample
+from ibbench.compare.study import Study, read_study
+from ibbench.compare.table_file import read_table, read_text
+from ibbench.errors import InputError
+
+
+class Place(NamedTuple):
+    """What a row is about. `hydrogens` and `source` are empty in tables that do not tell them."""
+
+    model: str
+    variant: str
+    target: str
+    train_size: int
+    source: str
+    hydrogens: str
+    split: str
+
+
+class SideRow(NamedTuple):
+    """A row of one side.
+
+    Attributes:
+        place: what it is about.
+        unit: of the MAE.
+        mae: the mean over seeds.
+        mae_std: the sample standard deviation over seeds; None with one.
+        num_seeds: how many.
+        sample: the errors of each seed, where there are records.
+        options: the flat config, where it is known; empty for a baseline.
+        rounded: whether the figures went through a table, with its four digits.
+    """
+
+    place: Place
+    unit: str
+    mae: float
+    mae_std: float | None
+    num_seeds: int
+    sample: Sample | None
+    options: dict[str, Any] | None
+    rounded: bool
+
+
+class Side(NamedTuple):
+    """All rows of one side, and with what they were made, where that is known."""
+
+    name: str
+    rows: list[SideRow]
+    provenance: Provenance | None
+
+
+def read_side(given: str) -> Side:
+    """Read a study folder, a table.csv, or `REVISION:path` of the repository around the current folder.
+
+    Raises:
+        InputError: there is no such thing, or it cannot be read.
+    """
+    path = Path(given)
+    if path.is_dir():
+        if any(path.glob("runs/*/record.json")) or not (path / "table.csv").exists():
+            return _of_study(given, read_study(path))
+        path /= "table.csv"
+    if path.is_file():
+        beside = path.with_name("study.json")
+        made_with = read_text(beside) if beside.exists() else None
+        return _of_table(given, read_text(path), made_with)
+    revision, colon, inside = given.partition(":")
+    if not colon or not revision or not inside:
+        raise InputError(
+            f"there is no `{given}`: expected a study folder, a table.csv or REVISION:path, as in main:{given}"
+        )
+    return _of_revision(given, revision, inside)
+
+
+def _of_study(name: str, study: Study) -> Side:
+    rows = []
+    for entry in study.entries:
+        group, maes = entry.key.group, entry.sample.maes
+        place = Place(entry.key.model, entry.key.variant, group.target, group.train_size, *group.section)
+        std = float(maes.std(ddof=1)) if len(maes) > 1 else None
+        rows.append(SideRow(place, group.unit, entry.mae, std, len(maes), entry.sample, None, rounded=False))
+    return _with_options(name, rows, provenance(study))
+
+
+def _of_table(name: str, text: str, made_with: str | None) -> Side:
+    table = read_table(text, name)
+    rows = [_table_row(row) for _, row in table.iterrows()]
+    return _with_options(name, rows, read_provenance(made_with, f"study.json of {name}") if made_with else None)
+
+
+def _table_row(row: "pd.Series[Any]") -> SideRow:
+    place = Place(
+        row["model"], row["variant"], row["target"], int(row["train_size"]),
+        row.get("source", ""), row.get("hydrogens", ""), row["split"],
+    )  # fmt: skip
+    std = float(row["mae_std"]) if pd.notna(row["mae_std"]) else None
+    return SideRow(place, row["unit"], float(row["mae_mean"]), std, int(row["num_seeds"]), None, None, rounded=True)
+
+
+def _with_options(name: str, rows: list[SideRow], made_with: Provenance | None) -> Side:
+    if not rows:
+        raise InputError(f"{name} has no finished run to compare")
+    known = made_with.row_options() if made_with else {}
+    described = [
+        row._replace(options=known.get(Row(row.place.model, row.place.variant, row.place.train_size), {}))
+        if made_with
+        else row
+        for row in rows
+    ]
+    return Side(name, described, made_with)
+
+
+def _of_revision(name: str, revision: str, inside: str) -> Side:
+    folder = inside.rstrip("/")
+    table = _shown(revision, folder) if folder.endswith(".csv") else _shown(revision, f"{folder}/table.csv")
+    if table is None:
+        raise InputError(f"revision {revision} has no {folder}/table.csv (nor a table {folder})")
+    parent = folder.rpartition("/")[0] if folder.endswith(".csv") else folder
+    return _of_table(name, table, _shown(revision, f"{parent}/study.json" if parent else "study.json"))
+
+
+def _shown(revision: str, path: str) -> str | None:
+    """Return a file of a revision, from the current folder or else from the root of the repository."""
+    _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", problem=f"`{revision}` is not a revision here")
+    for inside in (f"./{path}", path):
+        shown = _git("show", f"{revision}:{inside}")
+        if shown is not None:
+            return shown
+    return None
+
+
+def _git(*arguments: str, problem: str | None = None) -> str | None:
+    try:
+        run = subprocess.run(["git", *arguments], capture_output=True, check=False)
+    except OSError as error:
+        raise InputError(f"git cannot be run, and REVISION:path needs it: {error}") from None
+    if run.returncode == 0:
+        return run.stdout.decode("utf-8", "replace").replace("\r\n", "\n")
+    if problem:
+        raise InputError(problem + (f": {run.stderr.decode(errors='replace').strip()}" if run.stderr else ""))
+    return None

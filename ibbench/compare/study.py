@@ -1,0 +1,209 @@
+"""A study read from its folder: the replicas of all runs, gathered by what they are to be compared as."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ibbench.compare.predictions import read_errors
+from ibbench.compare.record import Record, ReplicaEntry, read_records
+from ibbench.compare.statistics import Sample
+from ibbench.data.targets import QM9_TARGETS
+from ibbench.models import model_names
+
+BASELINES = ("mean", "composition")
+# Options that keys name anyway; `seeds` are what is averaged over.
+_NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
+
+
+class Section(NamedTuple):
+    """What two errors must share to be compared at all: the molecules, what is seen of them, and the division."""
+
+    source: str
+    hydrogens: str
+    split: str
+
+
+class Group(NamedTuple):
+    """Models are compared within a group."""
+
+    section: Section
+    target: str
+    unit: str
+    train_size: int
+
+    @property
+    def chemical_accuracy(self) -> float | None:
+        """Of the target, in its unit; None where it is not one of those of QM9 that have it."""
+        target = QM9_TARGETS.get(self.target) if self.section.source == "qm9pack" else None
+        return target.chemical_accuracy if target and target.unit == self.unit else None
+
+
+class Key(NamedTuple):
+    """One row of a table. `variant` names the options in which runs of this model differ within the study."""
+
+    group: Group
+    model: str
+    variant: str
+
+    @property
+    def name(self) -> str:
+        """The model, with its variant if it has one."""
+        return f"{self.model} ({self.variant})" if self.variant else self.model
+
+
+class Cost(NamedTuple):
+    """What a row cost; FLOPs and seconds are None for a baseline."""
+
+    parameters: int
+    flops_per_molecule: int | None
+    train_seconds: float | None
+
+
+class Entry(NamedTuple):
+    """All replicas of one row, with their seeds in ascending order.
+
+    Attributes:
+        key: of the row.
+        replicas: as recorded.
+        sample: their test errors.
+        cost: parameters and FLOPs of one replica, training seconds of all of these.
+        options: the flat config of the (first) run that they come from; empty for a baseline.
+    """
+
+    key: Key
+    replicas: tuple[ReplicaEntry, ...]
+    sample: Sample
+    cost: Cost
+    options: dict[str, Any]
+
+    @property
+    def mae(self) -> float:
+        """The test MAE, averaged over seeds."""
+        return float(self.sample.maes.mean())
+
+
+class Study(NamedTuple):
+    """A study: its records, and the entries of its table in their stable order."""
+
+    name: str
+    records: list[Record]
+    entries: list[Entry]
+
+
+class _Replica(NamedTuple):
+    entry: ReplicaEntry
+    errors: NDArray[np.float64] | None
+    cost: Cost
+    options: dict[str, Any]
+
+
+def read_study(folder: Path) -> Study:
+    """Read the records of a study, and the predictions where they are kept.
+
+    Raises:
+        InputError: there are no records, or one of them or its predictions cannot be read.
+    """
+    return gather(folder.resolve().name, read_records(folder), folder)
+
+
+def gather(name: str, records: list[Record], folder: Path | None = None) -> Study:
+    """Gather the replicas of finished runs; without a folder, those of their records alone.
+
+    A replica that was trained in two runs (such as with `seeds=[0]` and with `seeds=[0,1]`) counts once.
+    """
+    done = [record for record in records if record.status == "done"]
+    found: dict[Key, dict[int, _Replica]] = {}
+    for record, variant in zip(done, _variants(done), strict=True):
+        errors = read_errors(folder / "runs" / record.run, record) if folder else {}
+        for key, replica in _replicas(record, variant, errors):
+            found.setdefault(key, {}).setdefault(replica.entry.seed, replica)
+    entries = [_entry(key, [by_seed[seed] for seed in sorted(by_seed)]) for key, by_seed in found.items()]
+    return Study(name, records, sorted(entries, key=lambda entry: _order(entry.key)))
+
+
+def _replicas(
+    record: Record, variant: dict[str, str], errors: dict[tuple[str, int], NDArray[np.float64]]
+) -> Iterable[tuple[Key, _Replica]]:
+    assert record.cost is not None  # of a run that is done
+    section = Section(record.data_source, str(record.config["data"]["hydrogens"]), record.split_fingerprint)
+    seconds = record.cost.train_seconds / len(record.replicas)
+    cost = Cost(record.cost.parameters, record.cost.flops_per_molecule, seconds)
+    options = flatten(record.config)
+    for entry in record.replicas:
+        group = Group(section, entry.target, entry.unit, record.train_size)
+        key = Key(group, record.config["model"]["name"], _describe(variant))
+        yield key, _Replica(entry, errors.get((entry.target, entry.seed)), cost, options)
+    # A baseline knows nothing of the options of models and trainings.
+    of_data = _describe({key: value for key, value in variant.items() if key.startswith("data.")})
+    for baseline in record.baselines:
+        for entry in baseline.replicas:
+            group = Group(section, entry.target, entry.unit, record.train_size)
+            cost = Cost(baseline.parameters, None, None)
+            yield Key(group, baseline.name, of_data), _Replica(entry, None, cost, {})
+
+
+def _entry(key: Key, replicas: list[_Replica]) -> Entry:
+    errors = [replica.errors for replica in replicas]
+    known = [of_one for of_one in errors if of_one is not None]
+    sample = Sample(
+        seeds=tuple(replica.entry.seed for replica in replicas),
+        maes=np.array([replica.entry.test.mae for replica in replicas]),
+        errors=np.stack(known) if len(known) == len(errors) else None,
+    )
+    seconds = [replica.cost.train_seconds for replica in replicas if replica.cost.train_seconds is not None]
+    cost = replicas[0].cost._replace(train_seconds=sum(seconds) if seconds else None)
+    return Entry(key, tuple(replica.entry for replica in replicas), sample, cost, replicas[0].options)
+
+
+def mean_of(values: Sequence[float | None]) -> float | None:
+    """Return the mean of what is known, or None."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _variants(records: list[Record]) -> list[dict[str, str]]:
+    """Return for each record the options in which the records differ; an option that is absent is null.
+
+    Options that only some models have are compared between the records of those models alone.
+    """
+    flat = [flatten(record.config) for record in records]
+    models = [str(options["model.name"]) for options in flat]
+    keys = list(dict.fromkeys(key for options in flat for key in options if key not in _NOT_VARIANTS))
+    variants: list[dict[str, str]] = [{} for _ in records]
+    for key in keys:
+        having = {model for model, options in zip(models, flat, strict=True) if key in options}
+        values = {row: str(flat[row].get(key, "null")) for row, model in enumerate(models) if model in having}
+        if len(set(values.values())) > 1:
+            for row, value in values.items():
+                variants[row][key] = value
+    return variants
+
+
+def flatten(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested options into `group.key: value`, without those that are null."""
+    flat: dict[str, Any] = {}
+    for key, value in options.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        elif value is not None:  # `budget=null` has no `budget.parameters`: null and absent are the same
+            flat[prefix + key] = value
+    return flat
+
+
+def _describe(variant: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in variant.items())
+
+
+def _order(key: Key) -> tuple[Any, ...]:
+    models = [*BASELINES, *model_names()]
+    targets = list(QM9_TARGETS)
+    group = key.group
+    return (
+        group.section,
+        targets.index(group.target) if group.target in targets else len(targets), group.target, group.unit,
+        group.train_size,
+        models.index(key.model) if key.model in models else len(models), key.model, key.variant,
+    )  # fmt: skip

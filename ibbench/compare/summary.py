@@ -1,0 +1,83 @@
+"""A comparison over several targets, which never averages errors of different units."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ibbench.compare.statistics import ALPHA
+from ibbench.compare.study import BASELINES, Entry, mean_of
+
+COLUMNS = [
+    "model", "variant", "train_size", "num_targets", "mae_over_std_mean", "mean_rank", "critical_difference",
+    "friedman_p", "within_chemical_accuracy", "hydrogens", "source", "split",
+]  # fmt: skip
+
+
+def summarise(entries: Sequence[Entry]) -> pd.DataFrame:
+    """Summarise each model over the targets of a section at one train size, where there are at least two.
+
+    Returns:
+        One row a model that was measured on all of them, with `COLUMNS`: the mean of MAE / standard deviation of the
+        target, the mean rank among trained models, the difference of mean ranks that is critical at the 5 % level
+        (Nemenyi's test) and the p-value of Friedman's test that all rank alike (both as in Demsar 2006, J. Mach.
+        Learn. Res. 7, 1). `within_chemical_accuracy` counts targets, of those for which that is defined.
+    """
+    rows: list[dict[str, Any]] = []
+    for _, part in itertools.groupby(
+        sorted(entries, key=lambda entry: (entry.key.group.section, entry.key.group.train_size)),
+        key=lambda entry: (entry.key.group.section, entry.key.group.train_size),
+    ):
+        rows += _rows(list(part))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def critical_difference(num_models: int, num_targets: int) -> float:
+    """Return by how much the mean ranks of two models must differ (Demsar 2006, section 3.2.2)."""
+    q = float(stats.studentized_range.ppf(1 - ALPHA, num_models, math.inf)) / math.sqrt(2)
+    return q * math.sqrt(num_models * (num_models + 1) / (6 * num_targets))
+
+
+def _rows(entries: list[Entry]) -> list[dict[str, Any]]:
+    targets = list(dict.fromkeys((entry.key.group.target, entry.key.group.unit) for entry in entries))
+    by_row: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        by_row.setdefault((entry.key.model, entry.key.variant), []).append(entry)
+    complete = {row: found for row, found in by_row.items() if len(found) == len(targets)}
+    if len(targets) < 2 or not complete:
+        return []
+    trained = {row: found for row, found in complete.items() if row[0] not in BASELINES}
+    maes = np.array([[entry.mae for entry in found] for found in trained.values()])
+    ranks = dict(zip(trained, stats.rankdata(maes, axis=0).mean(1), strict=True)) if trained else {}
+    defined = sum(entry.key.group.chemical_accuracy is not None for entry in next(iter(complete.values())))
+    # Friedman's statistic is for three or more; with two there is the verdict of the pair.
+    friedman = float(stats.friedmanchisquare(*maes).pvalue) if len(trained) > 2 else None
+    return [
+        {
+            "model": row[0],
+            "variant": row[1],
+            "train_size": found[0].key.group.train_size,
+            "num_targets": len(targets),
+            "mae_over_std_mean": _mean_mae_over_std(found),
+            "mean_rank": ranks.get(row),
+            "critical_difference": critical_difference(len(trained), len(targets)) if len(trained) > 1 else None,
+            "friedman_p": friedman,
+            "within_chemical_accuracy": f"{sum(map(_within, found))} of {defined}" if defined else None,
+            **found[0].key.group.section._asdict(),
+        }
+        for row, found in complete.items()
+    ]
+
+
+def _mean_mae_over_std(entries: list[Entry]) -> float | None:
+    means = [mean_of([replica.test.mae_over_std for replica in entry.replicas]) for entry in entries]
+    return None if None in means else mean_of(means)
+
+
+def _within(entry: Entry) -> bool:
+    accuracy = entry.key.group.chemical_accuracy
+    return accuracy is not None and entry.mae <= accuracy

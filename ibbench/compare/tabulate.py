@@ -1,0 +1,78 @@
+"""`ibbench table`: the tables of a study, rebuilt from its records and printed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from ibbench.compare import provenance
+from ibbench.compare.render import to_json, to_latex, to_markdown, to_terminal
+from ibbench.compare.report import Report, make_report
+from ibbench.compare.study import read_study
+from ibbench.compare.summary import summarise
+from ibbench.compare.table import BEST, COLUMNS, select
+from ibbench.compare.table_file import refuse_if_edited, to_csv, to_marked_csv, to_marked_markdown, write_tables
+from ibbench.errors import InputError, suggest
+
+
+def tabulate(
+    folder: Path,
+    console: Console,
+    style: str = "terminal",
+    targets: list[str] | None = None,
+    sort: str | None = None,
+    relative_to: str | None = None,
+) -> None:
+    """Rebuild the tables of a study from its records, and print one.
+
+    Args:
+        folder: of the study.
+        console: where to print.
+        style: one of `FORMATS`.
+        targets: print the rows of these only; all if there are none.
+        sort: print rows in the order of this column within each target and train size; `-` before it reverses.
+        relative_to: print ratios to this model rather than to the best.
+
+    Raises:
+        InputError: the folder holds no records or one that cannot be read, its tables were edited by hand, or one
+            of the arguments is not possible. No file is changed.
+    """
+    if style not in FORMATS:
+        raise InputError(f"--format `{style}` is not possible: {suggest(style, FORMATS)}")
+    study = read_study(folder)
+    refuse_if_edited(folder)
+    report = make_report(study, relative_to)
+    shown = _selected(report, targets or [], sort)
+    write_tables(
+        folder,
+        {
+            "table.csv": to_marked_csv(report.table[COLUMNS]),
+            "table.md": to_marked_markdown(to_markdown(report._replace(reference=BEST))),
+            "pairs.csv": to_csv(report.pairs),
+            "study.json": provenance.to_json(report.provenance),
+        },
+    )
+    if style == "terminal":
+        console.print(to_terminal(shown))
+        console.print(f"Written: {folder / 'table.csv'} and table.md", highlight=False, markup=False, soft_wrap=True)
+    else:
+        console.file.write(_WRITERS[style](shown))
+
+
+_WRITERS: dict[str, Callable[[Report], str]] = {
+    "md": to_markdown,
+    "csv": lambda report: to_marked_csv(report.table),
+    "latex": to_latex,
+    "json": to_json,
+}
+FORMATS = ("terminal", *_WRITERS)
+
+
+def _selected(report: Report, targets: list[str], sort: str | None) -> Report:
+    """Keep what concerns some targets; p-values stay corrected over all that were measured."""
+    report = report._replace(table=select(report.table, targets, sort))
+    if not targets:
+        return report
+    entries = [entry for entry in report.study.entries if entry.key.group.target in targets]
+    pairs = report.pairs[report.pairs["target"].isin(targets)]
+    return report._replace(pairs=pairs, summary=summarise(entries))
