@@ -21,7 +21,9 @@ _HOME = {
     "register": "ibbench.models.registry",
     "build_model": "ibbench.models.budget",
     "read_records": "ibbench.compare.record",
+    "read_study": "ibbench.compare.study",
     "build_table": "ibbench.compare.table",
+    "compare_pairs": "ibbench.compare.pairs",
 }
 __all__ = ["__version__", *_HOME]
 

@@ -62,7 +62,7 @@ def read_errors(folder: Path, record: Record) -> dict[tuple[str, int], NDArray[n
     if not path.exists():
         return {}
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             errors = np.abs(content["prediction"] - content["truth"])
             replicas = list(zip(content["target"].tolist(), content["seed"].tolist(), strict=True))
         found = dict(zip(replicas, errors, strict=True))

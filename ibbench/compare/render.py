@@ -17,7 +17,12 @@ from ibbench.models import model_names
 from ibbench.terminal import narrow_table
 
 _MOST_PAIRS = 60  # that people read; all are in pairs.csv
-_SHORT = {"parameters": "params", "MFLOPs/molecule": "MFLOPs"}
+_SHORT = {
+    "parameters": "params",
+    "MFLOPs/molecule": "MFLOPs",
+    "mean of MAE / std": "MAE / std",
+    "within chemical accuracy": "chem. acc.",
+}
 _IN_TERMINAL = ("model", "variant", "test MAE", "params", "MFLOPs", "train s")
 _LEGEND = (
     f"MAE: mean ± standard deviation over seeds, on the test molecules of the split. Ratios and differences: with their"
@@ -133,29 +138,32 @@ def to_terminal(report: Report) -> RenderableType:
             ]
     parts += [Text(remark) for remark in remarks(report)]
     if not report.summary.empty:
-        rows = readable_summary(report.summary)
-        table = narrow_table("Over targets", ("model",), tuple(column for column in rows[0] if column != "model"))
+        rows = _shortened(readable_summary(report.summary))
+        text = tuple(column for column in ("model", "variant") if column in rows[0])
+        table = narrow_table("Over targets", text, tuple(column for column in rows[0] if column not in text))
         for row in rows:
-            table.add_row(row.pop("model"), *row.values())
+            table.add_row(*(row.pop(column) for column in text), *row.values())
         parts += [table, *(Text(sentence) for sentence in rank_remarks(report.summary))]
     parts += [Text(f"failed: {name}: {message}") for name, message in _failed(report)]
     return Group(*parts)
 
 
 def _terminal_group(report: Report, heading: str, group: pd.DataFrame) -> RenderableType:
-    rows = [({_SHORT.get(column, column): cell for column, cell in row.items()}, tied) for row, tied in
-            _marked(group, report.reference)]  # fmt: skip
-    first = rows[0][0]
-    seeds = " or ".join(sorted({row["seeds"] for row, _ in rows}))
+    rows = _shortened(readable(group, report.reference))
+    first = rows[0]
+    seeds = sorted({row["seeds"] for row in rows}, key=int)
     title = f"{report.study.name}: {first['target']} in {first['unit']}, {first['train size']} train molecules, "
-    title += f"{seeds} seeds" + (f"; {heading}" if heading else "")
-    ratio = f"MAE / {report.reference}"
-    shown = [column for column in first if column in {*_IN_TERMINAL, ratio}]
+    title += f"{' or '.join(seeds)} seed{'s' * (seeds != ['1'])}" + (f"; {heading}" if heading else "")
+    shown = [column for column in first if column in {*_IN_TERMINAL, f"MAE / {report.reference}"}]
     text = tuple(column for column in shown if column in TEXT_COLUMNS)
     table = narrow_table(title, text, tuple(column for column in shown if column not in text), folded=("variant",))
-    for row, tied in rows:
-        table.add_row(*(row[column] for column in shown), style="bold" if tied else None)
+    for row, (_, figures) in zip(rows, group.iterrows(), strict=True):
+        table.add_row(*(row[column] for column in shown), style="bold" if tied_with_best(figures) else None)
     return table
+
+
+def _shortened(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [{_SHORT.get(column, column): cell for column, cell in row.items()} for row in rows]
 
 
 def to_latex(report: Report) -> str:

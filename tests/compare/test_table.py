@@ -6,148 +6,125 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from ibbench.compare.record import (
-    SCHEMA_VERSION,
-    BaselineEntry,
-    CostEntry,
-    ErrorEntry,
-    MetricsEntry,
-    Record,
-    ReplicaEntry,
-    read_record,
-    read_records,
-    write_record,
-)
-from ibbench.compare.table import COLUMNS, build_table, tabulate, to_csv, to_markdown
+from ibbench.compare.record import SCHEMA_VERSION, Record, read_record, read_records, write_record
+from ibbench.compare.render import to_json, to_latex, to_markdown
+from ibbench.compare.report import Report, make_report
+from ibbench.compare.study import gather, read_study
+from ibbench.compare.table import COLUMNS, build_table, select
+from ibbench.compare.table_file import MARK, read_table, to_csv, to_marked_csv
+from ibbench.compare.tabulate import FORMATS, tabulate
 from ibbench.errors import InputError
+from tests.compare.conftest import MakeRecord, WriteStudy
 
-
-def _replica(target: str, seed: int, mae: float, epochs: int = 10) -> ReplicaEntry:
-    metrics = MetricsEntry(mae=mae, rmse=1.5 * mae, r2=0.9, mae_over_std=mae / 1.3)
-    parts = {"train": metrics, "validation": metrics, "test": metrics}
-    return ReplicaEntry(target=target, seed=seed, unit="eV", best_epoch=epochs, epochs=epochs, **parts)
-
-
-def _record(
-    model: str,
-    maes: dict[tuple[str, int], float],
-    *,
-    lr: float = 0.001,
-    train_size: int = 1000,
-    status: str = "done",
-    budget: int | None = 100,
-    source: str = "qm9pack",
-) -> Record:
-    replicas = tuple(_replica(target, seed, mae) for (target, seed), mae in maes.items())
-    baseline = tuple(_replica(target, seed, 1.0, 0) for target, seed in maes)
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        status=status,
-        run=f"{model}-{lr}-{train_size}-{len(maes)}",
-        config={
-            "model": {"name": model, **({"heads": 4} if model == "graph_transformer" else {})},
-            "optimizer": {"lr": lr},
-            "data": {"train_size": train_size},
-            "budget": {"parameters": budget} if budget else None,
-            "seeds": [seed for _, seed in maes],
-            "targets": sorted({target for target, _ in maes}),
-        },
-        width=8,
-        hidden=16,
-        assumptions={"symmetries": "s", "connectivity": "c", "weights": "w"},
-        train_size=train_size,
-        split_fingerprint="abc",
-        data_source=source,
-        versions={"torch": "2"},
-        device="cpu",
-        cost=CostEntry(
-            parameters=100,
-            flops_per_molecule=1_234_567,
-            train_seconds=4.0,
-            validation_seconds=1.0,
-            molecules_per_second=1.0,
-            peak_memory_mb=1.0,
-        ),
-        replicas=replicas if status == "done" else (),
-        baselines=(BaselineEntry(name="mean", parameters=1, replicas=baseline),),
-        error=None if status == "done" else ErrorEntry(message="the loss was no longer finite", traceback="..."),
-    )
-
-
+QUIET = Console(quiet=True)
 GAP = {("gap", 0): 0.2, ("gap", 1): 0.3, ("gap", 2): 0.4}
 
 
-def test_a_row_is_the_mean_and_sample_deviation_over_seeds() -> None:
-    row = build_table([_record("gnn", GAP)]).set_index("model").loc["gnn"]
+def _table(*records: Record) -> pd.DataFrame:
+    return build_table(gather("x", list(records)))
+
+
+def _report(*records: Record) -> Report:
+    return make_report(gather("x", list(records)))
+
+
+def test_a_row_is_the_mean_and_sample_deviation_over_seeds(make_record: MakeRecord) -> None:
+    row = _table(make_record("gnn", GAP)).set_index("model").loc["gnn"]
     assert row["num_seeds"] == 3
     assert row["mae_mean"] == pytest.approx(0.3)
     assert row["mae_std"] == pytest.approx(0.1)
     assert row["rmse_mean"] == pytest.approx(0.45)
     assert row["train_seconds"] == pytest.approx(4.0)
     assert row["molecules_per_second"] == pytest.approx(3 * 10 * 1000 / 4.0)
+    assert row["mae_over_chemical_accuracy"] == pytest.approx(0.3 / 0.043)
 
 
-def test_one_seed_has_no_deviation() -> None:
-    table = build_table([_record("gnn", {("gap", 0): 0.2})])
+def test_one_seed_has_no_deviation_and_gets_no_verdict(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    one = {("gap", 0): 0.2}
+    study = read_study(write_study("one", make_record("gnn", one), make_record("mlp", {("gap", 0): 0.4})))
+    table = build_table(study)
     assert table["mae_std"].isna().all()
-    assert "| 0.2000 |" in to_markdown(table, [], "one")
+    words = dict(zip(table["model"], table["verdict_vs_best"], strict=True))
+    assert words["mlp"] == "higher (one seed: seed variance unknown)"
+    assert words["gnn"] == "best"
+    low, high = table.set_index("model").loc["mlp", ["difference_to_best_low", "difference_to_best_high"]]
+    assert 0 < low < 0.2 < high
+    text = to_markdown(make_report(study))
+    assert "| **0.2000** |" in text
+    assert "how much another seed would change them is unknown" in text
 
 
-def test_mean_and_deviation_are_shown_with_the_same_decimals() -> None:
+def test_mean_and_deviation_are_shown_with_the_same_decimals(make_record: MakeRecord) -> None:
     maes = {("gap", 0): 0.25, ("gap", 1): 0.253, ("u0", 0): 12_345.6, ("u0", 1): 12_345.6}
-    text = to_markdown(build_table([_record("gnn", maes)]), [], "two")
-    assert "| 0.2515 ± 0.0021 |" in text
+    text = to_markdown(_report(make_record("gnn", maes)))
+    assert "| **0.2515 ± 0.0021** |" in text
     assert "| 12346 ± 0 |" in text
 
 
-def test_a_run_of_two_targets_shares_its_time_between_their_rows() -> None:
+def test_a_run_of_two_targets_shares_its_time_between_their_rows(make_record: MakeRecord) -> None:
     maes = {("gap", 0): 0.2, ("gap", 1): 0.2, ("mu", 0): 0.5, ("mu", 1): 0.5}
-    table = build_table([_record("gnn", maes)])
+    table = _table(make_record("gnn", maes))
     assert table[table["model"] == "gnn"]["train_seconds"].tolist() == [2.0, 2.0]
     assert table[table["model"] == "gnn"]["target"].tolist() == ["mu", "gap"]  # the order of QM9
 
 
-def test_rows_stand_in_a_stable_order_with_baselines_first() -> None:
-    records = [_record(model, GAP) for model in ("gnn", "zebra", "mlp", "graph_transformer", "deep_sets")]
+def test_rows_stand_in_a_stable_order_with_baselines_first(make_record: MakeRecord) -> None:
+    records = [make_record(model, GAP) for model in ("gnn", "zebra", "mlp", "graph_transformer", "deep_sets")]
     expected = ["mean", "mlp", "deep_sets", "gnn", "graph_transformer", "zebra"]
-    assert build_table(records)["model"].tolist() == expected
-    assert to_csv(build_table(records)) == to_csv(build_table(records[::-1]))
+    assert _table(*records)["model"].tolist() == expected
+    assert to_csv(_table(*records)) == to_csv(_table(*records[::-1]))
 
 
-def test_options_that_differ_become_variants_and_shared_ones_do_not() -> None:
-    records = [_record("gnn", GAP), _record("gnn", GAP, lr=0.01), _record("graph_transformer", GAP)]
-    table = build_table(records)
+def test_options_that_differ_become_variants_and_shared_ones_do_not(make_record: MakeRecord) -> None:
+    table = _table(make_record("gnn", GAP), make_record("gnn", GAP, lr=0.01), make_record("graph_transformer", GAP))
     assert table["variant"].tolist() == ["", "optimizer.lr=0.001", "optimizer.lr=0.01", "optimizer.lr=0.001"]
-    sizes = build_table([_record("gnn", GAP), _record("gnn", GAP, train_size=5000)])
+    sizes = _table(make_record("gnn", GAP), make_record("gnn", GAP, train_size=5000))
     assert set(sizes["variant"]) == {""}
     assert sizes["train_size"].tolist() == [1000, 1000, 5000, 5000]
 
 
-def test_runs_that_differ_only_in_a_null_or_in_their_data_stay_apart() -> None:
-    table = build_table([_record("gnn", GAP), _record("gnn", {("gap", 0): 0.5}, budget=None)])
+def test_runs_that_differ_only_in_a_null_stay_apart(make_record: MakeRecord) -> None:
+    table = _table(make_record("gnn", GAP), make_record("gnn", {("gap", 0): 0.5}, budget=None))
     assert table["variant"].tolist() == ["", "budget.parameters=100", "budget.parameters=null"]
     assert table["mae_mean"].tolist() == pytest.approx([1.0, 0.3, 0.5])
-    table = build_table([_record("gnn", GAP, source="csv:1"), _record("gnn", {("gap", 0): 0.5}, source="csv:2")])
-    assert table["variant"].tolist() == ["data.content=csv:1", "data.content=csv:2"] * 2
-    assert table["mae_mean"].tolist() == pytest.approx([1.0, 1.0, 0.3, 0.5])
 
 
-def test_the_same_replica_in_two_runs_counts_once() -> None:
-    records = [_record("gnn", {("gap", 0): 0.2}), _record("gnn", GAP)]
-    table = build_table(records).set_index("model")
+@pytest.mark.parametrize(
+    ("field", "values"), [("source", ("csv:1", "csv:2")), ("split", ("abc", "def")), ("hydrogens", ("a", "b"))]
+)
+def test_what_is_not_the_same_task_is_in_two_sections_that_are_not_compared(
+    make_record: MakeRecord, field: str, values: tuple[str, str]
+) -> None:
+    better = {replica: mae / 2 for replica, mae in GAP.items()}
+    report = _report(make_record("gnn", GAP, **{field: values[0]}), make_record("gnn", better, **{field: values[1]}))
+    assert report.table[field].tolist() == [values[0]] * 2 + [values[1]] * 2
+    assert report.table["verdict_vs_best"].tolist() == ["worse", "best"] * 2
+    assert set(report.pairs["a"]) == {"mean"}
+    text = to_markdown(report)
+    assert f"## {field} {values[0]}" in text
+    assert f"The sections differ in {field}" in text
+
+
+def test_a_target_in_two_units_is_not_compared(make_record: MakeRecord) -> None:
+    report = _report(make_record("gnn", GAP), make_record("mlp", GAP, unit="meV"))
+    assert report.table[~(report.table["model"] == "mean")]["verdict_vs_best"].tolist() == ["best", "best"]
+    assert "gap is in eV and in meV: these are not compared." in to_markdown(report)
+
+
+def test_the_same_replica_in_two_runs_counts_once(make_record: MakeRecord) -> None:
+    table = _table(make_record("gnn", {("gap", 0): 0.2}), make_record("gnn", GAP)).set_index("model")
     assert table.loc["gnn", "num_seeds"] == 3
     assert table.loc["mean", "num_seeds"] == 3
 
 
-def test_failed_runs_are_named_and_not_counted() -> None:
-    records = [_record("gnn", GAP), _record("mlp", GAP, status="failed")]
-    table = build_table(records)
-    assert "mlp" not in table["model"].tolist()
-    assert "Failed: mlp-0.001-1000-3: the loss was no longer finite" in to_markdown(table, records, "x")
+def test_failed_runs_are_named_and_not_counted(make_record: MakeRecord) -> None:
+    report = _report(make_record("gnn", GAP), make_record("mlp", GAP, status="failed"))
+    assert "mlp" not in report.table["model"].tolist()
+    assert "Failed: mlp-0.001-1000-3-100-qm9pack-abc-implicit-eV: the loss was no longer finite" in to_markdown(report)
 
 
-def test_csv_has_stable_rounding_and_its_columns() -> None:
-    text = to_csv(build_table([_record("gnn", {("gap", 0): 0.123456789, ("gap", 1): 0.2})]))
+def test_csv_has_stable_rounding_and_its_columns(make_record: MakeRecord) -> None:
+    text = to_csv(_table(make_record("gnn", {("gap", 0): 0.123456789, ("gap", 1): 0.2})))
     header, _, row = text.splitlines()
     assert header.split(",") == COLUMNS
     cells = dict(zip(header.split(","), row.split(","), strict=True))
@@ -156,41 +133,178 @@ def test_csv_has_stable_rounding_and_its_columns() -> None:
     assert "e" not in cells["train_seconds"]
 
 
-def test_tabulating_writes_both_files_and_twice_the_same(tmp_path: Path) -> None:
-    for model in ("gnn", "mlp"):
-        write_record(tmp_path / "runs" / model, _record(model, GAP))
-    tabulate(tmp_path, Console(quiet=True))
-    first = (tmp_path / "table.csv").read_text(), (tmp_path / "table.md").read_text()
-    tabulate(tmp_path, Console(quiet=True))
-    assert first == ((tmp_path / "table.csv").read_text(), (tmp_path / "table.md").read_text())
-    frame = pd.read_csv(tmp_path / "table.csv")
+def test_ratios_can_be_taken_to_any_model_of_the_same_variant(make_record: MakeRecord) -> None:
+    maes = {"mlp": 0.4, "gnn": 0.2}
+    records = [
+        make_record(model, {("gap", seed): mae * (1 + lr) + seed / 1000 for seed in range(3)}, lr=lr)
+        for model, mae in maes.items()
+        for lr in (0.0, 1.0)
+    ]
+    study = gather("x", records)
+    table = build_table(study, relative_to="mlp").set_index(["model", "variant"])
+    assert table.loc["gnn", "ratio_to_mlp"].tolist() == pytest.approx([0.5, 0.5], rel=0.01)
+    assert table.loc["gnn", "verdict_vs_mlp"].tolist() == ["better", "better"]
+    assert table.loc["mlp", "verdict_vs_mlp"].tolist() == ["mlp", "mlp"]
+    with pytest.raises(InputError, match="no model `gmn`: did you mean `gnn`"):
+        build_table(study, relative_to="gmn")
+
+
+def test_the_pareto_front_takes_costs_of_one_budget_as_equal(make_record: MakeRecord) -> None:
+    def one(model: str, mae: float, parameters: int) -> Record:
+        return make_record(model, {("gap", 0): mae}, parameters=parameters, baselines=False)
+
+    table = _table(one("mlp", 0.4, 99), one("gnn", 0.2, 100), one("deep_sets", 0.5, 50), one("big", 0.3, 1000))
+    front = dict(zip(table["model"], table["pareto"].str.contains("parameters"), strict=True))
+    assert front == {"mlp": False, "gnn": True, "deep_sets": True, "big": False}
+
+
+def test_rows_are_chosen_and_sorted_within_their_group(make_record: MakeRecord) -> None:
+    maes = {("gap", 0): 0.2, ("mu", 0): 0.5}
+    table = _table(make_record("gnn", maes), make_record("mlp", {key: 2 * mae for key, mae in maes.items()}))
+    assert select(table, ["gap"], "mae_mean")["model"].tolist() == ["gnn", "mlp", "mean"]
+    assert select(table, [], "-mae_mean")["model"].tolist() == ["mean", "mlp", "gnn"] * 2
+    for targets, sort, message in ((["gab"], None, "did you mean `gap`"), ([], "mae_maen", "did you mean `mae_mean`")):
+        with pytest.raises(InputError, match=message):
+            select(table, targets, sort)
+
+
+def test_every_format_holds_the_figures(
+    make_record: MakeRecord, write_study: WriteStudy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    half = {key: mae / 2 for key, mae in GAP.items()}
+    study = write_study("formats", make_record("deep_sets", GAP), make_record("gnn", half))
+    for style in FORMATS:
+        tabulate(study, Console(width=200), style)
+        output = capsys.readouterr().out
+        assert "0.15" in output
+        assert "gnn" in output
+    report = make_report(read_study(study))
+    content = json.loads(to_json(report))
+    assert [row["model"] for row in content["rows"]] == ["mean", "deep_sets", "gnn"]
+    assert content["rows"][0]["train_seconds"] is None
+    assert content["pairs"][-1]["verdict"] == "gnn better"
+    latex = to_latex(report)
+    assert r"deep\_sets & 0.3000 $\pm$ 0.1000" in latex
+    assert r"\textbf{0.1500 $\pm$ 0.0500}" in latex
+
+
+def test_tabulating_writes_all_files_and_twice_the_same(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    study = write_study("twice", make_record("gnn", GAP), make_record("mlp", GAP))
+    names = ("table.csv", "table.md", "pairs.csv", "study.json")
+    tabulate(study, QUIET)
+    first = [(study / name).read_text() for name in names]
+    tabulate(study, QUIET, relative_to="mlp", targets=["gap"], sort="parameters")  # only for what is printed
+    assert first == [(study / name).read_text() for name in names]
+    frame = pd.read_csv(study / "table.csv")
     assert frame["mae_mean"].tolist() == [1.0, 0.3, 0.3]
     assert np.isnan(frame["train_seconds"][0])
+    assert read_table(first[0], "it")["mae_mean"].tolist() == [1.0, 0.3, 0.3]
 
 
-def test_a_record_survives_writing_and_reading(tmp_path: Path) -> None:
-    record = _record("gnn", GAP)
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [("table.csv", ",0.3,", ",0.2,"), ("table.csv", "mae_mean", "mae"), ("table.md", "0.3000", "0.2000")],
+)
+def test_a_table_that_was_edited_by_hand_is_not_overwritten(
+    make_record: MakeRecord, write_study: WriteStudy, name: str, before: str, after: str
+) -> None:
+    study = write_study("edited", make_record("gnn", GAP))
+    tabulate(study, QUIET)
+    path = study / name
+    edited = path.read_text().replace(before, after)
+    path.write_text(edited)
+    others = {other: other.read_bytes() for other in study.glob("*.*")}
+    with pytest.raises(InputError, match=r"edited by hand|it lacks mae_mean"):
+        tabulate(study, QUIET)
+    assert others == {other: other.read_bytes() for other in study.glob("*.*")}
+    path.unlink()
+    tabulate(study, QUIET)
+    assert path.read_text() != edited
+
+
+def test_line_ends_of_another_system_are_no_edit(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    study = write_study("windows", make_record("gnn", GAP))
+    tabulate(study, QUIET)
+    for name in ("table.csv", "table.md"):
+        (study / name).write_bytes((study / name).read_bytes().replace(b"\n", b"\r\n"))
+    tabulate(study, QUIET)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("mae_mean", "low", "line 2: `low` is not possible for mae_mean"),
+        ("mae_mean", "-0.3", "line 2: `-0.3`"),
+        ("num_seeds", "", "line 2: `` is not possible for num_seeds"),
+        ("model", "gnn", "two rows with model=gnn, target=gap, train_size=1000"),
+    ],
+)
+def test_a_table_with_impossible_cells_is_refused(
+    make_record: MakeRecord, column: str, value: str, message: str
+) -> None:
+    table = pd.read_csv(pd.io.common.StringIO(to_marked_csv(_table(make_record("gnn", GAP)))), dtype=str)
+    table.loc[0, column] = value
+    with pytest.raises(InputError, match=message):
+        read_table(table.drop(columns=MARK).to_csv(index=False), "it")  # as from before there were marks
+    for text in ("", "a,b\n1,2\n", "<<<<<<< ours\n"):
+        with pytest.raises(InputError, match="it is not a table that ibbench has written"):
+            read_table(text, "it")
+
+
+def test_a_record_survives_writing_and_reading(make_record: MakeRecord, tmp_path: Path) -> None:
+    record = make_record("gnn", GAP)
     write_record(tmp_path, record)
     assert read_record(tmp_path / "record.json") == record
     assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
 
 
-def test_records_that_cannot_be_read_are_named_and_nothing_is_overwritten(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_named_and_nothing_is_overwritten(
+    make_record: MakeRecord, write_study: WriteStudy, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match="holds no records"):
         read_records(tmp_path)
-    folder = tmp_path / "runs" / "gnn-1"
-    write_record(folder, _record("gnn", GAP))
-    tabulate(tmp_path, Console(quiet=True))
-    before = (tmp_path / "table.csv").read_text()
-    path = folder / "record.json"
-    content = json.loads(path.read_text())
+    study = write_study("broken", make_record("gnn", GAP))
+    tabulate(study, QUIET)
+    before = (study / "table.csv").read_text()
+    path = next(study.glob("runs/*/record.json"))
+    good = path.read_text()
+    content = json.loads(good)
     for broken, message in (
-        (path.read_text()[:200], "not a readable record"),
+        (good[:200], "not a readable record"),
         (json.dumps(content | {"schema_version": SCHEMA_VERSION + 1}), "newer ibbench"),
         (json.dumps({key: value for key, value in content.items() if key != "replicas"} | {"x": 1}), "1 fields"),
         ("[]", "not a readable record"),
+        (json.dumps(content | {"run": "gnn-copied"}), "a copy, or renamed"),
     ):
         path.write_text(broken)
         with pytest.raises(InputError, match=message):
-            tabulate(tmp_path, Console(quiet=True))
-        assert (tmp_path / "table.csv").read_text() == before
+            tabulate(study, QUIET)
+    path.write_text(good)
+    predictions = path.with_name("predictions.npz")
+    whole = predictions.read_bytes()
+    for broken_file in (whole[:500], b"", whole[: -len(whole) // 4] + b"x" + whole[-len(whole) // 4 + 1 :]):
+        predictions.write_bytes(broken_file)
+        with pytest.raises(InputError, match=r"predictions.npz is not readable"):
+            tabulate(study, QUIET)
+    predictions.write_bytes(whole)
+    write_record(path.parent, make_record("gnn", {key: 2 * mae for key, mae in GAP.items()}))
+    with pytest.raises(InputError, match="not of the same run"):
+        tabulate(study, QUIET)
+    assert (study / "table.csv").read_text() == before
+
+
+def test_two_runs_of_one_config_are_refused(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    record = make_record("gnn", GAP)
+    study = write_study("doubled", record, record.model_copy(update={"run": "gnn-of-another-version"}))
+    with pytest.raises(InputError, match="are runs of the same config"):
+        tabulate(study, QUIET)
+
+
+def test_without_predictions_seeds_decide_and_the_table_says_so(
+    make_record: MakeRecord, write_study: WriteStudy
+) -> None:
+    half = {key: mae / 2 for key, mae in GAP.items()}
+    study = write_study("seeds", make_record("deep_sets", GAP), make_record("gnn", half), predictions=False)
+    report = make_report(read_study(study))
+    assert report.pairs["basis"].tolist() == ["seeds"] * 3
+    assert "Some predictions.npz are missing" in to_markdown(report)

@@ -1,0 +1,158 @@
+"""Known truths: what simulations with known parameters, and scipy where it has the same test, say."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ibbench.compare.statistics import (
+    Estimate,
+    Sample,
+    Verdict,
+    compare,
+    estimate,
+    holm,
+    judge,
+    more_seeds,
+    quantile,
+    survival,
+)
+
+# Standard deviations through the seed, the molecule, and both together, of the errors of two models that are
+# equally good; the molecules' is that of the mean over the 200 simulated ones times their root.
+SOURCES = {"seeds": (1.0, 0.0, 0.1), "molecules": (0.0, 1.0, 0.3), "both": (0.1, 1.0, 1.0), "noise": (0.0, 0.0, 1.0)}
+MOLECULES = 200
+
+
+def _sample(errors: np.ndarray) -> Sample:
+    return Sample(tuple(range(len(errors))), errors.mean(1), errors)
+
+
+def _simulate(generator: np.random.Generator, num_seeds: int, source: str, gap: float = 0.0) -> tuple[Sample, Sample]:
+    """Draw the errors of two models whose true MAEs are 5 + gap and 5."""
+    of_seed, of_molecule, of_both = SOURCES[source]
+    difference = (
+        gap
+        + of_seed * generator.normal(size=(num_seeds, 1))
+        + of_molecule * generator.laplace(size=(1, MOLECULES)) / math.sqrt(2)
+        + of_both * generator.normal(size=(num_seeds, MOLECULES))
+    )
+    # What both have in common does not matter: they are paired.
+    common = 5 + generator.normal(size=(num_seeds, 1)) / 3 + generator.normal(size=(1, MOLECULES)) / 3
+    return _sample(common + difference / 2), _sample(common - difference / 2)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("num_seeds", [2, 3, 5])
+def test_equal_models_are_rarely_told_apart(num_seeds: int, source: str) -> None:
+    generator = np.random.default_rng(num_seeds)
+    pairs = [compare(*_simulate(generator, num_seeds, source)) for _ in range(800)]
+    rate = np.mean([pair.difference.p_value() < 0.05 for pair in pairs])
+    # 0.05 with its own chance of 800 trials; cautious where the source of variance cannot be told from few seeds.
+    assert rate < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 800)
+    if source == "seeds" or num_seeds == 5:
+        assert rate > 0.05 - 3 * math.sqrt(0.05 * 0.95 / 800)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_intervals_hold_the_true_difference_and_ratio(source: str) -> None:
+    generator = np.random.default_rng(1)
+    covered = {"difference": 0, "ratio": 0}
+    for _ in range(800):
+        comparison = compare(*_simulate(generator, 3, source, gap=0.5))
+        low, high = comparison.difference.interval()
+        covered["difference"] += low <= 0.5 <= high
+        _, low, high = comparison.ratio()
+        covered["ratio"] += low <= 5.25 / 4.75 <= high
+    for count in covered.values():
+        assert 0.95 - 3 * math.sqrt(0.05 * 0.95 / 800) < count / 800 < 0.99
+
+
+def test_without_molecules_it_is_the_paired_t_test() -> None:
+    a, b = np.random.default_rng(0).normal(5, 1, size=(2, 6))
+    ours = compare(Sample(tuple(range(6)), a, None), Sample(tuple(range(6)), b, None)).difference
+    theirs = stats.ttest_rel(a, b)
+    assert ours.p_value() == pytest.approx(theirs.pvalue, rel=1e-6)
+    assert ours.interval() == pytest.approx(tuple(theirs.confidence_interval()), rel=1e-4)
+
+
+def test_one_seed_has_the_bootstrap_interval_over_molecules_and_no_test() -> None:
+    generator = np.random.default_rng(0)
+    a, b = generator.exponential(1.0, 2000), generator.exponential(1.1, 2000)
+    comparison = compare(_sample(a[None]), _sample(b[None]))
+    theirs = stats.bootstrap((a - b,), np.mean, n_resamples=5000, method="percentile", rng=generator)
+    width = theirs.confidence_interval.high - theirs.confidence_interval.low
+    assert comparison.difference.interval() == pytest.approx(tuple(theirs.confidence_interval), abs=0.05 * width)
+    assert comparison.difference.p_value() is None
+    assert judge(comparison, None) == Verdict("lower", "one seed: seed variance unknown")
+    assert judge(compare(_sample(a[None]), _sample(a[None] + generator.normal(size=(1, 2000)))), None).tied
+
+
+def test_identical_predictions_are_not_distinguishable() -> None:
+    errors = np.random.default_rng(0).exponential(size=(3, 100))
+    comparison = compare(_sample(errors), _sample(errors))
+    assert comparison.difference.p_value() == 1
+    assert comparison.ratio() == (1, 1, 1)
+    assert comparison.probability() == (0.5, 0, 1)
+    assert judge(comparison, 1.0).tied
+
+
+def test_the_tail_is_that_of_t_or_of_the_normal_distribution() -> None:
+    for num_seeds in (2, 3, 6, 31, 1001):
+        for value in (0.1, 1.0, 4.0):
+            assert survival(value, 1, 0, num_seeds) == pytest.approx(stats.t.sf(value, num_seeds - 1), rel=1e-5)
+            assert survival(value, 0, 1, num_seeds) == pytest.approx(stats.norm.sf(value))
+    draws = np.random.default_rng(0)
+    mixed = 0.8 * draws.standard_t(2, 400_000) + 0.6 * draws.normal(size=400_000)
+    assert quantile(0.05, 0.64, 0.36, 3) == pytest.approx(np.quantile(np.abs(mixed), 0.95), rel=0.01)
+
+
+def test_b_against_a_is_the_mirror_of_a_against_b() -> None:
+    a, b = _simulate(np.random.default_rng(0), 3, "both", gap=0.3)
+    there, back = compare(a, b), compare(b, a).reversed()
+    assert there.difference == pytest.approx(back.difference)
+    assert there.ratio() == pytest.approx(back.ratio())
+    assert there.probability() == back.probability()
+    assert judge(there, 0.01).reversed() == judge(compare(b, a), 0.01) == Verdict("better")
+
+
+def test_only_common_seeds_are_compared() -> None:
+    a = Sample((0, 1, 2), np.array([1.0, 2.0, 3.0]), None)
+    b = Sample((2, 1, 7), np.array([2.5, 1.5, 99.0]), None)
+    assert compare(a, b).difference.value == pytest.approx(0.5)
+    assert compare(a, b).difference.num_seeds == 2
+    assert compare(a, b).losses == 2
+    assert compare(a, Sample((8,), np.array([1.0]), None)) is None
+
+
+def test_holm_multiplies_from_the_smallest_on() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.02]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
+    assert holm([0.5, 0.001]) == pytest.approx([0.5, 0.002])
+    assert holm([0.9, 0.8]) == pytest.approx([1, 1])
+    assert holm([]) == []
+
+
+def test_that_many_more_seeds_find_the_difference_four_times_in_five() -> None:
+    # A difference of 1 whose deviation over seeds is 1.5, known from three seeds.
+    more = more_seeds(Estimate(1.0, 1.5**2 / 3, 0.0, 3))
+    generator = np.random.default_rng(0)
+    draws = generator.normal(1.0, 1.5, size=(4000, 3 + more))
+    power = np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05)
+    assert power == pytest.approx(0.8, abs=0.04)
+
+
+def test_no_number_of_seeds_replaces_test_molecules() -> None:
+    few_molecules = Estimate(1.0, 0.01, 1.0, 3)
+    assert more_seeds(few_molecules) is None
+    a, b = _simulate(np.random.default_rng(3), 3, "molecules", gap=0.02)
+    words = judge(compare(a, b), 0.5)
+    assert words.word == "not distinguishable"
+    assert words.note == "not even 1,000 more seeds would tell"
+
+
+def test_seed_noise_is_not_counted_again_as_variance_of_molecules() -> None:
+    errors = np.random.default_rng(0).normal(size=(50, 400))
+    found = estimate(errors.mean(1), errors)
+    assert found.seed_variance == pytest.approx(1 / 400 / 50, rel=0.4)
+    assert found.molecule_variance < 0.3 * found.seed_variance
