@@ -41,12 +41,22 @@ def test_the_readme_has_commands() -> None:
     assert len(COMMANDS) > 10
 
 
+def _commit(folder: Path) -> None:
+    """Make a folder a repository, whose branch `main` holds what is in it."""
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-q", "-m", "results"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+
+
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "mean_field" not in command])
 def test_commands_of_the_readme_run(command: str, ibbench: Callable, tmp_path: Path) -> None:
     rows = "".join(f"{'C' * left}O{'C' * right},{left - right}\n" for left in range(1, 10) for right in range(1, 10))
     (tmp_path / "my.csv").write_text("smiles,logS\n" + rows)
-    if command == "ibbench table results/quick":
+    if command.startswith("ibbench table"):
         assert ibbench("train", "model=mlp", *SMALL).returncode == 0
+    if command.startswith("ibbench diff"):
+        shutil.copytree(ROOT / "results", tmp_path / "results", ignore=shutil.ignore_patterns("runs"))
+        _commit(tmp_path)
     run = ibbench(*_shrunk(command))
     assert run.returncode == 0, run.stderr
     assert run.stdout
@@ -70,9 +80,12 @@ def test_the_example_model_trains_beside_the_others(tmp_path: Path) -> None:
     assert re.search(r"^ mean_field +\d", output, re.MULTILINE)
 
 
-def test_the_table_of_the_readme_is_the_committed_one() -> None:
-    shown = re.search(r"<!-- results/quick/table.md -->\n(.*?)<!-- end -->", README, re.DOTALL)
+@pytest.mark.parametrize(
+    "source", ["results/quick/table.md", "results/quick/table.md, pairs", "results/quick_lr/diff.md"]
+)
+def test_the_tables_of_the_readme_are_the_committed_ones(source: str) -> None:
+    shown = re.search(rf"<!-- {re.escape(source)} -->\n(.*?)<!-- end -->", README, re.DOTALL)
     assert shown is not None
-    committed = (ROOT / "results/quick/table.md").read_text()
+    committed = (ROOT / source.partition(",")[0]).read_text()
     assert shown[1].strip()
     assert shown[1].strip() in committed

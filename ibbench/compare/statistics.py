@@ -36,6 +36,15 @@ class Sample(NamedTuple):
     maes: Floats
     errors: Floats | None
 
+    def mae_interval(self) -> tuple[float, float] | None:
+        """Return the 95 % interval of the MAE, taken on the logarithm so that it stays above 0; None if unknown."""
+        if not (self.maes > 0).all():
+            return None
+        # d log(mean e) = d mean(e) / mean(e): what each molecule adds to the logarithm.
+        parts = None if self.errors is None else self.errors / self.maes[:, None]
+        interval = estimate(np.log(self.maes), parts).interval()
+        return interval and (math.exp(interval[0]), math.exp(interval[1]))
+
 
 class Estimate(NamedTuple):
     """A mean over seeds and molecules, and how far it would vary.
@@ -130,7 +139,7 @@ def compare(a: Sample, b: Sample) -> Comparison | None:
         errors = a.errors[rows_a], b.errors[rows_b]
     log_ratio = None
     if (maes_a > 0).all() and (maes_b > 0).all():
-        # d log(mean e) = d mean(e) / mean(e): what each molecule adds to the logarithm of the ratio.
+        # As in `Sample.mae_interval`, of the logarithm of the ratio.
         parts = None if errors is None else errors[0] / maes_a[:, None] - errors[1] / maes_b[:, None]
         log_ratio = estimate(np.log(maes_a / maes_b), parts)
     return Comparison(

@@ -6,7 +6,6 @@ import pandas as pd
 
 from ibbench.compare.pairs import Pairs, best_of, by_group, compare_pairs, versus
 from ibbench.compare.pareto import pareto
-from ibbench.compare.statistics import estimate
 from ibbench.compare.study import Entry, Key, Study, mean_of
 from ibbench.errors import InputError, suggest
 
@@ -60,8 +59,7 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
 def _figures(entry: Entry) -> dict[str, Any]:
     key, sample, cost = entry.key, entry.sample, entry.cost
     tests = [replica.test for replica in entry.replicas]
-    mae = estimate(sample.maes, sample.errors)
-    low, high = mae.interval() or (None, None)
+    low, high = sample.mae_interval() or (None, None)
     accuracy, seconds = key.group.chemical_accuracy, cost.train_seconds
     molecules = sum(replica.epochs for replica in entry.replicas) * key.group.train_size
     return {
@@ -70,15 +68,15 @@ def _figures(entry: Entry) -> dict[str, Any]:
         "target": key.group.target,
         "unit": key.group.unit,
         "train_size": key.group.train_size,
-        "num_seeds": mae.num_seeds,
-        "mae_mean": mae.value,
-        "mae_std": float(sample.maes.std(ddof=1)) if mae.num_seeds > 1 else None,
+        "num_seeds": len(sample.seeds),
+        "mae_mean": entry.mae,
+        "mae_std": float(sample.maes.std(ddof=1)) if len(sample.seeds) > 1 else None,
         "mae_low": low,
         "mae_high": high,
         "rmse_mean": mean_of([test.rmse for test in tests]),
         "r2_mean": mean_of([test.r2 for test in tests]),
         "mae_over_std_mean": mean_of([test.mae_over_std for test in tests]),
-        "mae_over_chemical_accuracy": mae.value / accuracy if accuracy else None,
+        "mae_over_chemical_accuracy": entry.mae / accuracy if accuracy else None,
         "parameters": cost.parameters,
         "flops_per_molecule": cost.flops_per_molecule,
         "train_seconds": seconds,

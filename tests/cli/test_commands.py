@@ -122,6 +122,31 @@ def test_train_leaves_everything_that_a_study_should_have(ibbench: Command, tmp_
     (study / "table.csv").unlink()
     assert ibbench("table", "results/tiny").returncode == 0
     assert (study / "table.csv").read_text() == before
+    assert ibbench("table", "results/tiny", "--format", "csv", "--target", "u0").stdout.count(",u0,") == 6
+
+    # Nobody's edits are overwritten, and nobody waits for a training to hear of it.
+    (study / "table.csv").write_text(before.replace(",gap,", ",gab,"))
+    edited = "results/tiny/table.csv"
+    for command in (["table", "results/tiny"], ["train", *TINY, "name=tiny", "seeds=[7]"], ["diff", edited, edited]):
+        refused = ibbench(*command)
+        assert refused.returncode == 2
+        assert f"{edited}, line 2: edited by hand" in refused.stderr
+    assert len(read_records(study)) == 4
+
+
+def test_diff_has_an_exit_code_that_scripts_can_use(ibbench: Command, tmp_path: Path) -> None:
+    for name, epochs in (("short", 1), ("long", 12)):
+        assert ibbench("train", *TINY, f"trainer.epochs={epochs}", "model=gnn", f"name={name}").returncode == 0
+    short, long = "results/short", "results/long"
+    better = ibbench("diff", short, long, "--fail-on", "regression")
+    assert better.returncode == 0
+    assert "Config: trainer.epochs 1 → 12." in better.stdout
+    assert ibbench("diff", long, short, "--fail-on", "regression").returncode == 1
+    assert ibbench("diff", long, short).returncode == 0
+    assert ibbench("diff", short, short, "--fail-on", "change").returncode == 0
+    missing = ibbench("diff", short, "results/shrot")
+    assert missing.returncode == 2
+    assert missing.stderr.startswith("ibbench: there is no `results/shrot`")
 
 
 def test_the_same_command_in_two_places_gives_the_same_numbers(ibbench: Command, tmp_path: Path) -> None:

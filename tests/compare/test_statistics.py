@@ -151,6 +151,18 @@ def test_no_number_of_seeds_replaces_test_molecules() -> None:
     assert words.note == "not even 1,000 more seeds would tell"
 
 
+def test_the_interval_of_an_mae_holds_it_and_stays_positive() -> None:
+    generator = np.random.default_rng(0)
+    covered = 0
+    for _ in range(500):
+        difficulty = 0.5 * generator.exponential(size=(1, MOLECULES)) + 0.5
+        errors = np.exp(0.2 * generator.normal(size=(3, 1)) - 0.02) * difficulty
+        low, high = _sample(errors).mae_interval()
+        covered += 0 < low <= 1 <= high
+    assert 0.95 - 3 * math.sqrt(0.05 * 0.95 / 500) < covered / 500 < 0.99
+    assert Sample((0, 1), np.array([0.1, 2.0]), None).mae_interval()[0] > 0
+
+
 def test_seed_noise_is_not_counted_again_as_variance_of_molecules() -> None:
     errors = np.random.default_rng(0).normal(size=(50, 400))
     found = estimate(errors.mean(1), errors)
