@@ -1,5 +1,7 @@
 """The commands: read arguments, call one function, print. Heavy imports stand inside the commands."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -138,3 +140,8 @@ def main() -> None:
         app()
     except InputError as error:
         leave(error)
+    except BrokenPipeError:  # the reader has seen enough, as in `ibbench table … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        leave(InputError(str(error)))

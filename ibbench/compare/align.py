@@ -13,6 +13,7 @@ _ALIGNMENTS: tuple[_Keys, ...] = (
     lambda row: row.place._replace(variant=""),
     lambda row: row.place._replace(split=""),
     lambda row: row.place._replace(split="", source="", hydrogens=""),
+    lambda row: row.place._replace(split="", source="", hydrogens="", unit=""),
 )
 
 

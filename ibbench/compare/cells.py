@@ -1,13 +1,18 @@
 """How the figures of a table are written for people: columns, digits, intervals, marks."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from ibbench.compare.table import BEST, tied_with_best
+from ibbench.compare.study import in_full
+from ibbench.compare.table import BEST
 
 TEXT_COLUMNS = {
+    "source",
+    "hydrogens",
+    "split",
     "basis",
     "symmetries",
     "connectivity",
@@ -24,17 +29,20 @@ TEXT_COLUMNS = {
 TIED = "≈"
 
 
-def readable(table: pd.DataFrame, reference: str = BEST) -> list[dict[str, str]]:
-    """Choose, name and format the columns that people read, for each row."""
+def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Choose, name and format the columns that people read, for each row; `fields` are columns that come first."""
     variants, accuracies = bool(table["variant"].any()), bool(table["mae_over_chemical_accuracy"].notna().any())
-    return [_readable_row(row, reference, variants, accuracies) for _, row in table.astype(object).iterrows()]
+    shown = [*fields, "target", "train_size", "model", *(["variant"] if variants else [])]
+    return [_named(row, shown) | _figures(row, reference, accuracies) for _, row in table.astype(object).iterrows()]
 
 
-def _readable_row(row: "pd.Series[Any]", reference: str, with_variant: bool, with_accuracy: bool) -> dict[str, str]:
-    cells = {"target": row["target"], "train size": f"{row['train_size']:,}", "model": row["model"]}
-    if with_variant:
-        cells["variant"] = row["variant"]
-    cells |= {
+def _named(row: "pd.Series[Any]", columns: Sequence[str]) -> dict[str, str]:
+    sizes = {"train size": f"{row['train_size']:,}"}
+    return {k: v for column in columns for k, v in (sizes if column == "train_size" else {column: row[column]}).items()}
+
+
+def _figures(row: "pd.Series[Any]", reference: str, with_accuracy: bool) -> dict[str, str]:
+    cells = {
         "test MAE": with_spread(row["mae_mean"], row["mae_std"]),
         "unit": row["unit"],
         f"MAE / {reference}": ratio(row, reference),
@@ -63,12 +71,11 @@ def with_spread(mean: float, spread: float | None) -> str:
 
 
 def ratio(row: "pd.Series[Any]", reference: str) -> str:
-    """Format the ratio to the reference with its interval, after a mark if the row may be as good as the best."""
+    """Format the ratio to the reference with its interval."""
     value = row[f"ratio_to_{reference}"]
     if pd.isna(value):
         return "1" if str(row[f"verdict_vs_{reference}"]) == reference else ""
-    text = with_interval(value, row[f"ratio_to_{reference}_low"], row[f"ratio_to_{reference}_high"], 2)
-    return f"{TIED} {text}" if reference == BEST and tied_with_best(row) else text
+    return with_interval(value, row[f"ratio_to_{reference}_low"], row[f"ratio_to_{reference}_high"], 2)
 
 
 def with_interval(value: float, low: float | None, high: float | None, decimals: int) -> str:
@@ -97,35 +104,32 @@ def probability(p_value: float | None) -> str:
     return "< 0.0001" if p_value < 1e-4 else f"{p_value:.2g}"
 
 
-def readable_pairs(pairs: pd.DataFrame) -> list[dict[str, str]]:
-    """Choose, name and format the columns of pairs that people read."""
-    return [
-        {
-            "target": row["target"],
-            "train size": f"{row['train_size']:,}",
-            "A": row["a"],
-            "B": row["b"],
-            "MAE A − MAE B": difference(row),
-            "unit": row["unit"],
-            "MAE A / MAE B": with_interval(row["ratio"], row["ratio_low"], row["ratio_high"], 2)
-            if pd.notna(row["ratio"])
-            else "",
-            "P(A < B)": with_interval(row["probability_a_lower"], row["probability_low"], row["probability_high"], 2)
-            if row["num_seeds"] > 1
-            else "",
-            "p": probability(row["p_holm"]),
-            "verdict": row["verdict"],
-        }
-        for _, row in pairs.astype(object).iterrows()
-    ]
+def readable_pairs(pairs: pd.DataFrame, fields: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Choose, name and format the columns of pairs that people read; `fields` are columns that come first."""
+    return [_pair(row, [*fields, "target", "train_size"]) for _, row in pairs.astype(object).iterrows()]
 
 
-def readable_summary(summary: pd.DataFrame) -> list[dict[str, str]]:
-    """Choose, name and format the columns of a summary over targets that people read."""
-    variants = bool(summary["variant"].any())
+def _pair(row: "pd.Series[Any]", named: Sequence[str]) -> dict[str, str]:
+    def figure(value: str, low: str, high: str) -> str:
+        return with_interval(row[value], row[low], row[high], 2) if pd.notna(row[value]) else ""
+
+    return _named(row, named) | {
+        "A": in_full(row["a"], row["a_variant"]),
+        "B": in_full(row["b"], row["b_variant"]),
+        "MAE A − MAE B": difference(row),
+        "unit": row["unit"],
+        "MAE A / MAE B": figure("ratio", "ratio_low", "ratio_high"),
+        "P(A < B)": figure("probability_a_lower", "probability_low", "probability_high"),
+        "p": probability(row["p_holm"]),
+        "verdict": row["verdict"],
+    }
+
+
+def readable_summary(summary: pd.DataFrame, fields: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Choose, name and format the columns of a summary that people read; `fields` are columns that come first."""
+    named = [*fields, "train_size", "model", *(["variant"] if summary["variant"].any() else [])]
     return [
-        {"train size": f"{row['train_size']:,}", "model": row["model"]}
-        | ({"variant": row["variant"]} if variants else {})
+        _named(row, named)
         | {
             "targets": str(row["num_targets"]),
             "mean of MAE / std": with_spread(row["mae_over_std_mean"], None)

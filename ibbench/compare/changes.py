@@ -17,15 +17,17 @@ def changes(old: Side, new: Side, both: list[tuple[SideRow, SideRow]]) -> Iterab
     """Say in a sentence each what has changed; `both` are the aligned rows."""
     for words in dict.fromkeys(words for pair in both for words in moved(*pair)):
         yield f"Changed: {words}. Such rows are not compared."
+    yield from _changed_seeds(both)
     if old.provenance is None or new.provenance is None:
         unknown = " and ".join(side.name for side in (old, new) if side.provenance is None)
         yield f"Config and versions of {unknown} are unknown: a table without its study.json."
         return
     options: dict[str, list[str]] = {}
     for before, after in both:
-        for change in _changed_options(before.options or {}, after.options or {}):
-            options.setdefault(change, []).append(after.place.model)
-    trained = {after.place.model for _, after in both if after.options}
+        if before.options is not None and after.options is not None:
+            for change in _changed_options(before.options, after.options):
+                options.setdefault(change, []).append(after.place.model)
+    trained = {after.place.model for _, after in both if after.options is not None}
     for change, models in options.items():
         named = "" if set(models) == trained else f" ({', '.join(dict.fromkeys(models))})"
         yield f"Config: {change}{named}."
@@ -39,6 +41,19 @@ def changes(old: Side, new: Side, both: list[tuple[SideRow, SideRow]]) -> Iterab
     devices = [", ".join(made_with.devices) for made_with in (old.provenance, new.provenance)]
     if devices[0] != devices[1]:
         yield f"Device: {devices[0]} → {devices[1]}."
+
+
+def _changed_seeds(both: list[tuple[SideRow, SideRow]]) -> Iterable[str]:
+    found: dict[str, list[str]] = {}
+    for before, after in both:
+        if before.sample and after.sample:
+            old, new = (", ".join(map(str, side.sample.seeds)) for side in (before, after) if side.sample)
+        else:
+            old, new = str(before.num_seeds), str(after.num_seeds)
+        if old != new:
+            found.setdefault(f"Seeds: {old} → {new}", []).append(after.place.model)
+    for change, models in found.items():
+        yield f"{change} ({', '.join(dict.fromkeys(models))}). Such rows are compared unpaired."
 
 
 def _changed_options(before: dict[str, Any], after: dict[str, Any]) -> Iterable[str]:

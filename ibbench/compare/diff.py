@@ -4,18 +4,18 @@ import math
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
-from scipy import stats
 
 from ibbench.compare.align import align
 from ibbench.compare.changes import changes, moved
 from ibbench.compare.side import Place, Side, SideRow
-from ibbench.compare.statistics import ALPHA, Comparison, Verdict, compare, holm, judge
-from ibbench.data.targets import QM9_TARGETS
+from ibbench.compare.statistics import Comparison, compare, compare_summaries
+from ibbench.compare.study import model_order, target_order
+from ibbench.compare.verdict import ONE_SEED, Verdict, holm, judge
 from ibbench.errors import InputError
 
 COLUMNS = [
     "target", "unit", "train_size", "model", "variant", "old", "new", "delta", "delta_low", "delta_high", "percent",
-    "p_holm", "verdict", "basis",
+    "p_holm", "verdict", "basis", "hydrogens", "source", "split",
 ]  # fmt: skip
 FailOn = Literal["regression", "change", "never"]
 
@@ -26,7 +26,8 @@ class DiffRow(NamedTuple):
     Attributes:
         old: of side A.
         new: of side B.
-        verdict: of the new error: better, worse, identical, not distinguishable, not comparable, only in A or in B.
+        verdict: of the new error: better, worse, identical, not distinguishable; with one seed lower, higher, within
+            tolerance; or not comparable, only in A, only in B.
         basis: what the verdict rests on: predictions, seeds, deviations or tolerance; empty where there is none.
         interval: of new minus old, at 95 %; None where it is unknown.
         p_holm: corrected over the targets of the same model; None without a test.
@@ -62,10 +63,15 @@ class Diff(NamedTuple):
 
     def fails(self, fail_on: FailOn) -> bool:
         """Whether this is what `--fail-on` looks for."""
-        words = [row.verdict.word for row in self.rows]
+        words = {row.verdict.word for row in self.rows}
         if fail_on == "regression":
-            return "worse" in words
-        return fail_on == "change" and any(word not in _UNCHANGED for word in words)
+            return not words.isdisjoint({"worse", "higher"})
+        return fail_on == "change" and not words <= _UNCHANGED
+
+    @property
+    def compared(self) -> bool:
+        """Whether any row could be compared."""
+        return any(row.basis for row in self.rows)
 
 
 _UNCHANGED = {"identical", "not distinguishable", "within tolerance"}
@@ -88,10 +94,11 @@ def diff(old: Side, new: Side, tolerance: float) -> Diff:
             f"{old.name} and {new.name} have no row in common (the same target, train size, model and variant)"
         )
     for before, after in both:
-        if before.unit != after.unit:
+        units = before.place.unit or "no unit", after.place.unit or "no unit"
+        if units[0] != units[1]:
             raise InputError(
-                f"{_name(after.place)} is in {before.unit or 'no unit'} in {old.name} and in {after.unit or 'no unit'} "
-                f"in {new.name}: MAE in different units cannot be compared"
+                f"{_name(after.place)} is in {units[0]} in {old.name} and in {units[1]} in {new.name}: "
+                "MAE in different units cannot be compared"
             )
     rows = _judge(both, tolerance)
     rows += [DiffRow(row, None, Verdict("only in A")) for row in only_old]
@@ -104,9 +111,8 @@ def _name(place: Place) -> str:
 
 
 def _order(row: DiffRow) -> tuple[Any, ...]:
-    targets = list(QM9_TARGETS)
     place = row.place
-    return (targets.index(place.target) if place.target in targets else len(targets), place.target, place.train_size)
+    return (*target_order(place.target), place.unit, place.train_size, *model_order(place.model), place.variant)
 
 
 def _judge(both: list[tuple[SideRow, SideRow]], tolerance: float) -> list[DiffRow]:
@@ -115,7 +121,7 @@ def _judge(both: list[tuple[SideRow, SideRow]], tolerance: float) -> list[DiffRo
     families: dict[Any, list[int]] = {}
     for row, (_, after) in enumerate(both):
         if tests[row].p_value is not None:
-            families.setdefault(after.place._replace(target=""), []).append(row)
+            families.setdefault(after.place._replace(target="", unit=""), []).append(row)
     for members in families.values():
         corrected = holm([p_value for row in members if (p_value := tests[row].p_value) is not None])
         for row, p_holm in zip(members, corrected, strict=True):
@@ -128,58 +134,47 @@ def _judge(both: list[tuple[SideRow, SideRow]], tolerance: float) -> list[DiffRo
 
 class _Test(NamedTuple):
     basis: str
-    p_value: float | None
     comparison: Comparison | None
     p_holm: float | None = None
     num_tests: int = 1
+
+    @property
+    def p_value(self) -> float | None:
+        return self.comparison.difference.p_value() if self.comparison else None
 
     def interval(self) -> tuple[float, float] | None:
         return self.comparison.difference.interval() if self.comparison else None
 
 
 def _test(before: SideRow, after: SideRow) -> _Test:
+    """Compare with the best that both sides offer."""
     if moved(before, after):
-        return _Test("", None, None)
-    comparison = None
+        return _Test("", None)
     if before.sample and after.sample:
         comparison = compare(after.sample, before.sample)
-        p_value = comparison.difference.p_value() if comparison else None
-        if comparison and (p_value is not None or comparison.identical):
-            return _Test(comparison.basis, p_value, comparison)
-    if before.mae_std is not None and after.mae_std is not None:
-        return _Test("deviations", None if _same_digits(before, after) else _welch(before, after), comparison)
-    return _Test("tolerance", None, comparison)
-
-
-def _welch(before: SideRow, after: SideRow) -> float:
-    """Return the p-value of Welch's test on means and deviations over seeds, the seeds not being paired."""
-    assert before.mae_std is not None
-    assert after.mae_std is not None
-    if before.mae_std == after.mae_std == 0:
-        return float(before.mae == after.mae)
-    result = stats.ttest_ind_from_stats(
-        after.mae, after.mae_std, after.num_seeds, before.mae, before.mae_std, before.num_seeds, equal_var=False
-    )
-    return float(result.pvalue)
+        tested = comparison.identical or comparison.difference.seed_variance is not None
+        return _Test(comparison.basis if tested or comparison.difference.interval() else "tolerance", comparison)
+    if before.mae_std is None or after.mae_std is None:
+        return _Test("tolerance", None)
+    new, old = ((side.mae, side.mae_std, side.num_seeds) for side in (after, before) if side.mae_std is not None)
+    return _Test("deviations", None if _same_digits(before, after) else compare_summaries(new, old))
 
 
 def _verdict(before: SideRow, after: SideRow, test: _Test, tolerance: float) -> Verdict:
-    if moved(before, after):
-        return Verdict("not comparable", ", ".join(moved(before, after)))
-    if test.comparison and test.basis in {"predictions", "seeds"}:
-        return judge(test.comparison, test.p_holm, test.num_tests)
+    changed = moved(before, after)
+    if changed:
+        return Verdict("not comparable", ", ".join(changed))
     if _same_digits(before, after):
         return Verdict("identical", "to four digits")
-    direction = "better" if after.mae < before.mae else "worse"
-    if test.p_holm is not None:
-        return Verdict(direction) if test.p_holm < ALPHA else Verdict("not distinguishable")
-    if test.comparison:
-        judged = judge(test.comparison, None)
-        if judged.tied:
-            return judged
+    if test.comparison and (test.comparison.identical or test.p_holm is not None):
+        return judge(test.comparison, test.p_holm, test.num_tests)
+    # One seed on a side: no test is possible, and the tolerance draws the line.
+    judged = judge(test.comparison, None) if test.comparison else None
+    if judged and judged.tied:
+        return judged
     if abs(after.mae - before.mae) <= tolerance * before.mae:
-        return Verdict("within tolerance", f"{tolerance:.2%}")
-    return Verdict(direction, f"beyond the tolerance of {tolerance:.2%}; nothing to test with")
+        return Verdict("within tolerance", f"{tolerance:.2%}; {ONE_SEED}")
+    return Verdict("lower" if after.mae < before.mae else "higher", f"by more than {tolerance:.2%}; {ONE_SEED}")
 
 
 def _same_digits(before: SideRow, after: SideRow) -> bool:
@@ -198,7 +193,7 @@ def diff_table(compared: Diff) -> pd.DataFrame:
         rows.append(
             {
                 "target": place.target,
-                "unit": (row.new or row.old).unit,  # type: ignore[union-attr]  # one of them is there
+                "unit": place.unit,
                 "train_size": place.train_size,
                 "model": place.model,
                 "variant": place.variant,
@@ -211,6 +206,9 @@ def diff_table(compared: Diff) -> pd.DataFrame:
                 "p_holm": row.p_holm,
                 "verdict": str(row.verdict),
                 "basis": row.basis,
+                "hydrogens": place.hydrogens,
+                "source": place.source,
+                "split": place.split,
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ibbench.compare.statistics import Comparison, Verdict, compare, holm, judge
+from ibbench.compare.statistics import Comparison, compare
 from ibbench.compare.study import Entry, Group, Key, Section
+from ibbench.compare.verdict import Verdict, holm, judge
 
 COLUMNS = [
-    "target", "unit", "train_size", "a", "b", "num_seeds", "difference", "difference_low", "difference_high",
-    "ratio", "ratio_low", "ratio_high", "probability_a_lower", "probability_low", "probability_high", "p", "p_holm",
+    "target", "unit", "train_size", "a", "a_variant", "b", "b_variant", "num_seeds",
+    "difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high",
+    "probability_a_lower", "probability_low", "probability_high", "p", "p_holm",
     "verdict", "basis", "hydrogens", "source", "split",
 ]  # fmt: skip
 
@@ -22,35 +24,32 @@ class Pair(NamedTuple):
     Attributes:
         a: the row that the verdict is about.
         b: the row that it is compared with.
-        comparison: its statistics; None if the two have no seed in common.
+        comparison: its statistics.
         p_holm: its p-value, corrected over the targets on which the same two are compared; None with one seed.
         verdict: what it tells of A.
     """
 
     a: Key
     b: Key
-    comparison: Comparison | None
+    comparison: Comparison
     p_holm: float | None
     verdict: Verdict
 
     def reversed(self) -> "Pair":
         """Return B against A."""
-        comparison = self.comparison.reversed() if self.comparison else None
-        return Pair(self.b, self.a, comparison, self.p_holm, self.verdict.reversed())
+        return Pair(self.b, self.a, self.comparison.reversed(), self.p_holm, self.verdict.reversed())
 
     def figures(self) -> dict[str, float | None]:
         """Return the statistics under the names that the tables give them; None where something is unknown."""
         names = COLUMNS[COLUMNS.index("difference") : COLUMNS.index("p_holm")]
-        values: tuple[float | None, ...] = (None,) * len(names)
-        if self.comparison:
-            difference = self.comparison.difference
-            values = (
-                difference.value,
-                *(difference.interval() or (None, None)),
-                *(self.comparison.ratio() or (None, None, None)),
-                *self.comparison.probability(),
-                difference.p_value(),
-            )
+        difference, unknown = self.comparison.difference, (None, None, None)
+        values = (
+            difference.value,
+            *(difference.interval() or unknown[:2]),
+            *(self.comparison.ratio() or unknown),
+            *(self.comparison.probability() or unknown),
+            difference.p_value(),
+        )
         return dict(zip(names, values, strict=True)) | {"p_holm": self.p_holm}
 
 
@@ -67,7 +66,7 @@ def by_group(entries: Iterable[Entry]) -> dict[Group, list[Entry]]:
 
 def best_of(group: list[Entry]) -> Key:
     """Return the row with the lowest mean MAE of a group."""
-    return min(group, key=lambda entry: entry.mae).key
+    return min(group, key=lambda entry: entry.sample.mae).key
 
 
 def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None) -> Pairs:
@@ -92,7 +91,7 @@ def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None) -> P
     return correct(comparisons)
 
 
-def correct(comparisons: dict[tuple[Key, Key], Comparison | None]) -> Pairs:
+def correct(comparisons: dict[tuple[Key, Key], Comparison]) -> Pairs:
     """Correct p-values over the targets on which the same two models are compared, all else being the same."""
     families: dict[tuple[Any, ...], list[tuple[Key, Key]]] = {}
     for a, b in comparisons:
@@ -100,13 +99,12 @@ def correct(comparisons: dict[tuple[Key, Key], Comparison | None]) -> Pairs:
         families.setdefault(family, []).append((a, b))
     pairs: Pairs = {}
     for members in families.values():
-        p_values = {keys: comparison.difference.p_value() for keys in members if (comparison := comparisons[keys])}
+        p_values = {keys: comparisons[keys].difference.p_value() for keys in members}
         tested = {keys: p_value for keys, p_value in p_values.items() if p_value is not None}
         adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
         for keys in members:
-            comparison, p_holm = comparisons[keys], adjusted.get(keys)
-            told = judge(comparison, p_holm, len(adjusted)) if comparison else Verdict("no seed in common")
-            pairs[keys] = Pair(*keys, comparison, p_holm, told)
+            p_holm = adjusted.get(keys)
+            pairs[keys] = Pair(*keys, comparisons[keys], p_holm, judge(comparisons[keys], p_holm, len(adjusted)))
     return {keys: pairs[keys] for keys in comparisons}
 
 
@@ -125,12 +123,14 @@ def pairs_table(pairs: Pairs) -> pd.DataFrame:
                 "target": group.target,
                 "unit": group.unit,
                 "train_size": group.train_size,
-                "a": pair.a.name,
-                "b": pair.b.name,
-                "num_seeds": pair.comparison.difference.num_seeds if pair.comparison else 0,
+                "a": pair.a.model,
+                "a_variant": pair.a.variant,
+                "b": pair.b.model,
+                "b_variant": pair.b.variant,
+                "num_seeds": pair.comparison.difference.num_seeds,
                 **pair.figures(),
                 "verdict": _in_names(pair),
-                "basis": pair.comparison.basis if pair.comparison else None,
+                "basis": pair.comparison.basis,
                 **group.section._asdict(),
             }
         )

@@ -13,14 +13,23 @@ SAME_COST = 1.02  # a budget is met to within 2 %, so costs that near to each ot
 def pareto(group: Sequence[Entry]) -> list[str]:
     """Name for each entry of a group the costs (of `COSTS`) at which it stands on the Pareto front.
 
-    An entry is off the front of a cost if another has a lower mean MAE at no more than 1.02 times the cost. Entries
-    without that cost, such as the FLOPs of a baseline, have no part in it.
+    An entry is off the front of a cost if another has a lower mean MAE at no more than 1.02 times the cost, or the
+    same MAE at a cost that is lower by more than that. Seconds are those of a replica. Entries without that cost,
+    such as the FLOPs of a baseline, have no part in it.
     """
-    maes = np.array([entry.mae for entry in group])
+    maes = np.array([entry.sample.mae for entry in group])
     fronts: list[list[str]] = [[] for _ in group]
     for name, field in COSTS.items():
-        costs = np.array([np.nan if (cost := getattr(entry.cost, field)) is None else cost for entry in group])
+        costs = np.array([_cost(entry, field) for entry in group])
         for front, mae, cost in zip(fronts, maes, costs, strict=True):
-            if not np.isnan(cost) and not ((costs <= SAME_COST * cost) & (maes < mae)).any():
+            beaten = (costs <= SAME_COST * cost) & (maes < mae) | (SAME_COST * costs < cost) & (maes == mae)
+            if not np.isnan(cost) and not beaten.any():
                 front.append(name)
     return [" ".join(front) for front in fronts]
+
+
+def _cost(entry: Entry, field: str) -> float:
+    cost = getattr(entry.cost, field)
+    if cost is None:
+        return float("nan")
+    return cost / len(entry.replicas) if field == "train_seconds" else cost

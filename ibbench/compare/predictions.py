@@ -70,7 +70,7 @@ def read_errors(folder: Path, record: Record) -> dict[tuple[str, int], NDArray[n
         agree = found.keys() == maes.keys() and all(
             np.isclose(found[replica].mean(), mae, rtol=_AGREEMENT) for replica, mae in maes.items()
         )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, TypeError, IndexError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is not readable: {error}. Move its folder away and run again") from None
     if not agree:
         raise InputError(f"{path} and its record.json are not of the same run: move the folder away and run again")

@@ -3,13 +3,14 @@
 import json
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from ibbench.compare.record import explain, read_versioned
 from ibbench.compare.study import Study
 from ibbench.errors import InputError
 
 SCHEMA_VERSION = 1
-_IN_THE_TABLE = {"targets", "seeds", "model.name", "data.train_size"}
+_IN_THE_TABLE = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
 
 
 class Row(NamedTuple):
@@ -83,11 +84,6 @@ def read_provenance(text: str, name: str) -> Provenance:
         InputError: it is not one that this version can read.
     """
     try:
-        content = json.loads(text)
-        version = content.get("schema_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise InputError(f"{name} was written by a newer ibbench (schema {version}): update ibbench")
-        return Provenance.model_validate(content)
-    except ValueError as error:
-        detail = f"{len(error.errors())} fields are wrong" if isinstance(error, ValidationError) else error
-        raise InputError(f"{name} is not readable: {detail}. `ibbench table` writes it anew") from None
+        return Provenance.model_validate(read_versioned(text, SCHEMA_VERSION))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{name} is not readable: {explain(error)}. `ibbench table` writes it anew") from None

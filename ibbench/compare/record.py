@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError, model_validator
 
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
@@ -13,14 +13,14 @@ SCHEMA_VERSION = 1
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class MetricsEntry(_Entry):
     """Errors over one set of molecules: `training.metrics.Metrics`, null where that is undefined."""
 
-    mae: float
-    rmse: float
+    mae: NonNegativeFloat
+    rmse: NonNegativeFloat
     r2: float | None
     mae_over_std: float | None
 
@@ -84,6 +84,15 @@ class Record(_Entry):
     baselines: tuple[BaselineEntry, ...] = ()
     error: ErrorEntry | None = None
 
+    @model_validator(mode="after")
+    def _says_what_it_must(self) -> Self:
+        model, data = self.config.get("model"), self.config.get("data")
+        if not isinstance(model, dict) or "name" not in model or not isinstance(data, dict) or "hydrogens" not in data:
+            raise ValueError("config lacks model.name or data.hydrogens")
+        if self.status == "done" and (self.cost is None or not self.replicas):
+            raise ValueError("a run that is done has a cost and replicas")
+        return self
+
 
 def write_record(folder: Path, record: Record) -> None:
     """Write `record.json` into the folder of a run, whole or not at all."""
@@ -98,17 +107,34 @@ def read_record(path: Path) -> Record:
         InputError: it is not a record that this version can read; the message names the file.
     """
     try:
-        content = json.loads(path.read_text())
-        version = content.get("schema_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise InputError(
-                f"{path} was written by a newer ibbench (schema {version}; this one reads {SCHEMA_VERSION}): "
-                "update ibbench"
-            )
-        return Record.model_validate(content)
-    except (OSError, ValueError) as error:
-        detail = f"{len(error.errors())} fields are wrong" if isinstance(error, ValidationError) else error
-        raise InputError(f"{path} is not a readable record: {detail}. Move its folder away and run again") from None
+        return Record.model_validate(read_versioned(path.read_text(), SCHEMA_VERSION))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path} is not a readable record: {explain(error)}. Move its folder away and run again"
+        ) from None
+
+
+def read_versioned(text: str, version: int) -> Any:
+    """Read JSON that carries a `schema_version`.
+
+    Raises:
+        ValueError: it is not JSON, or of another version than this code reads.
+    """
+    content = json.loads(text)
+    found = content.get("schema_version") if isinstance(content, dict) else None
+    if type(found) is not int or found != version:
+        newer = ": written by a newer ibbench, update this one" if isinstance(found, int) and found > version else ""
+        raise ValueError(f"its schema_version is {found!r} and this ibbench reads {version}{newer}")
+    return content
+
+
+def explain(error: Exception) -> str:
+    """Say in a line why a file could not be read."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{error.error_count()} fields are wrong, such as {where or 'the whole'}: {first['msg']}"
 
 
 def read_records(study: Path) -> list[Record]:

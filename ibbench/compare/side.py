@@ -19,6 +19,7 @@ class Place(NamedTuple):
     model: str
     variant: str
     target: str
+    unit: str
     train_size: int
     source: str
     hydrogens: str
@@ -30,17 +31,15 @@ class SideRow(NamedTuple):
 
     Attributes:
         place: what it is about.
-        unit: of the MAE.
         mae: the mean over seeds.
         mae_std: the sample standard deviation over seeds; None with one.
         num_seeds: how many.
         sample: the errors of each seed, where there are records.
-        options: the flat config, where it is known; empty for a baseline.
+        options: the flat config; None where it is unknown, as for a baseline.
         rounded: whether the figures went through a table, with its four digits.
     """
 
     place: Place
-    unit: str
     mae: float
     mae_std: float | None
     num_seeds: int
@@ -83,26 +82,30 @@ def read_side(given: str) -> Side:
 def _of_study(name: str, study: Study) -> Side:
     rows = []
     for entry in study.entries:
-        group, maes = entry.key.group, entry.sample.maes
-        place = Place(entry.key.model, entry.key.variant, group.target, group.train_size, *group.section)
-        std = float(maes.std(ddof=1)) if len(maes) > 1 else None
-        rows.append(SideRow(place, group.unit, entry.mae, std, len(maes), entry.sample, None, rounded=False))
+        group, sample = entry.key.group, entry.sample
+        place = Place(
+            entry.key.model, entry.key.variant, group.target, group.unit, group.train_size, *group.section
+        )  # fmt: skip
+        figures = sample.mae, sample.mae_std, len(sample.seeds)
+        rows.append(SideRow(place, *figures, sample, None, rounded=False))
     return _with_options(name, rows, provenance(study))
 
 
 def _of_table(name: str, text: str, made_with: str | None) -> Side:
     table = read_table(text, name)
     rows = [_table_row(row) for _, row in table.iterrows()]
-    return _with_options(name, rows, read_provenance(made_with, f"study.json of {name}") if made_with else None)
+    return _with_options(
+        name, rows, read_provenance(made_with, f"study.json of {name}") if made_with is not None else None
+    )
 
 
 def _table_row(row: "pd.Series[Any]") -> SideRow:
     place = Place(
-        row["model"], row["variant"], row["target"], int(row["train_size"]),
+        row["model"], row["variant"], row["target"], row["unit"], int(row["train_size"]),
         row.get("source", ""), row.get("hydrogens", ""), row["split"],
     )  # fmt: skip
     std = float(row["mae_std"]) if pd.notna(row["mae_std"]) else None
-    return SideRow(place, row["unit"], float(row["mae_mean"]), std, int(row["num_seeds"]), None, None, rounded=True)
+    return SideRow(place, float(row["mae_mean"]), std, int(row["num_seeds"]), None, None, rounded=True)
 
 
 def _with_options(name: str, rows: list[SideRow], made_with: Provenance | None) -> Side:
@@ -110,10 +113,7 @@ def _with_options(name: str, rows: list[SideRow], made_with: Provenance | None) 
         raise InputError(f"{name} has no finished run to compare")
     known = made_with.row_options() if made_with else {}
     described = [
-        row._replace(options=known.get(Row(row.place.model, row.place.variant, row.place.train_size), {}))
-        if made_with
-        else row
-        for row in rows
+        row._replace(options=known.get(Row(row.place.model, row.place.variant, row.place.train_size))) for row in rows
     ]
     return Side(name, described, made_with)
 

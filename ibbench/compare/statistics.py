@@ -1,7 +1,7 @@
 """Is a difference between two models real? Paired statistics over seeds and test molecules.
 
-Two models that are compared were trained on the same seeds (each seed gives both the same train subset) and are
-measured on the same test molecules. Their difference of MAE varies with both: another seed and other test molecules
+Two models that are compared were mostly trained on the same seeds (each seed gives both the same train subset) and
+are measured on the same test molecules. Their difference of MAE varies with both: another seed and other test molecules
 would have given another figure. Seeds and molecules are crossed, so a two-way analysis of variance tells the two
 apart (Clark 1973, The language-as-fixed-effect fallacy, J. Verbal Learn. Verbal Behav. 12, 335). The few seeds enter
 through Student's t, the many molecules through a normal distribution, and the two add up as independent
@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 ALPHA = 0.05  # of every test, after Holm's correction; intervals are at 1 - ALPHA
-POWER = 0.8  # with which `more_seeds` would find the difference
-MOST_SEEDS = 1000
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +33,16 @@ class Sample(NamedTuple):
     seeds: tuple[int, ...]
     maes: Floats
     errors: Floats | None
+
+    @property
+    def mae(self) -> float:
+        """The MAE, averaged over seeds."""
+        return float(self.maes.mean())
+
+    @property
+    def mae_std(self) -> float | None:
+        """The sample standard deviation of the MAE over seeds; None with one seed."""
+        return float(self.maes.std(ddof=1)) if len(self.maes) > 1 else None
 
     def mae_interval(self) -> tuple[float, float] | None:
         """Return the 95 % interval of the MAE, taken on the logarithm so that it stays above 0; None if unknown."""
@@ -53,26 +61,28 @@ class Estimate(NamedTuple):
         value: the mean.
         seed_variance: of the mean, for seeds drawn anew; None with one seed.
         molecule_variance: of the mean, for test molecules drawn anew; 0 where errors of molecules are not known.
-        num_seeds: how many seeds there were.
+        num_seeds: how many seeds there were, the smaller number of two.
+        degrees: of freedom that `seed_variance` was estimated with.
     """
 
     value: float
     seed_variance: float | None
     molecule_variance: float
     num_seeds: int
+    degrees: float
 
     def interval(self) -> tuple[float, float] | None:
         """Return the 95 % interval; with one seed it covers other test molecules only; None if nothing is known."""
         if self.seed_variance is None and not self.molecule_variance:
             return None
-        half = quantile(ALPHA, self.seed_variance or 0.0, self.molecule_variance, self.num_seeds)
+        half = quantile(ALPHA, self.seed_variance or 0.0, self.molecule_variance, self.degrees)
         return self.value - half, self.value + half
 
     def p_value(self) -> float | None:
         """Return the two-sided p-value of the hypothesis that the true mean is 0; None with one seed."""
         if self.seed_variance is None:
             return None
-        return 2 * survival(abs(self.value), self.seed_variance, self.molecule_variance, self.num_seeds)
+        return 2 * survival(abs(self.value), self.seed_variance, self.molecule_variance, self.degrees)
 
     def negated(self) -> "Estimate":
         """Return the estimate of the negative."""
@@ -84,16 +94,18 @@ class Comparison(NamedTuple):
 
     Attributes:
         difference: MAE of A minus MAE of B, in the target's unit.
-        log_ratio: of the MAEs, averaged over seeds; None where an MAE is 0.
-        wins: on how many seeds A has the lower MAE, and `losses` B; equal MAEs count for neither.
-        identical: whether the MAEs are the same on every seed.
-        basis: "predictions" when the errors of molecules entered, "seeds" when only MAEs did.
+        log_ratio: of the MAEs, averaged over seeds; None where an MAE is 0 or the seeds are not known one by one.
+        wins: of the seeds that both have, on how many A has the lower MAE, and `losses` B; None if not paired.
+        losses: see `wins`.
+        identical: whether both have the same MAE on the same seeds.
+        basis: what is known of both: "predictions" (errors of molecules), "seeds" (an MAE for each), or
+            "deviations" (their mean and standard deviation only).
     """
 
     difference: Estimate
     log_ratio: Estimate | None
-    wins: int
-    losses: int
+    wins: int | None
+    losses: int | None
     identical: bool
     basis: str
 
@@ -107,49 +119,82 @@ class Comparison(NamedTuple):
         )
 
     def ratio(self) -> tuple[float, float, float] | None:
-        """Return MAE of A over MAE of B with its interval (nan where that is unknown)."""
+        """Return MAE of A over MAE of B, as the geometric mean over seeds, with its interval (nan if unknown)."""
         if self.log_ratio is None:
             return None
         low, high = self.log_ratio.interval() or (math.nan, math.nan)
         return math.exp(self.log_ratio.value), math.exp(low), math.exp(high)
 
-    def probability(self) -> tuple[float, float, float]:
-        """Return P(A < B) on a new seed: the share of seeds that A won, with its Clopper-Pearson interval."""
-        return _proportion(self.wins, self.wins + self.losses)
+    def probability(self) -> tuple[float, float, float] | None:
+        """Return P(A < B) on a new seed: the share of seeds that A won, ties counted half; None if not paired.
+
+        Its interval is that of Clopper and Pearson, with ties counted against whichever end it is.
+        """
+        if self.wins is None or self.losses is None:
+            return None
+        return _proportion(self.wins, self.difference.num_seeds - self.wins - self.losses, self.difference.num_seeds)
 
 
 @functools.cache
-def _proportion(wins: int, decided: int) -> tuple[float, float, float]:
-    if not decided:
-        return 0.5, 0.0, 1.0
-    interval = stats.binomtest(wins, decided).proportion_ci(1 - ALPHA, "exact")
-    return wins / decided, float(interval.low), float(interval.high)
+def _proportion(wins: int, ties: int, total: int) -> tuple[float, float, float]:
+    low = stats.binomtest(wins, total).proportion_ci(1 - ALPHA, "exact").low
+    high = stats.binomtest(wins + ties, total).proportion_ci(1 - ALPHA, "exact").high
+    return (wins + ties / 2) / total, float(low), float(high)
 
 
-def compare(a: Sample, b: Sample) -> Comparison | None:
-    """Compare two models on the seeds that both have; None if they have none in common."""
-    seeds = [seed for seed in a.seeds if seed in b.seeds]
-    if not seeds:
-        return None
-    rows_a, rows_b = ([sample.seeds.index(seed) for seed in seeds] for sample in (a, b))
-    maes_a, maes_b = a.maes[rows_a], b.maes[rows_b]
-    differences = maes_a - maes_b
-    errors = None
-    if a.errors is not None and b.errors is not None and a.errors.shape[1] == b.errors.shape[1]:
-        errors = a.errors[rows_a], b.errors[rows_b]
-    log_ratio = None
-    if (maes_a > 0).all() and (maes_b > 0).all():
+def compare(a: Sample, b: Sample) -> Comparison:
+    """Compare two models: seed by seed if both have the same seeds, and otherwise all of one with all of the other."""
+    paired = a.seeds == b.seeds
+    known = a.errors is not None and b.errors is not None and a.errors.shape[1] == b.errors.shape[1]
+    errors = (a.errors, b.errors) if known else (None, None)
+    logarithms = None
+    if (a.maes > 0).all() and (b.maes > 0).all():
         # As in `Sample.mae_interval`, of the logarithm of the ratio.
-        parts = None if errors is None else errors[0] / maes_a[:, None] - errors[1] / maes_b[:, None]
-        log_ratio = estimate(np.log(maes_a / maes_b), parts)
+        parts = [
+            None if part is None else part / maes[:, None] for part, maes in zip(errors, (a.maes, b.maes), strict=True)
+        ]
+        logarithms = _difference(np.log(a.maes), np.log(b.maes), parts[0], parts[1], paired)
     return Comparison(
-        difference=estimate(differences, None if errors is None else errors[0] - errors[1]),
-        log_ratio=log_ratio,
-        wins=int((differences < 0).sum()),
-        losses=int((differences > 0).sum()),
-        identical=not differences.any(),
-        basis="seeds" if errors is None else "predictions",
+        difference=_difference(a.maes, b.maes, *errors, paired),
+        log_ratio=logarithms,
+        wins=int((a.maes < b.maes).sum()) if paired else None,
+        losses=int((a.maes > b.maes).sum()) if paired else None,
+        identical=paired and bool((a.maes == b.maes).all()),
+        basis="predictions" if known else "seeds",
     )
+
+
+def compare_summaries(a: tuple[float, float, int], b: tuple[float, float, int]) -> Comparison:
+    """Compare two models of which mean, standard deviation and number of seeds are all that is known.
+
+    This is Welch's test (Welch 1947, Biometrika 34, 28), the seeds not being paired.
+    """
+    variance_a, variance_b = (std**2 / num_seeds for _, std, num_seeds in (a, b))
+    degrees = _welch_degrees(variance_a, variance_b, a[2], b[2])
+    difference = Estimate(a[0] - b[0], variance_a + variance_b, 0.0, min(a[2], b[2]), degrees)
+    return Comparison(difference, None, None, None, identical=False, basis="deviations")
+
+
+def _difference(a: Floats, b: Floats, parts_a: Floats | None, parts_b: Floats | None, paired: bool) -> Estimate:
+    """Estimate the mean of `a` `[S]` minus that of `b` `[T]`; what each molecule adds to them is in the parts."""
+    if paired:
+        return estimate(a - b, None if parts_a is None or parts_b is None else parts_a - parts_b)
+    one, other = estimate(a, parts_a), estimate(b, parts_b)
+    seed_variance, degrees = None, 1.0
+    if one.seed_variance is not None and other.seed_variance is not None:
+        seed_variance = one.seed_variance + other.seed_variance
+        degrees = _welch_degrees(one.seed_variance, other.seed_variance, len(a), len(b))
+    molecule_variance = 0.0
+    if parts_a is not None and parts_b is not None:
+        # The molecules are the same on both sides, whichever the seeds.
+        shared = estimate(np.zeros(1), (parts_a.mean(0) - parts_b.mean(0))[None]).molecule_variance
+        molecule_variance = max(0.0, shared - _molecule_noise(parts_a) - _molecule_noise(parts_b))
+    return Estimate(one.value - other.value, seed_variance, molecule_variance, min(len(a), len(b)), degrees)
+
+
+def _welch_degrees(variance_a: float, variance_b: float, num_a: int, num_b: int) -> float:
+    total = variance_a + variance_b
+    return total**2 / (variance_a**2 / (num_a - 1) + variance_b**2 / (num_b - 1)) if total > 0 else 1.0
 
 
 def estimate(values: Floats, parts: Floats | None) -> Estimate:
@@ -161,21 +206,26 @@ def estimate(values: Floats, parts: Floats | None) -> Estimate:
     """
     num_seeds = len(values)
     seed_variance = float(values.var(ddof=1)) / num_seeds if num_seeds > 1 else None
-    if parts is None or parts.shape[1] < 2:
-        return Estimate(float(values.mean()), seed_variance, 0.0, num_seeds)
-    num_molecules = parts.shape[1]
-    molecule_means = parts.mean(0)
-    variance = float(molecule_means.var(ddof=1))
-    if num_seeds > 1:
+    molecule_variance = 0.0
+    if parts is not None and parts.shape[1] > 1:
+        spread = float(parts.mean(0).var(ddof=1)) / parts.shape[1]
         # What differs from seed to seed within a molecule is in the seeds' variance already.
-        residual = parts - parts.mean(1, keepdims=True) - (molecule_means - molecule_means.mean())
-        noise = float(np.square(residual).sum()) / ((num_seeds - 1) * (num_molecules - 1))
-        variance = max(0.0, variance - noise / num_seeds)
-    return Estimate(float(values.mean()), seed_variance, variance / num_molecules, num_seeds)
+        molecule_variance = max(0.0, spread - _molecule_noise(parts))
+    return Estimate(float(values.mean()), seed_variance, molecule_variance, num_seeds, max(1, num_seeds - 1))
 
 
-@functools.cache
-def _mixture(degrees: int) -> tuple[Floats, Floats]:
+def _molecule_noise(parts: Floats) -> float:
+    """Return the part of the variance over molecules of a mean over seeds, `[S, M]`, that the seeds brought in."""
+    num_seeds, num_molecules = parts.shape
+    if num_seeds == 1 or num_molecules == 1:
+        return 0.0
+    means = parts.mean(0)
+    residual = parts - parts.mean(1, keepdims=True) - (means - means.mean())
+    return float(np.square(residual).sum()) / ((num_seeds - 1) * (num_molecules - 1)) / num_seeds / num_molecules
+
+
+@functools.lru_cache(maxsize=1000)
+def _mixture(degrees: float) -> tuple[Floats, Floats]:
     """Return nodes and weights for chi-square over its degrees of freedom, on a logarithmic grid."""
     width = 8 * math.sqrt(2 / degrees)  # the deviation of the logarithm, when it is nearly normal
     logarithms = np.linspace(-max(width, 80 / degrees), min(width, 5), 300)
@@ -184,21 +234,21 @@ def _mixture(degrees: int) -> tuple[Floats, Floats]:
     return scale, weights / weights.sum()
 
 
-def survival(value: float, seed_variance: float, molecule_variance: float, num_seeds: int) -> float:
+def survival(value: float, seed_variance: float, molecule_variance: float, degrees: float) -> float:
     """Return P(T > value) of T = sqrt(seed variance) t + sqrt(molecule variance) z.
 
-    t is Student's with one degree of freedom less than there are seeds, z is normal. Student's t is a normal
+    t is Student's with `degrees` of freedom, z is normal. Student's t is a normal
     variable over the root of a chi-square one, so T is a mixture of normals, summed here.
     """
     if seed_variance + molecule_variance <= 0:
         return 0.5 if value == 0 else float(value < 0)
     if seed_variance <= 0:
         return float(special.ndtr(-value / math.sqrt(molecule_variance)))
-    scale, weights = _mixture(num_seeds - 1)
+    scale, weights = _mixture(degrees)
     return float(weights @ special.ndtr(-value / np.sqrt(seed_variance / scale + molecule_variance)))
 
 
-def quantile(alpha: float, seed_variance: float, molecule_variance: float, num_seeds: int) -> float:
+def quantile(alpha: float, seed_variance: float, molecule_variance: float, degrees: float) -> float:
     """Return the value that |T| of `survival` exceeds with probability `alpha`."""
     unit = math.sqrt(seed_variance + molecule_variance)
     if unit <= 0:
@@ -207,88 +257,7 @@ def quantile(alpha: float, seed_variance: float, molecule_variance: float, num_s
     if a <= 0:
         return -unit * float(special.ndtri(alpha / 2))
     # T lies between what it would be if all, and if none, of its variance came from the seeds.
-    lowest, highest = -0.99 * special.ndtri(alpha / 2), -1.01 * special.stdtrit(num_seeds - 1, alpha / 2)
+    lowest, highest = -0.99 * special.ndtri(alpha / 2), -1.01 * special.stdtrit(degrees, alpha / 2)
     return unit * float(
-        optimize.brentq(lambda x: 2 * survival(x, a, b, num_seeds) - alpha, lowest, highest, xtol=1e-5, rtol=1e-5)
+        optimize.brentq(lambda x: 2 * survival(x, a, b, degrees) - alpha, lowest, highest, xtol=1e-5, rtol=1e-5)
     )
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Correct p-values for their number (Holm 1979, Scand. J. Stat. 6, 65).
-
-    The smallest is multiplied by their number, the next by one less, and so on; none falls below the one before.
-    """
-    adjusted = [0.0] * len(p_values)
-    reached = 0.0
-    for rank, row in enumerate(sorted(range(len(p_values)), key=lambda row: p_values[row])):
-        reached = max(reached, min(1.0, (len(p_values) - rank) * p_values[row]))
-        adjusted[row] = reached
-    return adjusted
-
-
-def more_seeds(difference: Estimate, num_tests: int = 1) -> int | None:
-    """Return how many more seeds would tell the difference from 0, if it is what it was measured to be.
-
-    With them the test finds it with probability `POWER`, at `ALPHA` over `num_tests` tests. None if `MOST_SEEDS`
-    are not enough, as when the test molecules are too few.
-    """
-    assert difference.seed_variance is not None
-    of_one_seed = difference.seed_variance * difference.num_seeds
-
-    def found(seeds: int) -> bool:
-        variances = of_one_seed / seeds, difference.molecule_variance
-        needed = quantile(ALPHA / num_tests, *variances, seeds) + special.ndtri(POWER) * math.sqrt(sum(variances))
-        return bool(abs(difference.value) >= needed)
-
-    low, high = difference.num_seeds, difference.num_seeds + MOST_SEEDS
-    if not difference.value or not found(high):
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if found(middle) else (middle, high)
-    return high - difference.num_seeds
-
-
-class Verdict(NamedTuple):
-    """What a comparison tells of A in a word, and a note to it where one is due.
-
-    `better` or `worse`: the corrected p-value is below `ALPHA`. `not distinguishable`: it is not. `lower` or
-    `higher`: so it was on the one seed that there is, and no test is possible. `identical`: the same MAE on each seed.
-    """
-
-    word: str
-    note: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.word} ({self.note})" if self.note else self.word
-
-    @property
-    def tied(self) -> bool:
-        """Whether A may be as good as B, as far as is known."""
-        return self.word not in _OPPOSITES
-
-    def reversed(self) -> "Verdict":
-        """Return what it tells of B."""
-        return self._replace(word=_OPPOSITES.get(self.word, self.word))
-
-
-_OPPOSITES = {"better": "worse", "worse": "better", "lower": "higher", "higher": "lower"}
-ONE_SEED = "one seed: seed variance unknown"
-
-
-def judge(comparison: Comparison, p_value: float | None, num_tests: int = 1) -> Verdict:
-    """Say what a comparison tells of A; `p_value` is corrected for `num_tests` tests, and None with one seed."""
-    difference = comparison.difference
-    if comparison.identical:
-        return Verdict("identical")
-    if p_value is None:
-        low, high = difference.interval() or (difference.value, difference.value)
-        if low <= 0 <= high:
-            return Verdict("not distinguishable", ONE_SEED)
-        return Verdict("lower" if difference.value < 0 else "higher", ONE_SEED)
-    if p_value < ALPHA:
-        return Verdict("better" if difference.value < 0 else "worse")
-    more = more_seeds(difference, num_tests)
-    if more is None:
-        return Verdict("not distinguishable", f"not even {MOST_SEEDS:,} more seeds would tell")
-    return Verdict("not distinguishable", f"about {more} more seed{'s' if more > 1 else ''} would tell")

@@ -1,5 +1,6 @@
 """A study read from its folder: the replicas of all runs, gathered by what they are to be compared as."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +52,12 @@ class Key(NamedTuple):
     @property
     def name(self) -> str:
         """The model, with its variant if it has one."""
-        return f"{self.model} ({self.variant})" if self.variant else self.model
+        return in_full(self.model, self.variant)
+
+
+def in_full(model: str, variant: str) -> str:
+    """Name a model with its variant, if it has one."""
+    return f"{model} ({variant})" if variant else model
 
 
 class Cost(NamedTuple):
@@ -78,11 +84,6 @@ class Entry(NamedTuple):
     sample: Sample
     cost: Cost
     options: dict[str, Any]
-
-    @property
-    def mae(self) -> float:
-        """The test MAE, averaged over seeds."""
-        return float(self.sample.maes.mean())
 
 
 class Study(NamedTuple):
@@ -198,12 +199,31 @@ def _describe(variant: dict[str, str]) -> str:
 
 
 def _order(key: Key) -> tuple[Any, ...]:
-    models = [*BASELINES, *model_names()]
-    targets = list(QM9_TARGETS)
     group = key.group
     return (
         group.section,
-        targets.index(group.target) if group.target in targets else len(targets), group.target, group.unit,
+        *target_order(group.target),
+        group.unit,
         group.train_size,
-        models.index(key.model) if key.model in models else len(models), key.model, key.variant,
-    )  # fmt: skip
+        *model_order(key.model),
+        key.variant,
+    )
+
+
+def target_order(target: str) -> tuple[int, str]:
+    """Return what sorts targets in the order of QM9, and others behind them."""
+    return _place(target, tuple(QM9_TARGETS))
+
+
+def model_order(model: str) -> tuple[int, str]:
+    """Return what sorts baselines first, then the models from the fewest assumptions on, then others."""
+    return _place(model, _models())
+
+
+@functools.cache
+def _models() -> tuple[str, ...]:
+    return (*BASELINES, *model_names())
+
+
+def _place(name: str, names: tuple[str, ...]) -> tuple[int, str]:
+    return (names.index(name) if name in names else len(names), name)

@@ -51,11 +51,12 @@ def _rows(entries: list[Entry]) -> list[dict[str, Any]]:
     if len(targets) < 2 or not complete:
         return []
     trained = {row: found for row, found in complete.items() if row[0] not in BASELINES}
-    maes = np.array([[entry.mae for entry in found] for found in trained.values()])
+    maes = np.array([[entry.sample.mae for entry in found] for found in trained.values()])
     ranks = dict(zip(trained, stats.rankdata(maes, axis=0).mean(1), strict=True)) if trained else {}
     defined = sum(entry.key.group.chemical_accuracy is not None for entry in next(iter(complete.values())))
-    # Friedman's statistic is for three or more; with two there is the verdict of the pair.
-    friedman = float(stats.friedmanchisquare(*maes).pvalue) if len(trained) > 2 else None
+    # Friedman's statistic is for three or more that do not all rank alike; with two there is the verdict of the pair.
+    ranked = len(trained) > 2 and len(set(ranks.values())) > 1
+    friedman = float(stats.friedmanchisquare(*maes).pvalue) if ranked else None
     return [
         {
             "model": row[0],
@@ -80,4 +81,4 @@ def _mean_mae_over_std(entries: list[Entry]) -> float | None:
 
 def _within(entry: Entry) -> bool:
     accuracy = entry.key.group.chemical_accuracy
-    return accuracy is not None and entry.mae <= accuracy
+    return accuracy is not None and entry.sample.mae <= accuracy

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ibbench.compare.pairs import Pairs, best_of, by_group, compare_pairs, versus
 from ibbench.compare.pareto import pareto
-from ibbench.compare.study import Entry, Key, Study, mean_of
+from ibbench.compare.study import Entry, Key, Section, Study, mean_of
 from ibbench.errors import InputError, suggest
 
 _VERSUS = [
@@ -18,7 +18,7 @@ BEST = "best"
 COLUMNS = [
     "model", "variant", "target", "unit", "train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high",
     "rmse_mean", "r2_mean", "mae_over_std_mean", "mae_over_chemical_accuracy",
-    *(name.format(BEST) for name in _VERSUS),
+    "among_best", *(name.format(BEST) for name in _VERSUS),
     "pareto", "parameters", "flops_per_molecule", "train_seconds", "molecules_per_second",
     "hydrogens", "source", "split",
 ]  # fmt: skip
@@ -34,7 +34,9 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
 
     Returns:
         One row an entry, in their order, with `COLUMNS`. `mae_std` is the sample standard deviation over seeds,
-        missing for one seed; `mae_low` and `mae_high` bound the MAE at 95 % for other seeds and test molecules.
+        missing for one seed; `mae_low` and `mae_high` bound the MAE at 95 % for other seeds and test molecules (for
+        other molecules only with one seed, for other seeds only where there are no predictions).
+        `among_best` is true for the best row of a group and those that are not distinguishable from it.
         `train_seconds` is the time that the row's replicas took.
 
     Raises:
@@ -48,7 +50,9 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
     for group in by_group(study.entries).values():
         best = best_of(group)
         for entry, front in zip(group, pareto(group), strict=True):
-            row = _figures(entry) | {"pareto": front} | _versus(pairs, entry.key, best, BEST)
+            among_best = entry.key == best or versus(pairs, entry.key, best).verdict.tied
+            row = _figures(entry) | {"among_best": among_best, "pareto": front}
+            row |= _versus(pairs, entry.key, best, BEST)
             if relative_to is not None:
                 row |= _versus(pairs, entry.key, _reference(entry.key, group, relative_to), relative_to)
             rows.append(row)
@@ -69,14 +73,14 @@ def _figures(entry: Entry) -> dict[str, Any]:
         "unit": key.group.unit,
         "train_size": key.group.train_size,
         "num_seeds": len(sample.seeds),
-        "mae_mean": entry.mae,
-        "mae_std": float(sample.maes.std(ddof=1)) if len(sample.seeds) > 1 else None,
+        "mae_mean": entry.sample.mae,
+        "mae_std": sample.mae_std,
         "mae_low": low,
         "mae_high": high,
         "rmse_mean": mean_of([test.rmse for test in tests]),
         "r2_mean": mean_of([test.r2 for test in tests]),
         "mae_over_std_mean": mean_of([test.mae_over_std for test in tests]),
-        "mae_over_chemical_accuracy": entry.mae / accuracy if accuracy else None,
+        "mae_over_chemical_accuracy": entry.sample.mae / accuracy if accuracy else None,
         "parameters": cost.parameters,
         "flops_per_molecule": cost.flops_per_molecule,
         "train_seconds": seconds,
@@ -89,7 +93,7 @@ def _versus(pairs: Pairs, key: Key, reference: Key | None, name: str) -> dict[st
     """Return the columns of `_VERSUS`: the row against the best one or against a model."""
     columns = [column.format(name) for column in _VERSUS]
     if reference is None or key == reference:
-        words = name if reference else f"no {name} to compare with"
+        words = name if reference else f"no single {name} of this variant"
         return dict.fromkeys(columns) | {columns[0]: words}
     pair = versus(pairs, key, reference)
     figures = pair.figures()
@@ -101,11 +105,6 @@ def _reference(key: Key, group: list[Entry], model: str) -> Key | None:
     candidates = [entry.key for entry in group if entry.key.model == model]
     same = [candidate for candidate in candidates if candidate.variant == key.variant]
     return same[0] if same else candidates[0] if len(candidates) == 1 else None
-
-
-def tied_with_best(row: "pd.Series[Any]") -> bool:
-    """Whether a row of the table is the best of its group, or not distinguishable from it."""
-    return str(row["verdict_vs_best"]).startswith((BEST, "not distinguishable", "identical"))
 
 
 def select(table: pd.DataFrame, targets: list[str], sort: str | None) -> pd.DataFrame:
@@ -128,12 +127,11 @@ def select(table: pd.DataFrame, targets: list[str], sort: str | None) -> pd.Data
     column = sort.removeprefix("-")
     if column not in chosen.columns:
         raise InputError(f"--sort `{column}` is not a column: {suggest(column, chosen.columns)}")
-    group = chosen.groupby([*GROUP], sort=False).ngroup()
+    group = chosen.groupby(list(GROUP), sort=False).ngroup()
     ordered = chosen.assign(_group=group).sort_values(
         ["_group", column], ascending=[True, not sort.startswith("-")], kind="stable"
     )
     return ordered.drop(columns="_group")
 
 
-SECTION = ("source", "hydrogens", "split")
-GROUP = (*SECTION, "target", "unit", "train_size")
+GROUP = (*Section._fields, "target", "unit", "train_size")

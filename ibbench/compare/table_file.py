@@ -1,5 +1,6 @@
 """table.csv and table.md on disk: numbers written stably, and a mark by which an edit by hand is noticed."""
 
+import csv
 import io
 import re
 import zlib
@@ -9,14 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ibbench.compare.study import Section
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
 
-MARK = "check"  # the last column: a checksum of the rest of the row
-KEY = ["model", "variant", "target", "train_size"]
-_NEEDED = [*KEY, "unit", "num_seeds", "mae_mean", "mae_std", "split"]
-_DIGITS = 4
+MARK = "check"  # the last column: a checksum of the row, the header and the number of rows
+KEY = ["model", "variant", "target", "unit", "train_size"]
+_NEEDED = [*KEY, "num_seeds", "mae_mean", "mae_std", "split"]
+_NUMBERS = ["train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high", "parameters"]
+_WITH_MARKS = "verdict_vs_best"  # a column of all tables that have marks, and of none that have not
 _MARKDOWN_MARK = re.compile(r"\n<!-- check (\w{8}) -->\n$")
+_DIGITS = 4
+_REMEDY = "Restore or remove it; `ibbench table` builds the tables of a study from its records"
 
 
 def to_csv(table: pd.DataFrame) -> str:
@@ -29,15 +34,20 @@ def _text(value: Any) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, float):
+        value += 0.0  # no "-0"
         return np.format_float_positional(value, precision=_DIGITS, fractional=False, trim="-")
     return str(value)
 
 
 def to_marked_csv(table: pd.DataFrame) -> str:
-    """Format a table as CSV with a checksum at the end of each row."""
+    """Format a table as CSV with a mark at the end of each row, by which `read_table` knows it as it was."""
     cells = table.astype(object).map(_text)
-    marks = [_checksum("\0".join(row)) for row in cells.itertuples(index=False)]
-    return str(cells.assign(**{MARK: marks}).to_csv(index=False, lineterminator="\n"))
+    return str(cells.assign(**{MARK: _marks(cells)}).to_csv(index=False, lineterminator="\n"))
+
+
+def _marks(cells: pd.DataFrame) -> list[str]:
+    whole = "\0".join([*cells.columns, str(len(cells))])
+    return [_checksum("\0".join([whole, *row])) for row in cells.itertuples(index=False)]
 
 
 def to_marked_markdown(text: str) -> str:
@@ -62,17 +72,12 @@ def read_table(text: str, name: str) -> pd.DataFrame:
     Raises:
         InputError: it is not such a table, or it was edited by hand.
     """
-    try:
-        cells = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    except ValueError as error:
-        raise InputError(f"{name} is not a table that ibbench has written: {error}") from None
+    cells = _cells(text, name)
     missing = [column for column in _NEEDED if column not in cells.columns]
     if missing:
         raise InputError(f"{name} is not a table that ibbench has written: it lacks {', '.join(missing)}")
-    edited = _edited_lines(cells)
-    if edited:
-        raise InputError(f"{name}, line {edited[0]}: edited by hand. {_REMEDY}")
-    repeated = cells.duplicated([*KEY, *(column for column in _SECTION if column in cells.columns)])
+    _refuse_edited_rows(cells, name)
+    repeated = cells.duplicated([*KEY, *(field for field in Section._fields if field in cells.columns)])
     if repeated.any():
         row = cells[repeated].iloc[0]
         named = ", ".join(f"{column}={row[column]}" for column in KEY if row[column])
@@ -80,21 +85,24 @@ def read_table(text: str, name: str) -> pd.DataFrame:
     return _numbers(cells, name)
 
 
-_SECTION = ("split", "hydrogens", "source")
-_REMEDY = "`ibbench table` builds it anew from the records, once it is out of the way"
-_NUMBERS = ["train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high", "parameters"]
+def _cells(text: str, name: str) -> pd.DataFrame:
+    header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
+    for line, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            raise InputError(f"{name}, line {line}: {len(row)} cells under {len(header)} columns. {_REMEDY}")
+    return pd.DataFrame(rows, columns=header, dtype=str)
 
 
-def _edited_lines(cells: pd.DataFrame) -> list[int]:
-    if MARK not in cells.columns:  # written before there were marks
-        return []
-    content = cells.drop(columns=MARK).itertuples(index=False)
-    # Line 1 is the header.
-    return [
-        line
-        for line, (row, mark) in enumerate(zip(content, cells[MARK], strict=True), 2)
-        if _checksum("\0".join(row)) != mark
-    ]
+def _refuse_edited_rows(cells: pd.DataFrame, name: str) -> None:
+    if MARK not in cells.columns:
+        if _WITH_MARKS in cells.columns:
+            raise InputError(f"{name} was edited by hand: its column `{MARK}` is gone. {_REMEDY}")
+        return  # written before there were marks
+    marks = _marks(cells.drop(columns=MARK))
+    edited = [line for line, (mark, found) in enumerate(zip(marks, cells[MARK], strict=True), 2) if mark != found]
+    if edited:
+        where = f", line {edited[0]}" if len(edited) < len(cells) else ""
+        raise InputError(f"{name}{where}: edited by hand. {_REMEDY}")
 
 
 def _numbers(cells: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -118,15 +126,17 @@ def refuse_if_edited(study: Path) -> None:
     Raises:
         InputError: somebody has edited one of them.
     """
-    path = study / "table.csv"
-    if path.exists():
-        read_table(read_text(path), str(path))
-    path = study / "table.md"
-    if path.exists():
-        text = read_text(path)
+    table, pairs, markdown = (study / name for name in ("table.csv", "pairs.csv", "table.md"))
+    unmarked = False
+    if table.exists():
+        unmarked = MARK not in read_table(read_text(table), str(table)).columns
+    if pairs.exists():
+        _refuse_edited_rows(_cells(read_text(pairs), str(pairs)), str(pairs))
+    if markdown.exists() and not unmarked:
+        text = read_text(markdown)
         mark = _MARKDOWN_MARK.search(text)
-        if (mark and _checksum(text[: mark.start()]) != mark[1]) or (not mark and "<!-- check " in text):
-            raise InputError(f"{path} was edited by hand. {_REMEDY}")
+        if not mark or _checksum(text[: mark.start()]) != mark[1]:
+            raise InputError(f"{markdown} was edited by hand. {_REMEDY}")
 
 
 def read_text(path: Path) -> str:

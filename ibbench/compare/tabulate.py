@@ -6,12 +6,13 @@ from pathlib import Path
 from rich.console import Console
 
 from ibbench.compare import provenance
-from ibbench.compare.render import to_json, to_latex, to_markdown, to_terminal
+from ibbench.compare.render import to_json, to_latex, to_markdown
 from ibbench.compare.report import Report, make_report
+from ibbench.compare.screen import to_terminal
 from ibbench.compare.study import read_study
 from ibbench.compare.summary import summarise
-from ibbench.compare.table import BEST, COLUMNS, select
-from ibbench.compare.table_file import refuse_if_edited, to_csv, to_marked_csv, to_marked_markdown, write_tables
+from ibbench.compare.table import select
+from ibbench.compare.table_file import refuse_if_edited, to_marked_csv, to_marked_markdown, write_tables
 from ibbench.errors import InputError, suggest
 
 
@@ -41,20 +42,20 @@ def tabulate(
         raise InputError(f"--format `{style}` is not possible: {suggest(style, FORMATS)}")
     study = read_study(folder)
     refuse_if_edited(folder)
-    report = make_report(study, relative_to)
-    shown = _selected(report, targets or [], sort)
+    report = make_report(study)
+    shown = _selected(make_report(study, relative_to) if relative_to else report, targets or [], sort)
     write_tables(
         folder,
         {
-            "table.csv": to_marked_csv(report.table[COLUMNS]),
-            "table.md": to_marked_markdown(to_markdown(report._replace(reference=BEST))),
-            "pairs.csv": to_csv(report.pairs),
+            "table.csv": to_marked_csv(report.table),
+            "table.md": to_marked_markdown(to_markdown(report)),
+            "pairs.csv": to_marked_csv(report.pairs),
             "study.json": provenance.to_json(report.provenance),
         },
     )
     if style == "terminal":
-        console.print(to_terminal(shown))
-        console.print(f"Written: {folder / 'table.csv'} and table.md", highlight=False, markup=False, soft_wrap=True)
+        console.print(to_terminal(shown, console.width), markup=False)
+        console.print(f"Written to {folder}: table.csv, table.md, pairs.csv, study.json", markup=False, highlight=False)
     else:
         console.file.write(_WRITERS[style](shown))
 

@@ -68,16 +68,42 @@ def test_without_deviations_there_is_the_tolerance(make_record: MakeRecord, writ
     new = write_study("new", make_record("gnn", {("gap", 0): 0.303}), predictions=False)
     assert _words(_diff(old, new, tolerance=0.02))["gnn"] == "within tolerance"
     compared = _diff(old, new, tolerance=0.005)
-    assert _words(compared)["gnn"] == "worse"
+    assert _words(compared)["gnn"] == "higher"
     assert compared.fails("regression")
     assert not _diff(new, old, tolerance=0.005).fails("regression")
 
 
-def test_other_seeds_are_compared_unpaired(make_record: MakeRecord, write_study: WriteStudy) -> None:
-    shifted = {(target, seed + 10): mae for (target, seed), mae in GAP.items()}
-    old, new = write_study("old", make_record("gnn", GAP)), write_study("new", make_record("gnn", shifted))
-    gnn = next(row for row in _diff(old, new).rows if row.place.model == "gnn")
-    assert (gnn.basis, gnn.verdict.word) == ("deviations", "not distinguishable")
+def test_other_seeds_are_said_and_compared_unpaired(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    changed = {("gap", 0): 0.30, ("gap", 1): 0.31, ("gap", 9): 0.9}
+    old, new = write_study("old", make_record("gnn", GAP)), write_study("new", make_record("gnn", changed))
+    compared = _diff(old, new)
+    gnn = next(row for row in compared.rows if row.place.model == "gnn")
+    assert (gnn.basis, gnn.verdict.word) == ("predictions", "not distinguishable")
+    assert gnn.interval is not None
+    assert gnn.interval[0] < sum(changed.values()) / 3 - 0.3 < gnn.interval[1]
+    assert "Seeds: 0, 1, 2 → 0, 1, 9 (mean, gnn). Such rows are compared unpaired." in compared.changes
+
+
+def test_one_seed_is_no_verdict_but_can_be_a_regression(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    old = write_study("old", make_record("gnn", {("gap", 0): 0.3}))
+    new = write_study("new", make_record("gnn", {("gap", 0): 0.5}))
+    compared = _diff(old, new)
+    words = next(str(row.verdict) for row in compared.rows if row.place.model == "gnn")
+    assert words == "higher (by more than 2.00%; one seed: seed variance unknown)"
+    assert compared.fails("regression")
+
+
+def test_what_cannot_be_compared_is_no_success(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    old = write_study("old", make_record("gnn", GAP))
+    new = write_study("new", make_record("gnn", BETTER, split="other"))
+    with pytest.raises(InputError, match=r"nothing in .* can be compared: Changed: split abc → other"):
+        show_diff(str(old), str(new), QUIET, "md", "regression", 0.02)
+    assert not show_diff(str(old), str(new), QUIET, "md", "never", 0.02)
+
+
+def test_a_study_of_two_units_is_the_same_as_itself(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    study = write_study("units", make_record("gnn", GAP), make_record("mlp", BETTER, unit="kcal"))
+    assert [row.verdict.word for row in _diff(study, study).rows] == ["identical"] * 4
 
 
 def test_rows_of_one_side_are_said(make_record: MakeRecord, write_study: WriteStudy) -> None:

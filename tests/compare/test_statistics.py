@@ -9,15 +9,13 @@ from scipy import stats
 from ibbench.compare.statistics import (
     Estimate,
     Sample,
-    Verdict,
     compare,
+    compare_summaries,
     estimate,
-    holm,
-    judge,
-    more_seeds,
     quantile,
     survival,
 )
+from ibbench.compare.verdict import Verdict, holm, judge, more_seeds
 
 # Standard deviations through the seed, the molecule, and both together, of the errors of two models that are
 # equally good; the molecules' is that of the mean over the 200 simulated ones times their root.
@@ -101,11 +99,11 @@ def test_identical_predictions_are_not_distinguishable() -> None:
 def test_the_tail_is_that_of_t_or_of_the_normal_distribution() -> None:
     for num_seeds in (2, 3, 6, 31, 1001):
         for value in (0.1, 1.0, 4.0):
-            assert survival(value, 1, 0, num_seeds) == pytest.approx(stats.t.sf(value, num_seeds - 1), rel=1e-5)
-            assert survival(value, 0, 1, num_seeds) == pytest.approx(stats.norm.sf(value))
+            assert survival(value, 1, 0, num_seeds - 1) == pytest.approx(stats.t.sf(value, num_seeds - 1), rel=1e-5)
+            assert survival(value, 0, 1, num_seeds - 1) == pytest.approx(stats.norm.sf(value))
     draws = np.random.default_rng(0)
     mixed = 0.8 * draws.standard_t(2, 400_000) + 0.6 * draws.normal(size=400_000)
-    assert quantile(0.05, 0.64, 0.36, 3) == pytest.approx(np.quantile(np.abs(mixed), 0.95), rel=0.01)
+    assert quantile(0.05, 0.64, 0.36, 2) == pytest.approx(np.quantile(np.abs(mixed), 0.95), rel=0.01)
 
 
 def test_b_against_a_is_the_mirror_of_a_against_b() -> None:
@@ -117,13 +115,42 @@ def test_b_against_a_is_the_mirror_of_a_against_b() -> None:
     assert judge(there, 0.01).reversed() == judge(compare(b, a), 0.01) == Verdict("better")
 
 
-def test_only_common_seeds_are_compared() -> None:
-    a = Sample((0, 1, 2), np.array([1.0, 2.0, 3.0]), None)
-    b = Sample((2, 1, 7), np.array([2.5, 1.5, 99.0]), None)
-    assert compare(a, b).difference.value == pytest.approx(0.5)
-    assert compare(a, b).difference.num_seeds == 2
-    assert compare(a, b).losses == 2
-    assert compare(a, Sample((8,), np.array([1.0]), None)) is None
+def test_other_seeds_are_compared_by_welchs_test() -> None:
+    generator = np.random.default_rng(0)
+    a, b = generator.normal(5.0, 1.0, 3), generator.normal(5.5, 0.3, 5)
+    theirs = stats.ttest_ind(a, b, equal_var=False)
+    ours = compare(Sample((0, 1, 2), a, None), Sample((1, 2, 3, 4, 5), b, None))
+    assert ours.difference.p_value() == pytest.approx(theirs.pvalue, rel=1e-5)
+    assert ours.difference.interval() == pytest.approx(tuple(theirs.confidence_interval()), rel=1e-4)
+    assert ours.probability() is None
+    known = [(float(of_one.mean()), float(of_one.std(ddof=1)), len(of_one)) for of_one in (a, b)]
+    assert compare_summaries(*known).difference == pytest.approx(ours.difference)
+    assert compare(Sample((0,), a[:1], None), Sample((1, 2, 3, 4, 5), b, None)).difference.p_value() is None
+
+
+def test_other_seeds_keep_the_level_when_molecules_matter() -> None:
+    generator = np.random.default_rng(0)
+    rejected = 0
+    for _ in range(800):
+        of_molecule = generator.normal(size=(2, 1, MOLECULES))
+        a, b = (
+            5
+            + 0.05 * generator.normal(size=(seeds, 1))
+            + of_molecule[model]
+            + generator.normal(size=(seeds, MOLECULES))
+            for model, seeds in enumerate((3, 5))
+        )
+        one, other = _sample(a), Sample((5, 6, 7, 8, 9), b.mean(1), b)
+        rejected += compare(one, other).difference.p_value() < 0.05
+    assert 0.01 < rejected / 800 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 800)
+
+
+def test_ties_count_half() -> None:
+    a, b = Sample((0, 1, 2), np.array([1.0, 2.0, 3.0]), None), Sample((0, 1, 2), np.array([2.0, 2.0, 3.0]), None)
+    share, low, high = compare(a, b).probability()
+    assert share == pytest.approx(2 / 3)
+    assert low == stats.binomtest(1, 3).proportion_ci().low
+    assert high == 1
 
 
 def test_holm_multiplies_from_the_smallest_on() -> None:
@@ -135,7 +162,7 @@ def test_holm_multiplies_from_the_smallest_on() -> None:
 
 def test_that_many_more_seeds_find_the_difference_four_times_in_five() -> None:
     # A difference of 1 whose deviation over seeds is 1.5, known from three seeds.
-    more = more_seeds(Estimate(1.0, 1.5**2 / 3, 0.0, 3))
+    more = more_seeds(Estimate(1.0, 1.5**2 / 3, 0.0, 3, 2))
     generator = np.random.default_rng(0)
     draws = generator.normal(1.0, 1.5, size=(4000, 3 + more))
     power = np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05)
@@ -143,7 +170,7 @@ def test_that_many_more_seeds_find_the_difference_four_times_in_five() -> None:
 
 
 def test_no_number_of_seeds_replaces_test_molecules() -> None:
-    few_molecules = Estimate(1.0, 0.01, 1.0, 3)
+    few_molecules = Estimate(1.0, 0.01, 1.0, 3, 2)
     assert more_seeds(few_molecules) is None
     a, b = _simulate(np.random.default_rng(3), 3, "molecules", gap=0.02)
     words = judge(compare(a, b), 0.5)

@@ -1,4 +1,6 @@
+import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from rich.console import Console
 from ibbench.compare.record import SCHEMA_VERSION, Record, read_record, read_records, write_record
 from ibbench.compare.render import to_json, to_latex, to_markdown
 from ibbench.compare.report import Report, make_report
+from ibbench.compare.screen import to_terminal
 from ibbench.compare.study import gather, read_study
 from ibbench.compare.table import COLUMNS, build_table, select
 from ibbench.compare.table_file import MARK, read_table, to_csv, to_marked_csv
@@ -109,6 +112,7 @@ def test_a_target_in_two_units_is_not_compared(make_record: MakeRecord) -> None:
     report = _report(make_record("gnn", GAP), make_record("mlp", GAP, unit="meV"))
     assert report.table[~(report.table["model"] == "mean")]["verdict_vs_best"].tolist() == ["best", "best"]
     assert "gap is in eV and in meV: these are not compared." in to_markdown(report)
+    assert len(read_table(to_marked_csv(report.table), "it")) == 4
 
 
 def test_the_same_replica_in_two_runs_counts_once(make_record: MakeRecord) -> None:
@@ -193,7 +197,7 @@ def test_tabulating_writes_all_files_and_twice_the_same(make_record: MakeRecord,
     names = ("table.csv", "table.md", "pairs.csv", "study.json")
     tabulate(study, QUIET)
     first = [(study / name).read_text() for name in names]
-    tabulate(study, QUIET, relative_to="mlp", targets=["gap"], sort="parameters")  # only for what is printed
+    tabulate(study, QUIET, relative_to="mean", targets=["gap"], sort="parameters")  # only for what is printed
     assert first == [(study / name).read_text() for name in names]
     frame = pd.read_csv(study / "table.csv")
     assert frame["mae_mean"].tolist() == [1.0, 0.3, 0.3]
@@ -203,7 +207,17 @@ def test_tabulating_writes_all_files_and_twice_the_same(make_record: MakeRecord,
 
 @pytest.mark.parametrize(
     ("name", "before", "after"),
-    [("table.csv", ",0.3,", ",0.2,"), ("table.csv", "mae_mean", "mae"), ("table.md", "0.3000", "0.2000")],
+    [
+        ("table.csv", ",0.3,", ",0.2,"),
+        ("table.csv", "mae_mean", "mae"),
+        ("table.csv", ",rmse_mean,r2_mean,", ",r2_mean,rmse_mean,"),
+        ("table.csv", r"\ngnn,.*", ""),
+        ("table.csv", r",[0-9a-f]{8}\n", "\n"),
+        ("table.csv", r"\n(.*)\n", r"\n\1,x\n"),
+        ("table.md", "0.3000", "0.2000"),
+        ("table.md", r"(?s).*", "my own notes"),
+        ("pairs.csv", ",gnn,", ",gmn,"),
+    ],
 )
 def test_a_table_that_was_edited_by_hand_is_not_overwritten(
     make_record: MakeRecord, write_study: WriteStudy, name: str, before: str, after: str
@@ -211,15 +225,17 @@ def test_a_table_that_was_edited_by_hand_is_not_overwritten(
     study = write_study("edited", make_record("gnn", GAP))
     tabulate(study, QUIET)
     path = study / name
-    edited = path.read_text().replace(before, after)
+    original = path.read_text()
+    edited = re.sub(before, after, original)
+    assert edited != original
     path.write_text(edited)
     others = {other: other.read_bytes() for other in study.glob("*.*")}
-    with pytest.raises(InputError, match=r"edited by hand|it lacks mae_mean"):
+    with pytest.raises(InputError, match=r"edited by hand|lacks mae_mean|cells under"):
         tabulate(study, QUIET)
     assert others == {other: other.read_bytes() for other in study.glob("*.*")}
     path.unlink()
     tabulate(study, QUIET)
-    assert path.read_text() != edited
+    assert path.read_text() == original
 
 
 def test_line_ends_of_another_system_are_no_edit(make_record: MakeRecord, write_study: WriteStudy) -> None:
@@ -236,7 +252,7 @@ def test_line_ends_of_another_system_are_no_edit(make_record: MakeRecord, write_
         ("mae_mean", "low", "line 2: `low` is not possible for mae_mean"),
         ("mae_mean", "-0.3", "line 2: `-0.3`"),
         ("num_seeds", "", "line 2: `` is not possible for num_seeds"),
-        ("model", "gnn", "two rows with model=gnn, target=gap, train_size=1000"),
+        ("model", "gnn", "two rows with model=gnn, target=gap, unit=eV, train_size=1000"),
     ],
 )
 def test_a_table_with_impossible_cells_is_refused(
@@ -245,7 +261,8 @@ def test_a_table_with_impossible_cells_is_refused(
     table = pd.read_csv(pd.io.common.StringIO(to_marked_csv(_table(make_record("gnn", GAP)))), dtype=str)
     table.loc[0, column] = value
     with pytest.raises(InputError, match=message):
-        read_table(table.drop(columns=MARK).to_csv(index=False), "it")  # as from before there were marks
+        # As from before there were marks.
+        read_table(table.drop(columns=[MARK, "verdict_vs_best"]).to_csv(index=False), "it")
     for text in ("", "a,b\n1,2\n", "<<<<<<< ours\n"):
         with pytest.raises(InputError, match="it is not a table that ibbench has written"):
             read_table(text, "it")
@@ -272,7 +289,12 @@ def test_what_cannot_be_read_is_named_and_nothing_is_overwritten(
     for broken, message in (
         (good[:200], "not a readable record"),
         (json.dumps(content | {"schema_version": SCHEMA_VERSION + 1}), "newer ibbench"),
-        (json.dumps({key: value for key, value in content.items() if key != "replicas"} | {"x": 1}), "1 fields"),
+        (json.dumps(content | {"schema_version": str(SCHEMA_VERSION)}), "its schema_version is '1'"),
+        (json.dumps(content | {"x": 1}), "1 fields are wrong, such as x"),
+        (json.dumps(content | {"replicas": []}), "a run that is done has a cost and replicas"),
+        (json.dumps(content | {"config": {}}), "config lacks model.name"),
+        (good.replace('"mae": 0.2,', '"mae": NaN,'), "replicas.0.train.mae"),
+        ("[" * 100_000, "not a readable record"),
         ("[]", "not a readable record"),
         (json.dumps(content | {"run": "gnn-copied"}), "a copy, or renamed"),
     ):
@@ -298,6 +320,53 @@ def test_two_runs_of_one_config_are_refused(make_record: MakeRecord, write_study
     study = write_study("doubled", record, record.model_copy(update={"run": "gnn-of-another-version"}))
     with pytest.raises(InputError, match="are runs of the same config"):
         tabulate(study, QUIET)
+
+
+def test_two_models_and_two_targets_make_a_summary(make_record: MakeRecord) -> None:
+    maes = {("gap", 0): 0.3, ("mu", 0): 0.5}
+    report = _report(make_record("gnn", maes), make_record("mlp", {key: 2 * mae for key, mae in maes.items()}))
+    text = to_markdown(report)
+    assert "2 targets: mean ranks of trained models that differ by less than 1.39" in text
+    assert "Friedman" not in text
+
+
+def test_rows_of_other_seeds_are_compared_with_the_means_that_are_shown(make_record: MakeRecord) -> None:
+    # On the two seeds that both have, the GNN is better; over all of its seeds, it is not.
+    mlp = {("gap", seed): 0.30 + seed / 1000 for seed in range(5)}
+    gnn = {("gap", 0): 0.29, ("gap", 1): 0.291, ("gap", 9): 0.9}
+    report = _report(make_record("gnn", gnn), make_record("mlp", mlp))
+    rows = report.table.set_index("model")
+    assert rows.loc["mlp", "verdict_vs_best"] == "best"
+    assert rows.loc["gnn", "difference_to_best"] == pytest.approx(rows["mae_mean"]["gnn"] - rows["mae_mean"]["mlp"])
+    assert rows.loc["gnn", "among_best"]
+    assert "Some rows have other seeds than others" in to_markdown(report)
+
+
+def test_the_terminal_drops_costs_before_it_cuts_names(make_record: MakeRecord) -> None:
+    records = [
+        make_record("graph_transformer", {("gap", seed): 0.3 + seed / 100 for seed in range(3)}, lr=lr)
+        for lr in (0.001, 0.0025)
+    ]
+    console = Console(width=80, file=io.StringIO())
+    console.print(to_terminal(_report(*records), 80), markup=False)
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert "optimizer.lr=0.001" in text
+    assert "optimizer.lr=0.0025" in text
+    assert "params" not in text
+
+
+def test_units_with_brackets_are_printed_as_they_are(make_record: MakeRecord) -> None:
+    console = Console(width=100, file=io.StringIO(), markup=False)
+    console.print(to_terminal(_report(make_record("gnn", GAP, unit="kJ[/mol]")), 100), markup=False)
+    assert "gap in kJ[/mol]" in console.file.getvalue()
+
+
+def test_a_study_of_failures_has_all_formats(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    study = write_study("failures", make_record("gnn", GAP, status="failed"))
+    for style in FORMATS:
+        tabulate(study, QUIET, style)
 
 
 def test_without_predictions_seeds_decide_and_the_table_says_so(
