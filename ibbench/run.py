@@ -8,7 +8,7 @@ import json
 import platform
 import traceback
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -135,9 +135,7 @@ def execute(point: Point) -> Record:
     except Exception as error:  # the sweep must go on, whatever it was
         message = str(error) or type(error).__name__
         say(f"{point.run}: failed: {message}")
-        record = _blank_record(point, "failed").model_copy(
-            update={"error": ErrorEntry(message=message, traceback=traceback.format_exc())}
-        )
+        record = _record(point, "failed", error=ErrorEntry(message=message, traceback=traceback.format_exc()))
         with contextlib.suppress(OSError):  # a full disk has no room for the record of it either
             write_record(point.folder, record)
         if not isinstance(error, DivergedError):
@@ -182,17 +180,15 @@ def _train(point: Point, checkpoint: Path) -> Record:
         peak_memory_mb=peak_memory_mb(device),
     )
     baselines = measure_baselines(point.dataset, point.split, task.replicas)
-    return _blank_record(point, "done").model_copy(
-        update={"cost": cost, "replicas": tuple(entries), "baselines": tuple(baselines)}
-    )
+    return _record(point, "done", cost=cost, replicas=tuple(entries), baselines=tuple(baselines))
 
 
-def _blank_record(point: Point, status: str) -> Record:
+def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> Record:
     model = get_model(point.config.model.name)
     width, hidden = point.options.sizes
     return Record(
         schema_version=SCHEMA_VERSION,
-        status=status,  # type: ignore[arg-type]  # checked by pydantic
+        status=status,
         run=point.run,
         config=point.config.numerics(),
         width=width,
@@ -207,6 +203,7 @@ def _blank_record(point: Point, status: str) -> Record:
         data_source=point.dataset.source,
         versions={"python": platform.python_version()} | _versions(),
         device=describe_device(choose_device(point.config.device)),
+        **outcome,
     )
 
 
