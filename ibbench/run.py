@@ -21,16 +21,17 @@ from ibbench.compare.record import (
     MetricsEntry,
     Record,
     ReplicaEntry,
-    read_record,
     write_record,
 )
 from ibbench.config import Config, DataOptions, ModelOptions
-from ibbench.data.dataset import CACHE_FORMAT, DataSet, load_dataset
+from ibbench.data.dataset import DataSet, load_dataset
+from ibbench.data.identity import CACHE_FORMAT
 from ibbench.data.splits import Split, split_dataset
 from ibbench.errors import DivergedError
 from ibbench.files import write_atomically
 from ibbench.models.budget import count_flops, count_parameters, fit_to_budget
 from ibbench.models.registry import get_model
+from ibbench.recall import read_finished, remember, study_folder
 from ibbench.terminal import say, terminal
 from ibbench.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from ibbench.training.device import choose_device, describe_device, peak_memory_mb, reset_peak_memory
@@ -63,21 +64,6 @@ class Point(NamedTuple):
         """The run's folder."""
         return study_folder(self.config) / "runs" / self.run
 
-    def finished_record(self) -> Record | None:
-        """Return the record of this run if it is there and not of a failure.
-
-        Raises:
-            InputError: there is one, but it cannot be read.
-        """
-        path = self.folder / "record.json"
-        record = read_record(path) if path.exists() else None
-        return record if record and record.status == "done" else None
-
-
-def study_folder(config: Config) -> Path:
-    """Return the folder of the study that a config belongs to."""
-    return Path(config.results_dir) / config.name
-
 
 def plan(config: Config) -> Point:
     """Find out everything about a run that can be wrong before it is started.
@@ -104,12 +90,15 @@ def _plan(composed: str) -> Point:
         options = fit_to_budget(num_atoms, options, config.budget.parameters)
     facts = config.numerics() | {
         "source": dataset.source,
+        "sizes": options.sizes,
         "split": split.fingerprint,
         "features": CACHE_FORMAT,
         "schema": SCHEMA_VERSION,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
-    return Point(config, options, dataset, split, f"{config.model.name}-{digest}")
+    run = f"{config.model.name}-{digest}"
+    remember(config, run)
+    return Point(config, options, dataset, split, run)
 
 
 @functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, however they are split
@@ -126,7 +115,7 @@ def execute(point: Point) -> Record:
     """
     checkpoint = point.folder / "checkpoint.safetensors"
     try:
-        record = point.finished_record()
+        record = read_finished(point.folder)
         if record:
             say(f"{point.run}: done before")
             return record

@@ -19,10 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ibbench.config import Config, option_names, read_config
 from ibbench.errors import InputError, leave, suggest
+from ibbench.recall import read_finished, recall_finished, study_folder
 from ibbench.terminal import say, terminal
 
 ROOT_CONFIG = "train"
-FAILED, INTERRUPTED = 1, 130  # exit codes; 2 is `errors.leave`
+DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes; 2 is `errors.leave`
 
 
 def config_folder() -> Path:
@@ -97,7 +98,8 @@ class StudyCallback(Callback):
     """
 
     def __init__(self) -> None:
-        self._points: list[Any] = []
+        self._configs: list[Config] = []
+        self._runs: list[str] = []
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Compose and check all points of the sweep."""
@@ -118,26 +120,41 @@ class StudyCallback(Callback):
 
     def _check(self, overrides: Iterable[str], config_name: str) -> None:
         from ibbench.compare.table_file import refuse_if_edited
-        from ibbench.run import plan, study_folder
 
         with _leaving():
-            configs = [_validated(point, config_name) for point in expand(overrides)]
-            if len({study_folder(config) for config in configs}) > 1:
+            self._configs = [_validated(point, config_name) for point in expand(overrides)]
+            if len({study_folder(config) for config in self._configs}) > 1:
                 raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
-            self._points = [plan(config) for config in configs]
-            states = ["done" if point.finished_record() else "to do" for point in self._points]
-            refuse_if_edited(study_folder(configs[0]))
-            _make_folder(study_folder(configs[0]))
-            _announce(self._points, states)
+            study = study_folder(self._configs[0])
+            refuse_if_edited(study)
+            records = [recall_finished(config) for config in self._configs]
+            if all(records):
+                say(f"Study {study}: {len(records)} runs")
+                for record in records:
+                    assert record is not None
+                    say(f"  {record.run}: done before")
+                self._runs = [record.run for record in records if record]
+                self._finish()
+                raise SystemExit(DONE)
+            self._plan(study)
+
+    def _plan(self, study: Path) -> None:
+        from ibbench.run import plan
+
+        points = [plan(config) for config in self._configs]
+        states = ["done" if read_finished(point.folder) else "to do" for point in points]
+        self._runs = [point.run for point in points]
+        _make_folder(study)
+        _announce(points, states)
 
     def _finish(self) -> None:
         from ibbench.compare.tabulate import tabulate
-        from ibbench.run import study_folder
 
+        study = study_folder(self._configs[0])
         with _leaving():
-            missing = [point.run for point in self._points if not point.finished_record()]
+            missing = [run for run in self._runs if not read_finished(study / "runs" / run)]
             try:
-                tabulate(study_folder(self._points[0].config), terminal())
+                tabulate(study, terminal())
             except InputError as error:
                 if not missing:
                     raise
@@ -168,7 +185,6 @@ def _make_folder(study: Path) -> None:
 
 def _announce(points: list[Any], states: list[str]) -> None:
     from ibbench.models.budget import count_parameters
-    from ibbench.run import study_folder
 
     first = points[0]
     say(

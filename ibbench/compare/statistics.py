@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, special  # not stats, which takes a second to import
 
 ALPHA = 0.05  # of every test, after Holm's correction; intervals are at 1 - ALPHA
 
@@ -137,8 +137,9 @@ class Comparison(NamedTuple):
 
 @functools.cache
 def _proportion(wins: int, ties: int, total: int) -> tuple[float, float, float]:
-    low = stats.binomtest(wins, total).proportion_ci(1 - ALPHA, "exact").low
-    high = stats.binomtest(wins + ties, total).proportion_ci(1 - ALPHA, "exact").high
+    low = special.betaincinv(wins, total - wins + 1, ALPHA / 2) if wins else 0.0
+    most = wins + ties
+    high = special.betaincinv(most + 1, total - most, 1 - ALPHA / 2) if most < total else 1.0
     return (wins + ties / 2) / total, float(low), float(high)
 
 
@@ -230,7 +231,7 @@ def _mixture(degrees: float) -> tuple[Floats, Floats]:
     width = 8 * math.sqrt(2 / degrees)  # the deviation of the logarithm, when it is nearly normal
     logarithms = np.linspace(-max(width, 80 / degrees), min(width, 5), 300)
     scale = np.exp(logarithms)
-    weights = stats.chi2.pdf(degrees * scale, degrees) * scale
+    weights = np.exp(degrees / 2 * (logarithms - scale + 1))  # the density of the logarithm, up to a factor
     return scale, weights / weights.sum()
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ibbench.compare.statistics import ALPHA
 from ibbench.compare.study import BASELINES, Entry, mean_of
@@ -38,6 +37,8 @@ def summarise(entries: Sequence[Entry]) -> pd.DataFrame:
 
 def critical_difference(num_models: int, num_targets: int) -> float:
     """Return by how much the mean ranks of two models must differ (Demsar 2006, section 3.2.2)."""
+    from scipy import stats  # half a second, for studies of several targets
+
     q = float(stats.studentized_range.ppf(1 - ALPHA, num_models, math.inf)) / math.sqrt(2)
     return q * math.sqrt(num_models * (num_models + 1) / (6 * num_targets))
 
@@ -50,6 +51,8 @@ def _rows(entries: list[Entry]) -> list[dict[str, Any]]:
     complete = {row: found for row, found in by_row.items() if len(found) == len(targets)}
     if len(targets) < 2 or not complete:
         return []
+    from scipy import stats  # see above
+
     trained = {row: found for row, found in complete.items() if row[0] not in BASELINES}
     maes = np.array([[entry.sample.mae for entry in found] for found in trained.values()])
     ranks = dict(zip(trained, stats.rankdata(maes, axis=0).mean(1), strict=True)) if trained else {}

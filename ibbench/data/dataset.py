@@ -1,7 +1,6 @@
 """DataSet: molecules with their targets and identities, loaded from the cache or built into it."""
 
 import csv
-import importlib.metadata
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +13,10 @@ from torch import Tensor
 
 from ibbench.config import DataOptions
 from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache, write_to_cache
+from ibbench.data.identity import describe_source
 from ibbench.data.molecules import Molecules
-from ibbench.data.targets import QM9_TARGETS, Target
+from ibbench.data.targets import Target
 from ibbench.errors import InputError, suggest
-
-CACHE_FORMAT = 1  # raise it when the features or the layout change: older caches are then rebuilt
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +80,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     Raises:
         InputError: the source is missing or unusable, `data.strict` is broken, or the disk is full.
     """
-    kind, targets, expected = _describe(options)
+    kind, targets, expected = describe_source(options)
     path = cache_folder() / f"{kind.replace(':', '-')}-{options.hydrogens}.safetensors"
     try:
         arrays, facts = read_cache(path, expected)
@@ -112,25 +110,6 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         rejected=facts["rejected"],
         path=path,
     )
-
-
-def _describe(options: DataOptions) -> tuple[str, tuple[Target, ...], dict[str, Any]]:
-    """Name the content of a source, its targets, and what a cache of it must have been made with."""
-    expected: dict[str, Any] = {"format": CACHE_FORMAT, "hydrogens": options.hydrogens}
-    packages = ["rdkit"]
-    if options.source == "qm9pack":
-        kind, targets = "qm9pack", tuple(QM9_TARGETS.values())
-        packages.append("qm9pack")
-    else:
-        from ibbench.data.sources import csv_digest, csv_targets
-
-        kind, targets = f"csv:{csv_digest(options)[:16]}", csv_targets(options)
-    for package in packages:
-        try:
-            expected[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue  # a ready cache needs neither package, so a machine without them can train
-    return kind, targets, expected
 
 
 def _build(options: DataOptions, expected: dict[str, Any], path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -117,6 +117,11 @@ def test_train_leaves_everything_that_a_study_should_have(ibbench: Command, tmp_
     before = (study / "table.csv").read_text()
     again = ibbench("train", *TINY, "name=tiny", "targets=[gap,u0]")
     assert again.returncode == 0
+    # To find everything done needs no torch, which takes longer to import than all the rest.
+    code = HEAVY.format(arguments=["train", *TINY, "name=tiny", "targets=[gap,u0]"])
+    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "'pandas'" in listed.stdout.splitlines()[-1]
+    assert "'torch'" not in listed.stdout.splitlines()[-1]
     assert again.stdout.count("done before") == 4
     assert (study / "table.csv").read_text() == before
     (study / "table.csv").unlink()

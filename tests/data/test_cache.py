@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ibbench.config import Config
-from ibbench.data import dataset as dataset_module
+from ibbench.data import identity
 from ibbench.data.dataset import DataSet, load_dataset
 
 SMILES = ["C" * n for n in range(1, 40)] + ["c1ccccc1" + "C" * n for n in range(40)]
@@ -75,7 +75,7 @@ def test_a_damaged_or_outdated_cache_is_said_and_rebuilt(
     elif damage == "emptied":
         content = bytearray()
     else:
-        monkeypatch.setattr(dataset_module, "CACHE_FORMAT", dataset_module.CACHE_FORMAT + 1)
+        monkeypatch.setattr(identity, "CACHE_FORMAT", identity.CACHE_FORMAT + 1)
     good.path.write_bytes(content)
     said: list[str] = []
     rebuilt = load_dataset(options.data, said.append)
