@@ -86,6 +86,22 @@ def diff(
 
 
 @app.command()
+def speed(
+    overrides: Overrides = None,
+    repeats: Annotated[int, typer.Option(help="Timings of each contestant, in turn")] = 5,
+    seconds: Annotated[float, typer.Option(help="How long one timing should take")] = 1.0,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Other batch sizes, widths, replicas and train sizes too")
+    ] = False,
+) -> None:
+    """Time training and prediction beside the same models out of PyTorch Geometric's parts."""
+    from ibbench.speed.report import report_speed
+    from ibbench.terminal import terminal
+
+    report_speed(overrides or [], repeats, seconds, sweep, terminal())
+
+
+@app.command()
 def models(overrides: Overrides = None) -> None:
     """List the models: what each assumes, and how many parameters it has."""
     from ibbench.listing import list_models

@@ -201,6 +201,7 @@ class TrainerOptions(Options):
     batch_size: PositiveInt
     patience: PositiveInt | None
     clip_norm: PositiveFloat | None
+    compile: Literal["auto", True, False]
     checkpoint_seconds: NonNegativeFloat
 
 
@@ -244,7 +245,9 @@ class Config(Options):
         A CSV is known by its content, which the run adds, not by where it lies.
         """
         options = self.model_dump(mode="json", exclude={"name", "results_dir", "device"})
-        del options["trainer"]["checkpoint_seconds"], options["data"]["strict"], options["data"]["path"]
+        # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds.
+        del options["trainer"]["checkpoint_seconds"], options["trainer"]["compile"]
+        del options["data"]["strict"], options["data"]["path"]
         return options
 
 

@@ -5,12 +5,14 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import math
 import platform
 import traceback
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
+import torch
 
 from ibbench.compare.baselines import measure_baselines
 from ibbench.compare.predictions import write_predictions
@@ -27,7 +29,7 @@ from ibbench.config import Config, DataOptions, ModelOptions
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.identity import CACHE_FORMAT
 from ibbench.data.splits import Split, split_dataset
-from ibbench.errors import DivergedError
+from ibbench.errors import DivergedError, InputError
 from ibbench.files import write_atomically
 from ibbench.models.budget import count_flops, count_parameters, fit_to_budget
 from ibbench.models.registry import get_model
@@ -38,6 +40,7 @@ from ibbench.training.device import choose_device, describe_device, peak_memory_
 from ibbench.training.loop import State, Task, predict, prepare, train
 from ibbench.training.metrics import measure
 from ibbench.training.progress import RunProgress
+from ibbench.training.step import compiler, pays
 
 _PACKAGES = ("ibbench", "torch", "numpy", "rdkit", "qm9pack")
 
@@ -50,6 +53,7 @@ class Point(NamedTuple):
         options: the model with its width solved.
         dataset: the molecules.
         split: of that data set.
+        compiled: whether the training step is.
         run: the run's name, `<model>-<hash>`; the hash covers all that can change the numbers.
     """
 
@@ -57,6 +61,7 @@ class Point(NamedTuple):
     options: ModelOptions
     dataset: DataSet
     split: Split
+    compiled: bool
     run: str
 
     @property
@@ -77,7 +82,7 @@ def plan(config: Config) -> Point:
 @functools.cache  # the check before a sweep plans each point, and the job that runs in the same process again
 def _plan(composed: str) -> Point:
     config = Config.model_validate_json(composed)
-    choose_device(config.device)
+    device = choose_device(config.device)
     get_model(config.model.name)
     whole = {"train_size": None, "validation_size": 1, "test_size": 1, "split_seed": 0}
     dataset = _dataset(config.data.model_copy(update=whole).model_dump_json())
@@ -88,7 +93,9 @@ def _plan(composed: str) -> Point:
     options = config.model
     if config.budget:
         options = fit_to_budget(num_atoms, options, config.budget.parameters)
+    compiled = _choose_compilation(config, options, split, num_atoms, device)
     facts = config.numerics() | {
+        "compiled": compiled,
         "source": dataset.source,
         "sizes": options.sizes,
         "split": split.fingerprint,
@@ -98,7 +105,27 @@ def _plan(composed: str) -> Point:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
     run = f"{config.model.name}-{digest}"
     remember(config, run)
-    return Point(config, options, dataset, split, run)
+    return Point(config, options, dataset, split, compiled, run)
+
+
+def _choose_compilation(
+    config: Config, options: ModelOptions, split: Split, num_atoms: int, device: torch.device
+) -> bool:
+    wanted = config.trainer.compile
+    if wanted is not False and device.type == "cpu" and compiler() is None:
+        if wanted is True:
+            raise InputError(
+                "trainer.compile=true needs a C++ compiler: expected g++ or clang++ on the PATH, or in CXX"
+            )
+        return False
+    if wanted != "auto":
+        return wanted
+    if device.type != "cpu":
+        return False  # not measured
+    num_steps = config.trainer.epochs * math.ceil(split.train_size / config.trainer.batch_size)
+    num_molecules = config.trainer.epochs * split.train_size * len(config.targets) * len(config.seeds)
+    most = 2 * num_atoms * count_parameters(num_atoms, options)  # no model uses a weight more often than once an atom
+    return pays(num_steps, most, num_molecules) and pays(num_steps, count_flops(num_atoms, options), num_molecules)
 
 
 @functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, however they are split
@@ -147,7 +174,7 @@ def _train(point: Point, checkpoint: Path) -> Record:
     units = {target.name: target.unit for target in point.dataset.targets}
     saved_at = 0.0
     with RunProgress(terminal(), point.run, task, units, config.trainer.epochs) as progress:
-        for _ in train(task, state, config):
+        for _ in train(task, state, config, point.compiled):
             progress.update(state)
             spent = state.train_seconds + state.validation_seconds
             if spent - saved_at >= config.trainer.checkpoint_seconds and state.epoch < config.trainer.epochs:

@@ -18,6 +18,7 @@ from ibbench.training.metrics import mean_absolute_error
 from ibbench.training.optim import LOSSES, build_optimizer, clip_gradients, learning_rate_factor
 from ibbench.training.replicas import Replica, Replicas
 from ibbench.training.scaling import TargetScaling, atom_statistics
+from ibbench.training.step import Step
 
 _PREDICTION_BATCH = 512  # molecules at a time; it changes no number
 
@@ -109,18 +110,20 @@ def prepare(
     return Task(replicas, split, subsets.to(device), labels, scaling, dataset.molecules.to(device)), state
 
 
-def train(task: Task, state: State, config: Config) -> Iterator[State]:
+def train(task: Task, state: State, config: Config, compiled: bool = False) -> Iterator[State]:
     """Train until the last epoch, or until every replica has run out of patience; yield after each epoch.
 
+    `compiled` says whether the step is compiled (see `Step`), which changes numbers by rounding only.
     Everything random is a function of (seed, epoch, step), so a state that was saved between two epochs goes on
     exactly as if it had never been interrupted.
 
     Raises:
         DivergedError: a loss or a validation error is no longer finite.
     """
+    step = Step(state.models, LOSSES[config.loss], compiled)
     while state.epoch < config.trainer.epochs and not state.stopped.all():
         started = time.perf_counter()
-        losses, first_bad_step, rate = _train_epoch(task, state, config)
+        losses, first_bad_step, rate = _train_epoch(task, state, config, step)
         losses, first_bad_step = losses.cpu(), first_bad_step.cpu()  # waits for the device, once an epoch
         trained = time.perf_counter()
         validation_mae = _validate(task, state)
@@ -143,12 +146,12 @@ def train(task: Task, state: State, config: Config) -> Iterator[State]:
         yield state
 
 
-def _train_epoch(task: Task, state: State, config: Config) -> tuple[Tensor, Tensor, float]:
+def _train_epoch(task: Task, state: State, config: Config, take: Step) -> tuple[Tensor, Tensor, float]:
     """Take one pass over the train subsets; return mean loss `[R]`, first non-finite step `[R]` or -1, last rate.
 
     Nothing here waits for the device.
     """
-    models, loss_function = state.models, LOSSES[config.loss]
+    models = state.models
     parameters = list(models.parameters.values())
     order = _batch_order(task, state.epoch).to(models.device)
     batches = order.split(config.trainer.batch_size, dim=1)
@@ -162,14 +165,10 @@ def _train_epoch(task: Task, state: State, config: Config) -> tuple[Tensor, Tens
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         models.train(step)
-        prediction = models(task.molecules.select(task.subsets.gather(1, batch)))
-        loss = loss_function(prediction, task.labels.gather(1, batch), reduction="none").mean(1)
-        state.optimizer.zero_grad()
-        loss.sum().backward()  # replicas share no weights: the sum gives each its own gradient
+        loss = take(task.molecules.select(task.subsets.gather(1, batch)), task.labels.gather(1, batch))
         if config.trainer.clip_norm is not None:
             clip_gradients(parameters, config.trainer.clip_norm)
         state.optimizer.step()
-        loss = loss.detach()
         total += loss * batch.shape[1]
         first_bad_step = torch.where((first_bad_step < 0) & ~loss.isfinite(), step, first_bad_step)
         step += 1

@@ -84,10 +84,14 @@ class Replicas:
             molecules: a batch of its own for each replica (`atoms [R, B, N, 11]`), or one that all share
                 (`atoms [B, N, 11]`); features as counts.
         """
+        return self.run(self.parameters, self.buffers, molecules)
+
+    def run(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], molecules: Molecules) -> Tensor:
+        """Predict as `__call__` does, with other parameters and buffers than its own."""
         shared = molecules.atoms.dim() == 3
         run = vmap(self._run_one, in_dims=(0, 0, None if shared else 0))
         with torch.autocast(self.device.type, self._autocast, enabled=self._autocast is not None):
-            return run(self.parameters, self.buffers, molecules).float()
+            return run(parameters, buffers, molecules).float()
 
     def _run_one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], molecules: Molecules) -> Tensor:
         mean, scale = buffers["atom_mean"], buffers["atom_scale"]

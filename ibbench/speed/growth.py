@@ -1,0 +1,73 @@
+"""How the time of training grows: with the batch, the width, the replicas and the molecules."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ibbench.run import plan
+from ibbench.speed.contestants import Ours
+from ibbench.speed.measure import Rate, compete
+from ibbench.sweep import compose_config
+from ibbench.training.device import peak_memory_mb, reset_peak_memory
+
+COLUMNS = ["model", "varied", "value", "molecules_per_second", "low", "high", "epoch_seconds", "peak_memory_mb"]
+SIZES = (1_000, 3_162, 10_000, 31_623, 100_000)  # molecules, evenly spaced on a logarithmic scale
+_VARIED = {
+    "batch_size": [(size, [f"trainer.batch_size={size}"]) for size in (16, 32, 64, 128, 256)],
+    "width": [(width, ["budget=null", f"model.width={width}"]) for width in (32, 64, 128, 256)],
+    "replicas": [(count, [f"seeds=[{','.join(map(str, range(count)))}]"]) for count in (1, 2, 4, 8)],
+}
+
+
+def sweep(overrides: Sequence[str], repeats: int, seconds: float) -> pd.DataFrame:
+    """Time training at several batch sizes, widths and numbers of replicas, and epochs at several train sizes.
+
+    Args:
+        overrides: of the config, with one model.
+        repeats: timings of each.
+        seconds: how long one should take; an epoch takes what it takes.
+
+    Returns:
+        A row a value, with `COLUMNS`; `epoch_seconds` is given for train sizes.
+    """
+    return pd.DataFrame(list(_rows(overrides, repeats, seconds)), columns=COLUMNS)
+
+
+def _rows(overrides: Sequence[str], repeats: int, seconds: float) -> Iterator[dict[str, object]]:
+    device = torch.device("cpu")
+    for varied, values in _VARIED.items():
+        for value, override in values:
+            reset_peak_memory(device)
+            point = plan(compose_config([*overrides, *override]))
+            ours = Ours(point)
+            rate = compete({"ours": (ours.train, ours.molecules_per_step)}, repeats, seconds)["ours"]
+            yield _row(point.config.model.name, varied, value, rate, peak_memory_mb(device))
+    for size in SIZES:
+        reset_peak_memory(device)
+        point = plan(compose_config([*overrides, f"data.train_size={size}"]))
+        ours = Ours(point)
+        num_steps = math.ceil(size / point.config.trainer.batch_size)
+        ours.train(3)
+        times = [ours.train(num_steps) for _ in range(repeats if size <= 10_000 else 1)]
+        rates = [num_steps * ours.molecules_per_step / spent for spent in times]
+        rate = Rate(float(np.median(rates)), min(rates), max(rates))
+        row = _row(point.config.model.name, "train_size", size, rate, peak_memory_mb(device))
+        yield row | {"epoch_seconds": float(np.median(times))}
+
+
+def _row(model: str, varied: str, value: int, rate: Rate, memory: float) -> dict[str, object]:
+    figures = dict(zip(("molecules_per_second", "low", "high"), rate, strict=True))
+    return {"model": model, "varied": varied, "value": value, **figures, "peak_memory_mb": memory}
+
+
+def growth_exponent(rows: pd.DataFrame) -> float:
+    """Fit the power of the number of molecules with which the time of an epoch grows: 1 is linear.
+
+    Args:
+        rows: of `sweep`, those of one model whose `varied` is `train_size`.
+    """
+    slope, _ = np.polyfit(np.log(rows["value"].astype(float)), np.log(rows["epoch_seconds"].astype(float)), 1)
+    return float(slope)

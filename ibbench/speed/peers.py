@@ -1,0 +1,104 @@
+"""The peers: the standard architectures as a user of PyTorch Geometric would put them together from its parts."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+from torch_geometric.nn import MLP, DeepSetsAggregation, GINEConv, GPSConv, global_add_pool
+
+from ibbench.config import GraphTransformerOptions, ModelOptions
+from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
+
+
+class GinePeer(nn.Module):
+    """The `gnn`: phi with an input of its own for the neighbours, whose messages `GINEConv` sums and maps."""
+
+    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (that of the flat MLP)
+        super().__init__()
+        width, hidden = options.sizes
+        self.embed = nn.Linear(NUM_ATOM_FEATURES, width)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(options.depth))
+        self.inner = nn.ModuleList(nn.Linear(width, hidden) for _ in range(options.depth))
+        # eps = -1 takes the atom itself out of the sum: it has `inner`.
+        self.convs = nn.ModuleList(
+            GINEConv(nn.Linear(width, hidden, bias=False), eps=-1.0, edge_dim=NUM_BOND_TYPES)
+            for _ in range(options.depth)
+        )
+        self.outer = nn.ModuleList(nn.Sequential(nn.SiLU(), nn.Linear(hidden, width)) for _ in range(options.depth))
+        self.head = MLP([width, width, 1], act="silu", norm=None)
+
+    def forward(self, data: Data) -> Tensor:
+        """Predict one value a molecule, `[B]`."""
+        h = self.embed(data.x)
+        for norm, inner, conv, outer in zip(self.norms, self.inner, self.convs, self.outer, strict=True):
+            normed = norm(h)
+            h = h + outer(inner(normed) + conv(normed, data.edge_index, data.edge_attr))
+        return self.head(global_add_pool(h, data.batch)).squeeze(-1)
+
+
+class GpsPeer(nn.Module):
+    """The `graph_transformer`: `GPSConv` with its global attention alone."""
+
+    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (that of the flat MLP)
+        super().__init__()
+        assert isinstance(options, GraphTransformerOptions)
+        width, _ = options.sizes
+        heads = math.gcd(width, options.heads)  # it takes no others
+        self.embed = nn.Linear(NUM_ATOM_FEATURES, width)
+        self.convs = nn.ModuleList(
+            GPSConv(width, None, heads, act="silu", norm="layer_norm") for _ in range(options.depth)
+        )
+        self.head = MLP([width, width, 1], act="silu", norm=None)
+
+    def forward(self, data: Data) -> Tensor:
+        """Predict one value a molecule, `[B]`."""
+        h = self.embed(data.x)
+        for conv in self.convs:
+            h = conv(h, data.edge_index, data.batch)
+        return self.head(global_add_pool(h, data.batch)).squeeze(-1)
+
+
+class DeepSetsPeer(nn.Module):
+    """The `deep_sets`: `DeepSetsAggregation` with `MLP` inside and outside of the sum."""
+
+    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (that of the flat MLP)
+        super().__init__()
+        width, hidden = options.sizes
+        local = MLP([NUM_ATOM_FEATURES, width, *[hidden, width] * options.depth], act="silu", norm="layer_norm")
+        self.aggregation = DeepSetsAggregation(local, MLP([width, width, 1], act="silu", norm=None))
+
+    def forward(self, data: Data) -> Tensor:
+        """Predict one value a molecule, `[B]`."""
+        return self.aggregation(data.x, data.batch).squeeze(-1)
+
+
+class MlpPeer(nn.Module):
+    """The `mlp`: `MLP` on the flat vector of atoms and bonds, which the loader carries with each molecule."""
+
+    def __init__(self, num_inputs: int, options: ModelOptions) -> None:
+        super().__init__()
+        width, hidden = options.sizes
+        sizes = [num_inputs, width, *[hidden, width] * options.depth, width, 1]
+        self.layers = MLP(sizes, act="silu", norm="layer_norm")
+
+    def forward(self, data: Data) -> Tensor:
+        """Predict one value a molecule, `[B]`."""
+        return self.layers(data.flat).squeeze(-1)
+
+
+PEERS: dict[str, Callable[[int, ModelOptions], nn.Module]] = {
+    "mlp": MlpPeer,
+    "deep_sets": DeepSetsPeer,
+    "gnn": GinePeer,
+    "graph_transformer": GpsPeer,
+}
+
+
+def flatten_molecules(atoms: Tensor, bonds: Tensor) -> Tensor:
+    """Return the input of the flat MLP: atom features `[M, N, 11]` and one-hot bonds of the pairs, `[M, inputs]`."""
+    num_atoms = atoms.shape[1]
+    upper = torch.triu_indices(num_atoms, num_atoms, offset=1)
+    pairs = nn.functional.one_hot(bonds[:, upper[0], upper[1]].long(), NUM_BOND_TYPES + 1)[..., 1:]
+    return torch.cat([atoms.float().flatten(1), pairs.float().flatten(1)], dim=1)

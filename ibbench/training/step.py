@@ -1,0 +1,92 @@
+"""One training step: the loss of each replica and its gradients, eagerly or as compiled code."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ibbench.data.cache import cache_folder
+from ibbench.data.molecules import Molecules
+from ibbench.training.replicas import Replicas
+
+Loss = Callable[..., Tensor]
+# What an eager step costs on two CPU cores, measured on all standard models: overhead, and its arithmetic.
+_SECONDS_A_STEP, _FLOPS_A_SECOND = 0.005, 40e9
+_PAYS_FROM_SECONDS = 60.0  # compiling takes 15 to 30 s the first time, 4 to 6 s with a warm cache, and halves the rest
+
+
+def compiler() -> str | None:
+    """Return the C++ compiler that torch would use for code for the CPU, if there is one."""
+    return next(filter(None, map(shutil.which, filter(None, [os.environ.get("CXX"), "g++", "clang++"]))), None)
+
+
+def expected_seconds(num_steps: int, flops_per_molecule: int, num_molecules: int) -> float:
+    """Predict how long eager training takes on two CPU cores.
+
+    Args:
+        num_steps: how many there are, of all replicas together.
+        flops_per_molecule: of one prediction; a training step takes three times that.
+        num_molecules: how many all replicas together see in all steps.
+    """
+    return num_steps * _SECONDS_A_STEP + 3 * flops_per_molecule * num_molecules / _FLOPS_A_SECOND
+
+
+def pays(num_steps: int, flops_per_molecule: int, num_molecules: int) -> bool:
+    """Whether compiling the step gains time: a function of the work alone, so that a config has one answer."""
+    return expected_seconds(num_steps, flops_per_molecule, num_molecules) > _PAYS_FROM_SECONDS
+
+
+class Step:
+    """Computes the loss of each replica, and leaves the gradients in its parameters.
+
+    Compiled, the step is traced to one graph of plain operations, `vmap` and backward pass included, which torch's
+    inductor turns into machine code with the element-wise work fused. It is made for one batch size; a smaller last
+    batch of an epoch runs eagerly.
+    """
+
+    def __init__(self, models: Replicas, loss: Loss, compiled: bool) -> None:
+        self._models, self._loss, self._wanted = models, loss, compiled
+        self._names = list(models.parameters)
+        self._compiled: Callable[..., tuple[Tensor, list[Tensor | None]]] | None = None
+        self._batch_size = 0
+        self.forward_seconds = 0.0  # of the last step, its share without the backward pass; 0 where they are one
+
+    def __call__(self, molecules: Molecules, labels: Tensor) -> Tensor:
+        """Return the losses, `[R]`, of a batch `[R, B, ...]` with labels `[R, B]`."""
+        parameters = list(self._models.parameters.values())
+        if self._wanted and self._compiled is None:
+            self._compile(parameters, molecules, labels)
+        if self._compiled is not None and labels.shape[1] == self._batch_size:
+            with torch.no_grad():
+                values = [parameter.detach() for parameter in parameters]
+                loss, gradients = self._compiled(values, self._models.buffers, tuple(molecules), labels)
+            self.forward_seconds = 0.0
+        else:
+            loss, gradients = self._differentiate(parameters, self._models.buffers, tuple(molecules), labels)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return loss
+
+    def _differentiate(
+        self, parameters: list[Tensor], buffers: dict[str, Tensor], molecules: tuple[Tensor, ...], labels: Tensor
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        started = time.perf_counter()
+        named = dict(zip(self._names, parameters, strict=True))
+        prediction = self._models.run(named, buffers, Molecules(*molecules))
+        loss = self._loss(prediction, labels, reduction="none").mean(1)
+        self.forward_seconds = time.perf_counter() - started
+        # Replicas share no weights: the gradient of the sum gives each its own.
+        return loss.detach(), list(torch.autograd.grad(loss.sum(), parameters, allow_unused=True))
+
+    def _compile(self, parameters: list[Tensor], molecules: Molecules, labels: Tensor) -> None:
+        from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, and mostly not needed
+
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
+        # Tracing runs the step, and with it the running statistics of batch norm.
+        buffers = {name: buffer.clone() for name, buffer in self._models.buffers.items()}
+        graph = make_fx(lambda *inputs: self._differentiate(*inputs))(parameters, buffers, tuple(molecules), labels)
+        self._compiled = torch.compile(graph, fullgraph=True, dynamic=False)
+        self._batch_size = labels.shape[1]
