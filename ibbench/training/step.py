@@ -60,26 +60,36 @@ class Step:
         if self._wanted and self._compiled is None:
             self._compile(parameters, molecules, labels)
         if self._compiled is not None and labels.shape[1] == self._batch_size:
-            with torch.no_grad():
-                values = [parameter.detach() for parameter in parameters]
-                loss, gradients = self._compiled(values, self._models.buffers, tuple(molecules), labels)
-            self.forward_seconds = 0.0
-        else:
-            loss, gradients = self._differentiate(parameters, self._models.buffers, tuple(molecules), labels)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        return loss
-
-    def _differentiate(
-        self, parameters: list[Tensor], buffers: dict[str, Tensor], molecules: tuple[Tensor, ...], labels: Tensor
-    ) -> tuple[Tensor, list[Tensor | None]]:
+            return self._run_compiled(parameters, molecules, labels)
         started = time.perf_counter()
-        named = dict(zip(self._names, parameters, strict=True))
-        prediction = self._models.run(named, buffers, Molecules(*molecules))
-        loss = self._loss(prediction, labels, reduction="none").mean(1)
+        loss = self._losses(parameters, self._models.buffers, molecules, labels)
         self.forward_seconds = time.perf_counter() - started
-        # Replicas share no weights: the gradient of the sum gives each its own.
-        return loss.detach(), list(torch.autograd.grad(loss.sum(), parameters, allow_unused=True))
+        for parameter in parameters:
+            parameter.grad = None
+        loss.sum().backward()  # replicas share no weights: the sum gives each its own gradient
+        return loss.detach()
+
+    def _losses(
+        self, parameters: list[Tensor], buffers: dict[str, Tensor], molecules: Molecules, labels: Tensor
+    ) -> Tensor:
+        prediction = self._models.run(dict(zip(self._names, parameters, strict=True)), buffers, molecules)
+        return self._loss(prediction, labels, reduction="none").mean(1)
+
+    @torch.no_grad()
+    def _run_compiled(self, parameters: list[Tensor], molecules: Molecules, labels: Tensor) -> Tensor:
+        assert self._compiled is not None
+        values = [parameter.detach() for parameter in parameters]
+        loss, gradients = self._compiled(values, self._models.buffers, tuple(molecules), labels)
+        self.forward_seconds = 0.0
+        # The fused optimizers read gradients as if they were laid out like their parameters, and clipping scales them
+        # in place: what comes out of the graph is neither bound to that layout nor to be memory of its own.
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if gradient is None:
+                continue
+            if parameter.grad is None:
+                parameter.grad = torch.empty_like(parameter)
+            parameter.grad.copy_(gradient)
+        return loss
 
     def _compile(self, parameters: list[Tensor], molecules: Molecules, labels: Tensor) -> None:
         from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, and mostly not needed
@@ -87,6 +97,18 @@ class Step:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
         # Tracing runs the step, and with it the running statistics of batch norm.
         buffers = {name: buffer.clone() for name, buffer in self._models.buffers.items()}
-        graph = make_fx(lambda *inputs: self._differentiate(*inputs))(parameters, buffers, tuple(molecules), labels)
+        graph = make_fx(self._differentiate)(parameters, buffers, tuple(molecules), labels)
         self._compiled = torch.compile(graph, fullgraph=True, dynamic=False)
         self._batch_size = labels.shape[1]
+
+    @property
+    def _differentiate(self) -> Callable[..., tuple[Tensor, list[Tensor | None]]]:
+        """The step as a function of all that it depends on."""
+
+        def differentiate(
+            parameters: list[Tensor], buffers: dict[str, Tensor], molecules: tuple[Tensor, ...], labels: Tensor
+        ) -> tuple[Tensor, list[Tensor | None]]:
+            loss = self._losses(parameters, buffers, Molecules(*molecules), labels)
+            return loss.detach(), list(torch.autograd.grad(loss.sum(), parameters, allow_unused=True))
+
+        return differentiate

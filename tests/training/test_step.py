@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from ibbench.config import Config
+from ibbench.models import STANDARD_MODELS
+from ibbench.models.budget import build_model
 from ibbench.training.checkpoint import load_checkpoint, save_checkpoint
 from ibbench.training.loop import State, Task, train
+from ibbench.training.optim import learning_rate_factor
 from ibbench.training.step import compiler, pays
 
 Start = Callable[..., tuple[Config, Task, State]]
@@ -20,6 +23,43 @@ def _after(task: Task, state: State, config: Config, compiled: bool) -> dict[str
     for _ in train(task, state, config, compiled):
         pass
     return state.models.snapshot()
+
+
+def _plain(task: Task, state: State, config: Config) -> dict[str, torch.Tensor]:
+    """Train the first replica as any tutorial does: one module, `backward`, torch's unfused optimizer."""
+    models = state.models
+    module = build_model(task.molecules.mask.shape[1], config.model)
+    module.load_state_dict({name: value[0].detach() for name, value in models.parameters.items()}, strict=False)
+    options = config.optimizer
+    optimizer = torch.optim.AdamW(
+        module.parameters(),
+        options.lr,
+        (options.beta1, options.beta2),
+        weight_decay=options.weight_decay,
+        foreach=False,
+    )
+    mean, scale = models.buffers["atom_mean"][0], models.buffers["atom_scale"][0]
+    for epoch in range(config.trainer.epochs):
+        order = torch.randperm(200, generator=torch.Generator().manual_seed(config.seeds[0] * 1_000_003 + epoch))
+        batches = order.split(config.trainer.batch_size)
+        for step, batch in enumerate(batches, epoch * len(batches)):
+            fraction = (step + 0.5) / config.trainer.epochs / len(batches)
+            optimizer.param_groups[0]["lr"] = options.lr * learning_rate_factor(config.schedule, fraction)
+            molecules = task.molecules.select(task.subsets[0, batch])
+            atoms = (molecules.atoms - mean) / scale * molecules.mask[..., None]
+            optimizer.zero_grad()
+            (module(molecules._replace(atoms=atoms)) - task.labels[0, batch]).abs().mean().backward()
+            optimizer.step()
+    return dict(module.named_parameters())
+
+
+@pytest.mark.parametrize("name", STANDARD_MODELS)
+def test_training_is_what_a_plain_loop_does(name: str, start: Start) -> None:
+    config, task, state = start(f"model={name}")
+    expected = _plain(task, state, config)
+    trained = _after(task, state, config, compiled=False)
+    for parameter, value in expected.items():
+        torch.testing.assert_close(trained[parameter][0], value.detach(), rtol=1e-2, atol=2e-4)
 
 
 @needs_compiler
