@@ -139,9 +139,12 @@ class StudyCallback(Callback):
             self._plan(study)
 
     def _plan(self, study: Path) -> None:
+        from ibbench.compare.record import refuse_double
         from ibbench.run import plan
 
         points = [plan(config) for config in self._configs]
+        for point in points:
+            refuse_double(study, point.run, point.config.numerics(), point.dataset.source, point.split.fingerprint)
         states = ["done" if read_finished(point.folder) else "to do" for point in points]
         self._runs = [point.run for point in points]
         _make_folder(study)

@@ -24,6 +24,8 @@ SMALL = ["data.train_size=60", "trainer.epochs=1", "budget.parameters=5000"]
 def _shrunk(command: str) -> list[str]:
     """Return the words of a command, those of a training with a size that takes seconds."""
     words = shlex.split(command)[1:]
+    if words[0] == "speed":  # its timings are tested elsewhere, and a sweep takes minutes
+        return ["speed", "--help"]
     if words[0] != "train" or words[-1] in {"--help", "job"}:
         return words
     if "data.train_size=1000,5000" in words:
@@ -34,6 +36,8 @@ def _shrunk(command: str) -> list[str]:
         return [word for word in words if "=10000" not in word] + ["data.train_size=60", "trainer.epochs=1"]
     if "budget=null" in words:  # its width stays as written
         return words + SMALL[:2]
+    if "name=fast" in words:
+        return [word for word in words if "=10000" not in word and "compile" not in word] + SMALL
     return words + SMALL
 
 
@@ -81,7 +85,8 @@ def test_the_example_model_trains_beside_the_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["results/quick/table.md", "results/quick/table.md, pairs", "results/quick_lr/diff.md"]
+    "source",
+    ["results/quick/table.md", "results/quick/table.md, pairs", "results/quick_lr/diff.md", "results/speed/table.md"],
 )
 def test_the_tables_of_the_readme_are_the_committed_ones(source: str) -> None:
     shown = re.search(rf"<!-- {re.escape(source)} -->\n(.*?)<!-- end -->", README, re.DOTALL)

@@ -154,14 +154,33 @@ def read_records(study: Path) -> list[Record]:
     return records
 
 
+def refuse_double(study: Path, run: str, config: dict[str, Any], source: str, split: str) -> None:
+    """Check that a study holds no other run of the same config, before this one is trained beside it.
+
+    Raises:
+        InputError: it does, made by another version of the code or the data; or a record cannot be read.
+    """
+    wanted = json.dumps([config, source, split], sort_keys=True)
+    for path in sorted(study.glob(f"runs/{run.partition('-')[0]}-*/record.json")):
+        record = read_record(path)
+        if record.run != run and record.status == "done" and _identity(record) == wanted:
+            raise InputError(
+                f"{path.parent} is a run of the same config, by another version of the code or the data: move it away, "
+                "or choose another name for the study"
+            )
+
+
+def _identity(record: Record) -> str:
+    return json.dumps([record.config, record.data_source, record.split_fingerprint], sort_keys=True)
+
+
 def _refuse_doubles(paths: list[Path], records: list[Record]) -> None:
     """Refuse two runs of one config on the same data: whose figures to take, nobody could tell."""
     found: dict[str, Path] = {}
     for path, record in zip(paths, records, strict=True):
         if record.status != "done":
             continue
-        identity = json.dumps([record.config, record.data_source, record.split_fingerprint], sort_keys=True)
-        other = found.setdefault(identity, path)
+        other = found.setdefault(_identity(record), path)
         if other != path:
             raise InputError(
                 f"{other.parent} and {path.parent} are runs of the same config, by different versions of the code or "

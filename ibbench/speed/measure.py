@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ibbench.errors import InputError
 from ibbench.models.budget import count_flops, count_parameters
 from ibbench.run import Point
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
@@ -42,7 +43,13 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
     Returns:
         A row for `train` and one for `infer`, with `COLUMNS`. Of `train`, the shares say where the time goes; of a
         compiled step, forward and backward pass are one and stand under forward.
+
+    Raises:
+        InputError: there are fewer train molecules than a batch has.
     """
+    batch_size, train_size = point.config.trainer.batch_size, point.split.train_size
+    if train_size < batch_size:
+        raise InputError(f"a batch of {batch_size} molecules needs as many to train on: data.train_size={train_size}")
     reset_peak_memory(torch.device("cpu"))
     ours = Ours(point)
     contestants: dict[str, Contestant] = {"ours": ours}
@@ -51,7 +58,7 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
     memory = peak_memory_mb(torch.device("cpu"))
     infer = compete({name: (it.infer, it.molecules_per_step) for name, it in contestants.items()}, repeats, seconds)
     options, num_atoms = point.options, point.dataset.molecules.mask.shape[1]
-    batch = point.dataset.molecules.select(torch.arange(min(point.config.trainer.batch_size, len(point.dataset))))
+    batch = point.dataset.molecules.select(torch.arange(batch_size))
     ceiling = ceiling_gflops(linear_shapes(batch, options))
     flops = count_flops(num_atoms, options)
     total = sum(ours.phases.values())
@@ -62,7 +69,7 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
         "width": options.sizes[0],
         "hidden": options.sizes[1],
         "depth": options.depth,
-        "batch_size": point.config.trainer.batch_size,
+        "batch_size": batch_size,
         "replicas": len(point.config.seeds) * len(point.config.targets),
         "compiled": point.compiled,
         "repeats": repeats,

@@ -231,3 +231,22 @@ def test_table_of_a_folder_without_records_is_refused(ibbench: Command, tmp_path
     assert refused.returncode == 2
     assert "holds no records" in refused.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_speed_prints_and_writes_its_table(ibbench: Command, tmp_path: Path) -> None:
+    run = ibbench("speed", "model=mlp", "data.train_size=100", "--repeats", "2", "--seconds", "0.1")
+    assert run.returncode == 0, run.stderr
+    assert re.search(r"^ mlp +train +[\d,]+ +[\d,]+ +\d", run.stdout, re.MULTILINE)
+    table = pd.read_csv(tmp_path / "results" / "speed" / "table.csv")
+    assert table["phase"].tolist() == ["train", "infer"]
+    assert (table["ratio"] > 0).all()
+    assert "No GPU was measured." in (tmp_path / "results" / "speed" / "table.md").read_text()
+    for wrong, message in (
+        (["--repeats", "0"], "--repeats must be at least 1"),
+        (["device=cuda"], "expected device=cpu"),
+        (["model=gmn"], "did you mean `gnn`"),
+        (["data.train_size=10"], "a batch of 32 molecules"),
+    ):
+        refused = ibbench("speed", *wrong)
+        assert refused.returncode == 2
+        assert message in refused.stderr

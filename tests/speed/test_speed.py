@@ -1,0 +1,71 @@
+"""Timings compare like with like, and ours stay ahead of the peer's in one run."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch_geometric.loader import DataLoader
+
+from ibbench.config import Config
+from ibbench.data.dataset import DataSet
+from ibbench.models import STANDARD_MODELS
+from ibbench.models.budget import count_flops, count_parameters
+from ibbench.run import plan
+from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
+from ibbench.speed.contestants import PHASES
+from ibbench.speed.growth import growth_exponent
+from ibbench.speed.measure import COLUMNS, measure
+from ibbench.speed.peers import PEERS, flatten_molecules
+from ibbench.training.step import compiler
+
+# Half of what is aimed at with compiled steps: 3 for the graph models, 2 for the others.
+LEAST = {"mlp": 1.0, "deep_sets": 1.0, "gnn": 1.5, "graph_transformer": 1.5}
+
+
+@pytest.mark.parametrize("name", STANDARD_MODELS)
+def test_the_peer_is_the_same_architecture(name: str, config: Callable[..., Config], qm9: DataSet) -> None:
+    options = plan(config(f"model={name}")).options
+    molecules = qm9.molecules.select(torch.arange(50, 70))
+    flat = flatten_molecules(molecules.atoms, molecules.bonds)
+    graphs = molecules.to_pyg()
+    for graph, row in zip(graphs, flat, strict=True):
+        graph.flat = row[None]
+    peer = PEERS[name](flat.shape[1], options)
+    parameters = sum(parameter.numel() for parameter in peer.parameters())
+    # Its attention has biases and its norms have scales, which ours need not have.
+    assert parameters == pytest.approx(count_parameters(9, options), rel=0.08)
+    predictions = peer(next(iter(DataLoader(graphs, 20))))
+    assert predictions.shape == (20,)
+    assert predictions.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["mlp", "deep_sets"])
+def test_the_ceiling_is_measured_at_the_shapes_of_the_model(
+    name: str, config: Callable[..., Config], qm9: DataSet
+) -> None:
+    options = plan(config(f"model={name}")).options
+    shapes = linear_shapes(qm9.molecules.select(torch.arange(32)), options)
+    flops = sum(2 * rows * inputs * outputs * count for (rows, inputs, outputs), count in shapes.items())
+    assert flops == 32 * count_flops(9, options)  # these two models are nothing but linear layers
+    assert 0.1 < ceiling_gflops(shapes) < 100_000
+
+
+@pytest.mark.parametrize("name", STANDARD_MODELS)
+def test_training_is_ahead_of_the_peer(name: str, config: Callable[..., Config]) -> None:
+    compiled = name == "gnn" and compiler() is not None
+    point = plan(config(f"model={name}", f"trainer.compile={str(compiled).lower()}", "data.train_size=1000"))
+    table = measure(point, repeats=5, seconds=0.3)
+    assert table.columns.tolist() == COLUMNS
+    train = table.set_index("phase").loc["train"]
+    assert train["ratio"] > LEAST[name] * (1 if compiled or name != "gnn" else 0.5)
+    assert train[[f"{phase}_share" for phase in PHASES]].sum() == pytest.approx(1)
+    assert train["batching_share"] < 0.06
+    assert 0 < train["fraction_of_ceiling"] < 1
+
+
+def test_the_growth_exponent_is_that_of_the_data() -> None:
+    sizes = np.array([1e3, 1e4, 1e5])
+    rows = pd.DataFrame({"value": sizes, "epoch_seconds": 0.01 * sizes**1.07})
+    assert growth_exponent(rows) == pytest.approx(1.07)
