@@ -3,13 +3,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ibbench.config import Config
 from ibbench.errors import DivergedError
 from ibbench.models import STANDARD_MODELS
 from ibbench.training.checkpoint import load_checkpoint, save_checkpoint
-from ibbench.training.loop import State, Task, predict, train
+from ibbench.training.loop import State, Task, _train_epoch, predict, train
 from ibbench.training.metrics import mean_absolute_error
+from ibbench.training.optim import LOSSES
+from ibbench.training.step import Step
 
 Start = Callable[..., tuple[Config, Task, State]]
 
@@ -114,3 +117,32 @@ def test_bfloat16_trains_and_stays_close_to_float32(start: Start) -> None:
         errors[precision] = state.best_mae
     assert not torch.equal(errors["float32"], errors["bfloat16"])
     assert torch.allclose(errors["float32"], errors["bfloat16"], rtol=0.2)
+
+
+class _Waits(TorchDispatchMode):
+    """Counts the operations that make the host wait for a device."""
+
+    WAITING = ("aten._local_scalar_dense", "aten.is_nonzero", "aten.nonzero", "aten.masked_select", "aten.equal")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, operation, types, arguments=(), keywords=None):
+        name = str(operation)
+        to_host = name.startswith("aten._to_copy") and (keywords or {}).get("device") == torch.device("cpu")
+        if name.startswith(self.WAITING) or (to_host and arguments[0].device.type != "cpu"):
+            self.found.append(name)
+        return operation(*arguments, **(keywords or {}))
+
+
+@pytest.mark.parametrize("name", STANDARD_MODELS)
+def test_nothing_waits_for_the_device_within_an_epoch(name: str, start: Start) -> None:
+    config, task, state = start(f"model={name}", "model.dropout=0.1", "trainer.clip_norm=1.0")
+    step = Step(state.models, LOSSES[config.loss], compiled=False)
+    with _Waits() as waits:
+        _train_epoch(task, state, config, step)
+    assert waits.found == []
+    with _Waits() as waits:
+        torch.ones(1).sum().item()
+    assert waits.found  # it does notice
