@@ -56,8 +56,8 @@ def _cosine(fraction: float, final: float) -> float:
 
 def clip_gradients(parameters: list[Tensor], max_norm: float) -> None:
     """Scale the gradients of each replica on its own so that their joint norm is at most `max_norm`."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    squares = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients])
+    with_gradient = [(parameter, parameter.grad) for parameter in parameters if parameter.grad is not None]
+    squares = torch.stack([gradient.flatten(1).square().sum(1) for _, gradient in with_gradient])
     factor = (max_norm / squares.sum(0).sqrt()).clamp(max=1.0)
-    for gradient in gradients:
-        gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
+    for parameter, gradient in with_gradient:  # not in place: two gradients that are equal may share their memory
+        parameter.grad = gradient * factor.view(-1, *[1] * (gradient.dim() - 1))

@@ -50,7 +50,7 @@ class Step:
     def __init__(self, models: Replicas, loss: Loss, compiled: bool) -> None:
         self._models, self._loss, self._wanted = models, loss, compiled
         self._names = list(models.parameters)
-        self._compiled: Callable[..., tuple[Tensor, list[Tensor | None]]] | None = None
+        self._compiled: Callable[..., tuple[Tensor, list[Tensor]]] | None = None
         self._batch_size = 0
         self.forward_seconds = 0.0  # of the last step, its share without the backward pass; 0 where they are one
 
@@ -81,14 +81,8 @@ class Step:
         values = [parameter.detach() for parameter in parameters]
         loss, gradients = self._compiled(values, self._models.buffers, tuple(molecules), labels)
         self.forward_seconds = 0.0
-        # The fused optimizers read gradients as if they were laid out like their parameters, and clipping scales them
-        # in place: what comes out of the graph is neither bound to that layout nor to be memory of its own.
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            if gradient is None:
-                continue
-            if parameter.grad is None:
-                parameter.grad = torch.empty_like(parameter)
-            parameter.grad.copy_(gradient)
+            parameter.grad = gradient
         return loss
 
     def _compile(self, parameters: list[Tensor], molecules: Molecules, labels: Tensor) -> None:
@@ -102,13 +96,15 @@ class Step:
         self._batch_size = labels.shape[1]
 
     @property
-    def _differentiate(self) -> Callable[..., tuple[Tensor, list[Tensor | None]]]:
+    def _differentiate(self) -> Callable[..., tuple[Tensor, list[Tensor]]]:
         """The step as a function of all that it depends on."""
 
         def differentiate(
             parameters: list[Tensor], buffers: dict[str, Tensor], molecules: tuple[Tensor, ...], labels: Tensor
-        ) -> tuple[Tensor, list[Tensor | None]]:
+        ) -> tuple[Tensor, list[Tensor]]:
             loss = self._losses(parameters, buffers, Molecules(*molecules), labels)
-            return loss.detach(), list(torch.autograd.grad(loss.sum(), parameters, allow_unused=True))
+            gradients = torch.autograd.grad(loss.sum(), parameters, allow_unused=True, materialize_grads=True)
+            # The fused optimizers read gradients as if they were laid out like their parameters.
+            return loss.detach(), [gradient.contiguous() for gradient in gradients]
 
         return differentiate
