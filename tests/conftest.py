@@ -2,8 +2,7 @@
 
 import os
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ install_import_hook("ibbench.models", "beartype.beartype")  # shapes in the type
 from ibbench.config import Config  # noqa: E402
 from ibbench.data.dataset import DataSet, load_dataset  # noqa: E402
 from ibbench.sweep import compose_config  # noqa: E402
+from tests.forked import run_command  # noqa: E402
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -47,10 +47,8 @@ def qm9_explicit(config: Callable[..., Config]) -> DataSet:
 def ibbench(tmp_path: Path) -> Command:
     """Run the command in an empty folder, as a user would."""
 
-    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-        command: Sequence[str] = [sys.executable, "-m", "ibbench", *arguments]
-        settings: dict = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 300} | options
-        return subprocess.run(command, check=False, **settings)
+    def run(*arguments: str, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        return run_command(list(arguments), cwd)
 
     return run
 

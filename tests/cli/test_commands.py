@@ -38,12 +38,12 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert run.stdout.strip().endswith("heavy: []")
 
 
-def test_help_is_fast(ibbench: Command) -> None:
+def test_help_is_fast() -> None:
     # The fastest of several runs: a busy machine makes any single one slow.
     times = []
     for _ in range(8):
         started = time.perf_counter()
-        assert ibbench("--help").returncode == 0
+        subprocess.run([sys.executable, "-m", "ibbench", "--help"], check=True, capture_output=True)
         times.append(time.perf_counter() - started)
     assert min(times) < 0.3
 
