@@ -38,6 +38,9 @@ def sweep(overrides: Sequence[str], repeats: int, seconds: float) -> pd.DataFram
 
 def _rows(overrides: Sequence[str], repeats: int, seconds: float) -> Iterator[dict[str, object]]:
     device = torch.device("cpu")
+    # `trainer.compile=auto` would compile the large sizes and not the small ones.
+    compiled = plan(compose_config(overrides)).compiled
+    overrides = [*overrides, f"trainer.compile={str(compiled).lower()}"]
     for varied, values in _VARIED.items():
         for value, override in values:
             reset_peak_memory(device)
@@ -51,7 +54,7 @@ def _rows(overrides: Sequence[str], repeats: int, seconds: float) -> Iterator[di
         ours = Ours(point)
         num_steps = math.ceil(size / point.config.trainer.batch_size)
         ours.train(3)
-        times = [ours.train(num_steps) for _ in range(repeats if size <= 10_000 else 1)]
+        times = [ours.train(num_steps) for _ in range(repeats)]
         rates = [num_steps * ours.molecules_per_step / spent for spent in times]
         rate = Rate(float(np.median(rates)), min(rates), max(rates))
         row = _row(point.config.model.name, "train_size", size, rate, peak_memory_mb(device))
