@@ -202,6 +202,7 @@ class TrainerOptions(Options):
     patience: PositiveInt | None
     clip_norm: PositiveFloat | None
     compile: Literal["auto", True, False]
+    replicas_per_pack: Literal["auto"] | PositiveInt
     checkpoint_seconds: NonNegativeFloat
 
 
@@ -227,7 +228,7 @@ class Config(Options):
     trainer: TrainerOptions
     loss: Literal["l1", "mse", "huber"]
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
-    precision: Literal["float32", "bfloat16"]
+    precision: Literal["float32", "tf32", "bfloat16"]
     budget: BudgetOptions | None
 
     @model_validator(mode="after")
@@ -245,8 +246,10 @@ class Config(Options):
         A CSV is known by its content, which the run adds, not by where it lies.
         """
         options = self.model_dump(mode="json", exclude={"name", "results_dir", "device"})
-        # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds.
-        del options["trainer"]["checkpoint_seconds"], options["trainer"]["compile"]
+        # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
+        # at once changes rounding only, as the device does.
+        for name in ("checkpoint_seconds", "compile", "replicas_per_pack"):
+            del options["trainer"][name]
         del options["data"]["strict"], options["data"]["path"]
         return options
 

@@ -140,7 +140,7 @@ class StudyCallback(Callback):
 
     def _plan(self, study: Path) -> None:
         from ibbench.compare.record import refuse_double
-        from ibbench.run import plan
+        from ibbench.plan import plan
 
         points = [plan(config) for config in self._configs]
         for point in points:
@@ -210,7 +210,8 @@ def job(composed: DictConfig) -> str:
     Returns:
         The status of its record, `done` or `failed`.
     """
-    from ibbench.run import execute, plan
+    from ibbench.plan import plan
+    from ibbench.run import execute
 
     try:
         point = plan(_read(composed))

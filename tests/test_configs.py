@@ -57,7 +57,7 @@ def test_a_sweep_expands_like_hydras(config: Callable[..., Config]) -> None:  # 
 
 
 def test_the_hash_of_a_run_covers_what_changes_numbers_and_nothing_else() -> None:
-    from ibbench.run import plan
+    from ibbench.plan import plan
 
     def run(*overrides: str) -> str:
         return plan(compose_config(["model=gnn", *overrides])).run

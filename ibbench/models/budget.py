@@ -46,16 +46,39 @@ def count_flops(num_atoms: int, options: ModelOptions) -> int:
     """
     with torch.random.fork_rng(devices=[]):
         model = build_model(num_atoms, options).eval()
-    one = Molecules(
-        torch.zeros(1, num_atoms, NUM_ATOM_FEATURES),
-        torch.zeros(1, num_atoms, num_atoms, dtype=torch.uint8),
-        torch.ones(1, num_atoms, dtype=torch.bool),
-        torch.zeros(1, num_atoms, 3),
-    )
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        model(one)
+        model(_blank_molecules(num_atoms, 1))
     return counter.get_total_flops()
+
+
+def count_saved_bytes(num_atoms: int, options: ModelOptions) -> int:
+    """Count what a forward pass keeps in memory for its backward pass, a molecule, without the weights."""
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(num_atoms, options).train()
+    weights = {tensor.untyped_storage().data_ptr() for tensor in [*model.parameters(), *model.buffers()]}
+    saved: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    count = 8  # so that what does not depend on the batch weighs little
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        prediction = model(_blank_molecules(num_atoms, count))
+    total = sum(size for pointer, size in saved.items() if pointer not in weights)
+    del prediction  # it held all that was saved, so that no two could have the same address
+    return math.ceil(total / count)
+
+
+def _blank_molecules(num_atoms: int, count: int) -> Molecules:
+    return Molecules(
+        torch.zeros(count, num_atoms, NUM_ATOM_FEATURES),
+        torch.zeros(count, num_atoms, num_atoms, dtype=torch.uint8),
+        torch.ones(count, num_atoms, dtype=torch.bool),
+        torch.zeros(count, num_atoms, 3),
+    )
 
 
 def fit_to_budget(num_atoms: int, options: ModelOptions, parameters: int) -> ModelOptions:

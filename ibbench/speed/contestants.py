@@ -10,10 +10,11 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
-from ibbench.run import Point
+from ibbench.plan import Point
 from ibbench.speed.peers import PEERS, flatten_molecules
 from ibbench.training.loop import prepare
 from ibbench.training.optim import LOSSES, build_optimizer, clip_gradients
+from ibbench.training.packs import list_replicas
 from ibbench.training.step import Step
 
 PHASES = ("batching", "forward", "backward", "optimizer")
@@ -39,7 +40,9 @@ class Ours:
     def __init__(self, point: Point) -> None:
         config = point.config
         self._config = config
-        self._task, self._state = prepare(config, point.options, point.dataset, point.split, torch.device("cpu"))
+        self._task, self._state = prepare(
+            config, point.options, point.dataset, point.split, torch.device("cpu"), list_replicas(config)
+        )
         self._step = Step(self._state.models, LOSSES[config.loss], point.compiled)
         self._batches = cycle(_full_batches(self._task.subsets.shape, config.trainer.batch_size))
         self.phases = dict.fromkeys(PHASES, 0.0)

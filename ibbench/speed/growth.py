@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ibbench.run import plan
+from ibbench.plan import plan
 from ibbench.speed.contestants import Ours
 from ibbench.speed.measure import Rate, compete
 from ibbench.sweep import compose_config

@@ -9,7 +9,7 @@ import torch
 
 from ibbench.errors import InputError
 from ibbench.models.budget import count_flops, count_parameters
-from ibbench.run import Point
+from ibbench.plan import Point
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
 from ibbench.speed.contestants import PHASES, Contestant, Ours, Peer
 from ibbench.speed.peers import PEERS

@@ -12,8 +12,8 @@ from ibbench.compare.cells import markdown_table
 from ibbench.compare.table_file import to_csv, write_tables
 from ibbench.errors import InputError
 from ibbench.models import STANDARD_MODELS
+from ibbench.plan import plan
 from ibbench.recall import study_folder
-from ibbench.run import plan
 from ibbench.speed.growth import growth_exponent, sweep
 from ibbench.speed.measure import measure
 from ibbench.sweep import compose_config, expand

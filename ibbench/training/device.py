@@ -1,6 +1,7 @@
 """Where a run trains, and how much memory it took there."""
 
 import contextlib
+import os
 import platform
 import resource
 from pathlib import Path
@@ -41,6 +42,17 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes can still be allocated on the device, as far as the platform tells."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def reset_peak_memory(device: torch.device) -> None:

@@ -20,7 +20,7 @@ from ibbench.training.replicas import Replica, Replicas
 from ibbench.training.scaling import TargetScaling, atom_statistics
 from ibbench.training.step import Step
 
-_PREDICTION_BATCH = 512  # molecules at a time; it changes no number
+PREDICTION_BATCH = 512  # molecules at a time; it changes no number
 
 
 class Task(NamedTuple):
@@ -72,9 +72,14 @@ class State:
 
 
 def prepare(
-    config: Config, options: ModelOptions, dataset: DataSet, split: Split, device: torch.device
+    config: Config,
+    options: ModelOptions,
+    dataset: DataSet,
+    split: Split,
+    device: torch.device,
+    replicas: list[Replica],
 ) -> tuple[Task, State]:
-    """Draw the train subsets, fit the scaling, and initialise the replicas of one run.
+    """Draw the train subsets, fit the scaling, and initialise replicas of one run.
 
     Args:
         config: the run.
@@ -82,9 +87,9 @@ def prepare(
         dataset: the molecules, on the CPU.
         split: of that data set.
         device: where to train.
+        replicas: which of the run's replicas train together.
     """
-    replicas = [Replica(target, seed) for target in config.targets for seed in config.seeds]
-    subset_of = {seed: split.train_subset(seed) for seed in config.seeds}
+    subset_of = {seed: split.train_subset(seed) for _, seed in replicas}
     statistics_of = {seed: atom_statistics(dataset, subset) for seed, subset in subset_of.items()}
     subsets = torch.stack([subset_of[seed] for _, seed in replicas])
     scaling = TargetScaling(dataset, replicas, subsets)
@@ -225,6 +230,6 @@ def predict(task: Task, models: Replicas, index: Tensor) -> Tensor:
         index: the molecules, `[m]` for the same ones for all replicas, `[R, m]` for some of each one's own.
     """
     models.eval()
-    chunks = index.to(models.device).split(_PREDICTION_BATCH, dim=-1)
+    chunks = index.to(models.device).split(PREDICTION_BATCH, dim=-1)
     normalised = torch.cat([models(task.molecules.select(chunk)) for chunk in chunks], dim=1)
     return task.scaling.restore(normalised, index.cpu())

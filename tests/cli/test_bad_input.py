@@ -17,6 +17,8 @@ CASES = {
     "unknown target": (["targets=[gapp]"], "`targets=[gapp]` is not a target of this data set: did you mean `gap`"),
     "no target": (["targets=[]"], "`targets=[]` is not possible"),
     "unknown value": (["precision=float16"], "`precision=float16` is not possible: did you mean"),
+    "precision of a GPU": (["precision=tf32", "device=cpu"], "`precision=tf32` needs a CUDA device"),
+    "empty pack": (["trainer.replicas_per_pack=0"], "`trainer.replicas_per_pack=0` is not possible", "greater than 0"),
     "unknown loss": (["loss=l3"], "`loss=l3` is not possible: expected one of: l1, mse, huber"),
     "negative learning rate": (
         ["optimizer.lr=-1"],

@@ -51,7 +51,7 @@ import sys
 import time
 for name in ("rdkit", "qm9pack", "pyarrow"):
     sys.modules[name] = None  # importing them raises ImportError
-from ibbench.run import plan
+from ibbench.plan import plan
 from ibbench.sweep import compose_config
 print(len(plan(compose_config(["model=gnn"])).dataset))
 """

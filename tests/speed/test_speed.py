@@ -12,7 +12,7 @@ from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.models import STANDARD_MODELS
 from ibbench.models.budget import count_flops, count_parameters
-from ibbench.run import plan
+from ibbench.plan import plan
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
 from ibbench.speed.contestants import PHASES
 from ibbench.speed.growth import growth_exponent

@@ -7,6 +7,7 @@ from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import split_dataset
 from ibbench.training.loop import State, Task, prepare
+from ibbench.training.packs import list_replicas
 
 
 @pytest.fixture
@@ -17,6 +18,6 @@ def start(config: Callable[..., Config], qm9: DataSet) -> Callable[..., tuple[Co
         small = ["budget=null", "model.width=16", "data.train_size=200", "data.validation_size=200", "trainer.epochs=4"]
         composed = config(*small, "seeds=[0,1]", *overrides)
         split = split_dataset(qm9, composed.data)
-        return composed, *prepare(composed, composed.model, qm9, split, torch.device("cpu"))
+        return composed, *prepare(composed, composed.model, qm9, split, torch.device("cpu"), list_replicas(composed))
 
     return begin

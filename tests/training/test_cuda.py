@@ -8,6 +8,7 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.splits import split_dataset
 from ibbench.models import STANDARD_MODELS
 from ibbench.training.loop import prepare, train
+from ibbench.training.packs import list_replicas
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
@@ -18,7 +19,7 @@ def test_a_gpu_gives_the_numbers_of_the_cpu(name: str, config: Callable[..., Con
     errors = []
     for device in ("cpu", "cuda"):
         split = split_dataset(qm9, composed.data)
-        task, state = prepare(composed, composed.model, qm9, split, torch.device(device))
+        task, state = prepare(composed, composed.model, qm9, split, torch.device(device), list_replicas(composed))
         for _ in train(task, state, composed):
             pass
         errors.append(state.best_mae)

@@ -1,0 +1,46 @@
+"""How many replicas train at once: a run's replicas are split into packs, which train one after another."""
+
+import math
+from itertools import pairwise
+
+import torch
+
+from ibbench.config import Config, ModelOptions
+from ibbench.models.budget import count_parameters, count_saved_bytes
+from ibbench.training.device import free_memory
+from ibbench.training.loop import PREDICTION_BATCH
+from ibbench.training.replicas import Replica
+
+_SHARE = 0.5  # of the free memory: fragments, temporaries and other users of the machine take some of the rest
+_COPIES = 6  # of the weights: themselves, gradient, two moments of Adam, the best so far, and a new best
+
+
+def list_replicas(config: Config) -> list[Replica]:
+    """List the replicas of a run, target by target."""
+    return [Replica(target, seed) for target in config.targets for seed in config.seeds]
+
+
+def split_into_packs(replicas: list[Replica], most: int) -> list[list[Replica]]:
+    """Split replicas, in their order, into as few packs of at most `most` as possible, as even as possible."""
+    count = math.ceil(len(replicas) / most)
+    bounds = [len(replicas) * number // count for number in range(count + 1)]
+    return [replicas[start:end] for start, end in pairwise(bounds)]
+
+
+def choose_pack_size(config: Config, options: ModelOptions, num_atoms: int, device: torch.device) -> int:
+    """Return how many replicas train at once: as given, or for `auto` all that fit into half of the free memory.
+
+    A replica more has always paid where it was measured, on a CPU (`ibbench speed --sweep`): the overhead of an
+    operation is shared by all replicas. So memory alone is the limit.
+    """
+    given = config.trainer.replicas_per_pack
+    if given != "auto":
+        return given
+    return max(1, int(_SHARE * free_memory(device) / bytes_per_replica(config, options, num_atoms)))
+
+
+def bytes_per_replica(config: Config, options: ModelOptions, num_atoms: int) -> int:
+    """Predict the memory that one replica more takes: what the backward pass needs, twice, and its weights."""
+    saved = count_saved_bytes(num_atoms, options)
+    activations = max(2 * saved * config.trainer.batch_size, saved * PREDICTION_BATCH // 2)
+    return activations + _COPIES * 4 * count_parameters(num_atoms, options)
