@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from rdkit import Chem, rdBase
 
 from ibbench.data.layout import MAX_ATOMS, NUM_ATOM_FEATURES
@@ -46,6 +47,7 @@ def _with_implicit_hydrogens(smiles: list[str], jobs: int) -> Features:
         done = [_featurize_block(blocks[0])]
     else:
         done = Parallel(n_jobs=jobs)(delayed(_featurize_block)(block) for block in blocks)
+        get_reusable_executor().shutdown()  # its workers would keep their memory for minutes, while training begins
     n = max(features.atoms.shape[1] for features in done)
     return Features(*(np.concatenate(parts) for parts in zip(*(_pad(features, n) for features in done), strict=True)))
 
