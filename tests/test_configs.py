@@ -30,6 +30,7 @@ def test_every_model_has_a_config_and_every_config_a_model() -> None:
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_trains(experiment: str, ibbench: Callable, tmp_path: Path) -> None:
     small = ["data.train_size=64", "trainer.epochs=1", "budget.parameters=5000", "model=mlp"]
+    small += ["data.validation_size=100", "data.test_size=200"]
     run = ibbench("train", f"+experiment={experiment}", *small)
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "results" / experiment / "table.md").exists()

@@ -18,6 +18,7 @@ from ibbench.data.targets import QM9_TARGETS
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 TINY = ["data.train_size=100", "trainer.epochs=1", "budget.parameters=10000", "seeds=[0,1]"]
+FEW = ["data.validation_size=100", "data.test_size=200"]
 
 HEAVY = """
 import sys
@@ -158,14 +159,14 @@ def test_the_same_command_in_two_places_gives_the_same_numbers(ibbench: Command,
     errors = []
     for place in ("one", "two"):
         (tmp_path / place).mkdir()
-        assert ibbench("train", *TINY, "model=gnn,mlp", cwd=tmp_path / place).returncode == 0
+        assert ibbench("train", *TINY, *FEW, "model=gnn,mlp", cwd=tmp_path / place).returncode == 0
         records = read_records(tmp_path / place / "results" / "quick")
         errors.append([(record.run, [replica.test for replica in record.replicas]) for record in records])
     assert errors[0] == errors[1]
 
 
 def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
-    run = ibbench("train", *TINY, "optimizer=sgd", "optimizer.lr=0.01,1e30", "model=mlp", "loss=mse")
+    run = ibbench("train", *TINY, *FEW, "optimizer=sgd", "optimizer.lr=0.01,1e30", "model=mlp", "loss=mse")
     assert run.returncode == 1
     assert "the loss was no longer finite at step" in run.stdout
     assert "Not finished: mlp-" in run.stdout
@@ -179,7 +180,7 @@ def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(ibbench: Command, tmp_path: Path) -> None:
     options = ["data.train_size=2000", "trainer.epochs=6", "trainer.checkpoint_seconds=0", "budget.parameters=10000"]
-    command = ["train", "model=mlp,deep_sets,gnn", "seeds=[0]", *options]
+    command = ["train", "model=mlp,deep_sets,gnn", "seeds=[0]", *options, *FEW]
     process = subprocess.Popen(
         [sys.executable, "-m", "ibbench", *command],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
