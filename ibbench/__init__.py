@@ -19,7 +19,7 @@ _HOME = {
     "split_dataset": "ibbench.data.splits",
     "Model": "ibbench.models.registry",
     "register": "ibbench.models.registry",
-    "build_model": "ibbench.models.budget",
+    "build_model": "ibbench.models.registry",
     "read_records": "ibbench.compare.record",
     "read_study": "ibbench.compare.study",
     "build_table": "ibbench.compare.table",

@@ -1,4 +1,4 @@
-"""Every option of ibbench: its name, type and bounds. Defaults and explanations stand in `configs/`."""
+"""Config: all options of one run, read from what Hydra composed, and what is said of wrong ones."""
 
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
@@ -7,37 +7,29 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
-    Discriminator,
     Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
     StringConstraints,
-    Tag,
     ValidationError,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ibbench.errors import InputError, suggest
-
-
-class Options(BaseModel):
-    """A group of options: unknown keys are errors, values do not change once read."""
-
-    # YAML reads `name=1` as a number; a name made of digits is a name all the same.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
-
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-def _without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) < len(values):
-        raise PydanticCustomError("repeated", "names the same entry twice")
-    return values
+from ibbench.options import (
+    AnyModelOptions,
+    AnyOptimizerOptions,
+    AnyScheduleOptions,
+    BudgetOptions,
+    DataOptions,
+    Name,
+    Options,
+    RungOptions,
+    Seed,
+    TrainerOptions,
+    TuningOptions,
+    as_list,
+    without_repeats,
+)
 
 
 def _names_one_folder(name: str) -> str:
@@ -46,181 +38,13 @@ def _names_one_folder(name: str) -> str:
     return name
 
 
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Size = PositiveInt | Annotated[float, Field(gt=0, lt=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-
-
-class DataOptions(Options):
-    """Which molecules, and how they are divided."""
-
-    source: Literal["qm9pack", "csv"]
-    hydrogens: Literal["implicit", "explicit"]
-    train_size: PositiveInt | None
-    validation_size: Size
-    test_size: Size
-    split_seed: Seed
-    path: str | None = None
-    smiles_column: Name | None = None
-    target_columns: Annotated[tuple[Name, ...], BeforeValidator(_as_list)] | None = None
-    units: dict[str, str] | None = None
-    strict: bool = False
-
-    @model_validator(mode="after")
-    def _csv_options_belong_to_csv(self) -> Self:
-        given = [key for key in ("path", "smiles_column", "target_columns", "units") if getattr(self, key) is not None]
-        if self.source == "qm9pack" and (given or self.strict):
-            names = ", ".join(f"data.{key}" for key in [*given, *(["strict"] if self.strict else [])])
-            raise PydanticCustomError("csv_only", "{names}: only for data.source=csv", {"names": names})
-        if self.source == "csv":
-            missing = [key for key in ("path", "smiles_column", "target_columns") if not getattr(self, key)]
-            if missing:
-                names = ", ".join(f"data.{key}" for key in missing)
-                raise PydanticCustomError("csv_needs", "data.source=csv also needs {names}", {"names": names})
-            unknown = sorted(set(self.units or {}) - set(self.target_columns or ()))
-            if unknown:
-                text = "data.units names {names}, which data.target_columns does not"
-                raise PydanticCustomError("csv_units", text, {"names": ", ".join(unknown)})
-        return self
-
-
-class ModelOptions(Options):
-    """The shared recipe of all models; a model with options of its own has a subclass below."""
-
-    name: Name
-    width: PositiveInt | None
-    hidden: PositiveInt | None
-    depth: PositiveInt
-    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
-    normalisation: Literal["none", "layer", "batch"]
-    initialisation: Literal["default", "he", "xavier"]
-    residual: bool
-    dropout: Fraction
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Width of a node's state and of the hidden layer inside a block."""
-        width = self.width or 128
-        return width, self.hidden or 2 * width
-
-
-class GraphTransformerOptions(ModelOptions):
-    """What attention needs on top of the shared recipe."""
-
-    heads: PositiveInt
-    max_hops: PositiveInt
-
-
-def _options_of_model(value: Any) -> str:
-    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-    return "graph_transformer" if name == "graph_transformer" else "shared"
-
-
-AnyModelOptions = Annotated[
-    Annotated[ModelOptions, Tag("shared")] | Annotated[GraphTransformerOptions, Tag("graph_transformer")],
-    Discriminator(_options_of_model),
-]
-
-
-class AdamOptions(Options):
-    """Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019)."""
-
-    name: Literal["adamw", "adam"]
-    lr: PositiveFloat
-    weight_decay: NonNegativeFloat
-    beta1: Fraction
-    beta2: Fraction
-
-
-class SgdOptions(Options):
-    """Stochastic gradient descent without momentum."""
-
-    name: Literal["sgd"]
-    lr: PositiveFloat
-    weight_decay: NonNegativeFloat
-
-
-class SgdMomentumOptions(Options):
-    """Stochastic gradient descent with momentum."""
-
-    name: Literal["sgd_momentum"]
-    lr: PositiveFloat
-    weight_decay: NonNegativeFloat
-    momentum: Fraction
-    nesterov: bool
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
-        if self.nesterov and not self.momentum:
-            raise PydanticCustomError("nesterov", "optimizer.nesterov=true needs an optimizer.momentum above 0")
-        return self
-
-
-AnyOptimizerOptions = Annotated[AdamOptions | SgdOptions | SgdMomentumOptions, Field(discriminator="name")]
-
-
-class ConstantOptions(Options):
-    """The same learning rate from the first step to the last."""
-
-    name: Literal["constant"]
-
-
-class StepOptions(Options):
-    """The learning rate times `factor` after every `every` fraction of the training."""
-
-    name: Literal["step"]
-    every: Annotated[float, Field(gt=0, le=1)]
-    factor: Annotated[float, Field(gt=0, le=1)]
-
-
-class CosineOptions(Options):
-    """Half a cosine from the learning rate down to `final` times it."""
-
-    name: Literal["cosine"]
-    final: Fraction
-
-
-class WarmupCosineOptions(Options):
-    """A linear rise over the `warmup` fraction of the training, then half a cosine."""
-
-    name: Literal["warmup_cosine"]
-    warmup: Fraction
-    final: Fraction
-
-
-AnyScheduleOptions = Annotated[
-    ConstantOptions | StepOptions | CosineOptions | WarmupCosineOptions, Field(discriminator="name")
-]
-
-
-class TrainerOptions(Options):
-    """How long and in which steps."""
-
-    epochs: PositiveInt
-    batch_size: PositiveInt
-    patience: PositiveInt | None
-    clip_norm: PositiveFloat | None
-    compile: Literal["auto", True, False]
-    replicas_per_pack: Literal["auto"] | PositiveInt
-    checkpoint_seconds: NonNegativeFloat
-
-
-class BudgetOptions(Options):
-    """What all models get the same amount of."""
-
-    parameters: PositiveInt
-
-
 class Config(Options):
     """One run: one point of a sweep, with every option given."""
 
     name: Annotated[Name, AfterValidator(_names_one_folder)]
     results_dir: str
-    targets: Annotated[
-        tuple[Name, ...], BeforeValidator(_as_list), Field(min_length=1), AfterValidator(_without_repeats)
-    ]
-    seeds: Annotated[tuple[Seed, ...], BeforeValidator(_as_list), Field(min_length=1), AfterValidator(_without_repeats)]
+    targets: Annotated[tuple[Name, ...], BeforeValidator(as_list), Field(min_length=1), AfterValidator(without_repeats)]
+    seeds: Annotated[tuple[Seed, ...], BeforeValidator(as_list), Field(min_length=1), AfterValidator(without_repeats)]
     data: DataOptions
     model: AnyModelOptions
     optimizer: AnyOptimizerOptions
@@ -230,13 +54,15 @@ class Config(Options):
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
     precision: Literal["float32", "tf32", "bfloat16"]
     budget: BudgetOptions | None
+    rung: RungOptions | None = None
+    tuning: TuningOptions | None = None
 
     @model_validator(mode="after")
     def _width_is_solved_or_given(self) -> Self:
         if self.budget and (self.model.width or self.model.hidden):
             raise PydanticCustomError(
                 "width_and_budget",
-                "model.width and model.hidden are solved from budget.parameters: give them together with budget=null",
+                "model.width and model.hidden are solved from budget.value: give them together with budget=null",
             )
         return self
 
@@ -245,7 +71,7 @@ class Config(Options):
 
         A CSV is known by its content, which the run adds, not by where it lies.
         """
-        options = self.model_dump(mode="json", exclude={"name", "results_dir", "device"})
+        options = self.model_dump(mode="json", exclude={"name", "results_dir", "device", "rung", "tuning"})
         # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
         # at once changes rounding only, as the device does.
         for name in ("checkpoint_seconds", "compile", "replicas_per_pack"):

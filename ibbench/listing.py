@@ -6,16 +6,16 @@ from rich.table import Table
 from rich.text import Text
 
 from ibbench.data.dataset import DataSet, load_dataset
-from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES
+from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES, QM9_PADDING
 from ibbench.data.molecules import Molecules
 from ibbench.data.targets import QM9_TARGETS
+from ibbench.data.tokens import tokenize
 from ibbench.errors import InputError
 from ibbench.models import model_names
 from ibbench.sweep import compose_config
 from ibbench.terminal import narrow_table, say
 
 _SHORT = {"atomic_number": "Z", "aromatic": "ar", "num_hydrogens": "nH"}
-_QM9_ATOMS = {"implicit": 9, "explicit": 29}
 
 
 def load(overrides: list[str]) -> DataSet:
@@ -25,20 +25,21 @@ def load(overrides: list[str]) -> DataSet:
 
 def list_models(overrides: list[str]) -> Table:
     """Tabulate all models with their assumptions and, at the budget of the config, their size."""
-    from ibbench.models.budget import count_parameters, fit_to_budget
+    from ibbench.models.budget import fit_to_budget
+    from ibbench.models.cost import count_parameters
     from ibbench.models.registry import get_model
 
     text = ("model", "symmetries", "connectivity", "weights")
     shown = narrow_table("Models: what each assumes, and its size", text, ("width", "parameters"), text[1:])
     if any(override.startswith("model=") for override in overrides):
-        raise InputError("`ibbench models` lists all models: expected other options, such as budget.parameters=50000")
+        raise InputError("`ibbench models` lists all models: expected other options, such as budget.value=50000")
     for name in model_names():
         config = compose_config([f"model={name}", *overrides])
         qm9 = config.data.source == "qm9pack"
-        num_atoms = _QM9_ATOMS[config.data.hydrogens] if qm9 else load(overrides).molecules.mask.shape[1]
+        padding = QM9_PADDING[config.data.hydrogens] if qm9 else load(overrides).molecules.padding
         budget, options = config.budget, config.model
         if budget:
-            options = fit_to_budget(num_atoms, options, budget.parameters)
+            options = fit_to_budget(padding, options, budget)
         model = get_model(name)
         shown.add_row(
             name,
@@ -46,7 +47,7 @@ def list_models(overrides: list[str]) -> Table:
             model.connectivity,
             model.weights,
             str(options.sizes[0]),
-            f"{count_parameters(num_atoms, options):,}",
+            f"{count_parameters(padding.num_atoms, options):,}",
         )
     return shown
 
@@ -149,4 +150,5 @@ def _find(smiles: str, dataset: DataSet) -> tuple[Molecules, int | None]:
             if Chem.CanonSmiles(dataset.smiles[index]) == wanted:
                 return dataset.molecules.select(torch.tensor(index)), index
     mask = torch.ones(int(num_atoms), dtype=torch.bool)
-    return Molecules(atoms[0], bonds[0], mask, torch.full((int(num_atoms), 3), torch.nan)), None
+    tokens = torch.from_numpy(tokenize([smiles])[0])
+    return Molecules(atoms[0], bonds[0], mask, torch.full((int(num_atoms), 3), torch.nan), tokens), None

@@ -10,16 +10,20 @@ from typing import NamedTuple
 import torch
 
 from ibbench.compare.record import SCHEMA_VERSION
-from ibbench.config import Config, DataOptions, ModelOptions
+from ibbench.config import Config
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.identity import CACHE_FORMAT
+from ibbench.data.layout import Padding
 from ibbench.data.splits import Split, split_dataset
 from ibbench.errors import InputError
-from ibbench.models.budget import count_flops, count_parameters, fit_to_budget
+from ibbench.models.budget import fit_to_budget
+from ibbench.models.cost import count_flops
 from ibbench.models.registry import get_model
+from ibbench.options import DataOptions, ModelOptions
 from ibbench.recall import remember, study_folder
 from ibbench.terminal import say
 from ibbench.training.device import choose_device
+from ibbench.training.pace import fit_to_seconds
 from ibbench.training.step import compiler, pays
 
 
@@ -31,6 +35,7 @@ class Point(NamedTuple):
         options: the model with its width solved.
         dataset: the molecules.
         split: of that data set.
+        training: the config, with the number of epochs that `trainer.min_steps` makes of it.
         compiled: whether the training step is.
         run: the run's name, `<model>-<hash>`; the hash covers all that can change the numbers.
     """
@@ -39,6 +44,7 @@ class Point(NamedTuple):
     options: ModelOptions
     dataset: DataSet
     split: Split
+    training: Config
     compiled: bool
     run: str
 
@@ -69,11 +75,9 @@ def _plan(composed: str) -> Point:
     for target in config.targets:
         dataset.column(target)
     split = split_dataset(dataset, config.data)
-    num_atoms = dataset.molecules.mask.shape[1]
-    options = config.model
-    if config.budget:
-        options = fit_to_budget(num_atoms, options, config.budget.parameters)
-    compiled = _choose_compilation(config, options, split, num_atoms, device)
+    options = _size_model(config, dataset, split, device)
+    training = _with_enough_epochs(config, split)
+    compiled = _choose_compilation(training, options, split, dataset.molecules.padding, device)
     facts = config.numerics() | {
         "compiled": compiled,
         "source": dataset.source,
@@ -85,11 +89,36 @@ def _plan(composed: str) -> Point:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
     run = f"{config.model.name}-{digest}"
     remember(config, run)
-    return Point(config, options, dataset, split, compiled, run)
+    return Point(config, options, dataset, split, training, compiled, run)
+
+
+def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.device) -> ModelOptions:
+    """Return the model with its width solved, if it has a budget.
+
+    Raises:
+        InputError: the budget cannot be met, or the data lack what the model reads.
+    """
+    options, budget = config.model, config.budget
+    if "positions" in get_model(options.name).reads(options) and dataset.molecules.positions.isnan().any():
+        raise InputError(f"`model={options.name}` reads coordinates, which data.source={config.data.source} has not")
+    if not budget:
+        return options
+    if budget.match == "seconds":
+        return fit_to_seconds(_with_enough_epochs(config, split), dataset, split, device, study_folder(config))
+    return fit_to_budget(dataset.molecules.padding, options, budget)
+
+
+def _with_enough_epochs(config: Config, split: Split) -> Config:
+    """Return the config with as many epochs as it takes to make `trainer.min_steps`."""
+    trainer = config.trainer
+    if trainer.min_steps is None:
+        return config
+    needed = math.ceil(trainer.min_steps / math.ceil(split.train_size / trainer.batch_size))
+    return config.model_copy(update={"trainer": trainer.model_copy(update={"epochs": max(trainer.epochs, needed)})})
 
 
 def _choose_compilation(
-    config: Config, options: ModelOptions, split: Split, num_atoms: int, device: torch.device
+    config: Config, options: ModelOptions, split: Split, padding: Padding, device: torch.device
 ) -> bool:
     wanted = config.trainer.compile
     if wanted is not False and device.type == "cpu" and compiler() is None:
@@ -100,12 +129,11 @@ def _choose_compilation(
         return False
     if wanted != "auto":
         return wanted
-    if device.type != "cpu":
-        return False  # not measured
+    if device.type != "cpu" or not get_model(options.name).compiles:
+        return False  # not measured, or not worth it
     num_steps = config.trainer.epochs * math.ceil(split.train_size / config.trainer.batch_size)
     num_molecules = config.trainer.epochs * split.train_size * len(config.targets) * len(config.seeds)
-    most = 2 * num_atoms * count_parameters(num_atoms, options)  # no model uses a weight more often than once an atom
-    return pays(num_steps, most, num_molecules) and pays(num_steps, count_flops(num_atoms, options), num_molecules)
+    return pays(num_steps, count_flops(padding, options), num_molecules)
 
 
 @functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, however they are split

@@ -19,11 +19,12 @@ from ibbench.compare.record import (
     MetricsEntry,
     Record,
     ReplicaEntry,
+    RungEntry,
     write_record,
 )
 from ibbench.errors import DivergedError
 from ibbench.files import write_atomically
-from ibbench.models.budget import count_flops, count_parameters
+from ibbench.models.cost import count_flops, count_parameters
 from ibbench.models.registry import get_model
 from ibbench.plan import Point
 from ibbench.recall import read_finished
@@ -81,11 +82,11 @@ class _Trained(NamedTuple):
 
 
 def _train(point: Point) -> Record:
-    config, folder, num_atoms = point.config, point.folder, point.dataset.molecules.mask.shape[1]
+    config, folder, padding = point.training, point.folder, point.dataset.molecules.padding
     device = choose_device(config.device)
     torch.set_float32_matmul_precision("high" if config.precision == "tf32" else "highest")
     replicas = list_replicas(config)
-    packs = split_into_packs(replicas, choose_pack_size(config, point.options, num_atoms, device))
+    packs = split_into_packs(replicas, choose_pack_size(config, point.options, padding, device))
     reset_peak_memory(device)
     trained = [_train_pack(point, pack, number, len(packs), device) for number, pack in enumerate(packs)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,8 +105,8 @@ def _train(point: Point) -> Record:
     save_weights(folder / "weights.safetensors", weights, facts)
     train_seconds = sum(pack.train_seconds for pack in trained)
     cost = CostEntry(
-        parameters=count_parameters(num_atoms, point.options),
-        flops_per_molecule=count_flops(num_atoms, point.options),
+        parameters=count_parameters(padding.num_atoms, point.options),
+        flops_per_molecule=count_flops(padding, point.options),
         train_seconds=train_seconds,
         validation_seconds=sum(pack.validation_seconds for pack in trained),
         molecules_per_second=sum(pack.molecules for pack in trained) / train_seconds,
@@ -118,7 +119,7 @@ def _train(point: Point) -> Record:
 
 def _train_pack(point: Point, replicas: list[Replica], number: int, count: int, device: torch.device) -> _Trained:
     """Train one pack from its checkpoint, if there is one, to its end, and leave the checkpoint of that."""
-    config, checkpoint = point.config, point.folder / f"checkpoint-{number}.safetensors"
+    config, checkpoint = point.training, point.folder / f"checkpoint-{number}.safetensors"
     task, state = prepare(config, point.options, point.dataset, point.split, device, replicas)
     name = point.run if count == 1 else f"{point.run} ({number + 1} of {count})"
     problem = load_checkpoint(checkpoint, state, name)
@@ -161,6 +162,8 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
         data_source=point.dataset.source,
         versions={"python": platform.python_version()} | _versions(),
         device=describe_device(choose_device(point.config.device)),
+        rung=RungEntry(**point.config.rung.model_dump()) if point.config.rung else None,
+        trial=point.config.tuning.trial if point.config.tuning else None,
         **outcome,
     )
 

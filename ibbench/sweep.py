@@ -187,7 +187,7 @@ def _make_folder(study: Path) -> None:
 
 
 def _announce(points: list[Any], states: list[str]) -> None:
-    from ibbench.models.budget import count_parameters
+    from ibbench.models.cost import count_parameters
 
     first = points[0]
     say(
@@ -196,7 +196,7 @@ def _announce(points: list[Any], states: list[str]) -> None:
     )
     for point, state in zip(points, states, strict=True):
         width, hidden = point.options.sizes
-        parameters = count_parameters(point.dataset.molecules.mask.shape[1], point.options)
+        parameters = count_parameters(point.dataset.molecules.padding.num_atoms, point.options)
         replicas = len(point.config.targets) * len(point.config.seeds)
         say(
             f"  {point.run}: width {width}, hidden {hidden}, {parameters:,} parameters, {replicas} replicas on "

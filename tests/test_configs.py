@@ -29,7 +29,7 @@ def test_every_model_has_a_config_and_every_config_a_model() -> None:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_trains(experiment: str, ibbench: Callable, tmp_path: Path) -> None:
-    small = ["data.train_size=64", "trainer.epochs=1", "budget.parameters=5000", "model=mlp"]
+    small = ["data.train_size=64", "trainer.epochs=1", "budget.value=5000", "model=mlp"]
     small += ["data.validation_size=100", "data.test_size=200"]
     run = ibbench("train", f"+experiment={experiment}", *small)
     assert run.returncode == 0, run.stderr
@@ -40,7 +40,7 @@ def test_the_option_names_that_scripts_rely_on_are_there() -> None:
     promised = """
         name model model.width model.depth targets seeds data.train_size data.source trainer.epochs
         trainer.batch_size trainer.patience optimizer optimizer.lr schedule loss device precision
-        budget.parameters results_dir
+        budget.match budget.value results_dir
     """
     assert set(promised.split()) <= set(option_names())
 
@@ -69,7 +69,7 @@ def test_the_hash_of_a_run_covers_what_changes_numbers_and_nothing_else() -> Non
         assert run(same) == base
     changes = """
         seeds=[1] optimizer.lr=1e-4 data.train_size=4999 trainer.epochs=3 precision=bfloat16 data.split_seed=1
-        budget.parameters=90000 model.dropout=0.1 data.hydrogens=explicit
+        budget.value=90000 model.dropout=0.1 data.hydrogens=explicit
     """
     for other in changes.split():
         assert run(other) != base

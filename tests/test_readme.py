@@ -18,7 +18,7 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("ibbench ")
 ]
-SMALL = ["data.train_size=60", "trainer.epochs=1", "budget.parameters=5000"]
+SMALL = ["data.train_size=60", "trainer.epochs=1", "budget.value=5000"]
 FEW = ["data.validation_size=100", "data.test_size=200"]  # to predict 15,000 takes longer than to train on 60
 
 

@@ -64,8 +64,21 @@ class ErrorEntry(_Entry):
     traceback: str
 
 
+class RungEntry(_Entry):
+    """The place of a run in a ladder of assumptions, and what it assumes beyond the rung called `after`."""
+
+    number: int
+    name: str
+    adds: str
+    after: str | None
+
+
 class Record(_Entry):
-    """Everything that is known about one run; `config` holds the options that can change its numbers."""
+    """Everything that is known about one run; `config` holds the options that can change its numbers.
+
+    `rung` is its place in a ladder, if it was trained as one; `trial` the number of the draw of a random search that
+    its options come from, if they do.
+    """
 
     schema_version: int
     status: Literal["done", "failed"]
@@ -83,6 +96,8 @@ class Record(_Entry):
     replicas: tuple[ReplicaEntry, ...] = ()
     baselines: tuple[BaselineEntry, ...] = ()
     error: ErrorEntry | None = None
+    rung: RungEntry | None = None
+    trial: int | None = None
 
     @model_validator(mode="after")
     def _says_what_it_must(self) -> Self:

@@ -137,8 +137,9 @@ def _replicas(
         group = Group(section, entry.target, entry.unit, record.train_size)
         key = Key(group, record.config["model"]["name"], _describe(variant))
         yield key, _Replica(entry, errors.get((entry.target, entry.seed)), cost, options)
-    # A baseline knows nothing of the options of models and trainings.
-    of_data = _describe({key: value for key, value in variant.items() if key.startswith("data.")})
+    # A baseline knows nothing of the options of models and trainings, nor of bonds and the order of atoms.
+    unknown = {"data.graph", "data.augmentation"}
+    of_data = _describe({key: text for key, text in variant.items() if key.startswith("data.") and key not in unknown})
     for baseline in record.baselines:
         for entry in baseline.replicas:
             group = Group(section, entry.target, entry.unit, record.train_size)
@@ -189,7 +190,7 @@ def flatten(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in options.items():
         if isinstance(value, dict):
             flat |= flatten(value, f"{prefix}{key}.")
-        elif value is not None:  # `budget=null` has no `budget.parameters`: null and absent are the same
+        elif value is not None:  # `budget=null` has no `budget.value`: null and absent are the same
             flat[prefix + key] = value
     return flat
 

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibbench.config import DataOptions
 from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache, write_to_cache
 from ibbench.data.identity import describe_source
 from ibbench.data.molecules import Molecules
 from ibbench.data.targets import Target
+from ibbench.data.tokens import tokenize
 from ibbench.errors import InputError, suggest
+from ibbench.options import DataOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +98,15 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         if options.strict:
             raise InputError(f"{count} cannot be used and data.strict=true; {listed}")
         say(f"{count} are left out; {listed}.")
-    molecules = _unpack(arrays)
+    smiles = arrays["smiles"].tobytes().decode().split("\n")
+    molecules = _unpack(arrays, smiles)
     _check_features_are_alive(molecules, options.source)
     return DataSet(
         molecules=molecules,
         values=torch.from_numpy(arrays["values"]),
         targets=targets,
         ids=torch.from_numpy(arrays["ids"]),
-        smiles=arrays["smiles"].tobytes().decode().split("\n"),
+        smiles=smiles,
         source=kind,
         hydrogens=options.hydrogens,
         rejected=facts["rejected"],
@@ -148,10 +150,11 @@ def _build(options: DataOptions, expected: dict[str, Any], path: Path) -> tuple[
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, facts
 
 
-def _unpack(arrays: dict[str, np.ndarray]) -> Molecules:
+def _unpack(arrays: dict[str, np.ndarray], smiles: list[str]) -> Molecules:
     atoms, num_atoms = torch.from_numpy(arrays["atoms"]), torch.from_numpy(arrays["num_atoms"])
     mask = torch.arange(atoms.shape[1]) < num_atoms[:, None]
-    return Molecules(atoms, torch.from_numpy(arrays["bonds"]), mask, torch.from_numpy(arrays["positions"]))
+    bonds, positions = torch.from_numpy(arrays["bonds"]), torch.from_numpy(arrays["positions"])
+    return Molecules(atoms, bonds, mask, positions, torch.from_numpy(tokenize(smiles)))
 
 
 def _rejected_path(path: Path) -> Path:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Shaped, UInt8
 from torch import Tensor
 
-from ibbench.data.layout import NUM_BOND_TYPES
+from ibbench.data.layout import NUM_BOND_TYPES, Padding
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 
 class Molecules(NamedTuple):
-    """A batch of molecules, each padded to the same number of atoms N.
+    """A batch of molecules, each padded to the same number of atoms N and of tokens L.
+
+    Bonds, positions and tokens may be absent (`[*batch, 0]`), for models that do not read them.
 
     Attributes:
         atoms: the features `ATOM_FEATURES` of each atom; zero where there is none. Counts (uint8) in the data
@@ -23,16 +26,46 @@ class Molecules(NamedTuple):
         bonds: bond type of each pair, symmetric: 0 none, 1 single, 2 double, 3 triple, 4 aromatic.
         mask: true where there is an atom.
         positions: coordinates in angstrom; zero where there is no atom, NaN where the source has none.
+        tokens: codes of the tokens of the SMILES (see `ibbench.data.tokens`); 0 behind its end.
     """
 
     atoms: Shaped[Tensor, "*batch n 11"]
     bonds: UInt8[Tensor, "*batch n n"]
     mask: Bool[Tensor, "*batch n"]
     positions: Float[Tensor, "*batch n 3"]
+    tokens: UInt8[Tensor, "*batch l"]
+
+    @property
+    def padding(self) -> Padding:
+        """What the molecules are padded to."""
+        return Padding(self.mask.shape[-1], self.tokens.shape[-1])
 
     def select(self, index: Tensor) -> Molecules:
         """Return the molecules at `index`, which may have any shape: `[R, B]` gives batches `[R, B, N, ...]`."""
-        return Molecules(*(tensor[index] for tensor in self))
+        return Molecules(
+            *(tensor[index] if tensor.numel() else tensor.new_empty(*index.shape, *tensor.shape[1:]) for tensor in self)
+        )
+
+    def keep(self, fields: Set[str]) -> Molecules:
+        """Return the molecules with the atoms, and of bonds, positions and tokens those that `fields` names."""
+        absent = {"bonds", "positions", "tokens"} - fields
+        none = {name: getattr(self, name).new_empty(*self.mask.shape[:-1], 0) for name in absent}
+        return self._replace(**none)
+
+    def relabel(self, order: Tensor) -> Molecules:
+        """Return the molecules with their atoms in another order.
+
+        Args:
+            order: for each new place the old one, int64 `[*batch, N]`, or `[N]` for all molecules alike.
+        """
+        order = order.expand(self.mask.shape)
+        atoms, bonds, mask, positions, tokens = self
+        rows = order[..., None]
+        if bonds.numel():
+            bonds = bonds.gather(-2, rows.expand(bonds.shape)).gather(-1, order[..., None, :].expand(bonds.shape))
+        if positions.numel():
+            positions = positions.gather(-2, rows.expand(positions.shape))
+        return Molecules(atoms.gather(-2, rows.expand(atoms.shape)), bonds, mask.gather(-1, order), positions, tokens)
 
     def to(self, device: torch.device | str) -> Molecules:
         """Return the same molecules on `device`."""
@@ -47,7 +80,7 @@ class Molecules(NamedTuple):
         from torch_geometric.data import Data
 
         graphs = []
-        for atoms, bonds, mask, positions in zip(*self, strict=True):
+        for atoms, bonds, mask, positions, _ in zip(*self, strict=True):
             n = int(mask.sum())
             edge_index = bonds[:n, :n].nonzero().T.contiguous()
             types = bonds[edge_index[0], edge_index[1]].long() - 1

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from pyarrow import ArrowInvalid
 
-from ibbench.config import DataOptions
 from ibbench.data.positions import Geometry
 from ibbench.data.targets import ATOM_REFERENCES_HARTREE, QM9_TARGETS, Target
 from ibbench.errors import InputError, suggest
+from ibbench.options import DataOptions
 
 
 class Source(NamedTuple):

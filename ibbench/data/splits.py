@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibbench.config import DataOptions
 from ibbench.data.dataset import DataSet
 from ibbench.errors import InputError
+from ibbench.options import DataOptions
 
 
 class Split(NamedTuple):

@@ -8,7 +8,7 @@ STANDARD_MODELS = (
     "gnn",
     "graph_transformer",
 )  # from no assumption to content-dependent weights
-_NOT_MODELS = {"registry", "blocks", "budget"}
+_NOT_MODELS = {"registry", "blocks", "budget", "cost", "attention", "distances"}
 
 
 def model_names() -> list[str]:

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ibbench.config import ModelOptions
+from ibbench.options import ModelOptions
 
 Mask = Bool[Tensor, "*b"] | None  # where there is an atom; None where states are those of molecules
 ACTIVATIONS = {

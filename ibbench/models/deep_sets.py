@@ -1,13 +1,15 @@
 """Assumes permutation invariance: a molecule is a set of atoms."""
 
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibbench.config import ModelOptions
 from ibbench.data.layout import NUM_ATOM_FEATURES
 from ibbench.data.molecules import Molecules
 from ibbench.models.blocks import FeedForward, Readout, Residual
 from ibbench.models.registry import Model, register
+from ibbench.options import ModelOptions
 
 
 @register("deep_sets")
@@ -20,6 +22,11 @@ class DeepSets(Model):
     symmetries = "permutation"
     connectivity = "none: each atom by itself"
     weights = "fixed, shared by atoms"
+
+    @classmethod
+    def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
+        """Return what it reads besides the atoms."""
+        return frozenset()
 
     def __init__(self, num_atoms: int, options: ModelOptions) -> None:  # noqa: ARG002 (any number will do)
         super().__init__()

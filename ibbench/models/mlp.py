@@ -1,14 +1,16 @@
 """Assumes nothing: all inputs meet all inputs, through weights fixed after training."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibbench.config import ModelOptions
 from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
 from ibbench.data.molecules import Molecules
 from ibbench.models.blocks import FeedForward, Readout, Residual, one_hot_bonds
 from ibbench.models.registry import Model, register
+from ibbench.options import ModelOptions
 
 
 @register("mlp")
@@ -23,6 +25,11 @@ class Mlp(Model):
     connectivity = "all inputs"
     weights = "fixed"
 
+    @classmethod
+    def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
+        """Return what it reads besides the atoms."""
+        return frozenset({"bonds"})
+
     def __init__(self, num_atoms: int, options: ModelOptions) -> None:
         super().__init__()
         self.num_atoms = num_atoms
@@ -34,7 +41,7 @@ class Mlp(Model):
 
     def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
         """Predict the normalised target of each molecule."""
-        atoms, bonds, mask, _ = molecules
+        atoms, bonds, mask, *_ = molecules
         atoms = atoms * mask[..., None]
         upper = torch.triu_indices(self.num_atoms, self.num_atoms, offset=1, device=bonds.device)
         pairs = one_hot_bonds(bonds[..., upper[0], upper[1]], atoms.dtype)

@@ -3,7 +3,7 @@
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from ibbench.data.molecules import Molecules
 from ibbench.errors import InputError, suggest
 from ibbench.models import model_names
+from ibbench.models.blocks import initialise, number_dropouts
+from ibbench.options import ModelOptions
 
 
 class Model(nn.Module, ABC):
@@ -23,11 +25,18 @@ class Model(nn.Module, ABC):
         symmetries: the transformations of the input that cannot change the prediction, by construction.
         connectivity: which parts of the input meet inside a layer.
         weights: whether the strength of a connection is learned once or computed from the content.
+        compiles: whether compiling its training step can pay; not where its layers are long loops.
     """
 
     symmetries: ClassVar[str]
     connectivity: ClassVar[str]
     weights: ClassVar[str]
+    compiles: ClassVar[bool] = True
+
+    @classmethod
+    @abstractmethod
+    def reads(cls, options: Any) -> frozenset[str]:
+        """Return what the model reads besides the atoms: of `bonds`, `positions` and `tokens`."""
 
     @abstractmethod
     def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
@@ -61,3 +70,16 @@ def get_model(name: str) -> type[Model]:
             raise InputError(f"`model={name}` is not a model: {suggest(name, model_names())}")
         importlib.import_module(f"ibbench.models.{name}")
     return _MODELS[name]
+
+
+def build_model(num_atoms: int, options: ModelOptions) -> Model:
+    """Build one model, its weights drawn from torch's global generator.
+
+    Args:
+        num_atoms: N, the number of atoms that molecules are padded to.
+        options: the recipe; `options.name` says which model.
+    """
+    model = get_model(options.name)(num_atoms, options)
+    initialise(model, options.initialisation)
+    number_dropouts(model)
+    return model

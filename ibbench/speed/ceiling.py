@@ -6,9 +6,9 @@ from collections import Counter
 import torch
 from torch import Tensor, nn
 
-from ibbench.config import ModelOptions
 from ibbench.data.molecules import Molecules
-from ibbench.models.budget import build_model
+from ibbench.models.registry import build_model
+from ibbench.options import ModelOptions
 
 _SECONDS = 0.05  # for each product
 

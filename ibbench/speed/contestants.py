@@ -38,7 +38,7 @@ class Ours:
     """The training loop's own parts, taken one step at a time."""
 
     def __init__(self, point: Point) -> None:
-        config = point.config
+        config = point.training
         self._config = config
         self._task, self._state = prepare(
             config, point.options, point.dataset, point.split, torch.device("cpu"), list_replicas(config)
@@ -59,8 +59,7 @@ class Ours:
         for step in range(num_steps):
             started = time.perf_counter()
             batch = next(self._batches)
-            molecules = task.molecules.select(task.subsets.gather(1, batch))
-            labels = task.labels.gather(1, batch)
+            molecules, labels = task.train_batch(batch, step)
             batched = time.perf_counter()
             models.train(step)
             self._step(molecules, labels)

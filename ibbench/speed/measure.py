@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from ibbench.errors import InputError
-from ibbench.models.budget import count_flops, count_parameters
+from ibbench.models.cost import count_flops, count_parameters
 from ibbench.plan import Point
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
 from ibbench.speed.contestants import PHASES, Contestant, Ours, Peer
@@ -57,15 +57,15 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
     train = compete({name: (it.train, it.molecules_per_step) for name, it in contestants.items()}, repeats, seconds)
     memory = peak_memory_mb(torch.device("cpu"))
     infer = compete({name: (it.infer, it.molecules_per_step) for name, it in contestants.items()}, repeats, seconds)
-    options, num_atoms = point.options, point.dataset.molecules.mask.shape[1]
+    options, padding = point.options, point.dataset.molecules.padding
     batch = point.dataset.molecules.select(torch.arange(batch_size))
     ceiling = ceiling_gflops(linear_shapes(batch, options))
-    flops = count_flops(num_atoms, options)
+    flops = count_flops(padding, options)
     total = sum(ours.phases.values())
     shares = {f"{phase}_share": spent / total for phase, spent in ours.phases.items()}
     common = {
         "ceiling_gflops": ceiling,
-        "parameters": count_parameters(num_atoms, options),
+        "parameters": count_parameters(padding.num_atoms, options),
         "width": options.sizes[0],
         "hidden": options.sizes[1],
         "depth": options.depth,

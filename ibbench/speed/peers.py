@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.nn import MLP, DeepSetsAggregation, GINEConv, GPSConv, global_add_pool
 
-from ibbench.config import GraphTransformerOptions, ModelOptions
 from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
+from ibbench.options import GraphTransformerOptions, ModelOptions
 
 
 class GinePeer(nn.Module):

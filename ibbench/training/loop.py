@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ibbench.config import Config, ModelOptions
+from ibbench.config import Config
 from ibbench.data.dataset import DataSet
+from ibbench.data.graphs import alter_graph, random_order
 from ibbench.data.molecules import Molecules
 from ibbench.data.splits import Split
 from ibbench.errors import DivergedError
+from ibbench.models.registry import get_model
+from ibbench.options import ModelOptions
 from ibbench.training.metrics import mean_absolute_error
 from ibbench.training.optim import LOSSES, build_optimizer, clip_gradients, learning_rate_factor
 from ibbench.training.replicas import Replica, Replicas
@@ -32,7 +35,8 @@ class Task(NamedTuple):
         subsets: indices of the train molecules of each replica, int64 `[R, n]`.
         labels: their normalised targets, float32 `[R, n]`.
         scaling: between normalised targets and their units.
-        molecules: the whole data set.
+        molecules: the whole data set, as far as the model reads it.
+        augmentation: `relabel` numbers the atoms anew each time that a molecule is trained on; `none` does not.
     """
 
     replicas: list[Replica]
@@ -41,6 +45,30 @@ class Task(NamedTuple):
     labels: Tensor
     scaling: TargetScaling
     molecules: Molecules
+    augmentation: str
+
+    def train_batch(self, batch: Tensor, step: int) -> tuple[Molecules, Tensor]:
+        """Return molecules `[R, B, ...]` and labels `[R, B]` to train on.
+
+        Args:
+            batch: places in the train subset of each replica, int64 `[R, B]`.
+            step: counted from the start of the training; it fixes the augmentation.
+        """
+        index = self.subsets.gather(1, batch)
+        molecules = self.molecules.select(index)
+        if self.augmentation == "relabel":
+            keys = self._draw(molecules.mask.shape[1:], step).to(index.device)
+            molecules = molecules.relabel(random_order(molecules.mask, keys))
+        return molecules, self.labels.gather(1, batch)
+
+    def _draw(self, shape: torch.Size, step: int) -> Tensor:
+        """Draw numbers in [0, 1), `[R, *shape]`: for each replica a function of its seed and the step alone."""
+        generator = torch.Generator()
+        drawn = {
+            seed: torch.rand(shape, generator=generator.manual_seed(seed * 1_000_003 + step))
+            for seed in {seed for _, seed in self.replicas}
+        }
+        return torch.stack([drawn[seed] for _, seed in self.replicas])
 
 
 @dataclass
@@ -112,7 +140,9 @@ def prepare(
         stopped=torch.zeros(count, dtype=torch.bool),
     )
     labels = scaling.normalise(subsets).to(device)
-    return Task(replicas, split, subsets.to(device), labels, scaling, dataset.molecules.to(device)), state
+    molecules = alter_graph(dataset.molecules, config.data.graph).keep(get_model(options.name).reads(options))
+    task = Task(replicas, split, subsets.to(device), labels, scaling, molecules.to(device), config.data.augmentation)
+    return task, state
 
 
 def train(task: Task, state: State, config: Config, compiled: bool = False) -> Iterator[State]:
@@ -170,7 +200,7 @@ def _train_epoch(task: Task, state: State, config: Config, take: Step) -> tuple[
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         models.train(step)
-        loss = take(task.molecules.select(task.subsets.gather(1, batch)), task.labels.gather(1, batch))
+        loss = take(*task.train_batch(batch, step))
         if config.trainer.clip_norm is not None:
             clip_gradients(parameters, config.trainer.clip_norm)
         state.optimizer.step()

@@ -5,8 +5,10 @@ from itertools import pairwise
 
 import torch
 
-from ibbench.config import Config, ModelOptions
-from ibbench.models.budget import count_parameters, count_saved_bytes
+from ibbench.config import Config
+from ibbench.data.layout import Padding
+from ibbench.models.cost import count_parameters, count_saved_bytes
+from ibbench.options import ModelOptions
 from ibbench.training.device import free_memory
 from ibbench.training.loop import PREDICTION_BATCH
 from ibbench.training.replicas import Replica
@@ -27,7 +29,7 @@ def split_into_packs(replicas: list[Replica], most: int) -> list[list[Replica]]:
     return [replicas[start:end] for start, end in pairwise(bounds)]
 
 
-def choose_pack_size(config: Config, options: ModelOptions, num_atoms: int, device: torch.device) -> int:
+def choose_pack_size(config: Config, options: ModelOptions, padding: Padding, device: torch.device) -> int:
     """Return how many replicas train at once: as given, or for `auto` all that fit into half of the free memory.
 
     A replica more has always paid where it was measured, on a CPU (`ibbench speed --sweep`): the overhead of an
@@ -36,11 +38,11 @@ def choose_pack_size(config: Config, options: ModelOptions, num_atoms: int, devi
     given = config.trainer.replicas_per_pack
     if given != "auto":
         return given
-    return max(1, int(_SHARE * free_memory(device) / bytes_per_replica(config, options, num_atoms)))
+    return max(1, int(_SHARE * free_memory(device) / bytes_per_replica(config, options, padding)))
 
 
-def bytes_per_replica(config: Config, options: ModelOptions, num_atoms: int) -> int:
+def bytes_per_replica(config: Config, options: ModelOptions, padding: Padding) -> int:
     """Predict the memory that one replica more takes: what the backward pass needs, twice, and its weights."""
-    saved = count_saved_bytes(num_atoms, options)
+    saved = count_saved_bytes(padding, options)
     activations = max(2 * saved * config.trainer.batch_size, saved * PREDICTION_BATCH // 2)
-    return activations + _COPIES * 4 * count_parameters(num_atoms, options)
+    return activations + _COPIES * 4 * count_parameters(padding.num_atoms, options)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
-from ibbench.config import ModelOptions
 from ibbench.data.molecules import Molecules
-from ibbench.models.budget import build_model
+from ibbench.models.registry import build_model
+from ibbench.options import ModelOptions
 
 
 class Replica(NamedTuple):
@@ -88,7 +88,7 @@ class Replicas:
 
     def run(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], molecules: Molecules) -> Tensor:
         """Predict as `__call__` does, with other parameters and buffers than its own."""
-        shared = molecules.atoms.dim() == 3
+        shared = molecules.mask.dim() == 2
         run = vmap(self._run_one, in_dims=(0, 0, None if shared else 0))
         with torch.autocast(self.device.type, self._autocast, enabled=self._autocast is not None):
             return run(parameters, buffers, molecules).float()

@@ -54,7 +54,7 @@ CASES = {
     "swept study": (["name=one,two"], "`name` and `results_dir` cannot be swept"),
     "name with a slash": (["name=../up"], "`name=../up` is not possible: must be a plain folder name"),
     "width and budget": (["model.width=64"], "give them together with budget=null"),
-    "impossible budget": (["budget.parameters=10"], "`budget.parameters=10` cannot be met by mlp"),
+    "impossible budget": (["budget.value=10"], "`budget.value=10` cannot be met by mlp"),
     "unknown device": (["device=tpu"], "`device=tpu` is not possible: expected auto, cpu, cuda or cuda:N"),
     "absent device": (["device=cuda:77"], "`device=cuda:77` is not possible"),
     "option of another model": (

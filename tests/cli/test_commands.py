@@ -17,7 +17,7 @@ from ibbench.compare.record import read_records
 from ibbench.data.targets import QM9_TARGETS
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-TINY = ["data.train_size=100", "trainer.epochs=1", "budget.parameters=10000", "seeds=[0,1]"]
+TINY = ["data.train_size=100", "trainer.epochs=1", "budget.value=10000", "seeds=[0,1]"]
 FEW = ["data.validation_size=100", "data.test_size=200"]
 
 HEAVY = """
@@ -50,7 +50,7 @@ def test_help_is_fast() -> None:
 
 
 def test_models_are_listed_with_assumptions_and_size_at_the_budget(ibbench: Command) -> None:
-    output = ibbench("models", "budget.parameters=50000").stdout
+    output = ibbench("models", "budget.value=50000").stdout
     for name in ("mlp", "deep_sets", "gnn", "graph_transformer"):
         row = next(line for line in output.splitlines() if line.split()[:1] == [name])
         parameters = int(row.split()[-1].replace(",", ""))
@@ -179,7 +179,7 @@ def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(ibbench: Command, tmp_path: Path) -> None:
-    options = ["data.train_size=2000", "trainer.epochs=6", "trainer.checkpoint_seconds=0", "budget.parameters=10000"]
+    options = ["data.train_size=2000", "trainer.epochs=6", "trainer.checkpoint_seconds=0", "budget.value=10000"]
     command = ["train", "model=mlp,deep_sets,gnn", "seeds=[0]", *options, *FEW]
     process = subprocess.Popen(
         [sys.executable, "-m", "ibbench", *command],
@@ -219,7 +219,7 @@ def test_a_users_csv_trains_from_the_command_line(ibbench: Command, tmp_path: Pa
         "targets=[size]",
         "data.units={size: atoms}",
     ]
-    run = ibbench("train", *source, "trainer.epochs=5", "name=mine", "budget.parameters=30000")
+    run = ibbench("train", *source, "trainer.epochs=5", "name=mine", "budget.value=30000")
     assert run.returncode == 0, run.stderr
     assert "1 of 119 rows of mine.csv are left out" in run.stdout
     table = pd.read_csv(tmp_path / "results" / "mine" / "table.csv")

@@ -8,15 +8,15 @@ from torch import Tensor
 from torch_geometric.data import Batch
 from torch_geometric.nn import GINEConv
 
-from ibbench.config import Config, ModelOptions
+from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.data.featurize import featurize
 from ibbench.data.molecules import Molecules
 from ibbench.models.blocks import one_hot_bonds
-from ibbench.models.budget import build_model
 from ibbench.models.gnn import Gnn
 from ibbench.models.graph_transformer import hop_distances
-from ibbench.models.registry import Model
+from ibbench.models.registry import Model, build_model
+from ibbench.options import ModelOptions
 
 SET_MODELS = ["deep_sets", "gnn", "graph_transformer"]
 ALL_MODELS = ["mlp", *SET_MODELS]

@@ -6,7 +6,9 @@ from ibbench.config import Config
 from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
 from ibbench.errors import InputError
 from ibbench.models import STANDARD_MODELS
-from ibbench.models.budget import build_model, count_flops, count_parameters, fit_to_budget
+from ibbench.models.budget import fit_to_budget
+from ibbench.models.cost import count_flops, count_parameters
+from ibbench.models.registry import build_model
 
 
 @pytest.mark.parametrize("name", STANDARD_MODELS)
@@ -25,7 +27,7 @@ def test_width_is_solved_to_within_two_percent(
 
 
 def test_a_budget_that_no_width_meets_is_refused(config: Callable[..., Config]) -> None:
-    with pytest.raises(InputError, match=r"`budget.parameters=100` cannot be met by mlp"):
+    with pytest.raises(InputError, match=r"`budget.value=100` cannot be met by mlp"):
         fit_to_budget(9, config("model=mlp").model, 100)
 
 

@@ -11,7 +11,7 @@ from torch_geometric.loader import DataLoader
 from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.models import STANDARD_MODELS
-from ibbench.models.budget import count_flops, count_parameters
+from ibbench.models.cost import count_flops, count_parameters
 from ibbench.plan import plan
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
 from ibbench.speed.contestants import PHASES

@@ -28,7 +28,7 @@ def test_packs_are_few_and_even_and_keep_the_order(count: int, most: int, sizes:
 
 
 def _points(config: Callable[..., Config], tmp_path: Path) -> dict[str, ibbench.run.Point]:
-    shared = [*SMALL, "budget.parameters=5000"]
+    shared = [*SMALL, "budget.value=5000"]
     return {
         size: plan(config(*shared, f"trainer.replicas_per_pack={size}", f"results_dir={tmp_path / size}"))
         for size in ("auto", "3")

@@ -5,7 +5,7 @@ import torch
 
 from ibbench.config import Config
 from ibbench.models import STANDARD_MODELS
-from ibbench.models.budget import build_model
+from ibbench.models.registry import build_model
 from ibbench.training.loop import State, Task, predict, train
 
 Start = Callable[..., tuple[Config, Task, State]]

@@ -8,7 +8,7 @@ import torch
 
 from ibbench.config import Config
 from ibbench.models import STANDARD_MODELS
-from ibbench.models.budget import build_model
+from ibbench.models.registry import build_model
 from ibbench.training.checkpoint import load_checkpoint, save_checkpoint
 from ibbench.training.loop import State, Task, train
 from ibbench.training.optim import learning_rate_factor

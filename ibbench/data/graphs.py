@@ -1,0 +1,80 @@
+"""Structure ablations: the same molecules with other bonds, or with their atoms' features elsewhere.
+
+Each is a function of the data set alone, so that training, validation and test molecules, all models and all seeds
+see the same ones.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ibbench.data.molecules import Molecules
+
+_SWAPS_PER_BOND = 10  # tried; enough for the rewired bonds to have forgotten the true ones
+
+
+def alter_graph(molecules: Molecules, graph: str) -> Molecules:
+    """Return the molecules of a data set with the graph that `data.graph` names.
+
+    Args:
+        molecules: those of the data set, `[M, ...]`.
+        graph: `true` as they are; `empty` no bonds; `complete` all pairs of atoms, as single bonds; `untyped` the
+            true bonds, all as single ones; `rewired` each molecule's bonds with their ends swapped at random,
+            so that every atom keeps its number of neighbours (Maslov & Sneppen 2002, Science 296, 910);
+            `shuffled_features` the true bonds, with the features of the atoms dealt out anew within a molecule.
+    """
+    if graph == "true":
+        return molecules
+    if graph == "shuffled_features":
+        keys = torch.rand(molecules.mask.shape, generator=torch.Generator().manual_seed(0))
+        return molecules._replace(atoms=molecules.relabel(random_order(molecules.mask, keys)).atoms)
+    return molecules._replace(bonds=_alter_bonds(molecules, graph))
+
+
+def _alter_bonds(molecules: Molecules, graph: str) -> Tensor:
+    bonds, mask = molecules.bonds, molecules.mask
+    if graph == "empty":
+        return torch.zeros_like(bonds)
+    if graph == "untyped":
+        return (bonds != 0).to(bonds.dtype)
+    if graph == "complete":
+        pairs = mask[:, :, None] & mask[:, None] & ~torch.eye(mask.shape[1], dtype=torch.bool)
+        return pairs.to(bonds.dtype)
+    assert graph == "rewired"
+    return torch.from_numpy(_rewire(bonds.numpy()))
+
+
+def random_order(mask: Tensor, keys: Tensor) -> Tensor:
+    """Return the order of the atoms of each molecule, int64 `[*batch, N]`, by their keys; padding stays behind them.
+
+    Args:
+        mask: where there is an atom, `[*batch, N]`.
+        keys: random numbers in [0, 1), one an atom.
+    """
+    return keys.masked_fill(~mask, 1.0).argsort(-1)
+
+
+def _rewire(bonds: np.ndarray) -> np.ndarray:
+    """Swap ends of pairs of bonds at random, in all molecules at once: a-b and c-d become a-d and c-b."""
+    random = np.random.RandomState(0)
+    molecule, start, end = np.nonzero(np.triu(bonds))
+    count = np.bincount(molecule, minlength=len(bonds))
+    ends = np.zeros((len(bonds), count.max(initial=1), 2), dtype=np.int64)
+    here = np.arange(ends.shape[1]) < count[:, None]
+    ends[here] = np.stack([start, end], axis=1)
+    rewired = bonds.copy()
+    with_two = np.nonzero(count > 1)[0]
+    for _ in range(_SWAPS_PER_BOND * ends.shape[1]):
+        first, second = (random.randint(0, count[with_two]) for _ in range(2))
+        (a, b), (c, d) = ends[with_two, first].T, ends[with_two, second].T
+        flipped = random.rand(len(with_two)) < 0.5  # a bond has no direction
+        c, d = np.where(flipped, d, c), np.where(flipped, c, d)
+        apart = (a != c) & (a != d) & (b != c) & (b != d)
+        free = (rewired[with_two, a, d] == 0) & (rewired[with_two, c, b] == 0)
+        go = apart & free
+        at, a, b, c, d = with_two[go], a[go], b[go], c[go], d[go]
+        kinds = rewired[at, a, b], rewired[at, c, d]
+        for x, y, kind in ((a, b, 0), (c, d, 0), (a, d, kinds[0]), (c, b, kinds[1])):
+            rewired[at, x, y] = rewired[at, y, x] = kind
+        ends[at, first[go]], ends[at, second[go]] = np.stack([a, d], axis=1), np.stack([c, b], axis=1)
+    return rewired

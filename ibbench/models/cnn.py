@@ -1,0 +1,72 @@
+"""Assumes translation equivariance and locality along a string: a SMILES is read through a sliding window."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ibbench.data.molecules import Molecules
+from ibbench.data.tokens import NUM_TOKENS
+from ibbench.models.blocks import FeedForward, Readout, Residual
+from ibbench.models.registry import Model, register
+from ibbench.options import CnnOptions
+
+
+class Convolution(nn.Module):
+    """phi(h_t, sum over offsets k of W_k h_(t+k)): the GNN's layer on the chain of tokens, with weights by offset."""
+
+    def __init__(self, options: CnnOptions) -> None:
+        super().__init__()
+        width, hidden = options.sizes
+        self.phi = FeedForward(options)
+        self.reach = options.kernel_size // 2
+        self.neighbours = nn.Linear(2 * self.reach * width, hidden, bias=False)  # the token itself is phi's
+
+    def forward(self, h: Float[Tensor, "b l w"], mask: Bool[Tensor, "b l"]) -> Float[Tensor, "b l w"]:
+        """Update the states of the tokens; beyond the ends of the string there are zeros."""
+        length = h.shape[-2]
+        padded = functional.pad(h * mask[..., None], (0, 0, self.reach, self.reach))
+        offsets = [offset for offset in range(2 * self.reach + 1) if offset != self.reach]
+        if not offsets:
+            return self.phi(h)
+        near = torch.cat([padded[..., offset : offset + length, :] for offset in offsets], dim=-1)
+        return self.phi.outer(self.phi.inner(h) + self.neighbours(near))
+
+
+@register("cnn")
+class Cnn(Model):
+    """Assumes translation equivariance and locality along the SMILES: the same window slides over all tokens.
+
+    Convolutional networks after LeCun et al. 1989 (Neural Comput. 1, 541), in one dimension, over the characters of
+    the string instead of over the graph that it spells.
+    """
+
+    symmetries = "translation along the string"
+    connectivity = "neighbouring tokens of the SMILES"
+    weights = "fixed for each offset"
+
+    @classmethod
+    def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
+        """Return what it reads besides the atoms."""
+        return frozenset({"tokens"})
+
+    def __init__(self, num_atoms: int, options: CnnOptions) -> None:  # noqa: ARG002 (it reads no atoms)
+        super().__init__()
+        self.embed = nn.Linear(NUM_TOKENS, options.sizes[0])
+        self.layers = nn.ModuleList(Residual(options, Convolution(options)) for _ in range(options.depth))
+        self.readout = Readout(options)
+
+    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
+        """Predict the normalised target of each molecule."""
+        mask = molecules.tokens != 0
+        h = self.embed(one_hot_tokens(molecules.tokens, molecules.atoms.dtype))
+        for layer in self.layers:
+            h = layer(h, mask, mask)
+        return self.readout(h, mask)
+
+
+def one_hot_tokens(tokens: UInt8[Tensor, "*b"], dtype: torch.dtype) -> Float[Tensor, "*b t"]:
+    """Map tokens to one-hot; padding is all zero."""
+    return functional.one_hot(tokens.long(), NUM_TOKENS + 1)[..., 1:].to(dtype)

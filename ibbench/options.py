@@ -1,0 +1,288 @@
+"""The groups of options: their names, types and bounds. Defaults and explanations stand in `configs/`."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+
+class Options(BaseModel):
+    """A group of options: unknown keys are errors, values do not change once read."""
+
+    # YAML reads `name=1` as a number; a name made of digits is a name all the same.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
+
+
+def as_list(value: Any) -> Any:
+    """Let a single value stand for a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse a list that names an entry twice."""
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("repeated", "names the same entry twice")
+    return values
+
+
+def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < bounds[0] <= bounds[1]:
+        raise PydanticCustomError("range", "must be two numbers above 0, the lower first")
+    return bounds
+
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Size = PositiveInt | Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+
+
+class DataOptions(Options):
+    """Which molecules, and how they are divided."""
+
+    source: Literal["qm9pack", "csv"]
+    hydrogens: Literal["implicit", "explicit"]
+    train_size: PositiveInt | None
+    validation_size: Size
+    test_size: Size
+    split_seed: Seed
+    graph: Annotated[
+        Literal["true", "empty", "complete", "untyped", "rewired", "shuffled_features"],
+        BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
+    ]
+    augmentation: Literal["none", "relabel"]
+    path: str | None = None
+    smiles_column: Name | None = None
+    target_columns: Annotated[tuple[Name, ...], BeforeValidator(as_list)] | None = None
+    units: dict[str, str] | None = None
+    strict: bool = False
+
+    @model_validator(mode="after")
+    def _csv_options_belong_to_csv(self) -> Self:
+        given = [key for key in ("path", "smiles_column", "target_columns", "units") if getattr(self, key) is not None]
+        if self.source == "qm9pack" and (given or self.strict):
+            names = ", ".join(f"data.{key}" for key in [*given, *(["strict"] if self.strict else [])])
+            raise PydanticCustomError("csv_only", "{names}: only for data.source=csv", {"names": names})
+        if self.source == "csv":
+            missing = [key for key in ("path", "smiles_column", "target_columns") if not getattr(self, key)]
+            if missing:
+                names = ", ".join(f"data.{key}" for key in missing)
+                raise PydanticCustomError("csv_needs", "data.source=csv also needs {names}", {"names": names})
+            unknown = sorted(set(self.units or {}) - set(self.target_columns or ()))
+            if unknown:
+                text = "data.units names {names}, which data.target_columns does not"
+                raise PydanticCustomError("csv_units", text, {"names": ", ".join(unknown)})
+        return self
+
+
+def _is_odd(size: int) -> int:
+    if size % 2 == 0:
+        raise PydanticCustomError("odd", "must be odd, so that a token has as many neighbours on either side")
+    return size
+
+
+class ModelOptions(Options):
+    """The shared recipe of all models; a model with options of its own has a subclass below."""
+
+    name: Name
+    width: PositiveInt | None
+    hidden: PositiveInt | None
+    depth: PositiveInt
+    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
+    normalisation: Literal["none", "layer", "batch"]
+    initialisation: Literal["default", "he", "xavier"]
+    residual: bool
+    dropout: Fraction
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Width of a node's state and of the hidden layer inside a block."""
+        width = self.width or 128
+        return width, self.hidden or 2 * width
+
+
+class AttentionOptions(ModelOptions):
+    """What attention needs on top of the shared recipe."""
+
+    heads: PositiveInt
+
+
+class GraphTransformerOptions(AttentionOptions):
+    """Attention with a structural bias."""
+
+    max_hops: PositiveInt | None
+
+
+class GnnOptions(ModelOptions):
+    """Message passing, with or without the lengths of the bonds."""
+
+    num_radial: PositiveInt | None
+
+
+class SchNetOptions(ModelOptions):
+    """Continuous filters over the distances between all atoms."""
+
+    num_radial: Annotated[int, Field(ge=2)]
+    cutoff: PositiveFloat
+
+
+class CnnOptions(ModelOptions):
+    """Convolution over a string."""
+
+    kernel_size: Annotated[PositiveInt, AfterValidator(_is_odd)]
+
+
+_OPTIONS_OF_MODEL = {
+    "gnn": GnnOptions,
+    "graph_transformer": GraphTransformerOptions,
+    "gat": AttentionOptions,
+    "schnet": SchNetOptions,
+    "cnn": CnnOptions,
+}
+
+
+def _options_of_model(value: Any) -> str:
+    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+    return name if name in _OPTIONS_OF_MODEL else "shared"
+
+
+AnyModelOptions = Annotated[
+    Annotated[ModelOptions, Tag("shared")]
+    | Annotated[GnnOptions, Tag("gnn")]
+    | Annotated[GraphTransformerOptions, Tag("graph_transformer")]
+    | Annotated[AttentionOptions, Tag("gat")]
+    | Annotated[SchNetOptions, Tag("schnet")]
+    | Annotated[CnnOptions, Tag("cnn")],
+    Discriminator(_options_of_model),
+]
+
+
+class AdamOptions(Options):
+    """Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019)."""
+
+    name: Literal["adamw", "adam"]
+    lr: PositiveFloat
+    weight_decay: NonNegativeFloat
+    beta1: Fraction
+    beta2: Fraction
+
+
+class SgdOptions(Options):
+    """Stochastic gradient descent without momentum."""
+
+    name: Literal["sgd"]
+    lr: PositiveFloat
+    weight_decay: NonNegativeFloat
+
+
+class SgdMomentumOptions(Options):
+    """Stochastic gradient descent with momentum."""
+
+    name: Literal["sgd_momentum"]
+    lr: PositiveFloat
+    weight_decay: NonNegativeFloat
+    momentum: Fraction
+    nesterov: bool
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise PydanticCustomError("nesterov", "optimizer.nesterov=true needs an optimizer.momentum above 0")
+        return self
+
+
+AnyOptimizerOptions = Annotated[AdamOptions | SgdOptions | SgdMomentumOptions, Field(discriminator="name")]
+
+
+class ConstantOptions(Options):
+    """The same learning rate from the first step to the last."""
+
+    name: Literal["constant"]
+
+
+class StepOptions(Options):
+    """The learning rate times `factor` after every `every` fraction of the training."""
+
+    name: Literal["step"]
+    every: Annotated[float, Field(gt=0, le=1)]
+    factor: Annotated[float, Field(gt=0, le=1)]
+
+
+class CosineOptions(Options):
+    """Half a cosine from the learning rate down to `final` times it."""
+
+    name: Literal["cosine"]
+    final: Fraction
+
+
+class WarmupCosineOptions(Options):
+    """A linear rise over the `warmup` fraction of the training, then half a cosine."""
+
+    name: Literal["warmup_cosine"]
+    warmup: Fraction
+    final: Fraction
+
+
+AnyScheduleOptions = Annotated[
+    ConstantOptions | StepOptions | CosineOptions | WarmupCosineOptions, Field(discriminator="name")
+]
+
+
+class TrainerOptions(Options):
+    """How long and in which steps."""
+
+    epochs: PositiveInt
+    min_steps: PositiveInt | None
+    batch_size: PositiveInt
+    patience: PositiveInt | None
+    clip_norm: PositiveFloat | None
+    compile: Literal["auto", True, False]
+    replicas_per_pack: Literal["auto"] | PositiveInt
+    checkpoint_seconds: NonNegativeFloat
+
+
+class BudgetOptions(Options):
+    """What all models get the same amount of."""
+
+    match: Literal["parameters", "flops", "seconds"]
+    value: PositiveFloat
+
+
+class RungOptions(Options):
+    """The place of a config in a ladder of assumptions (`configs/model/ladder/`).
+
+    It differs in one assumption, which `adds` says in words, from the rung called `after`.
+    """
+
+    number: PositiveInt
+    name: Name
+    adds: Name
+    after: Name | None = None
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_rises)]
+
+
+class TuningOptions(Options):
+    """One trial of a random search, and the space that it is drawn from."""
+
+    trial: NonNegativeInt
+    seed: Seed
+    lr: Range
+    weight_decay: Range
+    depth: tuple[PositiveInt, PositiveInt]
+    dropout: tuple[Fraction, Fraction]

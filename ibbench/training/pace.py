@@ -1,0 +1,98 @@
+"""The budget in seconds: the width at which a model trains at a given pace on this machine."""
+
+import functools
+import hashlib
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+
+from ibbench.config import Config
+from ibbench.data.dataset import DataSet
+from ibbench.data.splits import Split
+from ibbench.errors import InputError
+from ibbench.files import write_atomically
+from ibbench.models.budget import bracket
+from ibbench.options import ModelOptions
+from ibbench.training.device import describe_device
+from ibbench.training.loop import prepare
+from ibbench.training.optim import LOSSES
+from ibbench.training.packs import list_replicas
+from ibbench.training.step import Step
+
+_GRAIN = 8  # widths tried are multiples of it
+_WARM_UP, _STEPS, _REPEATS = 2, 4, 5
+
+
+def fit_to_seconds(config: Config, dataset: DataSet, split: Split, device: torch.device, study: Path) -> ModelOptions:
+    """Choose the width, and twice that inside a block, at which training takes `budget.value` seconds a molecule.
+
+    A molecule counts once a replica. What was measured is kept in the study's folder `matched/`, so that the same
+    command means the same widths again; there is no telling how near a later timing would come.
+
+    Args:
+        config: the run, with `budget.match=seconds`.
+        dataset: the molecules.
+        split: of that data set.
+        device: where to train.
+        study: the folder of the study.
+
+    Raises:
+        InputError: the narrowest model is slower than that, or there are fewer train molecules than a batch has.
+    """
+    assert config.budget
+    facts = json.dumps([config.numerics(), describe_device(device)], sort_keys=True)
+    path = study / "matched" / f"{config.model.name}-{hashlib.sha256(facts.encode()).hexdigest()[:10]}.json"
+    if path.exists():
+        width = json.loads(path.read_text())["width"]
+    else:
+        if split.train_size < config.trainer.batch_size:
+            raise InputError("budget.match=seconds times whole batches: expected data.train_size >= trainer.batch_size")
+        width = _measure_width(config, dataset, split, device)
+        write_atomically(path, json.dumps({"width": width, "device": describe_device(device)}) + "\n")
+    return _sized(config.model, width)
+
+
+def _sized(options: ModelOptions, width: int) -> ModelOptions:
+    return options.model_copy(update={"width": width, "hidden": 2 * width})
+
+
+def _measure_width(config: Config, dataset: DataSet, split: Split, device: torch.device) -> int:
+    assert config.budget
+    goal = config.budget.value
+
+    @functools.cache
+    def seconds(width: int) -> float:
+        return seconds_per_molecule(config, _sized(config.model, width), dataset, split, device)
+
+    low, high = bracket(seconds, goal, _GRAIN)
+    width = min((low, high), key=lambda size: abs(math.log(seconds(size) / goal)))
+    if seconds(width) > 1.5 * goal:
+        raise InputError(
+            f"`budget.value={goal:.3g}` seconds a molecule cannot be met by {config.model.name} with depth "
+            f"{config.model.depth}: width {width} takes {seconds(width):.3g}. Choose a larger budget"
+        )
+    return width
+
+
+def seconds_per_molecule(
+    config: Config, options: ModelOptions, dataset: DataSet, split: Split, device: torch.device
+) -> float:
+    """Time training steps, not compiled, of all replicas of a run; return the median, a molecule and replica."""
+    task, state = prepare(config, options, dataset, split, device, list_replicas(config))
+    step, size = Step(state.models, LOSSES[config.loss], compiled=False), config.trainer.batch_size
+    batch = torch.arange(size, device=device).expand(len(task.replicas), size)
+    spent = []
+    for repeat in range(_WARM_UP + _REPEATS):
+        started = time.perf_counter()
+        for number in range(_STEPS):
+            state.models.train(number)
+            step(*task.train_batch(batch, number))
+            state.optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if repeat >= _WARM_UP:
+            spent.append(time.perf_counter() - started)
+    return sorted(spent)[_REPEATS // 2] / (_STEPS * batch.numel())
