@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.compare.predictions import read_errors
-from ibbench.compare.record import Record, ReplicaEntry, read_records
+from ibbench.compare.record import Record, ReplicaEntry, RungEntry, read_records
 from ibbench.compare.statistics import Sample
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.models import model_names
@@ -77,6 +77,7 @@ class Entry(NamedTuple):
         sample: their test errors.
         cost: parameters and FLOPs of one replica, training seconds of all of these.
         options: the flat config of the (first) run that they come from; empty for a baseline.
+        rung: the place of that run in a ladder, if it has one.
     """
 
     key: Key
@@ -84,6 +85,7 @@ class Entry(NamedTuple):
     sample: Sample
     cost: Cost
     options: dict[str, Any]
+    rung: RungEntry | None = None
 
 
 class Study(NamedTuple):
@@ -99,6 +101,7 @@ class _Replica(NamedTuple):
     errors: NDArray[np.float64] | None
     cost: Cost
     options: dict[str, Any]
+    rung: RungEntry | None = None
 
 
 def read_study(folder: Path) -> Study:
@@ -136,7 +139,7 @@ def _replicas(
     for entry in record.replicas:
         group = Group(section, entry.target, entry.unit, record.train_size)
         key = Key(group, record.config["model"]["name"], _describe(variant))
-        yield key, _Replica(entry, errors.get((entry.target, entry.seed)), cost, options)
+        yield key, _Replica(entry, errors.get((entry.target, entry.seed)), cost, options, record.rung)
     # A baseline knows nothing of the options of models and trainings, nor of bonds and the order of atoms.
     unknown = {"data.graph", "data.augmentation"}
     of_data = _describe({key: text for key, text in variant.items() if key.startswith("data.") and key not in unknown})
@@ -157,7 +160,7 @@ def _entry(key: Key, replicas: list[_Replica]) -> Entry:
     )
     seconds = [replica.cost.train_seconds for replica in replicas if replica.cost.train_seconds is not None]
     cost = replicas[0].cost._replace(train_seconds=sum(seconds) if seconds else None)
-    return Entry(key, tuple(replica.entry for replica in replicas), sample, cost, replicas[0].options)
+    return Entry(key, tuple(replica.entry for replica in replicas), sample, cost, replicas[0].options, replicas[0].rung)
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:
