@@ -21,6 +21,7 @@ from ibbench.config import Config, option_names, read_config
 from ibbench.errors import InputError, leave, suggest
 from ibbench.recall import read_finished, recall_finished, study_folder
 from ibbench.terminal import say, terminal
+from ibbench.tuning import draw
 
 ROOT_CONFIG = "train"
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes; 2 is `errors.leave`
@@ -53,7 +54,7 @@ def _validated(overrides: Sequence[str], config_name: str) -> Config:
 def _read(composed: DictConfig) -> Config:
     options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(options, dict)
-    return read_config({str(key): value for key, value in options.items()})
+    return draw(read_config({str(key): value for key, value in options.items()}))
 
 
 def explain(error: Exception) -> str:
