@@ -86,6 +86,19 @@ def diff(
 
 
 @app.command()
+def worth(
+    study: Annotated[Path, typer.Argument(help="A study of several train sizes", show_default=False)],
+    by: Annotated[str, typer.Option(help="What is saved: labels, seconds or parameters")] = "labels",
+    at: Annotated[float | None, typer.Option(help="The size at which it is told, such as 1000")] = None,
+) -> None:
+    """Say what assumptions are worth: labels to the same error, bits a label, and the steps of a ladder."""
+    from ibbench.terminal import terminal
+    from ibbench.worth.show import show_worth
+
+    show_worth(study, terminal(), by, at)
+
+
+@app.command()
 def speed(
     overrides: Overrides = None,
     repeats: Annotated[int, typer.Option(help="Timings of each contestant, in turn")] = 5,

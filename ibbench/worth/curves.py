@@ -1,0 +1,174 @@
+"""Learning curves: how the error of a model falls with labels, seconds or parameters, and how surely."""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from ibbench.compare.statistics import Sample, estimate
+from ibbench.compare.study import BASELINES, Entry, Section, Study, in_full, model_order, target_order
+from ibbench.errors import InputError, suggest
+
+AXES = {
+    "labels": "train molecules",
+    "seconds": "training seconds of a replica",
+    "parameters": "parameters",
+}
+NUM_DRAWS = 1000
+_OF_BUDGET = ("budget.", "model.width=", "model.hidden=")  # what differs along a curve over parameters
+
+Floats = NDArray[np.float64]
+
+
+class Curve(NamedTuple):
+    """The errors of one model on one target, along an axis.
+
+    Attributes:
+        section: which molecules.
+        target: short name.
+        unit: of the target, and of all errors.
+        model: with its variant; a rung of a ladder goes by its own name.
+        sizes: along the axis, ascending, `[K]`.
+        entries: what was measured there, `K` of them.
+    """
+
+    section: Section
+    target: str
+    unit: str
+    model: str
+    sizes: Floats
+    entries: tuple[Entry, ...]
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The test errors at each size."""
+        return [entry.sample for entry in self.entries]
+
+    @property
+    def maes(self) -> Floats:
+        """The MAE at each size, averaged over seeds, `[K]`."""
+        return np.array([sample.mae for sample in self.samples])
+
+
+def read_curves(study: Study, by: str = "labels") -> list[Curve]:
+    """Gather the curves of a study with at least two sizes, those that can be compared next to each other.
+
+    Args:
+        study: what was read.
+        by: one of `AXES`: along what the errors are laid out.
+
+    Raises:
+        InputError: there is no such axis, or no model was trained at two sizes of it.
+    """
+    if by not in AXES:
+        raise InputError(f"--by `{by}` is not possible: {suggest(by, AXES)}")
+    found: dict[tuple[Section, str, str, str], dict[float, Entry]] = {}
+    for entry in study.entries:
+        group = entry.key.group
+        if entry.key.model in BASELINES or not (entry.sample.maes > 0).all():
+            continue
+        key = (group.section, group.target, group.unit, _name(entry, by))
+        found.setdefault(key, {})[_size(entry, by)] = entry
+    curves = [
+        Curve(*key, np.array(sorted(points)), tuple(points[size] for size in sorted(points)))
+        for key, points in found.items()
+        if len(points) > 1
+    ]
+    if not curves:
+        wanted = "data.train_size=500,1000,2000" if by != "parameters" else "budget.value=25000,50000,100000"
+        raise InputError(
+            f"{study.name} has no curve: expected a model trained at two sizes or more, such as by "
+            f"`ibbench train name={study.name} {wanted}`"
+        )
+    return sorted(curves, key=_order)
+
+
+def _name(entry: Entry, by: str) -> str:
+    if entry.rung:
+        return entry.rung.name
+    variant = entry.key.variant
+    if by == "parameters":
+        variant = " ".join(word for word in variant.split() if not word.startswith(_OF_BUDGET))
+        variant += f" {entry.key.group.train_size:,} molecules"
+    return in_full(entry.key.model, variant.strip())
+
+
+def _size(entry: Entry, by: str) -> float:
+    if by == "labels":
+        return float(entry.key.group.train_size)
+    if by == "parameters":
+        return float(entry.cost.parameters)
+    assert entry.cost.train_seconds is not None  # of a trained model
+    return entry.cost.train_seconds / len(entry.replicas)
+
+
+def _order(curve: Curve) -> tuple[object, ...]:
+    entry = curve.entries[0]
+    place = (entry.rung.number,) if entry.rung else model_order(entry.key.model)
+    return (curve.section, target_order(curve.target), curve.unit, bool(entry.rung), place, curve.model)
+
+
+def comparable(curves: Sequence[Curve]) -> list[list[Curve]]:
+    """Divide curves into those of the same molecules and target."""
+    groups: dict[tuple[Section, str, str], list[Curve]] = {}
+    for curve in curves:
+        groups.setdefault((curve.section, curve.target, curve.unit), []).append(curve)
+    return list(groups.values())
+
+
+def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS) -> list[Floats]:
+    """Draw the logarithms of the MAEs of several curves as they might have been with other seeds and test molecules.
+
+    A multiplier bootstrap over seeds and molecules at once: every seed and every molecule gets a random weight, the
+    same one in all curves and at all sizes, because a seed gives all of them the same train subset. A mean over
+    few seeds varies more than its own spread tells, so what seeds add is widened as Student's t is against the
+    normal distribution. Percentiles of the draws are then the intervals of `ibbench.compare.statistics`, for figures
+    that are no differences of means. With one seed only molecules vary; without predictions only seeds.
+
+    Returns:
+        For each curve `[num_draws, K]`, around the logarithms of its MAEs.
+    """
+    random = np.random.RandomState(0)
+    seeds = sorted({seed for curve in curves for sample in curve.samples for seed in sample.seeds})
+    weight_of = dict(zip(seeds, random.standard_normal((len(seeds), num_draws)), strict=True))
+    rank = random.uniform(size=num_draws)
+    molecules: dict[int, NDArray[np.float32]] = {}
+
+    @functools.cache
+    def widening(degrees: int) -> Floats:
+        return np.sqrt(degrees / (2 * special.gammaincinv(degrees / 2, rank)))  # 2 gammaincinv: of chi-square
+
+    def of_seeds(sample: Sample) -> Floats:
+        count = len(sample.seeds)
+        if count == 1:
+            return np.zeros(num_draws)
+        logarithms = np.log(sample.maes)
+        deviations = (logarithms - logarithms.mean()) / np.sqrt(count * (count - 1))
+        weights = np.stack([weight_of[seed] for seed in sample.seeds])
+        return deviations @ weights * widening(count - 1)
+
+    def of_molecules(sample: Sample) -> Floats:
+        if sample.errors is None or sample.errors.shape[1] == 1:
+            return np.zeros(num_draws)
+        parts = sample.errors / sample.maes[:, None]
+        each = parts.mean(0) - 1
+        count = len(each)
+        if count not in molecules:
+            molecules[count] = random.standard_normal((num_draws, count)).astype(np.float32)
+        # Some of the spread over molecules is the seeds' own, which is counted there.
+        share = estimate(np.log(sample.maes), parts).molecule_variance / (each.var(ddof=1) / count or 1.0)
+        return molecules[count] @ (each * np.sqrt(share / (count * (count - 1)))).astype(np.float32)
+
+    return [
+        np.stack([np.log(sample.mae) + of_seeds(sample) + of_molecules(sample) for sample in curve.samples], axis=1)
+        for curve in curves
+    ]
+
+
+def interval(draws: Floats) -> tuple[float, float]:
+    """Return the 95 % interval of a figure from its draws; an end may be infinite where they are."""
+    low, high = np.quantile(draws, [0.025, 0.975], method="inverted_cdf")
+    return float(low), float(high)

@@ -1,0 +1,146 @@
+"""All that the curves of a study tell: fits, data multipliers, bits, and the rungs of a ladder."""
+
+import itertools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ibbench.compare.study import Study, read_study
+from ibbench.errors import InputError
+from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
+from ibbench.worth.ladder import ladder_table
+from ibbench.worth.power_law import Fit, fit_power_law
+from ibbench.worth.saving import multiplier, prequential_bits
+
+MULTIPLIER_COLUMNS = [
+    "target", "unit", "by", "at", "a", "b", "multiplier", "multiplier_low", "multiplier_high",
+    "multiplier_least", "multiplier_most",
+]  # fmt: skip
+BITS_COLUMNS = ["target", "a", "b", "smallest", "largest", "bits_per_label", "bits_low", "bits_high"]
+FIT_COLUMNS = [
+    "target", "unit", "by", "model", "a", "a_low", "a_high", "b", "b_low", "b_high", "c", "c_low", "c_high",
+    "floor_known", "largest_residual",
+]  # fmt: skip
+_USUAL = 1000.0  # labels, where data multipliers are told if it was trained
+
+
+class Worth(NamedTuple):
+    """What the curves of a study tell.
+
+    Attributes:
+        study: its name.
+        by: the axis, of `curves.AXES`.
+        at: the size at which sentences and rungs tell the multiplier.
+        curves: in their order.
+        fits: of each curve; None with too few sizes.
+        multipliers: `MULTIPLIER_COLUMNS`: for all pairs, A the model with the lower error at the largest size.
+        bits: `BITS_COLUMNS`, over labels only.
+        laws: `FIT_COLUMNS`.
+        ladder: `ladder.COLUMNS`; empty if the study is none.
+    """
+
+    study: str
+    by: str
+    at: float
+    curves: list[Curve]
+    fits: list[Fit | None]
+    multipliers: pd.DataFrame
+    bits: pd.DataFrame
+    laws: pd.DataFrame
+    ladder: pd.DataFrame
+
+
+def read_worth(folder: Path, by: str = "labels", at: float | None = None) -> Worth:
+    """Read a study and compare its curves.
+
+    Raises:
+        InputError: it has no records or no curves, or `at` lies outside of all of them.
+    """
+    return make_worth(read_study(folder), by, at)
+
+
+def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Worth:
+    """Compare the curves of a study; see `read_worth`."""
+    curves = read_curves(study, by)
+    draws = draw_curves(curves)
+    at = _reference(curves, at)
+    fits = [fit_power_law(curve, drawn) for curve, drawn in zip(curves, draws, strict=True)]
+    pairs = _pairs(curves, draws)
+    multipliers = [_multiplier_row(by, pair, size) for pair in pairs for size in _told_at(pair[0].sizes, at, by)]
+    alike = [pair for pair in pairs if by == "labels" and np.array_equal(pair[0].sizes, pair[1].sizes)]
+    return Worth(
+        study.name,
+        by,
+        at,
+        curves,
+        fits,
+        pd.DataFrame(multipliers, columns=MULTIPLIER_COLUMNS),
+        pd.DataFrame([_bits_row(pair) for pair in alike], columns=BITS_COLUMNS),
+        pd.DataFrame(
+            [_law_row(by, curve, fit) for curve, fit in zip(curves, fits, strict=True) if fit], columns=FIT_COLUMNS
+        ),
+        ladder_table(study, curves, draws, at) if by == "labels" else pd.DataFrame(),
+    )
+
+
+def _reference(curves: list[Curve], at: float | None) -> float:
+    """Return the size to tell multipliers at: as asked for, or the usual one, or the middle one."""
+    low, high = min(curve.sizes[0] for curve in curves), max(curve.sizes[-1] for curve in curves)
+    if at is not None:
+        if not low <= at <= high:
+            raise InputError(f"--at {at:g} lies outside of what was trained: expected {low:g} to {high:g}")
+        return at
+    sizes = curves[0].sizes
+    return _USUAL if _USUAL in sizes[:-1] else float(sizes[(len(sizes) - 1) // 2])
+
+
+def _told_at(sizes: Floats, at: float, by: str) -> list[float]:
+    inside = sizes[0] <= at <= sizes[-1]
+    return sorted({*map(float, sizes), *([at] if inside and by == "labels" else [])})
+
+
+_Pair = tuple[Curve, Curve, Floats, Floats]
+
+
+def _pairs(curves: list[Curve], draws: list[Floats]) -> list[_Pair]:
+    """List all pairs that can be compared; A is the one with the lower error at its largest size."""
+    drawn = dict(zip(map(id, curves), draws, strict=True))
+    pairs = []
+    for group in comparable(curves):
+        for one, other in itertools.combinations(group, 2):
+            a, b = (one, other) if one.maes[-1] <= other.maes[-1] else (other, one)
+            pairs.append((a, b, drawn[id(a)], drawn[id(b)]))
+    return pairs
+
+
+def _multiplier_row(by: str, pair: _Pair, at: float) -> dict[str, Any]:
+    a, b, *_ = pair
+    found = multiplier(*pair, at)
+    figures = {f"multiplier_{name}": getattr(found, name) for name in ("low", "high", "least", "most")}
+    row = {"target": a.target, "unit": a.unit, "by": by, "at": at, "a": a.model, "b": b.model}
+    return row | {"multiplier": found.value} | figures
+
+
+def _bits_row(pair: _Pair) -> dict[str, Any]:
+    a, b, *_ = pair
+    found = prequential_bits(*pair)
+    return {
+        "target": a.target,
+        "a": a.model,
+        "b": b.model,
+        "smallest": a.sizes[0],
+        "largest": a.sizes[-1],
+        "bits_per_label": found.value,
+        "bits_low": found.low,
+        "bits_high": found.high,
+    }
+
+
+def _law_row(by: str, curve: Curve, fit: Fit) -> dict[str, Any]:
+    row: dict[str, Any] = {"target": curve.target, "unit": curve.unit, "by": by, "model": curve.model}
+    for name in ("a", "b", "c"):
+        low, high = getattr(fit, f"{name}_interval")
+        row |= {name: getattr(fit, name), f"{name}_low": low, f"{name}_high": high}
+    return row | {"floor_known": fit.floor_known, "largest_residual": float(np.abs(fit.residuals).max())}
