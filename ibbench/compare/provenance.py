@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from ibbench.compare.record import explain, read_versioned
-from ibbench.compare.study import Study
+from ibbench.compare.study import Entry, Study
 from ibbench.errors import InputError
+from ibbench.tuning import TUNED
 
 SCHEMA_VERSION = 1
 _IN_THE_TABLE = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
@@ -48,12 +49,12 @@ class Provenance(BaseModel):
 
 def provenance(study: Study) -> Provenance:
     """Gather with what the finished runs of a study were made."""
-    rows: dict[Row, dict[str, Any]] = {}
+    by_row: dict[Row, list[Entry]] = {}
     for entry in study.entries:
         if entry.options:
             row = Row(entry.key.model, entry.key.variant, entry.key.group.train_size)
-            options = {key: value for key, value in entry.options.items() if key not in _IN_THE_TABLE}
-            rows.setdefault(row, options)
+            by_row.setdefault(row, []).append(entry)
+    rows = {row: _options(entries) for row, entries in by_row.items()}
     first = next(iter(rows.values()), {})
     shared = {key: value for key, value in first.items() if all(row.get(key) == value for row in rows.values())}
     done = [record for record in study.records if record.status == "done"]
@@ -70,6 +71,16 @@ def provenance(study: Study) -> Provenance:
         },
         devices=tuple(sorted({record.device for record in done})),
     )
+
+
+def _options(entries: list[Entry]) -> dict[str, Any]:
+    """Return the flat config of a row; an option that was tuned otherwise for another target has a value for each."""
+    options = {key: value for key, value in entries[0].options.items() if key not in _IN_THE_TABLE}
+    for key in TUNED:
+        chosen = {entry.key.group.target: entry.options.get(key) for entry in entries if entry.search}
+        if len(set(chosen.values())) > 1:
+            options[key] = chosen
+    return options
 
 
 def to_json(content: Provenance) -> str:

@@ -11,6 +11,7 @@ from ibbench.compare.cells import TEXT_COLUMNS, TIED, markdown_table, readable, 
 from ibbench.compare.report import Report, differing
 from ibbench.compare.statistics import ALPHA
 from ibbench.compare.study import BASELINES, Section, model_order
+from ibbench.compare.tuning_table import to_markdown_lines
 
 _MOST_PAIRS = 60  # that people read
 _LEGEND = (
@@ -47,6 +48,7 @@ def to_markdown(report: Report) -> str:
     if not report.summary.empty:
         lines += ["## Over targets", "", *markdown_table(readable_summary(report.summary, fields)), ""]
         lines += [f"{sentence}\n" for sentence in rank_remarks(report)]
+    lines += to_markdown_lines(report.tuning, report.study.entries, fields)
     lines += ["## Assumptions", "", *markdown_table(_assumptions(report)), "", _LEGEND, ""]
     versions = (f"{package} {' or '.join(known)}" for package, known in report.provenance.versions.items())
     splits = (f"{section.split} of {section.source}" for section in report.sections)
@@ -140,6 +142,7 @@ def to_json(report: Report) -> str:
         "rows": json_rows(report.table),
         "pairs": json_rows(report.pairs),
         "summary": json_rows(report.summary),
+        **({"tuning": json_rows(report.tuning)} if len(report.tuning) else {}),
         "provenance": report.provenance.model_dump(mode="json"),
         "failed": [{"run": name, "message": message} for name, message in failed(report)],
     }

@@ -9,18 +9,21 @@ from ibbench.compare.provenance import Provenance, provenance
 from ibbench.compare.study import Section, Study
 from ibbench.compare.summary import summarise
 from ibbench.compare.table import BEST, build_table
+from ibbench.compare.tuning_table import tuning_table
 
 
 class Report(NamedTuple):
     """A study with its table (`table.COLUMNS`), its pairs (`pairs.COLUMNS`) and its summary (`summary.COLUMNS`).
 
-    `reference` is what the ratios that are shown relate to: `best`, or a model.
+    Its tuning (`tuning_table.COLUMNS`) is empty for a study without trials. `reference` is what the ratios that are
+    shown relate to: `best`, or a model.
     """
 
     study: Study
     table: pd.DataFrame
     pairs: pd.DataFrame
     summary: pd.DataFrame
+    tuning: pd.DataFrame
     provenance: Provenance
     reference: str
 
@@ -42,6 +45,7 @@ def make_report(study: Study, relative_to: str | None = None) -> Report:
         build_table(study, pairs, relative_to),
         pairs_table(pairs),
         summarise(study.entries),
+        tuning_table(study),
         provenance(study),
         relative_to or BEST,
     )

@@ -9,6 +9,7 @@ from ibbench.compare.render import failed, rank_remarks, remarks, sections
 from ibbench.compare.report import Report, differing
 from ibbench.compare.study import in_full
 from ibbench.compare.table import BEST, GROUP
+from ibbench.compare.tuning_table import to_terminal_parts
 from ibbench.terminal import fitting_table
 
 _SHORT = {
@@ -33,6 +34,7 @@ def to_terminal(report: Report, width: int) -> RenderableType:
         rows = _shortened(readable_summary(report.summary, differing(report.sections)))
         parts.append(fitting_table("Over targets", rows, TEXT_COLUMNS, width, optional=("targets", "chem. acc.")))
         parts += [Text(sentence) for sentence in rank_remarks(report)]
+    parts += to_terminal_parts(report.tuning, report.study.entries, width)
     parts += [Text(f"failed: {name}: {message}") for name, message in failed(report)]
     return Group(*parts)
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from ibbench.compare.predictions import read_errors
 from ibbench.compare.record import Record, ReplicaEntry, RungEntry, read_records
 from ibbench.compare.statistics import Sample
+from ibbench.compare.tuning import Search, find_searches
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.models import model_names
+from ibbench.tuning import TUNED
 
 BASELINES = ("mean", "composition")
 # Options that keys name anyway; `seeds` are what is averaged over.
@@ -78,6 +80,7 @@ class Entry(NamedTuple):
         cost: parameters and FLOPs of one replica, training seconds of all of these.
         options: the flat config of the (first) run that they come from; empty for a baseline.
         rung: the place of that run in a ladder, if it has one.
+        search: all trials that they were chosen from, if they were.
     """
 
     key: Key
@@ -86,6 +89,7 @@ class Entry(NamedTuple):
     cost: Cost
     options: dict[str, Any]
     rung: RungEntry | None = None
+    search: Search = ()
 
 
 class Study(NamedTuple):
@@ -102,6 +106,7 @@ class _Replica(NamedTuple):
     cost: Cost
     options: dict[str, Any]
     rung: RungEntry | None = None
+    search: Search = ()
 
 
 def read_study(folder: Path) -> Study:
@@ -116,20 +121,25 @@ def read_study(folder: Path) -> Study:
 def gather(name: str, records: list[Record], folder: Path | None = None) -> Study:
     """Gather the replicas of finished runs; without a folder, those of their records alone.
 
-    A replica that was trained in two runs (such as with `seeds=[0]` and with `seeds=[0,1]`) counts once.
+    A replica that was trained in two runs (such as with `seeds=[0]` and with `seeds=[0,1]`) counts once. Of the
+    trials of a search only the one with the lowest validation error has an entry.
     """
+    searches = find_searches(records)
     done = [record for record in records if record.status == "done"]
     found: dict[Key, dict[int, _Replica]] = {}
     for record, variant in zip(done, _variants(done), strict=True):
         errors = read_errors(folder / "runs" / record.run, record) if folder else {}
-        for key, replica in _replicas(record, variant, errors):
+        for key, replica in _replicas(record, variant, errors, searches):
             found.setdefault(key, {}).setdefault(replica.entry.seed, replica)
     entries = [_entry(key, [by_seed[seed] for seed in sorted(by_seed)]) for key, by_seed in found.items()]
     return Study(name, records, sorted(entries, key=lambda entry: _order(entry.key)))
 
 
 def _replicas(
-    record: Record, variant: dict[str, str], errors: dict[tuple[str, int], NDArray[np.float64]]
+    record: Record,
+    variant: dict[str, str],
+    errors: dict[tuple[str, int], NDArray[np.float64]],
+    searches: dict[tuple[str, str], Search],
 ) -> Iterable[tuple[Key, _Replica]]:
     assert record.cost is not None  # of a run that is done
     section = Section(record.data_source, str(record.config["data"]["hydrogens"]), record.split_fingerprint)
@@ -137,9 +147,12 @@ def _replicas(
     cost = Cost(record.cost.parameters, record.cost.flops_per_molecule, seconds)
     options = flatten(record.config)
     for entry in record.replicas:
+        search = searches.get((record.run, entry.target), ())
+        if record.trial is not None and not search:
+            continue  # another trial stands for this model
         group = Group(section, entry.target, entry.unit, record.train_size)
         key = Key(group, record.config["model"]["name"], _describe(variant))
-        yield key, _Replica(entry, errors.get((entry.target, entry.seed)), cost, options, record.rung)
+        yield key, _Replica(entry, errors.get((entry.target, entry.seed)), cost, options, record.rung, search)
     # A baseline knows nothing of the options of models and trainings, nor of bonds and the order of atoms.
     unknown = {"data.graph", "data.augmentation"}
     of_data = _describe({key: text for key, text in variant.items() if key.startswith("data.") and key not in unknown})
@@ -160,7 +173,9 @@ def _entry(key: Key, replicas: list[_Replica]) -> Entry:
     )
     seconds = [replica.cost.train_seconds for replica in replicas if replica.cost.train_seconds is not None]
     cost = replicas[0].cost._replace(train_seconds=sum(seconds) if seconds else None)
-    return Entry(key, tuple(replica.entry for replica in replicas), sample, cost, replicas[0].options, replicas[0].rung)
+    first = replicas[0]
+    entries = tuple(replica.entry for replica in replicas)
+    return Entry(key, entries, sample, cost, first.options, first.rung, first.search)
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:
@@ -172,7 +187,8 @@ def mean_of(values: Sequence[float | None]) -> float | None:
 def _variants(records: list[Record]) -> list[dict[str, str]]:
     """Return for each record the options in which the records differ; an option that is absent is null.
 
-    Options that only some models have are compared between the records of those models alone.
+    Options that only some models have are compared between the records of those models alone. What trials of a search
+    differ in makes no variants: the model, tuned, is one, told from the same model untuned if a study has both.
     """
     flat = [flatten(record.config) for record in records]
     models = [str(options["model.name"]) for options in flat]
@@ -184,6 +200,12 @@ def _variants(records: list[Record]) -> list[dict[str, str]]:
         if len(set(values.values())) > 1:
             for row, value in values.items():
                 variants[row][key] = value
+    mixed = len({record.trial is None for record in records}) > 1
+    for record, variant in zip(records, variants, strict=True):
+        if record.trial is not None:
+            for key in TUNED:
+                variant.pop(key, None)
+            variant |= {"tuned": "true"} if mixed else {}
     return variants
 
 

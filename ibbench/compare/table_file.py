@@ -126,12 +126,13 @@ def refuse_if_edited(study: Path) -> None:
     Raises:
         InputError: somebody has edited one of them.
     """
-    table, pairs, markdown = (study / name for name in ("table.csv", "pairs.csv", "table.md"))
+    table, markdown = study / "table.csv", study / "table.md"
     unmarked = False
     if table.exists():
         unmarked = MARK not in read_table(read_text(table), str(table)).columns
-    if pairs.exists():
-        _refuse_edited_rows(_cells(read_text(pairs), str(pairs)), str(pairs))
+    for path in (study / "pairs.csv", study / "tuning.csv"):
+        if path.exists():
+            _refuse_edited_rows(_cells(read_text(path), str(path)), str(path))
     if markdown.exists() and not unmarked:
         text = read_text(markdown)
         mark = _MARKDOWN_MARK.search(text)

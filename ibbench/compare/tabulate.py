@@ -44,18 +44,18 @@ def tabulate(
     refuse_if_edited(folder)
     report = make_report(study)
     shown = _selected(make_report(study, relative_to) if relative_to else report, targets or [], sort)
-    write_tables(
-        folder,
-        {
-            "table.csv": to_marked_csv(report.table),
-            "table.md": to_marked_markdown(to_markdown(report)),
-            "pairs.csv": to_marked_csv(report.pairs),
-            "study.json": provenance.to_json(report.provenance),
-        },
-    )
+    files = {
+        "table.csv": to_marked_csv(report.table),
+        "table.md": to_marked_markdown(to_markdown(report)),
+        "pairs.csv": to_marked_csv(report.pairs),
+        "study.json": provenance.to_json(report.provenance),
+    }
+    if len(report.tuning):
+        files["tuning.csv"] = to_marked_csv(report.tuning)
+    write_tables(folder, files)
     if style == "terminal":
         console.print(to_terminal(shown, console.width), markup=False)
-        console.print(f"Written to {folder}: table.csv, table.md, pairs.csv, study.json", markup=False, highlight=False)
+        console.print(f"Written to {folder}: {', '.join(files)}", markup=False, highlight=False)
     else:
         console.file.write(_WRITERS[style](shown))
 
@@ -75,5 +75,5 @@ def _selected(report: Report, targets: list[str], sort: str | None) -> Report:
     if not targets:
         return report
     entries = [entry for entry in report.study.entries if entry.key.group.target in targets]
-    pairs = report.pairs[report.pairs["target"].isin(targets)]
-    return report._replace(pairs=pairs, summary=summarise(entries))
+    pairs, tuning = (frame[frame["target"].isin(targets)] for frame in (report.pairs, report.tuning))
+    return report._replace(pairs=pairs, tuning=tuning, summary=summarise(entries))
