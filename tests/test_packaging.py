@@ -41,7 +41,9 @@ def test_an_installed_wheel_works_outside_of_the_checkout(installed: Path, tmp_p
     assert found.stdout.split() == [str(installed / "ibbench/__init__.py"), str(installed / "ibbench/configs")]
     assert "graph_transformer" in _run(installed, tmp_path, "models")
     assert "name: quick" in _run(installed, tmp_path, "train", "--cfg", "job")
-    assert "deep_sets, gnn, graph_transformer, mlp" in _run(installed, tmp_path, "train", "--help")
+    assert "model: cnn, deep_sets, gat, gnn, graph_transformer, mlp, rnn, schnet" in _run(
+        installed, tmp_path, "train", "--help"
+    )
 
 
 def test_a_wheel_has_every_config_and_no_tests(installed: Path) -> None:

@@ -104,7 +104,7 @@ class Residual(nn.Module):
         self.function = function
         self.residual = options.residual
 
-    def forward(self, h: Float[Tensor, "*b w"], mask: Mask, *context: Tensor) -> Float[Tensor, "*b w"]:
+    def forward(self, h: Float[Tensor, "*b w"], mask: Mask, *context: Tensor | None) -> Float[Tensor, "*b w"]:
         """Take one step; `context` goes to F as it is."""
         update = self.function(self.norm(h, mask), *context)
         return h + update if self.residual else update

@@ -22,15 +22,16 @@ class Convolution(nn.Module):
         width, hidden = options.sizes
         self.phi = FeedForward(options)
         self.reach = options.kernel_size // 2
-        self.neighbours = nn.Linear(2 * self.reach * width, hidden, bias=False)  # the token itself is phi's
+        # The token itself is phi's; a window of one token has no others.
+        self.neighbours = nn.Linear(2 * self.reach * width, hidden, bias=False) if self.reach else None
 
     def forward(self, h: Float[Tensor, "b l w"], mask: Bool[Tensor, "b l"]) -> Float[Tensor, "b l w"]:
         """Update the states of the tokens; beyond the ends of the string there are zeros."""
+        if self.neighbours is None:
+            return self.phi(h)
         length = h.shape[-2]
         padded = functional.pad(h * mask[..., None], (0, 0, self.reach, self.reach))
         offsets = [offset for offset in range(2 * self.reach + 1) if offset != self.reach]
-        if not offsets:
-            return self.phi(h)
         near = torch.cat([padded[..., offset : offset + length, :] for offset in offsets], dim=-1)
         return self.phi.outer(self.phi.inner(h) + self.neighbours(near))
 

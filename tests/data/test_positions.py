@@ -25,7 +25,7 @@ def test_bonded_atoms_are_near_each_other_in_all_of_qm9(qm9: DataSet) -> None:
 
 
 def test_hydrogens_are_near_their_atoms_in_all_of_qm9(qm9_explicit: DataSet) -> None:
-    atoms, bonds, _, positions = qm9_explicit.molecules
+    atoms, bonds, _, positions, _ = qm9_explicit.molecules
     hydrogen = atoms[..., 5] == 1
     molecule, atom = hydrogen.nonzero(as_tuple=True)
     parent = bonds[molecule, atom].argmax(1)
@@ -50,7 +50,7 @@ def test_molecules_in_another_order_are_matched(qm9: DataSet, qm9_explicit: Data
 @pytest.mark.parametrize("smiles", ["CC(=O)C#N", "OCC1CC1", "C#CC#C"])
 def test_any_order_of_the_xyz_block_gives_the_same_positions(qm9_explicit: DataSet, smiles: str) -> None:
     index = qm9_explicit.smiles.index(smiles)
-    _, _, mask, positions = qm9_explicit.molecules.select(torch.tensor(index))
+    _, _, mask, positions, _ = qm9_explicit.molecules.select(torch.tensor(index))
     size = int(mask.sum())
     numbers = qm9_explicit.molecules.atoms[index, :size, 5].numpy()
     graph: Features = featurize([smiles], "implicit")

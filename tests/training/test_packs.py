@@ -9,6 +9,7 @@ import torch
 
 import ibbench.run
 from ibbench.config import Config
+from ibbench.data.layout import QM9_PADDING
 from ibbench.plan import plan
 from ibbench.run import execute
 from ibbench.training.device import peak_memory_mb, reset_peak_memory
@@ -16,6 +17,7 @@ from ibbench.training.loop import State, Task, train
 from ibbench.training.packs import bytes_per_replica, choose_pack_size, list_replicas, split_into_packs
 from ibbench.training.replicas import Replica
 
+QM9 = QM9_PADDING["implicit"]
 SMALL = ["model=gnn", "targets=[gap,mu]", "seeds=[0,1]", "data.train_size=100", "trainer.epochs=2"]
 
 
@@ -75,14 +77,14 @@ def test_auto_takes_what_fits_into_half_of_the_free_memory(
     config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     composed = config("model=gnn", "budget=null", "model.width=32")
-    each = bytes_per_replica(composed, composed.model, 9)
+    each = bytes_per_replica(composed, composed.model, QM9)
     for free, expected in ((7 * each, 3), (each, 1)):
         monkeypatch.setattr("ibbench.training.packs.free_memory", lambda _, free=free: free)
-        assert choose_pack_size(composed, composed.model, 9, torch.device("cpu")) == expected
+        assert choose_pack_size(composed, composed.model, QM9, torch.device("cpu")) == expected
     monkeypatch.undo()
-    assert choose_pack_size(composed, composed.model, 9, torch.device("cpu")) > 10
+    assert choose_pack_size(composed, composed.model, QM9, torch.device("cpu")) > 10
     given = config("model=gnn", "budget=null", "model.width=32", "trainer.replicas_per_pack=5")
-    assert choose_pack_size(given, given.model, 9, torch.device("cpu")) == 5
+    assert choose_pack_size(given, given.model, QM9, torch.device("cpu")) == 5
     assert len(list_replicas(given)) == 3
 
 
@@ -93,7 +95,7 @@ def test_the_memory_of_a_replica_is_about_what_was_predicted(start: Callable[...
         reset_peak_memory(torch.device("cpu"))
         for _ in train(task, state, composed):
             pass
-        return peak_memory_mb(torch.device("cpu")), bytes_per_replica(composed, composed.model, 9) / 1e6
+        return peak_memory_mb(torch.device("cpu")), bytes_per_replica(composed, composed.model, QM9) / 1e6
 
     (small, few), (large, many) = peak(500), peak(4000)
     assert large - small == pytest.approx(many - few, rel=0.7)
