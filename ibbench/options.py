@@ -130,7 +130,7 @@ class GraphTransformerOptions(AttentionOptions):
 class GnnOptions(ModelOptions):
     """Message passing, with or without the lengths of the bonds."""
 
-    num_radial: PositiveInt | None
+    num_radial: Annotated[int, Field(ge=2)] | None
 
 
 class SchNetOptions(ModelOptions):
