@@ -99,6 +99,17 @@ def worth(
 
 
 @app.command()
+def plot(
+    study: Annotated[Path, typer.Argument(help="A study, such as results/quick", show_default=False)],
+    by: Annotated[str, typer.Option(help="Learning curves along labels, seconds or parameters")] = "labels",
+) -> None:
+    """Draw learning curves, the ladder, error against cost, and predictions, as PNG and SVG in the study's folder."""
+    from ibbench.plot.draw import draw_study
+
+    draw_study(study, by)
+
+
+@app.command()
 def speed(
     overrides: Overrides = None,
     repeats: Annotated[int, typer.Option(help="Timings of each contestant, in turn")] = 5,

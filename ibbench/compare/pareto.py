@@ -20,7 +20,7 @@ def pareto(group: Sequence[Entry]) -> list[str]:
     maes = np.array([entry.sample.mae for entry in group])
     fronts: list[list[str]] = [[] for _ in group]
     for name, field in COSTS.items():
-        costs = np.array([_cost(entry, field) for entry in group])
+        costs = np.array([cost_of(entry, field) for entry in group])
         for front, mae, cost in zip(fronts, maes, costs, strict=True):
             beaten = (costs <= SAME_COST * cost) & (maes < mae) | (SAME_COST * costs < cost) & (maes == mae)
             if not np.isnan(cost) and not beaten.any():
@@ -28,7 +28,8 @@ def pareto(group: Sequence[Entry]) -> list[str]:
     return [" ".join(front) for front in fronts]
 
 
-def _cost(entry: Entry, field: str) -> float:
+def cost_of(entry: Entry, field: str) -> float:
+    """Return a cost of one replica, of the fields of `COSTS`; nan where there is none."""
     cost = getattr(entry.cost, field)
     if cost is None:
         return float("nan")

@@ -14,6 +14,7 @@ from ibbench.errors import InputError
 from ibbench.files import write_atomically
 
 FILE = "predictions.npz"
+Floats = NDArray[np.float64]
 _AGREEMENT = 1e-6  # relative: the record's MAE is a sum in another order, no more
 
 
@@ -49,8 +50,18 @@ def write_predictions(
     write_atomically(folder / FILE, content.getvalue())
 
 
-def read_errors(folder: Path, record: Record) -> dict[tuple[str, int], NDArray[np.float64]]:
+def read_errors(folder: Path, record: Record) -> dict[tuple[str, int], Floats]:
     """Read the absolute error of each test molecule, `[M]` in the target's unit, for each (target, seed) of a run.
+
+    Returns and raises what `read_predictions` does.
+    """
+    return {
+        replica: np.abs(prediction - truth) for replica, (truth, prediction) in read_predictions(folder, record).items()
+    }
+
+
+def read_predictions(folder: Path, record: Record) -> dict[tuple[str, int], tuple[Floats, Floats]]:
+    """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each replica of a run.
 
     Returns:
         Nothing for a run whose predictions were deleted: its seeds can still be compared.
@@ -63,12 +74,13 @@ def read_errors(folder: Path, record: Record) -> dict[tuple[str, int], NDArray[n
         return {}
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            errors = np.abs(content["prediction"] - content["truth"])
-            replicas = list(zip(content["target"].tolist(), content["seed"].tolist(), strict=True))
-        found = dict(zip(replicas, errors, strict=True))
+            values = zip(content["truth"], content["prediction"], strict=True)
+            replicas = zip(content["target"].tolist(), content["seed"].tolist(), strict=True)
+            found = dict(zip(replicas, values, strict=True))
         maes = {(entry.target, entry.seed): entry.test.mae for entry in record.replicas}
         agree = found.keys() == maes.keys() and all(
-            np.isclose(found[replica].mean(), mae, rtol=_AGREEMENT) for replica, mae in maes.items()
+            np.isclose(np.abs(prediction - truth).mean(), maes[replica], rtol=_AGREEMENT)
+            for replica, (truth, prediction) in found.items()
         )
     except (OSError, ValueError, TypeError, IndexError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is not readable: {error}. Move its folder away and run again") from None

@@ -1,0 +1,73 @@
+"""How pictures look and are saved: a model has a marker and a dash pattern of its own besides its colour."""
+
+import io
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from ibbench.files import write_atomically
+
+# The eight colours of Okabe & Ito (2008, Color Universal Design), which differ for the colour-blind too.
+_COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#7F7F7F")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "p", "d")
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2, 2, 2)))
+_SETTINGS: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.linewidth": 0.4,
+    "grid.alpha": 0.5,
+    "legend.frameon": False,
+    "svg.hashsalt": "ibbench",
+    "svg.fonttype": "none",
+}
+_DOTS_PER_INCH = 150
+FORMATS = ("png", "svg")
+
+
+class Look(NamedTuple):
+    """How one model is drawn."""
+
+    color: str
+    marker: str
+    linestyle: Any
+
+
+def looks(models: Sequence[str]) -> dict[str, Look]:
+    """Give each model its look, by its place in the list."""
+    return {
+        model: Look(_COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)], _DASHES[place % len(_DASHES)])
+        for place, model in enumerate(dict.fromkeys(models))
+    }
+
+
+def in_style() -> AbstractContextManager[None]:
+    """Return the context in which pictures are drawn and saved."""
+    return mpl.rc_context(_SETTINGS)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, in inches, that needs no screen."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def add_axes(figure: Figure, rows: int, columns: int, **options: Any) -> list[Any]:
+    """Return a grid of axes, row by row."""
+    return list(figure.subplots(rows, columns, squeeze=False, **options).flat)
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[str]:
+    """Write a figure as PNG and SVG; return the names of the files."""
+    names = []
+    for style in FORMATS:
+        content = io.BytesIO()
+        metadata = {"Date": None} if style == "svg" else {"Software": None}  # the same study, the same file
+        figure.savefig(content, format=style, dpi=_DOTS_PER_INCH, metadata=metadata)
+        write_atomically(folder / f"{name}.{style}", content.getvalue())
+        names.append(f"{name}.{style}")
+    return names
