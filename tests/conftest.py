@@ -21,8 +21,10 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = os.environ.setdefault("IBBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-    return Path(folder)
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # the workers share one cache
+    return Path(os.environ.setdefault("IBBENCH_CACHE", str(base / "cache")))
 
 
 @pytest.fixture(scope="session")

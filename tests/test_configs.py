@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import hydra
+import pandas as pd
 import pytest
 import yaml
 
@@ -13,6 +15,7 @@ from ibbench.sweep import compose_config, config_folder, expand
 FOLDER = config_folder()
 GROUPS = ("optimizer", "schedule", "trainer", "model")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((FOLDER / group).glob("*.yaml"))]
+RUNGS = sorted(path.stem for path in (FOLDER / "model" / "ladder").glob("*.yaml"))
 EXPERIMENTS = [path.stem for path in sorted((FOLDER / "experiment").glob("*.yaml"))]
 
 
@@ -27,13 +30,76 @@ def test_every_model_has_a_config_and_every_config_a_model() -> None:
     assert {path.stem for path in (FOLDER / "model").glob("*.yaml")} == set(model_names())
 
 
+@pytest.mark.parametrize("rung", RUNGS)
+def test_every_rung_of_the_ladder_adds_one_thing_to_another(rung: str, config: Callable[..., Config]) -> None:
+    composed = config(f"model=ladder/{rung}")
+    assert composed.rung is not None
+    assert composed.rung.name == rung
+    assert composed.model.name in model_names()
+    before = composed.rung.after
+    if composed.rung.number == 1:
+        assert before is None
+        return
+    assert before in RUNGS
+    below = config(f"model=ladder/{before}")
+    assert below.rung is not None
+    assert below.rung.number < composed.rung.number
+    one, other = (_differing(step) for step in (below, composed))
+    changed = {key for key in one | other if one.get(key) != other.get(key)}
+    # One assumption is a model, or one option of a model, of its graph or of its training.
+    assert {key.split(".")[0] for key in changed} <= {"model", "data"}
+    assert changed
+    assert "model.name" in changed or len(changed) == 1
+
+
+def _differing(config: Config) -> dict[str, object]:
+    """Return the options that rungs may differ in, with dots between their parts."""
+    options = config.numerics()
+    return {
+        f"{group}.{key}": value
+        for group, values in options.items()
+        if isinstance(values, dict)
+        for key, value in values.items()
+    }
+
+
+def test_rungs_are_numbered_from_one(config: Callable[..., Config]) -> None:
+    rungs = [config(f"model=ladder/{name}").rung for name in RUNGS]
+    assert sorted(rung.number for rung in rungs if rung) == list(range(1, len(RUNGS) + 1))
+
+
+def _sweep(experiment: str) -> dict[str, str]:
+    """Return what an experiment sweeps, option by option."""
+    with hydra.initialize_config_dir(str(FOLDER), job_name="ibbench", version_base="1.3"):
+        composed = hydra.compose("train", [f"+experiment={experiment}"], return_hydra_config=True)
+    return dict(composed.hydra.sweeper.params)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_value_that_an_experiment_sweeps_is_valid(experiment: str) -> None:
+    sweep = _sweep(experiment)
+    smallest = [expand([f"{key}={values}"])[0][0] for key, values in sweep.items()]
+    points = [[*smallest, *point] for key, values in sweep.items() for point in expand([f"{key}={values}"])]
+    assert len(points) > 1
+    assert {compose_config([f"+experiment={experiment}", *point]).name for point in points} == {experiment}
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_trains(experiment: str, ibbench: Callable, tmp_path: Path) -> None:
-    small = ["data.train_size=64", "trainer.epochs=1", "budget.value=5000", "model=mlp"]
-    small += ["data.validation_size=100", "data.test_size=200"]
+    small = ["data.train_size=64", "trainer.epochs=1", "trainer.min_steps=null", "budget.value=5000", "model=mlp"]
+    small += ["data.validation_size=100", "data.test_size=200", "seeds=[0]"]
+    given = {override.partition("=")[0] for override in small}
+    small += [expand([f"{key}={values}"])[0][0] for key, values in _sweep(experiment).items() if key not in given]
     run = ibbench("train", f"+experiment={experiment}", *small)
     assert run.returncode == 0, run.stderr
-    assert (tmp_path / "results" / experiment / "table.md").exists()
+    table = pd.read_csv(tmp_path / "results" / experiment / "table.csv")
+    targets = compose_config([f"+experiment={experiment}"]).targets
+    assert sorted(table["target"][table["model"] == "mlp"]) == sorted(targets)
+
+
+def test_the_ladder_climbs_all_of_its_rungs() -> None:
+    points = [compose_config(point) for point in expand([f"model={_sweep('ladder')['model']}"])]
+    assert sorted(point.rung.name for point in points if point.rung) == RUNGS
 
 
 def test_the_option_names_that_scripts_rely_on_are_there() -> None:
@@ -65,11 +131,11 @@ def test_the_hash_of_a_run_covers_what_changes_numbers_and_nothing_else() -> Non
 
     base = run()
     assert run() == base
-    for same in ("name=other", "results_dir=elsewhere", "device=cpu", "trainer.checkpoint_seconds=1"):
+    for same in ("name=other", "model=ladder/gnn", "results_dir=elsewhere", "device=cpu", "trainer.checkpoint_seconds=1"):
         assert run(same) == base
     changes = """
         seeds=[1] optimizer.lr=1e-4 data.train_size=4999 trainer.epochs=3 precision=bfloat16 data.split_seed=1
-        budget.value=90000 model.dropout=0.1 data.hydrogens=explicit
+        budget.value=90000 model.dropout=0.1 data.hydrogens=explicit data.graph=untyped data.augmentation=relabel
     """
     for other in changes.split():
         assert run(other) != base

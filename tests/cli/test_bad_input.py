@@ -54,13 +54,29 @@ CASES = {
     "swept study": (["name=one,two"], "`name` and `results_dir` cannot be swept"),
     "name with a slash": (["name=../up"], "`name=../up` is not possible: must be a plain folder name"),
     "width and budget": (["model.width=64"], "give them together with budget=null"),
-    "impossible budget": (["budget.value=10"], "`budget.value=10` cannot be met by mlp"),
+    "impossible budget": (["budget.value=10"], "`budget.value=10` parameters cannot be met by mlp"),
     "unknown device": (["device=tpu"], "`device=tpu` is not possible: expected auto, cpu, cuda or cuda:N"),
     "absent device": (["device=cuda:77"], "`device=cuda:77` is not possible"),
     "option of another model": (
         ["model.heads=8"],
         "`model.heads` is not an option of every choice of `model` in this command",
     ),
+    "flops that no width has": (
+        ["budget.match=flops", "budget.value=10", "model=gat"],
+        "`budget.value=10` flops cannot be met by gat",
+    ),
+    "unknown budget": (["budget.match=watts"], "`budget.match=watts` is not possible: expected one of: parameters"),
+    "seconds of less than a batch": (
+        ["budget.match=seconds", "budget.value=1e-3", "data.train_size=20", "model=mlp"],
+        "budget.match=seconds times whole batches",
+    ),
+    "even window": (["model=cnn", "model.kernel_size=4"], "`model.kernel_size=4` is not possible: must be odd"),
+    "one radial function": (
+        ["model=gnn", "model.num_radial=1"],
+        "`model.num_radial=1` is not possible: input should be greater than or equal to 2",
+    ),
+    "unknown graph": (["data.graph=rewire"], "`data.graph=rewire` is not possible: did you mean `rewired`"),
+    "unknown rung": (["model=ladder/gan"], "`model/ladder=gan` is not possible: did you mean"),
     "unbalanced bracket": (["targets=[gap"], "`targets=[gap` cannot be read"),
     "interval": (["optimizer.lr=interval(0,1)"], "a sweep needs single values"),
 }

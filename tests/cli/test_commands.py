@@ -39,6 +39,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert run.stdout.strip().endswith("heavy: []")
 
 
+@pytest.mark.alone
 def test_help_is_fast() -> None:
     # The fastest of several runs: a busy machine makes any single one slow.
     times = []

@@ -37,6 +37,7 @@ def test_a_second_load_reads_the_cache(options: Config) -> None:
     assert one.smiles == other.smiles == SMILES
 
 
+@pytest.mark.alone
 def test_a_ready_cache_of_qm9_loads_in_half_a_second(qm9: DataSet, config: Callable[..., Config]) -> None:
     times = []
     for _ in range(5):  # the fastest of several: a busy machine makes any single one slow

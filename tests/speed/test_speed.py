@@ -53,6 +53,7 @@ def test_the_ceiling_is_measured_at_the_shapes_of_the_model(
     assert 0.1 < ceiling_gflops(shapes) < 100_000
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", STANDARD_MODELS)
 def test_training_is_ahead_of_the_peer(name: str, config: Callable[..., Config]) -> None:
     compiled = name == "gnn" and compiler() is not None
