@@ -3,12 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
 from ibbench.worth.curves import Curve, Floats, interval
 
 MIN_SIZES = 5  # two more than the law has parameters
-_DRAWS = 300  # of the fit, each of which takes a millisecond
+_DRAWS = 300  # that the law is fitted to
+_MOST_STEPS = 200  # a floor of 0 is at minus infinity, where steps never end
+_FAR = 30.0  # of a logarithm
 _NOTHING = 1e-3  # of the lowest MAE: a floor below that is none
 
 
@@ -82,14 +84,20 @@ def _solve(
     slope, level = np.polyfit(x, y, 1)
 
     def residuals(parameters: Floats) -> Floats:
-        log_a, log_b, log_c = np.clip(parameters, -30, 30)
+        log_a, log_b, log_c = np.clip(parameters, -_FAR, _FAR)
         return np.logaddexp(log_a - np.exp(log_b) * x, log_c) - y
+
+    def slopes(parameters: Floats) -> Floats:
+        log_a, log_b, log_c = np.clip(parameters, -_FAR, _FAR)
+        share = special.expit(log_a - np.exp(log_b) * x - log_c)  # of what falls, in the whole
+        return np.stack([share, -share * np.exp(log_b) * x, 1 - share], axis=1)
 
     starts = [(level, np.log(max(-slope, 0.05)), np.log(floor)) for floor in (1e-4, 0.5)]
     if near:
         a, b, c = near
         starts = [(np.log(a / scale) - b * np.log(middle), np.log(b), np.log(max(c / scale, 1e-6)))]
-    found = [optimize.least_squares(residuals, start, method="lm") for start in starts]
-    log_a, log_b, log_c = np.clip(min(found, key=lambda one: one.cost).x, -30, 30)
+    found = [optimize.leastsq(residuals, start, Dfun=slopes, maxfev=_MOST_STEPS)[0] for start in starts]
+    best = min(found, key=lambda parameters: float(np.square(residuals(parameters)).sum()))
+    log_a, log_b, log_c = np.clip(best, -_FAR, _FAR)
     b = float(np.exp(log_b))
     return float(np.exp(log_a)) * scale * middle**b, b, float(np.exp(log_c)) * scale
