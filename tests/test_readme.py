@@ -33,6 +33,19 @@ def _shrunk(command: str) -> list[str]:
         words += FEW
     if "data.train_size=1000,5000" in words:
         return [word.replace("1000,5000", "50,60") for word in words] + SMALL[1:]
+    if "+experiment=tuned" in words:
+        return [word for word in words if "range" not in word] + ["tuning.trial=0", "model=mlp,gnn", *SMALL]
+    if "+experiment=learning_curve" in words:
+        return [*words, "data.train_size=50,60", "trainer.min_steps=null", *SMALL[1:], "seeds=[0,1]"]
+    if "+experiment=ladder" in words:
+        few = ["model=ladder/mlp,ladder/mlp_relabelled,ladder/schnet", "seeds=[0,1]"]
+        return [*words, *few, "data.train_size=50,60", "trainer.min_steps=null", *SMALL[1:]]
+    if "budget.match=flops" in words:
+        return [*words, *SMALL[:2], "model=mlp", "budget.value=10000"]
+    if "budget.match=seconds" in words:
+        return [*words, *SMALL[:2], "model=mlp"]
+    if "name=graphs" in words:
+        return [*words, *SMALL, "seeds=[0]"]
     if "+experiment=standard" in words:  # its 36 replicas of one model are enough
         return [*words, "model=mlp", *SMALL]
     if "name=gap_10k" in words:
@@ -61,6 +74,10 @@ def test_commands_of_the_readme_run(command: str, ibbench: Callable, tmp_path: P
     (tmp_path / "my.csv").write_text("smiles,logS\n" + rows)
     if command.startswith("ibbench table"):
         assert ibbench("train", "model=mlp", *SMALL).returncode == 0
+    if command.startswith(("ibbench worth", "ibbench plot")):
+        study = command.rpartition("/")[2]
+        few = "model=mlp,deep_sets" if study == "learning_curve" else ""
+        assert ibbench(*_shrunk(f"ibbench train +experiment={study} {few}")).returncode == 0
     if command.startswith("ibbench diff"):
         shutil.copytree(ROOT / "results", tmp_path / "results", ignore=shutil.ignore_patterns("runs"))
         _commit(tmp_path)
