@@ -24,6 +24,7 @@ _HOME = {
     "read_study": "ibbench.compare.study",
     "build_table": "ibbench.compare.table",
     "compare_pairs": "ibbench.compare.pairs",
+    "read_worth": "ibbench.worth.report",
 }
 __all__ = ["__version__", *_HOME]
 

@@ -21,7 +21,7 @@ MULTIPLIER_COLUMNS = [
 BITS_COLUMNS = ["target", "a", "b", "smallest", "largest", "bits_per_label", "bits_low", "bits_high"]
 FIT_COLUMNS = [
     "target", "unit", "by", "model", "a", "a_low", "a_high", "b", "b_low", "b_high", "c", "c_low", "c_high",
-    "floor_known", "largest_residual",
+    "floor_known", "largest_residual", "residuals",
 ]  # fmt: skip
 _USUAL = 1000.0  # labels, where data multipliers are told if it was trained
 
@@ -33,9 +33,11 @@ class Worth(NamedTuple):
         study: its name.
         by: the axis, of `curves.AXES`.
         at: the size at which sentences and rungs tell the multiplier.
+        asked: whether that size was asked for; if not, a sentence may tell it where it is known best.
         curves: in their order.
         fits: of each curve; None with too few sizes.
-        multipliers: `MULTIPLIER_COLUMNS`: for all pairs, A the model with the lower error at the largest size.
+        multipliers: `MULTIPLIER_COLUMNS`: of all pairs, those first whose A has the lower error at its largest size,
+            then B against A.
         bits: `BITS_COLUMNS`, over labels only.
         laws: `FIT_COLUMNS`.
         ladder: `ladder.COLUMNS`; empty if the study is none.
@@ -44,6 +46,7 @@ class Worth(NamedTuple):
     study: str
     by: str
     at: float
+    asked: bool
     curves: list[Curve]
     fits: list[Fit | None]
     multipliers: pd.DataFrame
@@ -65,15 +68,18 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
     """Compare the curves of a study; see `read_worth`."""
     curves = read_curves(study, by)
     draws = draw_curves(curves)
+    asked = at is not None
     at = _reference(curves, at)
     fits = [fit_power_law(curve, drawn) for curve, drawn in zip(curves, draws, strict=True)]
     pairs = _pairs(curves, draws)
-    multipliers = [_multiplier_row(by, pair, size) for pair in pairs for size in _told_at(pair[0].sizes, at, by)]
+    both = [*pairs, *((b, a, draws_b, draws_a) for a, b, draws_a, draws_b in pairs)]
+    multipliers = [_multiplier_row(by, pair, size) for pair in both for size in _told_at(pair[0].sizes, at, by)]
     alike = [pair for pair in pairs if by == "labels" and np.array_equal(pair[0].sizes, pair[1].sizes)]
     return Worth(
         study.name,
         by,
         at,
+        asked,
         curves,
         fits,
         pd.DataFrame(multipliers, columns=MULTIPLIER_COLUMNS),
@@ -143,4 +149,6 @@ def _law_row(by: str, curve: Curve, fit: Fit) -> dict[str, Any]:
     for name in ("a", "b", "c"):
         low, high = getattr(fit, f"{name}_interval")
         row |= {name: getattr(fit, name), f"{name}_low": low, f"{name}_high": high}
-    return row | {"floor_known": fit.floor_known, "largest_residual": float(np.abs(fit.residuals).max())}
+    residuals = " ".join(f"{residual:+.4f}" for residual in fit.residuals)  # size by size, MAE / law - 1
+    largest = float(np.abs(fit.residuals).max())
+    return row | {"floor_known": fit.floor_known, "largest_residual": largest, "residuals": residuals}
