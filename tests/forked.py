@@ -4,12 +4,15 @@ A server process imports the packages once and forks itself for each command. It
 nothing, so that a fork is as good as a new process. Tests of start-up itself start a new one.
 """
 
+import contextlib
 import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
@@ -26,9 +29,25 @@ def run_command(arguments: list[str], cwd: Path, timeout: float = 300) -> subpro
         process.join(timeout)
         if process.is_alive():
             process.kill()
+            process.join()
             raise subprocess.TimeoutExpired(arguments, timeout)
         assert process.exitcode is not None
-        return subprocess.CompletedProcess(arguments, process.exitcode, *(Path(path).read_text() for path in outputs))
+        exitcode = process.exitcode
+        process.close()
+        return subprocess.CompletedProcess(arguments, exitcode, *(Path(path).read_text() for path in outputs))
+
+
+@contextlib.contextmanager
+def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start a process whose output can be read as text; whatever happens, it is gone at the end.
+
+    One that a failed test left behind would be reported as a warning in another test, whenever it is collected.
+    """
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _run(arguments: list[str], cwd: str, environment: dict[str, str], stdout: str, stderr: str) -> None:

@@ -131,7 +131,13 @@ def test_the_hash_of_a_run_covers_what_changes_numbers_and_nothing_else() -> Non
 
     base = run()
     assert run() == base
-    for same in ("name=other", "model=ladder/gnn", "results_dir=elsewhere", "device=cpu", "trainer.checkpoint_seconds=1"):
+    for same in (
+        "name=other",
+        "model=ladder/gnn",
+        "results_dir=elsewhere",
+        "device=cpu",
+        "trainer.checkpoint_seconds=1",
+    ):
         assert run(same) == base
     changes = """
         seeds=[1] optimizer.lr=1e-4 data.train_size=4999 trainer.epochs=3 precision=bfloat16 data.split_seed=1

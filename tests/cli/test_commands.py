@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 from ibbench.compare.record import read_records
 from ibbench.data.targets import QM9_TARGETS
+from tests.forked import started
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 TINY = ["data.train_size=100", "trainer.epochs=1", "budget.value=10000", "seeds=[0,1]"]
@@ -182,17 +183,15 @@ def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(ibbench: Command, tmp_path: Path) -> None:
     options = ["data.train_size=2000", "trainer.epochs=6", "trainer.checkpoint_seconds=0", "budget.value=10000"]
     command = ["train", "model=mlp,deep_sets,gnn", "seeds=[0]", *options, *FEW]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ibbench", *command],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("results/quick/runs/deep_sets-*/checkpoint-0.safetensors")):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    from_shell = {"cwd": tmp_path, "stderr": subprocess.STDOUT, "start_new_session": True}
+    with started([sys.executable, "-m", "ibbench", *command], **from_shell) as process:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob("results/quick/runs/deep_sets-*/checkpoint-0.safetensors")):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Interrupted" in output
     assert "Traceback" not in output

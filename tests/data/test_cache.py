@@ -1,3 +1,4 @@
+import contextlib
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import torch
 from ibbench.config import Config
 from ibbench.data import identity
 from ibbench.data.dataset import DataSet, load_dataset
+from tests.forked import started
 
 SMILES = ["C" * n for n in range(1, 40)] + ["c1ccccc1" + "C" * n for n in range(40)]
 
@@ -100,8 +102,9 @@ print(len(load_dataset(compose_config(sys.argv[1:]).data, lambda line: None)))
 def test_processes_that_build_at_once_do_no_harm(options: Config) -> None:
     overrides = ["data=csv", f"data.path={options.data.path}", "data.target_columns=[y]"]
     command = [sys.executable, "-c", BUILD, *overrides]
-    builders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    outputs = [builder.communicate(timeout=120)[0].strip() for builder in builders]
+    with contextlib.ExitStack() as stack:
+        builders = [stack.enter_context(started(command)) for _ in range(3)]
+        outputs = [builder.communicate(timeout=120)[0].strip() for builder in builders]
     assert outputs == [str(len(SMILES))] * 3
     said: list[str] = []
     folder = load_dataset(options.data, said.append).path.parent

@@ -58,7 +58,7 @@ def test_a_molecule_too_large_for_the_dense_layout_is_refused() -> None:
 
 
 def test_features_of_qm9_are_alive_and_consistent(qm9: DataSet) -> None:
-    atoms, bonds, mask, _ = qm9.molecules
+    atoms, bonds, mask, *_ = qm9.molecules
     present = atoms[mask].amax(0).tolist()
     # With implicit hydrogens no node is a hydrogen; every other column occurs.
     assert [name for name, top in zip(ATOM_FEATURES, present, strict=True) if not top] == ["H"]
