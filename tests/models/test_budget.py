@@ -1,4 +1,5 @@
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -129,23 +130,51 @@ def test_counting_leaves_the_random_state_alone(tiny: Tiny) -> None:
 PACE = ("budget.match=seconds", "seeds=[0]", "data.train_size=200")
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute in one thread, whose timings vary less than those of several that wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.alone
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", ["deep_sets", "gnn"])
 def test_a_width_is_found_that_trains_at_the_pace_asked_for(
-    name: str, config: Callable[..., Config], qm9: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, config: Callable[..., Config], qm9: DataSet, tmp_path: Path
 ) -> None:
-    cpu = torch.device("cpu")
     composed = config(f"model={name}", *PACE, "budget.value=1e-3")
     split = split_dataset(qm9, composed.data)
-    options = fit_to_seconds(composed, qm9, split, cpu, tmp_path)
-    width, hidden = options.sizes
-    assert width % 8 == 0
-    assert hidden == 2 * width
-    took = min(seconds_per_molecule(composed, options, qm9, split, cpu) for _ in range(3))
-    assert 5e-4 < took < 2e-3  # a busy machine has noisy timings
+    missed_by = []
+    for attempt in range(3):  # whatever else the machine does, it does not always do it
+        options = fit_to_seconds(composed, qm9, split, torch.device("cpu"), tmp_path / str(attempt))
+        width, hidden = options.sizes
+        assert width % 8 == 0
+        assert hidden == 2 * width
+        took = seconds_per_molecule(composed, options, qm9, split, torch.device("cpu"))
+        missed_by.append(max(took / 1e-3, 1e-3 / took))
+        if missed_by[-1] < 2:
+            break
+    assert min(missed_by) < 2
 
+
+def test_a_width_once_measured_is_kept(
+    config: Callable[..., Config], qm9: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed = config("model=gnn", *PACE, "budget.value=1e-3")
+    fit = functools.partial(fit_to_seconds, composed, qm9, split_dataset(qm9, composed.data), torch.device("cpu"))
+
+    def pretend(_: Config, options: ModelOptions, *__: object) -> float:
+        return 1e-5 * options.sizes[0]
+
+    monkeypatch.setattr(ibbench.training.pace, "seconds_per_molecule", pretend)
+    assert fit(tmp_path).sizes == (104, 208)  # the multiple of 8 whose pace is nearest to that of a width of 100
     monkeypatch.setattr(ibbench.training.pace, "seconds_per_molecule", None)  # nothing is measured a second time
-    assert fit_to_seconds(composed, qm9, split, cpu, tmp_path) == options
+    assert fit(tmp_path).sizes == (104, 208)
+    with pytest.raises(TypeError):
+        fit(tmp_path / "elsewhere")
 
 
 def test_a_pace_that_no_width_keeps_is_refused(config: Callable[..., Config], qm9: DataSet, tmp_path: Path) -> None:
