@@ -96,16 +96,32 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
     """Return the model with its width solved, if it has a budget.
 
     Raises:
-        InputError: the budget cannot be met, or the data lack what the model reads.
+        InputError: the budget cannot be met, the data lack what the model reads, or have altered what it does not.
     """
     options, budget = config.model, config.budget
-    if "positions" in get_model(options.name).reads(options) and dataset.molecules.positions.isnan().any():
+    reads = get_model(options.name).reads(options)
+    if "positions" in reads and dataset.molecules.positions.isnan().any():
         raise InputError(f"`model={options.name}` reads coordinates, which data.source={config.data.source} has not")
+    for option, part in _parts_altered(config.data).items():
+        if part not in reads:
+            raise InputError(f"`{option}` alters {part}, which `model={options.name}` does not read: leave one out")
     if not budget:
         return options
     if budget.match == "seconds":
         return fit_to_seconds(_with_enough_epochs(config, split), dataset, split, device, study_folder(config))
     return fit_to_budget(dataset.molecules.padding, options, budget)
+
+
+def _parts_altered(data: DataOptions) -> dict[str, str]:
+    """Name the options of the data that are not the usual ones, with what of a molecule each of them alters."""
+    altered = {}
+    if data.graph != "true":
+        altered[f"data.graph={data.graph}"] = "atoms" if data.graph == "shuffled_features" else "bonds"
+    if data.augmentation != "none":
+        altered[f"data.augmentation={data.augmentation}"] = "atoms"
+    if data.hydrogens != "implicit":
+        altered[f"data.hydrogens={data.hydrogens}"] = "atoms"
+    return altered
 
 
 def _with_enough_epochs(config: Config, split: Split) -> Config:

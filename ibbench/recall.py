@@ -8,9 +8,10 @@ import contextlib
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import ibbench
-from ibbench.compare.record import SCHEMA_VERSION, Record, read_record
+from ibbench.compare.record import SCHEMA_VERSION, Record, RungEntry, read_record, write_record
 from ibbench.config import Config
 from ibbench.data.cache import cache_folder, write_to_cache
 from ibbench.data.identity import CACHE_FORMAT, describe_source
@@ -37,18 +38,37 @@ def recall_finished(config: Config) -> Record | None:
     note = _note(config)
     if config.device not in {"auto", "cpu"} or not note.exists():  # another device may be absent, which is an error
         return None
-    return read_finished(study_folder(config) / "runs" / note.read_text())
+    return read_finished(study_folder(config) / "runs" / note.read_text(), config)
 
 
-def read_finished(folder: Path) -> Record | None:
+def read_finished(folder: Path, config: Config | None = None) -> Record | None:
     """Return the record in the folder of a run if it is there and not of a failure.
+
+    A run that was trained for itself and is now asked for as a rung of a ladder, or as a trial of a search, gets
+    their names: they change no number.
 
     Raises:
         InputError: there is one, but it cannot be read.
     """
     path = folder / "record.json"
     record = read_record(path) if path.exists() else None
-    return record if record and record.status == "done" else None
+    if record is None or record.status != "done":
+        return None
+    names = name_in_study(config) if config else {}
+    if any(getattr(record, field) != name for field, name in names.items()):
+        record = record.model_copy(update=names)
+        write_record(folder, record)
+    return record
+
+
+def name_in_study(config: Config) -> dict[str, Any]:
+    """Return the fields of a record that say what the run is in its study: its rung and its trial, if it has them."""
+    names: dict[str, Any] = {}
+    if config.rung:
+        names["rung"] = RungEntry(**config.rung.model_dump())
+    if config.tuning:
+        names["trial"] = config.tuning.trial
+    return names
 
 
 def _note(config: Config) -> Path:

@@ -19,7 +19,6 @@ from ibbench.compare.record import (
     MetricsEntry,
     Record,
     ReplicaEntry,
-    RungEntry,
     write_record,
 )
 from ibbench.errors import DivergedError
@@ -27,7 +26,7 @@ from ibbench.files import write_atomically
 from ibbench.models.cost import count_flops, count_parameters
 from ibbench.models.registry import get_model
 from ibbench.plan import Point
-from ibbench.recall import read_finished
+from ibbench.recall import name_in_study, read_finished
 from ibbench.terminal import say, terminal
 from ibbench.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from ibbench.training.device import choose_device, describe_device, peak_memory_mb, reset_peak_memory
@@ -48,7 +47,7 @@ def execute(point: Point) -> Record:
     a failure that was not its own, such as a full disk.
     """
     try:
-        record = read_finished(point.folder)
+        record = read_finished(point.folder, point.config)
         if record:
             say(f"{point.run}: done before")
             return record
@@ -162,8 +161,7 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
         data_source=point.dataset.source,
         versions={"python": platform.python_version()} | _versions(),
         device=describe_device(choose_device(point.config.device)),
-        rung=RungEntry(**point.config.rung.model_dump()) if point.config.rung else None,
-        trial=point.config.tuning.trial if point.config.tuning else None,
+        **name_in_study(point.config),
         **outcome,
     )
 

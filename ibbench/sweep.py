@@ -21,7 +21,7 @@ from ibbench.config import Config, option_names, read_config
 from ibbench.errors import InputError, leave, suggest
 from ibbench.recall import read_finished, recall_finished, study_folder
 from ibbench.terminal import say, terminal
-from ibbench.tuning import draw
+from ibbench.tuning import TUNED, draw
 
 ROOT_CONFIG = "train"
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes; 2 is `errors.leave`
@@ -123,7 +123,9 @@ class StudyCallback(Callback):
         from ibbench.compare.table_file import refuse_if_edited
 
         with _leaving():
-            self._configs = [_validated(point, config_name) for point in expand(overrides)]
+            points = expand(overrides)
+            self._configs = [_validated(point, config_name) for point in points]
+            _refuse_tuned_options(self._configs, points[0])
             if len({study_folder(config) for config in self._configs}) > 1:
                 raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
             study = study_folder(self._configs[0])
@@ -166,6 +168,17 @@ class StudyCallback(Callback):
         if missing:
             say(f"Not finished: {', '.join(missing)}. The same command tries them again.")
             raise SystemExit(FAILED)
+
+
+def _refuse_tuned_options(configs: list[Config], overrides: list[str]) -> None:
+    """Refuse values for options that a search draws: they would be ignored."""
+    if not any(config.tuning for config in configs):
+        return
+    for override in overrides:
+        key = override.partition("=")[0].lstrip("+~")
+        if key in TUNED:
+            name = key.partition(".")[2]
+            raise InputError(f"`{override}` is drawn by the search: expected a range, such as tuning.{name}=[low,high]")
 
 
 @contextlib.contextmanager

@@ -4,20 +4,29 @@ Each is a function of the data set alone, so that training, validation and test 
 see the same ones.
 """
 
+import functools
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from ibbench.data.dataset import DataSet
 from ibbench.data.molecules import Molecules
 
 _SWAPS_PER_BOND = 10  # tried; enough for the rewired bonds to have forgotten the true ones
 
 
+@functools.lru_cache(maxsize=2)  # rewiring all of QM9 takes seconds, and every pack of a run asks for it
+def altered_molecules(dataset: DataSet, graph: str) -> Molecules:
+    """Return the molecules of a data set with the graph that `data.graph` names; see `alter_graph`."""
+    return alter_graph(dataset.molecules, graph)
+
+
 def alter_graph(molecules: Molecules, graph: str) -> Molecules:
-    """Return the molecules of a data set with the graph that `data.graph` names.
+    """Return molecules with the graph that `data.graph` names.
 
     Args:
-        molecules: those of the data set, `[M, ...]`.
+        molecules: `[M, ...]`.
         graph: `true` as they are; `empty` no bonds; `complete` all pairs of atoms, as single bonds; `untyped` the
             true bonds, all as single ones; `rewired` each molecule's bonds with their ends swapped at random,
             so that every atom keeps its number of neighbours (Maslov & Sneppen 2002, Science 296, 910);

@@ -25,8 +25,8 @@ class DeepSets(Model):
 
     @classmethod
     def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads besides the atoms."""
-        return frozenset()
+        """Return what it reads of a molecule."""
+        return frozenset({"atoms"})
 
     def __init__(self, num_atoms: int, options: ModelOptions) -> None:  # noqa: ARG002 (any number will do)
         super().__init__()

@@ -28,8 +28,8 @@ class Gat(AttentionModel):
 
     @classmethod
     def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads besides the atoms."""
-        return frozenset({"bonds"})
+        """Return what it reads of a molecule."""
+        return frozenset({"atoms", "bonds"})
 
     def __init__(self, num_atoms: int, options: AttentionOptions) -> None:
         super().__init__(num_atoms, options)

@@ -70,8 +70,8 @@ class Gnn(Model):
 
     @classmethod
     def reads(cls, options: Any) -> frozenset[str]:
-        """Return what it reads besides the atoms."""
-        return frozenset({"bonds"} if options.num_radial is None else {"bonds", "positions"})
+        """Return what it reads of a molecule."""
+        return frozenset({"atoms", "bonds"} if options.num_radial is None else {"atoms", "bonds", "positions"})
 
     def __init__(self, num_atoms: int, options: GnnOptions) -> None:  # noqa: ARG002 (any number will do)
         super().__init__()

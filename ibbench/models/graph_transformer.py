@@ -28,8 +28,8 @@ class GraphTransformer(AttentionModel):
 
     @classmethod
     def reads(cls, options: Any) -> frozenset[str]:
-        """Return what it reads besides the atoms."""
-        return frozenset() if options.max_hops is None else frozenset({"bonds"})
+        """Return what it reads of a molecule."""
+        return frozenset({"atoms"} if options.max_hops is None else {"atoms", "bonds"})
 
     def __init__(self, num_atoms: int, options: GraphTransformerOptions) -> None:
         super().__init__(num_atoms, options)

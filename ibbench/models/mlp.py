@@ -27,8 +27,8 @@ class Mlp(Model):
 
     @classmethod
     def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads besides the atoms."""
-        return frozenset({"bonds"})
+        """Return what it reads of a molecule."""
+        return frozenset({"atoms", "bonds"})
 
     def __init__(self, num_atoms: int, options: ModelOptions) -> None:
         super().__init__()

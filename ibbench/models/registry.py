@@ -36,7 +36,7 @@ class Model(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def reads(cls, options: Any) -> frozenset[str]:
-        """Return what the model reads besides the atoms: of `bonds`, `positions` and `tokens`."""
+        """Return what the model reads: of `atoms` (their features), `bonds`, `positions` and `tokens`."""
 
     @abstractmethod
     def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:

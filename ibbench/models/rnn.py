@@ -56,7 +56,7 @@ class Rnn(Model):
 
     @classmethod
     def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads besides the atoms."""
+        """Return what it reads of a molecule."""
         return frozenset({"tokens"})
 
     def __init__(self, num_atoms: int, options: ModelOptions) -> None:  # noqa: ARG002 (it reads no atoms)

@@ -57,8 +57,8 @@ class SchNet(Model):
 
     @classmethod
     def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads besides the atoms."""
-        return frozenset({"positions"})
+        """Return what it reads of a molecule."""
+        return frozenset({"atoms", "positions"})
 
     def __init__(self, num_atoms: int, options: SchNetOptions) -> None:  # noqa: ARG002 (any number will do)
         super().__init__()

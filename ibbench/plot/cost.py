@@ -3,11 +3,13 @@
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from ibbench.compare.pareto import COSTS, cost_of, pareto
 from ibbench.compare.study import BASELINES, Entry
-from ibbench.plot.style import add_axes, looks, new_figure
+from ibbench.plot.style import add_axes, looks, new_figure, plain
+from ibbench.worth.names import name_entries
 
 _LOGARITHMIC_FROM = 3  # times the lowest cost
 _AXES = {
@@ -23,7 +25,8 @@ def draw_costs(groups: list[list[Entry]]) -> Figure:
     Args:
         groups: the entries of a target at one train size each. Filled points, joined by a line, are on the front.
     """
-    look = looks([name for group in groups for name in map(_name, _trained(group))])
+    names = name_entries(entry for group in groups for entry in _trained(group))
+    look = looks([name for name, _ in names.values()])
     figure = new_figure(3.6 * len(COSTS) + 1.6, 3.2 * len(groups))
     panels = add_axes(figure, len(groups), len(COSTS), sharey="row")
     for place, group in enumerate(groups):
@@ -33,16 +36,18 @@ def draw_costs(groups: list[list[Entry]]) -> Figure:
         for axes, (cost, field) in zip(row, COSTS.items(), strict=True):
             front = []
             for entry, on in zip(entries, fronts, strict=True):
-                x, y, one = cost_of(entry, field), entry.sample.mae, look[_name(entry)]
+                name = names[entry.key][0]
+                x, y, one = cost_of(entry, field), entry.sample.mae, look[name]
                 beaten = cost not in on.split()
                 face = "white" if beaten else one.color
-                axes.plot(x, y, one.marker, color=one.color, markerfacecolor=face, markersize=8, label=_name(entry))
+                axes.plot(x, y, one.marker, color=one.color, markerfacecolor=face, markersize=8)
                 front += [] if beaten else [(x, y)]
             axes.step(*zip(*sorted(front), strict=True), where="post", color="#606060", linewidth=0.8, zorder=0)
             _scale(axes, cost)
         key = group[0].key.group
-        row[0].set_ylabel(f"test MAE of {key.target} ({key.unit}),\n{key.train_size:,} train molecules")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper")
+        row[0].set_ylabel(plain(f"test MAE of {key.target} ({key.unit}),\n{key.train_size:,} train molecules"))
+    points = {name: Line2D([], [], color=one.color, marker=one.marker, linestyle="") for name, one in look.items()}
+    figure.legend(list(points.values()), [plain(name) for name in points], loc="outside right upper")
     return figure
 
 
@@ -60,7 +65,3 @@ def _scale(axes: Any, cost: str) -> None:
 def _trained(group: list[Entry]) -> list[Entry]:
     trained = [entry for entry in group if entry.key.model not in BASELINES]
     return sorted(trained, key=lambda entry: entry.rung.number if entry.rung else 0)
-
-
-def _name(entry: Entry) -> str:
-    return entry.rung.name if entry.rung else entry.key.name

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ibbench.plot.style import Look, add_axes, looks, new_figure
+from ibbench.plot.style import Look, add_axes, looks, new_figure, plain
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import Fit
 from ibbench.worth.report import Worth
@@ -46,13 +46,13 @@ def _draw(axes: Any, curve: Curve, fit: Fit | None, look: Look, with_intervals: 
         linewidth=1.1,
         elinewidth=0.9,
         capsize=2,
-        label=curve.model,
+        label=plain(curve.model),
     )
 
 
 def _label(axes: Any, curves: list[Curve], by: str) -> None:
     first = curves[0]
-    axes.set(xscale="log", yscale="log", xlabel=AXES[by], ylabel=f"test MAE of {first.target} ({first.unit})")
+    axes.set(xscale="log", yscale="log", xlabel=AXES[by], ylabel=plain(f"test MAE of {first.target} ({first.unit})"))
     if by == "labels" and len(first.sizes) <= _MOST_LABELS:
         axes.set_xticks(first.sizes, [f"{size:,.0f}" for size in first.sizes], rotation=30)
     else:

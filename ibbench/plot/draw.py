@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ibbench.compare.pairs import by_group
 from ibbench.compare.predictions import read_predictions
+from ibbench.compare.report import differing
 from ibbench.compare.study import BASELINES, Entry, Group, Study, read_study
 from ibbench.errors import InputError
 from ibbench.plot.cost import draw_costs
@@ -14,6 +15,7 @@ from ibbench.plot.ladder import draw_ladder
 from ibbench.plot.parity import Floats, draw_parity
 from ibbench.plot.style import in_style, save
 from ibbench.terminal import say
+from ibbench.worth.names import name_entries
 from ibbench.worth.report import make_worth
 
 _MOST_PANELS = 16
@@ -49,14 +51,17 @@ def make_figures(folder: Path, by: str = "labels") -> dict[str, Figure]:
             raise
         say("no learning curve: that takes several train sizes")
     else:
-        figures[f"learning_curves{suffix}"] = draw_learning_curves(worth)
+        if worth.curves:
+            figures[f"learning_curves{suffix}"] = draw_learning_curves(worth)
         if not worth.ladder.empty:
             figures["ladder"] = draw_ladder(worth.ladder)
     figures["cost"] = draw_costs(list(largest.values()))
+    sections = list(dict.fromkeys(group.section for group in largest))
     for group, entries in largest.items():
         panels = _panels(folder, study, entries)
+        where = "".join(f"_{getattr(group.section, field)}" for field in differing(sections))
         if panels:
-            figures[f"parity_{group.target}"] = draw_parity(panels, group.target, group.unit)
+            figures[f"parity_{group.target}{where}"] = draw_parity(panels, group.target, group.unit)
         else:
             say(f"no parity plot of {group.target}: its predictions.npz are not there")
     return figures
@@ -75,11 +80,15 @@ def _largest(study: Study) -> dict[Group, list[Entry]]:
 def _panels(folder: Path, study: Study, entries: list[Entry]) -> dict[str, tuple[Floats, Floats]]:
     """Return true and predicted values of the first seed of each trained entry, as far as they are kept."""
     panels: dict[str, tuple[Floats, Floats]] = {}
+    names = name_entries(entries)
     records = {id(replica): record for record in study.records for replica in record.replicas}
     for entry in sorted(entries, key=lambda entry: entry.rung.number if entry.rung else 0):
-        if entry.key.model in BASELINES or len(panels) == _MOST_PANELS:
+        if entry.key.model in BASELINES:
             continue
-        name = entry.rung.name if entry.rung else entry.key.name
+        if len(panels) == _MOST_PANELS:
+            say(f"predictions are drawn of the first {_MOST_PANELS} models only")
+            break
+        name, _ = names[entry.key]
         first = entry.replicas[0]
         record = records[id(first)]
         found = read_predictions(folder / "runs" / record.run, record)

@@ -6,9 +6,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ibbench.plot.style import add_axes, new_figure
+from ibbench.compare.study import Section
+from ibbench.plot.style import add_axes, new_figure, plain
 
-_BETTER, _WORSE, _TIED = ("#9ecae1", ""), ("#fdae6b", "////"), ("#d9d9d9", "....")
+_STYLES = {  # by the first word of a verdict: colour, hatch, and what it means
+    "better": ("#9ecae1", "", "better than the rung it differs from"),
+    "worse": ("#fdae6b", "////", "worse"),
+    "not": ("#d9d9d9", "....", "not distinguishable"),
+    "lower": ("#deebf7", "--", "lower, with one seed: not tested"),
+    "higher": ("#fee6ce", "xx", "higher, with one seed: not tested"),
+}
 
 
 def draw_ladder(ladder: pd.DataFrame) -> Figure:
@@ -18,19 +25,23 @@ def draw_ladder(ladder: pd.DataFrame) -> Figure:
         ladder: with `ibbench.worth.ladder.COLUMNS`. A bar spans from the error of the rung before to that of this
             one: plain where that is better, hatched where it is worse, dotted where it is not distinguishable.
     """
-    groups = list(ladder.astype(object).groupby(["target", "unit", "train_size"], sort=False))
+    groups = list(ladder.astype(object).groupby([*Section._fields, "target", "unit", "train_size"], sort=False))
+    sections = ladder[list(Section._fields)].drop_duplicates()
     figure = new_figure(6.2 * len(groups), 0.42 * int(ladder["number"].nunique()) + 1.3)
-    for axes, ((target, unit, size), rows) in zip(add_axes(figure, 1, len(groups)), groups, strict=True):
+    for axes, ((*section, target, unit, size), rows) in zip(add_axes(figure, 1, len(groups)), groups, strict=True):
         maes = dict(zip(rows["rung"], rows["mae_mean"], strict=True))
         for place, (_, row) in enumerate(rows.iterrows()):
             _draw(axes, place, row, maes)
         axes.set_yticks(range(len(rows)), [f"{row['number']}. {row['rung']}" for _, row in rows.iterrows()])
         axes.invert_yaxis()
-        axes.set_xlabel(f"test MAE of {target} ({unit}), {size:,} train molecules")
+        where = "" if len(sections) == 1 else f"\n{', '.join(map(str, section))}"
+        axes.set_xlabel(plain(f"test MAE of {target} ({unit}), {size:,} train molecules{where}"))
         axes.grid(visible=False, axis="y")
-    handles = [Patch(facecolor=colour, hatch=hatch, edgecolor="#404040") for colour, hatch in (_BETTER, _WORSE, _TIED)]
-    names = ["better than the rung it differs from", "worse", "not distinguishable"]
-    figure.legend(handles, names, loc="outside upper center", ncols=3)
+    used = [
+        style for word, style in _STYLES.items() if word in {_word(verdict) for verdict in ladder["verdict"].dropna()}
+    ]
+    handles = [Patch(facecolor=colour, hatch=hatch, edgecolor="#404040") for colour, hatch, _ in used]
+    figure.legend(handles, [meaning for *_, meaning in used], loc="outside upper center", ncols=3)
     return figure
 
 
@@ -38,7 +49,7 @@ def _draw(axes: Any, place: int, row: "pd.Series[Any]", maes: dict[str, float]) 
     mae = row["mae_mean"]
     if pd.notna(row["gain"]):
         before = maes[row["after"]]
-        colour, hatch = _style(str(row["verdict"]))
+        colour, hatch, _ = _STYLES[_word(row["verdict"])]
         axes.barh(place, mae - before, left=before, height=0.6, color=colour, hatch=hatch, edgecolor="#404040", lw=0.6)
         text = f"{-row['gain']:+.3f}"
         if pd.notna(row["multiplier"]) and 0 < row["multiplier"] < float("inf"):
@@ -49,5 +60,7 @@ def _draw(axes: Any, place: int, row: "pd.Series[Any]", maes: dict[str, float]) 
     axes.errorbar(mae, place, xerr=reach, marker="o", markersize=4, color="black", capsize=2, elinewidth=0.9)
 
 
-def _style(verdict: str) -> tuple[str, str]:
-    return {"better": _BETTER, "worse": _WORSE}.get(verdict.split()[0], _TIED)
+def _word(verdict: str) -> str:
+    """Return the word by which a verdict is drawn; identical errors are not distinguishable either."""
+    first = verdict.split()[0]
+    return first if first in _STYLES else "not"

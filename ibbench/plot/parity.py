@@ -7,7 +7,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ibbench.plot.style import add_axes, new_figure
+from ibbench.plot.style import add_axes, new_figure, plain
 
 _COLUMNS = 4
 Floats = NDArray[np.float64]
@@ -33,12 +33,12 @@ def draw_parity(panels: dict[str, tuple[Floats, Floats]], target: str, unit: str
         axes.hexbin(truth, prediction, gridsize=60, extent=(*window, *window), cmap="Greys", norm=LogNorm(), mincnt=1)
         axes.plot(window, window, color="black", linewidth=0.7, linestyle=(0, (4, 3)))
         mae = np.abs(prediction - truth).mean()
-        axes.set_title(f"{model}\nMAE {mae:.3g} {unit}", fontsize=8.5)
+        axes.set_title(plain(f"{model}\nMAE {mae:.3g} {unit}"), fontsize=8.5)
         axes.set(xlim=window, ylim=window, aspect="equal")
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     for axes in grid[: len(panels)][-columns:]:
         axes.tick_params(labelbottom=True)
-    figure.supxlabel(f"true {target} ({unit})", fontsize=9)
-    figure.supylabel(f"predicted {target} ({unit})", fontsize=9)
+    figure.supxlabel(plain(f"true {target} ({unit})"), fontsize=9)
+    figure.supylabel(plain(f"predicted {target} ({unit})"), fontsize=9)
     return figure

@@ -1,6 +1,7 @@
 """How pictures look and are saved: a model has a marker and a dash pattern of its own besides its colour."""
 
 import io
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -46,6 +47,11 @@ def looks(models: Sequence[str]) -> dict[str, Look]:
     }
 
 
+def plain(text: str) -> str:
+    """Return a text that matplotlib shows as it is, a dollar sign included."""
+    return text.replace("$", r"\$")
+
+
 def in_style() -> AbstractContextManager[None]:
     """Return the context in which pictures are drawn and saved."""
     return mpl.rc_context(_SETTINGS)
@@ -68,6 +74,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[str]:
         content = io.BytesIO()
         metadata = {"Date": None} if style == "svg" else {"Software": None}  # the same study, the same file
         figure.savefig(content, format=style, dpi=_DOTS_PER_INCH, metadata=metadata)
-        write_atomically(folder / f"{name}.{style}", content.getvalue())
-        names.append(f"{name}.{style}")
+        file = re.sub(r"[^\w.-]+", "_", name) + f".{style}"  # a user's target may be called anything
+        write_atomically(folder / file, content.getvalue())
+        names.append(file)
     return names

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from ibbench.config import Config
 from ibbench.data.dataset import DataSet
-from ibbench.data.graphs import alter_graph, random_order
+from ibbench.data.graphs import altered_molecules, random_order
 from ibbench.data.molecules import Molecules
 from ibbench.data.splits import Split
 from ibbench.errors import DivergedError
@@ -140,7 +140,7 @@ def prepare(
         stopped=torch.zeros(count, dtype=torch.bool),
     )
     labels = scaling.normalise(subsets).to(device)
-    molecules = alter_graph(dataset.molecules, config.data.graph).keep(get_model(options.name).reads(options))
+    molecules = altered_molecules(dataset, config.data.graph).keep(get_model(options.name).reads(options))
     task = Task(replicas, split, subsets.to(device), labels, scaling, molecules.to(device), config.data.augmentation)
     return task, state
 

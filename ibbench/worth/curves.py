@@ -11,6 +11,7 @@ from scipy import special
 from ibbench.compare.statistics import Sample, estimate
 from ibbench.compare.study import BASELINES, Entry, Section, Study, in_full, model_order, target_order
 from ibbench.errors import InputError, suggest
+from ibbench.worth.names import name_entries
 
 AXES = {
     "labels": "train molecules",
@@ -19,6 +20,8 @@ AXES = {
 }
 NUM_DRAWS = 1000
 _OF_BUDGET = ("budget.", "model.width=", "model.hidden=")  # what differs along a curve over parameters
+
+_SAME_TIME = 1.1  # times another
 
 Floats = NDArray[np.float64]
 
@@ -58,25 +61,29 @@ def read_curves(study: Study, by: str = "labels") -> list[Curve]:
 
     Args:
         study: what was read.
-        by: one of `AXES`: along what the errors are laid out.
+        by: one of `AXES`: along what the errors are laid out. Along seconds only trainings count whose error no
+            cheaper one of the model reached; a timing has no interval.
 
     Raises:
         InputError: there is no such axis, or no model was trained at two sizes of it.
     """
     if by not in AXES:
         raise InputError(f"--by `{by}` is not possible: {suggest(by, AXES)}")
-    found: dict[tuple[Section, str, str, str], dict[float, Entry]] = {}
+    found: dict[tuple[Section, str, str, str], list[tuple[float, Entry]]] = {}
+    names = name_entries(study.entries)
     for entry in study.entries:
         group = entry.key.group
         if entry.key.model in BASELINES or not (entry.sample.maes > 0).all():
             continue
-        key = (group.section, group.target, group.unit, _name(entry, by))
-        found.setdefault(key, {})[_size(entry, by)] = entry
-    curves = [
-        Curve(*key, np.array(sorted(points)), tuple(points[size] for size in sorted(points)))
-        for key, points in found.items()
-        if len(points) > 1
-    ]
+        key = (group.section, group.target, group.unit, _name(entry, *names[entry.key], by))
+        found.setdefault(key, []).append((_size(entry, by), entry))
+    curves = []
+    for key, points in found.items():
+        points.sort(key=lambda point: point[0])
+        kept = _cheapest(points) if by == "seconds" else points
+        if len(kept) > 1:
+            sizes, entries = zip(*kept, strict=True)
+            curves.append(Curve(*key, np.array(sizes), entries))
     if not curves:
         wanted = "data.train_size=500,1000,2000" if by != "parameters" else "budget.value=25000,50000,100000"
         raise InputError(
@@ -86,14 +93,25 @@ def read_curves(study: Study, by: str = "labels") -> list[Curve]:
     return sorted(curves, key=_order)
 
 
-def _name(entry: Entry, by: str) -> str:
-    if entry.rung:
-        return entry.rung.name
-    variant = entry.key.variant
-    if by == "parameters":
-        variant = " ".join(word for word in variant.split() if not word.startswith(_OF_BUDGET))
-        variant += f" {entry.key.group.train_size:,} molecules"
-    return in_full(entry.key.model, variant.strip())
+def _name(entry: Entry, name: str, variant: str, by: str) -> str:
+    if by != "parameters":
+        return name
+    rest = " ".join(word for word in variant.split() if not word.startswith(_OF_BUDGET))
+    rest = f"{rest} {entry.key.group.train_size:,} molecules".strip()
+    return in_full(entry.rung.name if entry.rung else entry.key.model, rest)
+
+
+def _cheapest(points: list[tuple[float, Entry]]) -> list[tuple[float, Entry]]:
+    """Keep what was reached by no cheaper training; times as near as timings vary count as one."""
+    kept: list[tuple[float, Entry]] = []
+    for seconds, entry in points:
+        if kept and entry.sample.mae >= kept[-1][1].sample.mae:
+            continue
+        if kept and seconds <= _SAME_TIME * kept[-1][0]:
+            kept[-1] = (kept[-1][0], entry)
+        else:
+            kept.append((seconds, entry))
+    return kept
 
 
 def _size(entry: Entry, by: str) -> float:

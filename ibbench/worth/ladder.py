@@ -6,8 +6,9 @@ import pandas as pd
 
 from ibbench.compare.pairs import Pairs, correct
 from ibbench.compare.statistics import compare
-from ibbench.compare.study import Entry, Group, Study
+from ibbench.compare.study import Entry, Group, Section, Study, in_full
 from ibbench.worth.curves import Curve, Floats
+from ibbench.worth.names import name_entries
 from ibbench.worth.saving import multiplier
 
 COLUMNS = [
@@ -15,6 +16,7 @@ COLUMNS = [
     "mae_mean", "mae_std", "mae_low", "mae_high",
     "gain", "gain_low", "gain_high", "ratio", "ratio_low", "ratio_high", "p_holm", "verdict",
     "multiplier_at", "multiplier", "multiplier_low", "multiplier_high", "multiplier_least", "multiplier_most",
+    *Section._fields,
 ]  # fmt: skip
 
 
@@ -33,23 +35,34 @@ def ladder_table(study: Study, curves: list[Curve], draws: list[Floats], at: flo
         the factor of labels that the rung `after` needs to reach the error of this one at `multiplier_at`.
     """
     groups: dict[Group, dict[str, Entry]] = {}
+    names = name_entries(study.entries)
     for entry in study.entries:
         if entry.rung:
-            groups.setdefault(entry.key.group, {})[entry.rung.name] = entry
+            groups.setdefault(entry.key.group, {})[names[entry.key][0]] = entry
     largest = {
         (group.section, group.target, group.unit): group
         for group in sorted(groups, key=lambda group: (len(groups[group]), group.train_size))
     }
-    steps = [step for group in largest.values() for step in _steps(groups[group])]
-    pairs = correct({(entry.key, before.key): compare(entry.sample, before.sample) for entry, before in steps})
+    befores = {
+        entry.key: groups[group].get(_after(entry, names[entry.key][1]) or "")
+        for group in largest.values()
+        for entry in groups[group].values()
+    }
+    compared = {
+        (entry.key, before.key): compare(entry.sample, before.sample)
+        for group in largest.values()
+        for entry in groups[group].values()
+        if (before := befores[entry.key])
+    }
+    pairs = correct(compared)
     rows = []
     for group in largest.values():
-        rungs = groups[group]
-        for entry in sorted(rungs.values(), key=_number):
-            before = rungs.get(entry.rung.after or "") if entry.rung else None
-            row = _errors(entry)
+        for name, entry in sorted(groups[group].items(), key=lambda item: _number(item[1])):
+            before = befores[entry.key]
+            row = _errors(entry) | {"rung": name, "after": _after(entry, names[entry.key][1])}
             if before:
-                row |= _step(entry, before, pairs) | _labels(entry, before, curves, draws, at)
+                row |= _step(entry, before, pairs)
+                row |= _labels(group, (name, names[before.key][0]), curves, draws, at)
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -59,8 +72,10 @@ def _number(entry: Entry) -> int:
     return entry.rung.number
 
 
-def _steps(rungs: dict[str, Entry]) -> list[tuple[Entry, Entry]]:
-    return [(entry, rungs[entry.rung.after]) for entry in rungs.values() if entry.rung and entry.rung.after in rungs]
+def _after(entry: Entry, rest: str) -> str | None:
+    """Return the name of the rung that this one is compared with: of the same variant, where there are several."""
+    assert entry.rung
+    return in_full(entry.rung.after, rest) if entry.rung.after else None
 
 
 def _errors(entry: Entry) -> dict[str, Any]:
@@ -72,14 +87,13 @@ def _errors(entry: Entry) -> dict[str, Any]:
         "unit": group.unit,
         "train_size": group.train_size,
         "number": rung.number,
-        "rung": rung.name,
         "adds": rung.adds,
-        "after": rung.after,
         "num_seeds": len(sample.seeds),
         "mae_mean": sample.mae,
         "mae_std": sample.mae_std,
         "mae_low": low,
         "mae_high": high,
+        **group.section._asdict(),
     }
 
 
@@ -92,16 +106,16 @@ def _step(entry: Entry, before: Entry, pairs: Pairs) -> dict[str, Any]:
     return {"gain": difference.value, "gain_low": low, "gain_high": high, **kept, "verdict": str(pair.verdict)}
 
 
-def _labels(entry: Entry, before: Entry, curves: list[Curve], draws: list[Floats], at: float | None) -> dict[str, Any]:
-    group = entry.key.group
+def _labels(
+    group: Group, names: tuple[str, str], curves: list[Curve], draws: list[Floats], at: float | None
+) -> dict[str, Any]:
     found = {}
     for curve, drawn in zip(curves, draws, strict=True):
         if (curve.section, curve.target, curve.unit) == (group.section, group.target, group.unit):
             found[curve.model] = curve, drawn
-    assert entry.rung and before.rung
-    if at is None or entry.rung.name not in found or before.rung.name not in found:
+    if at is None or not found.keys() >= set(names):
         return {}
-    (a, draws_a), (b, draws_b) = found[entry.rung.name], found[before.rung.name]
+    (a, draws_a), (b, draws_b) = (found[name] for name in names)
     if not a.sizes[0] <= at <= a.sizes[-1]:
         return {}
     one = multiplier(a, b, draws_a, draws_b, at)

@@ -10,7 +10,7 @@ from ibbench.worth.curves import Curve, Floats, interval
 MIN_SIZES = 5  # two more than the law has parameters
 _DRAWS = 300  # that the law is fitted to
 _MOST_STEPS = 200  # a floor of 0 is at minus infinity, where steps never end
-_FAR = 30.0  # of a logarithm
+_FARTHEST = np.array([30.0, 3.0, 30.0])  # that the logarithms of a, b and c may go: b is at most 20
 _NOTHING = 1e-3  # of the lowest MAE: a floor below that is none
 
 
@@ -58,7 +58,8 @@ def fit_power_law(curve: Curve, draws: Floats) -> Fit | None:
     a, b, c = _solve(curve.sizes, np.log(curve.maes))
     drawn = np.array([_solve(curve.sizes, row, (a, b, c)) for row in draws[:_DRAWS]])
     of_a, of_b, of_c = (interval(column) for column in drawn.T)
-    floor_known = of_c[0] > _NOTHING * curve.maes.min()
+    least = _NOTHING * curve.maes.min()
+    c, lowest, highest = (floor if floor > least else 0.0 for floor in (c, *of_c))
     grid = np.geomspace(curve.sizes[0], curve.sizes[-1], 50)
     laws = drawn[:, :1] * grid ** -drawn[:, 1:2] + drawn[:, 2:]
     return Fit(
@@ -67,9 +68,9 @@ def fit_power_law(curve: Curve, draws: Floats) -> Fit | None:
         c,
         of_a,
         of_b,
-        (of_c[0] if floor_known else 0.0, of_c[1]),
+        (lowest, highest),
         curve.maes / (a * curve.sizes**-b + c) - 1,
-        floor_known,
+        lowest > 0,
         grid,
         np.quantile(laws, [0.025, 0.975], axis=0),
     )
@@ -84,11 +85,11 @@ def _solve(
     slope, level = np.polyfit(x, y, 1)
 
     def residuals(parameters: Floats) -> Floats:
-        log_a, log_b, log_c = np.clip(parameters, -_FAR, _FAR)
+        log_a, log_b, log_c = np.clip(parameters, -_FARTHEST, _FARTHEST)
         return np.logaddexp(log_a - np.exp(log_b) * x, log_c) - y
 
     def slopes(parameters: Floats) -> Floats:
-        log_a, log_b, log_c = np.clip(parameters, -_FAR, _FAR)
+        log_a, log_b, log_c = np.clip(parameters, -_FARTHEST, _FARTHEST)
         share = special.expit(log_a - np.exp(log_b) * x - log_c)  # of what falls, in the whole
         return np.stack([share, -share * np.exp(log_b) * x, 1 - share], axis=1)
 
@@ -96,8 +97,11 @@ def _solve(
     if near:
         a, b, c = near
         starts = [(np.log(a / scale) - b * np.log(middle), np.log(b), np.log(max(c / scale, 1e-6)))]
-    found = [optimize.leastsq(residuals, start, Dfun=slopes, maxfev=_MOST_STEPS)[0] for start in starts]
+    # With its full output it returns where it got to, instead of warning that it could have gone on.
+    found = [
+        optimize.leastsq(residuals, start, Dfun=slopes, maxfev=_MOST_STEPS, full_output=True)[0] for start in starts
+    ]
     best = min(found, key=lambda parameters: float(np.square(residuals(parameters)).sum()))
-    log_a, log_b, log_c = np.clip(best, -_FAR, _FAR)
+    log_a, log_b, log_c = np.clip(best, -_FARTHEST, _FARTHEST)
     b = float(np.exp(log_b))
-    return float(np.exp(log_a)) * scale * middle**b, b, float(np.exp(log_c)) * scale
+    return float(np.exp(log_a + b * np.log(middle))) * scale, b, float(np.exp(log_c)) * scale

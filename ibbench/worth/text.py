@@ -8,13 +8,16 @@ from typing import Any
 import pandas as pd
 
 from ibbench.compare.cells import difference, probability, with_spread
+from ibbench.compare.report import differing
+from ibbench.compare.study import Section
 from ibbench.models import STANDARD_MODELS
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import MIN_SIZES
 from ibbench.worth.report import Worth
 
-TEXT = {"target", "A", "B", "model", "unit", "rung", "assumes in addition", "after", "verdict"}
+TEXT = {*Section._fields, "target", "A", "B", "model", "unit", "rung", "assumes in addition", "after", "verdict"}
 _MOST_PAIRS = 20  # that people read
+_POOR = 0.05  # a residual of a law, relative to it
 _NOUN = {"labels": "labels", "seconds": "training seconds", "parameters": "parameters"}
 
 
@@ -52,11 +55,12 @@ def sentences(worth: Worth) -> Iterator[str]:
         for one, other in _neighbours(curves):
             row = _row(worth, one, other)
             if row is not None:
-                yield _sentence(worth, row)
+                where = ", ".join(f"{field} {row[field]}" for field in differing(worth.sections))
+                yield (f"{where}: " if where else "") + _sentence(worth, row)
 
 
 def _neighbours(curves: list[Curve]) -> Iterator[tuple[Curve, Curve]]:
-    rungs = {curve.model: curve for curve in curves if curve.entries[0].rung}
+    rungs = {curve.entries[0].rung.name: curve for curve in curves if curve.entries[0].rung}
     if rungs:
         for curve in rungs.values():
             rung = curve.entries[0].rung
@@ -75,14 +79,19 @@ def _row(worth: Worth, one: Curve, other: Curve) -> "pd.Series[Any] | None":
     """
     names = {one.model, other.model}
     table = worth.multipliers.astype(object)
-    rows = table[(table["target"] == one.target) & table["a"].isin(names) & table["b"].isin(names)]
+    of_group = (table["target"] == one.target) & (table["unit"] == one.unit)
+    for field, value in one.section._asdict().items():
+        of_group &= table[field] == value
+    rows = table[of_group & table["a"].isin(names) & table["b"].isin(names)]
     rows = rows[rows["multiplier"] >= 1]
     if rows.empty:
         return None
     bounded = (rows["multiplier_low"] > 0) & (rows["multiplier_high"] < math.inf)
     if bounded.any() and not worth.asked:
         rows = rows[bounded]
-    nearest = int(rows["at"].map(lambda at: abs(math.log(at / worth.at))).to_numpy().argmin())
+    assert worth.at is not None
+    reference = worth.at
+    nearest = int(rows["at"].map(lambda at: abs(math.log(at / reference))).to_numpy().argmin())
     return rows.iloc[nearest]
 
 
@@ -99,13 +108,17 @@ def _sentence(worth: Worth, row: "pd.Series[Any]") -> str:
 def remarks(worth: Worth) -> Iterator[str]:
     """Say what must be known to read the figures right."""
     for _, row in worth.laws.iterrows():
+        which = ", ".join([row["target"], row["model"], *(row[field] for field in differing(worth.sections))])
         if not row["floor_known"]:
-            yield (
-                f"{row['target']}, {row['model']}: these sizes cannot tell the floor c from 0; what the law says "
-                "beyond them is a guess."
-            )
-    if worth.laws.empty:
+            yield f"{which}: these sizes cannot tell the floor c from 0; what the law says beyond them is a guess."
+        if row["largest_residual"] > _POOR:
+            yield f"{which}: the law misses a size by {row['largest_residual']:.0%}, so it is not that of this curve."
+    if worth.by == "seconds":
+        yield "Timings vary from run to run, which the intervals do not tell: no law is fitted to them."
+    elif worth.curves and worth.laws.empty:
         yield f"No law is fitted: that takes {MIN_SIZES} sizes."
+    if worth.failed:
+        yield f"Missing, because they failed: {', '.join(record.run for record in worth.failed)}."
     samples = [sample for curve in worth.curves for sample in curve.samples]
     if any(len(sample.seeds) == 1 for sample in samples):
         yield "Some points have one seed: their intervals are over test molecules only."
@@ -118,8 +131,8 @@ def multiplier_rows(worth: Worth) -> list[dict[str, str]]:
     table = _leading(worth.multipliers.astype(object))
     if worth.by != "labels":
         return [
-            {
-                "target": row["target"],
+            _where(worth, row)
+            | {
                 "A": row["a"],
                 "B": row["b"],
                 f"{_NOUN[worth.by]} of A": amount(row["at"], worth.by),
@@ -127,30 +140,36 @@ def multiplier_rows(worth: Worth) -> list[dict[str, str]]:
             }
             for _, row in table.iterrows()
         ]
-    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
     columns = [amount(at, worth.by) for at in sorted(set(table["at"]))]
     for _, row in table.iterrows():
-        key = (row["target"], row["a"], row["b"])
-        cells = rows.setdefault(key, dict(zip(("target", "A", "B"), key, strict=True)) | dict.fromkeys(columns, ""))
+        named = _where(worth, row) | {"A": row["a"], "B": row["b"]}
+        cells = rows.setdefault(tuple(named.values()), named | dict.fromkeys(columns, ""))
         cells[amount(row["at"], worth.by)] = factor(row)
     return list(rows.values())
 
 
+def _where(worth: Worth, row: "pd.Series[Any]") -> dict[str, str]:
+    """Name the target, and what the sections of a study differ in, for the first columns of a row."""
+    return {field: str(row[field]) for field in differing(worth.sections)} | {"target": row["target"]}
+
+
 def _leading(table: pd.DataFrame) -> pd.DataFrame:
     """Keep the first direction of each pair: A the model with the lower error at its largest size."""
-    directions = list(zip(table["target"], table["a"], table["b"], strict=True))
-    leading: dict[tuple[str, str, str], None] = {}
-    for target, a, b in directions:
-        if (target, b, a) not in leading:
-            leading[target, a, b] = None
+    fields = ["target", *Section._fields, "a", "b"]
+    directions = list(zip(*(table[field] for field in fields), strict=True))
+    leading: dict[tuple[Any, ...], None] = {}
+    for *group, a, b in directions:
+        if (*group, b, a) not in leading:
+            leading[*group, a, b] = None
     return table.loc[[direction in leading for direction in directions]]
 
 
 def bits_rows(worth: Worth) -> list[dict[str, str]]:
     """Format the bits that a label costs less."""
     return [
-        {
-            "target": row["target"],
+        _where(worth, row)
+        | {
             "A": row["a"],
             "B": row["b"],
             "bits a label": f"{row['bits_per_label']:.2f} [{row['bits_low']:.2f}, {row['bits_high']:.2f}]",
@@ -163,8 +182,8 @@ def bits_rows(worth: Worth) -> list[dict[str, str]]:
 def law_rows(worth: Worth) -> list[dict[str, str]]:
     """Format the laws MAE = a N^-b + c."""
     return [
-        {
-            "target": row["target"],
+        _where(worth, row)
+        | {
             "model": row["model"],
             **{name: _with_ends(row, name) for name in ("a", "b", "c")},
             "unit": row["unit"],
@@ -184,10 +203,10 @@ def ladder_rows(worth: Worth) -> list[dict[str, str]]:
     for _, row in worth.ladder.astype(object).iterrows():
         gain = {"difference": row["gain"], "difference_low": row["gain_low"], "difference_high": row["gain_high"]}
         first = pd.isna(row["gain"])
-        at = amount(worth.at, "labels")
+        multiplier = {f"labels x at {amount(worth.at, 'labels')}": factor(row)} if worth.at else {}
         rows.append(
-            {
-                "target": row["target"],
+            _where(worth, row)
+            | {
                 "rung": f"{row['number']}. {row['rung']}",
                 "assumes in addition": row["adds"],
                 "after": "" if first else row["after"],
@@ -196,8 +215,8 @@ def ladder_rows(worth: Worth) -> list[dict[str, str]]:
                 "gain": "" if first else difference(pd.Series(gain)),
                 "p": "" if first else probability(row["p_holm"]),
                 "verdict": "" if first else row["verdict"],
-                f"labels x at {at}": factor(row),
             }
+            | multiplier
         )
     return rows
 

@@ -75,6 +75,18 @@ CASES = {
         ["model=gnn", "model.num_radial=1"],
         "`model.num_radial=1` is not possible: input should be greater than or equal to 2",
     ),
+    "bonds altered for a model without": (
+        ["model=deep_sets", "data.graph=empty"],
+        "`data.graph=empty` alters bonds, which `model=deep_sets` does not read",
+    ),
+    "atoms relabelled for a model of strings": (
+        ["model=cnn", "data.augmentation=relabel"],
+        "`data.augmentation=relabel` alters atoms, which `model=cnn` does not read",
+    ),
+    "a value for what a search draws": (
+        ["+experiment=tuned", "optimizer.lr=0.001"],
+        "`optimizer.lr=0.001` is drawn by the search: expected a range, such as tuning.lr=[low,high]",
+    ),
     "unknown graph": (["data.graph=rewire"], "`data.graph=rewire` is not possible: did you mean `rewired`"),
     "unknown rung": (["model=ladder/gan"], "`model/ladder=gan` is not possible: did you mean"),
     "unbalanced bracket": (["targets=[gap"], "`targets=[gap` cannot be read"),

@@ -16,14 +16,14 @@ STRING_MODELS = ["cnn", "rnn"]
 SPATIAL_MODELS = ["schnet", "ladder/gnn_lengths"]
 ALL_MODELS = ["mlp", *SET_MODELS, *STRING_MODELS]
 READS = {
-    "mlp": {"bonds"},
-    "deep_sets": set(),
-    "gnn": {"bonds"},
-    "gat": {"bonds"},
-    "graph_transformer": {"bonds"},
-    "schnet": {"positions"},
-    "ladder/gnn_lengths": {"bonds", "positions"},
-    "ladder/transformer": set(),
+    "mlp": {"atoms", "bonds"},
+    "deep_sets": {"atoms"},
+    "gnn": {"atoms", "bonds"},
+    "gat": {"atoms", "bonds"},
+    "graph_transformer": {"atoms", "bonds"},
+    "schnet": {"atoms", "positions"},
+    "ladder/gnn_lengths": {"atoms", "bonds", "positions"},
+    "ladder/transformer": {"atoms"},
     "cnn": {"tokens"},
     "rnn": {"tokens"},
 }

@@ -62,6 +62,20 @@ def test_models_differ_without_colour() -> None:
     assert len({look.marker for look in looks(many).values()}) == len(many)
 
 
+def test_names_and_units_of_a_user_are_shown_as_they_are_and_stay_in_the_folder(
+    write_study: WriteStudy,
+    make_record: MakeRecord,
+) -> None:
+    maes = {("a/../../b", seed): 0.3 + 0.01 * seed for seed in range(2)}
+    study = write_study("strange", make_record("gnn", maes, unit="$\\foo$", baselines=False))
+    before = sorted(study.parent.rglob("*"))
+    draw_study(study)
+    new = set(study.parent.rglob("*")) - set(before)
+    assert {path.parent for path in new} == {study}
+    assert (study / "parity_a_.._.._b.png").exists()
+    assert "$\\foo$" in (study / "parity_a_.._.._b.svg").read_text()
+
+
 def test_a_study_of_one_size_has_no_curves_and_one_without_predictions_no_parity(
     write_study: WriteStudy,
     make_record: MakeRecord,

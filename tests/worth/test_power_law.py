@@ -72,3 +72,14 @@ def test_the_band_holds_the_law(make_curves: MakeCurves) -> None:
     law = fit(fit.grid)
     assert ((low <= law * 1.001) & (law <= high * 1.001)).mean() > 0.9
     assert (low < high).all()
+
+
+def test_a_curve_that_is_no_law_still_gets_finite_figures(exact: Callable[..., Curve]) -> None:
+    for maes, sizes in (
+        ([0.5, 0.1, 0.1, 0.1, 0.1], [32000, 32001, 32002, 64000, 64001]),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], [100, 200, 400, 800, 1600]),
+    ):
+        curve = exact(maes, sizes)
+        fit = fit_power_law(curve, draw_curves([curve])[0])
+        assert fit
+        assert np.isfinite([fit.a, fit.b, fit.c, *fit.residuals]).all()

@@ -2,12 +2,15 @@
 
 import io
 import math
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
 
+from ibbench.compare.record import RungEntry
 from ibbench.compare.study import read_study
 from ibbench.errors import InputError
 from ibbench.worth.report import make_worth, read_worth
@@ -110,3 +113,78 @@ def test_one_seed_is_said_to_be_one(write_study: WriteStudy, make_record: MakeRe
     console = Console(file=io.StringIO(), width=120)
     show_worth(folder, console)
     assert "Some points have one seed" in (folder / "worth.md").read_text()
+
+
+def test_the_rungs_of_one_train_size_are_compared_all_the_same(ladder_study: Path) -> None:
+    for path in ladder_study.glob("runs/*"):
+        if "-4000-" not in path.name:
+            shutil.rmtree(path)
+    worth = read_worth(ladder_study)
+    assert worth.curves == []
+    assert worth.at is None
+    assert worth.ladder["verdict"].tolist()[1:4] == ["better"] * 3
+    assert worth.ladder["multiplier"].isna().all()
+    show_worth(ladder_study, Console(file=io.StringIO(), width=200))
+    assert "| gap | 2. two |" in (ladder_study / "worth.md").read_text()
+
+
+def test_variants_of_a_rung_keep_apart_and_each_is_told_against_its_own(
+    write_study: WriteStudy, make_record: MakeRecord
+) -> None:
+    records = []
+    for lr, scale in ((0.001, 10), (0.01, 30)):
+        for model, after, factor in (("mlp", None, 2.0), ("gnn", "mlp", 1.0)):
+            rung = RungEntry(number=1 + (after is not None), name=model, adds="x", after=after)
+            for size in SIZES:
+                record = make_record(model, _maes(factor * scale, 0.5, size), train_size=size, lr=lr)
+                records.append(record.model_copy(update={"rung": rung}))
+    worth = read_worth(write_study("rates", *records))
+    names = [
+        "mlp (optimizer.lr=0.001)",
+        "mlp (optimizer.lr=0.01)",
+        "gnn (optimizer.lr=0.001)",
+        "gnn (optimizer.lr=0.01)",
+    ]
+    assert [curve.model for curve in worth.curves] == names
+    table = worth.ladder.set_index("rung")
+    for lr, scale in ((0.001, 10), (0.01, 30)):
+        row = table.loc[f"gnn (optimizer.lr={lr})"]
+        assert row["after"] == f"mlp (optimizer.lr={lr})"
+        assert row["gain"] == pytest.approx(np.mean(list(_maes(scale, 0.5, 4000).values())))
+
+
+def test_sections_are_told_apart(write_study: WriteStudy, make_record: MakeRecord) -> None:
+    records = [
+        make_record(model, _maes(scale, 0.5, size), train_size=size, hydrogens=hydrogens, baselines=False)
+        for hydrogens, scales in (("implicit", (20, 10)), ("explicit", (30, 10)))
+        for model, scale in zip(("deep_sets", "gnn"), scales, strict=True)
+        for size in SIZES
+    ]
+    folder = write_study("sections", *records)
+    worth = read_worth(folder)
+    told = list(sentences(worth))
+    assert "hydrogens explicit: gap: at 1,000 labels, what gnn assumes is worth more than 4.0 times" in told[0]
+    assert "hydrogens implicit: gap: at 1,000 labels, what gnn assumes is worth 4.0 [4.0, 4.0]" in told[1]
+    show_worth(folder, Console(file=io.StringIO(), width=200))
+    text = (folder / "worth.md").read_text()
+    assert text.count("| gap | gnn | deep_sets |") == 4  # factors and bits, of both
+
+
+def test_a_cheaper_training_that_was_as_good_hides_a_dearer_one(
+    write_study: WriteStudy, make_record: MakeRecord
+) -> None:
+    records = []
+    for size, seconds, mae in ((500, 30, 0.5), (1000, 31, 0.4), (2000, 29, 0.6), (4000, 90, 0.45), (8000, 120, 0.3)):
+        record = make_record("gnn", {("gap", seed): mae for seed in range(3)}, train_size=size)
+        cost = record.cost.model_copy(update={"train_seconds": 3.0 * seconds})
+        records.append(record.model_copy(update={"cost": cost}))
+    (curve,) = read_worth(write_study("noisy", *records), by="seconds").curves
+    assert curve.sizes.tolist() == [29, 120]  # 29, 30 and 31 seconds are the same, as timings go
+    assert curve.maes == pytest.approx([0.4, 0.3])
+
+
+def test_runs_that_failed_are_named(study: Path, write_study: WriteStudy, make_record: MakeRecord) -> None:
+    failed = make_record("mlp", _maes(1, 0.5, 500), train_size=500, status="failed", baselines=False)
+    write_study(study.name, failed)
+    show_worth(study, Console(file=io.StringIO(), width=120))
+    assert f"Missing, because they failed: {failed.run}." in (study / "worth.md").read_text()
