@@ -38,6 +38,8 @@ def list_models(overrides: list[str]) -> Table:
         qm9 = config.data.source == "qm9pack"
         padding = QM9_PADDING[config.data.hydrogens] if qm9 else load(overrides).molecules.padding
         budget, options = config.budget, config.model
+        if budget and budget.match == "seconds":
+            raise InputError("`ibbench models` measures nothing: expected budget.match=parameters or flops")
         if budget:
             options = fit_to_budget(padding, options, budget)
         model = get_model(name)
