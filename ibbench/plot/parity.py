@@ -30,7 +30,9 @@ def draw_parity(panels: dict[str, tuple[Floats, Floats]], target: str, unit: str
     window = (low - margin, high + margin)
     grid = add_axes(figure, rows, columns, sharex=True, sharey=True)
     for axes, (model, (truth, prediction)) in zip(grid, panels.items(), strict=False):
-        axes.hexbin(truth, prediction, gridsize=60, extent=(*window, *window), cmap="Greys", norm=LogNorm(), mincnt=1)
+        extent = (*window, *window)
+        shade = {"cmap": "Greys", "norm": LogNorm(), "mincnt": 1, "rasterized": True}  # thousands of cells, in an SVG
+        axes.hexbin(truth, prediction, gridsize=60, extent=extent, **shade)
         axes.plot(window, window, color="black", linewidth=0.7, linestyle=(0, (4, 3)))
         mae = np.abs(prediction - truth).mean()
         axes.set_title(plain(f"{model}\nMAE {mae:.3g} {unit}"), fontsize=8.5)
