@@ -86,6 +86,13 @@ def test_commands_of_the_readme_run(command: str, ibbench: Callable, tmp_path: P
     assert run.stdout
 
 
+def test_the_pictures_of_the_readme_are_there() -> None:
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    assert pictures
+    for picture in pictures:
+        assert (ROOT / picture).read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_example_model_trains_beside_the_others(tmp_path: Path) -> None:
     for folder in ("ibbench", "configs"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
@@ -106,7 +113,15 @@ def test_the_example_model_trains_beside_the_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["results/quick/table.md", "results/quick/table.md, pairs", "results/quick_lr/diff.md", "results/speed/table.md"],
+    [
+        "results/quick/table.md",
+        "results/quick/table.md, pairs",
+        "results/quick_lr/diff.md",
+        "results/speed/table.md",
+        "results/learning_curve/worth.md",
+        "results/learning_curve/worth.md, factors",
+        "results/ladder/worth.md, ladder",
+    ],
 )
 def test_the_tables_of_the_readme_are_the_committed_ones(source: str) -> None:
     shown = re.search(rf"<!-- {re.escape(source)} -->\n(.*?)<!-- end -->", README, re.DOTALL)
