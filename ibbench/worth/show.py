@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from ibbench.compare.cells import markdown_table
 from ibbench.compare.table_file import to_csv, write_tables
@@ -18,7 +18,7 @@ _PARTS: dict[str, tuple[str, Callable[[Worth], list[dict[str, str]]]]] = {
     "bits": ("Bits a label", text.bits_rows),
     "laws": ("Laws", text.law_rows),
 }
-_LONG = ("assumes in addition", "verdict", "p", "largest residual", "unit")  # left out of a narrow terminal
+_LONG = ("assumes in addition", "p", "largest residual", "unit", "labels")  # left out of a narrow terminal
 
 
 def show_worth(folder: Path, console: Console, by: str = "labels", at: float | None = None) -> None:
@@ -43,7 +43,7 @@ def show_worth(folder: Path, console: Console, by: str = "labels", at: float | N
     for name, (title, rows) in _parts(worth).items():
         if name == "factors" and text.too_many_pairs(worth):
             continue
-        console.print(fitting_table(title, rows, text.TEXT, console.width, _LONG))
+        console.print(_table(title, rows, console.width))
     for remark in text.remarks(worth):
         say(remark)
     say(f"Written to {folder}: {', '.join([f'worth{suffix}.md', *files])}")
@@ -52,6 +52,20 @@ def show_worth(folder: Path, console: Console, by: str = "labels", at: float | N
 def _parts(worth: Worth) -> dict[str, tuple[str, list[dict[str, str]]]]:
     made = {name: (title, make(worth)) for name, (title, make) in _PARTS.items()}
     return {name: (title, rows) for name, (title, rows) in made.items() if rows}
+
+
+def _table(title: str, rows: list[dict[str, str]], width: int) -> RenderableType:
+    """Return a table for a terminal: without intervals where it is too narrow for them, and then with fewer columns."""
+    if sum(max(len(name), *(len(row[name]) for row in rows)) + 2 for name in rows[0]) > width:
+        rows = [{name: _shortened(cell) for name, cell in row.items() if name not in _LONG} for row in rows]
+        title += " (intervals are in worth.md)"
+    sizes = [name for name in reversed(rows[0]) if name.replace(",", "").isdecimal()]
+    same = ["target"] if len({row["target"] for row in rows}) == 1 else []
+    return fitting_table(title, rows, text.TEXT, width, (*same, *sizes, "after", "verdict"))
+
+
+def _shortened(cell: str) -> str:
+    return cell.partition(" [")[0].replace("more than ", "> ").replace("less than ", "< ")
 
 
 def _finite(table: pd.DataFrame) -> pd.DataFrame:

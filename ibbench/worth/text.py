@@ -214,7 +214,7 @@ def ladder_rows(worth: Worth) -> list[dict[str, str]]:
                 "unit": row["unit"],
                 "gain": "" if first else difference(pd.Series(gain)),
                 "p": "" if first else probability(row["p_holm"]),
-                "verdict": "" if first else row["verdict"],
+                "verdict": "" if first else row["verdict"].partition(" (")[0],
             }
             | multiplier
         )
