@@ -121,6 +121,7 @@ def test_the_example_model_trains_beside_the_others(tmp_path: Path) -> None:
         "results/learning_curve/worth.md",
         "results/learning_curve/worth.md, factors",
         "results/ladder/worth.md, ladder",
+        "results/tuned/table.md, tuning",
     ],
 )
 def test_the_tables_of_the_readme_are_the_committed_ones(source: str) -> None:
