@@ -35,7 +35,8 @@ def draw_ladder(ladder: pd.DataFrame) -> Figure:
         axes.set_yticks(range(len(rows)), [f"{row['number']}. {row['rung']}" for _, row in rows.iterrows()])
         axes.invert_yaxis()
         where = "" if len(sections) == 1 else f"\n{', '.join(map(str, section))}"
-        axes.set_xlabel(plain(f"test MAE of {target} ({unit}), {size:,} train molecules{where}"))
+        told = [f"\nlabels ×: at {at:,.0f} train molecules" for at in rows["multiplier_at"].dropna().unique()]
+        axes.set_xlabel(plain(f"test MAE of {target} ({unit}), {size:,} train molecules{where}{''.join(told)}"))
         axes.grid(visible=False, axis="y")
     used = [
         style for word, style in _STYLES.items() if word in {_word(verdict) for verdict in ladder["verdict"].dropna()}
@@ -52,12 +53,22 @@ def _draw(axes: Any, place: int, row: "pd.Series[Any]", maes: dict[str, float]) 
         colour, hatch, _ = _STYLES[_word(row["verdict"])]
         axes.barh(place, mae - before, left=before, height=0.6, color=colour, hatch=hatch, edgecolor="#404040", lw=0.6)
         text = f"{-row['gain']:+.3f}"
-        if pd.notna(row["multiplier"]) and 0 < row["multiplier"] < float("inf"):
-            text += f" (labels ×{row['multiplier']:.2g})"
+        text += _labels(row)
         beside = axes.get_yaxis_transform()
         axes.text(1.01, place, text, transform=beside, va="center", fontsize=7.5)
     reach = [[mae - row["mae_low"]], [row["mae_high"] - mae]] if pd.notna(row["mae_low"]) else None
     axes.errorbar(mae, place, xerr=reach, marker="o", markersize=4, color="black", capsize=2, elinewidth=0.9)
+
+
+def _labels(row: "pd.Series[Any]") -> str:
+    """Write the data multiplier, or the bound on it that the sizes trained allow."""
+    if pd.isna(row["multiplier"]):
+        return ""
+    if row["multiplier"] == float("inf"):
+        return f" (labels > ×{row['multiplier_most']:.2g})"
+    if row["multiplier"] == 0:
+        return f" (labels < ×{row['multiplier_least']:.2g})"
+    return f" (labels ×{row['multiplier']:.2g})"
 
 
 def _word(verdict: str) -> str:
