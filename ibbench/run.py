@@ -23,6 +23,7 @@ from ibbench.compare.record import (
 )
 from ibbench.errors import DivergedError
 from ibbench.files import write_atomically
+from ibbench.interrupt import raise_if_asked
 from ibbench.models.cost import count_flops, count_parameters
 from ibbench.models.registry import get_model
 from ibbench.plan import Point
@@ -131,6 +132,7 @@ def _train_pack(point: Point, replicas: list[Replica], number: int, count: int, 
     with RunProgress(terminal(), name, task, units, config.trainer.epochs) as progress:
         for _ in train(task, state, config, point.compiled):
             progress.update(state)
+            raise_if_asked()
             spent = state.train_seconds + state.validation_seconds
             if spent - saved_at >= config.trainer.checkpoint_seconds and state.epoch < config.trainer.epochs:
                 save_checkpoint(checkpoint, state, name)

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ibbench.config import Config, option_names, read_config
 from ibbench.errors import InputError, leave, suggest
+from ibbench.interrupt import listen, raise_if_asked
 from ibbench.recall import read_finished, recall_finished, study_folder
 from ibbench.terminal import say, terminal
 from ibbench.tuning import TUNED, draw
@@ -227,6 +228,7 @@ def job(composed: DictConfig) -> str:
     from ibbench.plan import plan
     from ibbench.run import execute
 
+    raise_if_asked()
     try:
         point = plan(_read(composed))
     except Exception as error:  # it was possible when the sweep was checked: the data or the machine have changed
@@ -245,6 +247,7 @@ def run_sweep(arguments: list[str]) -> None:
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as exceptions, to be said in one line
     sys.argv = ["ibbench train", *arguments]
+    listen()
     try:
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=ROOT_CONFIG)(job)()
     except (HydraException, OmegaConfBaseException, ValueError) as error:

@@ -181,7 +181,7 @@ def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(ibbench: Command, tmp_path: Path) -> None:
-    options = ["data.train_size=2000", "trainer.epochs=6", "trainer.checkpoint_seconds=0", "budget.value=10000"]
+    options = ["data.train_size=2000", "trainer.epochs=12", "trainer.checkpoint_seconds=0", "budget.value=10000"]
     command = ["train", "model=mlp,deep_sets,gnn", "seeds=[0]", *options, *FEW]
     from_shell = {"cwd": tmp_path, "stderr": subprocess.STDOUT, "start_new_session": True}
     with started([sys.executable, "-m", "ibbench", *command], **from_shell) as process:
@@ -192,7 +192,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(ibbench: Com
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, output
     assert "Interrupted" in output
     assert "Traceback" not in output
     assert len(list(tmp_path.glob("results/quick/runs/mlp-*/record.json"))) == 1
