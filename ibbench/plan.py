@@ -108,7 +108,7 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
     if not budget:
         return options
     if budget.match == "seconds":
-        return fit_to_seconds(_with_enough_epochs(config, split), dataset, split, device, study_folder(config))
+        return fit_to_seconds(config, dataset, split, device, study_folder(config))
     return fit_to_budget(dataset.molecules.padding, options, budget)
 
 

@@ -63,7 +63,12 @@ def explain(error: Exception) -> str:
     text = str(error)
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, name = (error.missing_cfg_file or "").rpartition("/")
-        return f"`{group}={name}` is not possible: {suggest(name, error.options)}"
+        folder = ""
+        if not group.startswith("hydra/"):  # a folder within a group, such as model/ladder, is part of the choice
+            group, _, folder = group.partition("/")
+        names = [f"{folder}/{option}" if folder else option for option in error.options]
+        name = f"{folder}/{name}" if folder else name
+        return f"`{group}={name}` is not possible: {suggest(name, names)}"
     if isinstance(error, OverrideParseException):
         return f"`{error.override}` cannot be read: {text.splitlines()[0]}"
     unknown = re.search(r"Could not (?:override|append|delete from) '([^'@]+)", text)

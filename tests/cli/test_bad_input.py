@@ -88,7 +88,7 @@ CASES = {
         "`optimizer.lr=0.001` is drawn by the search: expected a range, such as tuning.lr=[low,high]",
     ),
     "unknown graph": (["data.graph=rewire"], "`data.graph=rewire` is not possible: did you mean `rewired`"),
-    "unknown rung": (["model=ladder/gan"], "`model/ladder=gan` is not possible: did you mean"),
+    "unknown rung": (["model=ladder/gan"], "`model=ladder/gan` is not possible: did you mean"),
     "unbalanced bracket": (["targets=[gap"], "`targets=[gap` cannot be read"),
     "interval": (["optimizer.lr=interval(0,1)"], "a sweep needs single values"),
 }

@@ -372,6 +372,8 @@ def test_a_study_of_failures_has_all_formats(make_record: MakeRecord, write_stud
     study = write_study("failures", make_record("gnn", GAP, status="failed"))
     for style in FORMATS:
         tabulate(study, QUIET, style)
+        assert "No run has finished." in (study / "table.md").read_text()
+        assert len((study / "table.csv").read_text().splitlines()) == 1  # the header
 
 
 def test_without_predictions_seeds_decide_and_the_table_says_so(
