@@ -43,11 +43,28 @@ def _root(
 
 
 @app.command(context_settings=_TAKES_OVERRIDES | {"help_option_names": []})
-def train(context: typer.Context) -> None:
+def train(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the points and their cost, start nothing")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the jobs of a cluster")] = False,
+) -> None:
     """Train and compare models: every option of the config, e.g. model=gnn,mlp targets=[gap,mu]."""
     from ibbench.sweep import run_sweep
 
-    run_sweep(context.args)
+    run_sweep(context.args, dry_run, detach)
+
+
+@app.command()
+def status(
+    study: Annotated[Path, typer.Argument(help="A study, such as results/quick", show_default=False)],
+    everything: Annotated[bool, typer.Option("--all", help="List the runs that are done, too")] = False,
+) -> None:
+    """Say which runs of a study are done, running, stopped, failed or missing; exit with 1 unless all are done."""
+    from ibbench.status import show_status
+    from ibbench.terminal import terminal
+
+    if not show_status(study, terminal(), everything):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -56,6 +56,7 @@ class Config(Options):
     budget: BudgetOptions | None
     rung: RungOptions | None = None
     tuning: TuningOptions | None = None
+    rerun: bool
 
     @model_validator(mode="after")
     def _width_is_solved_or_given(self) -> Self:
@@ -71,7 +72,7 @@ class Config(Options):
 
         A CSV is known by its content, which the run adds, not by where it lies.
         """
-        options = self.model_dump(mode="json", exclude={"name", "results_dir", "device", "rung", "tuning"})
+        options = self.model_dump(mode="json", exclude={"name", "results_dir", "device", "rung", "tuning", "rerun"})
         # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
         # at once changes rounding only, as the device does.
         for name in ("checkpoint_seconds", "compile", "replicas_per_pack"):

@@ -1,30 +1,102 @@
-"""Ctrl-C that cannot get lost.
+"""Signals that ask to stop: Ctrl-C, the end of a SLURM job's time, a shutdown. What is trained is saved before leaving.
 
-Python raises KeyboardInterrupt wherever the main thread happens to be. In a destructor, or a callback from C that
-cannot pass it on, it is printed and forgotten, and the training would go on. So it is noted as well, and asked for
-between epochs and runs.
+While a run trains they are only noted, and asked for between two steps, so that the state can be saved first. Anywhere
+else they are raised at once. They are noted there too: Python raises wherever the main thread happens to be, and in a
+destructor, or a callback from C that cannot pass it on, what is raised is printed and forgotten.
 """
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
-_asked = threading.Event()
+# USR1 and USR2 are what SLURM is told to send ahead of a time limit; HUP comes when a terminal is closed.
+_SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+GRACE_SECONDS = 5.0  # to come to the end of a step; compiling one can take longer
+
+_asked: int | None = None
+_deferred = False
+_handlers_before: dict[int, Any] = {}
 
 
-def listen() -> None:
-    """Note every Ctrl-C from now on; it is raised as KeyboardInterrupt all the same."""
-    _asked.clear()
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, _note)
+class Stopped(KeyboardInterrupt):
+    """A signal has asked to stop; no fault of the code, so that `except Exception` lets it pass."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
 
 
-def _note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (what `signal` calls)
-    _asked.set()
-    raise KeyboardInterrupt
+@contextlib.contextmanager
+def listening() -> Iterator[None]:
+    """Listen to the signals that ask to stop; within another `listening`, or in another thread, do nothing."""
+    global _asked
+    if threading.current_thread() is not threading.main_thread() or _handlers_before:
+        yield
+        return
+    for number in _SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` means it
+            _handlers_before[number] = signal.signal(number, _note)
+    _handlers_before[signal.SIGALRM] = signal.signal(signal.SIGALRM, _lose_patience)
+    try:
+        yield
+    finally:
+        for number, handler in _handlers_before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        _handlers_before.clear()
+        _asked = None
+
+
+@contextlib.contextmanager
+def deferring() -> Iterator[None]:
+    """Let signals wait for `raise_if_asked`, but no longer than `GRACE_SECONDS`; a second Ctrl-C does not wait."""
+    global _deferred
+    _deferred = True
+    try:
+        yield
+    finally:
+        _deferred = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def asked() -> bool:
+    """Whether a signal has asked to stop."""
+    return _asked is not None
 
 
 def raise_if_asked() -> None:
-    """Raise the KeyboardInterrupt that was lost, if one was."""
-    if _asked.is_set():
-        raise KeyboardInterrupt
+    """Raise what was deferred, or lost.
+
+    Raises:
+        Stopped: a signal has asked to stop.
+    """
+    if _asked is not None:
+        raise Stopped(_asked)
+
+
+def hand_over(stop: Stopped) -> bool:
+    """Pass a signal on to who listened to it before, such as submitit, which has SLURM queue the job again.
+
+    Returns:
+        Whether there was somebody.
+    """
+    handler = _handlers_before.get(stop.number)
+    if not callable(handler) or handler is signal.default_int_handler:
+        return False
+    handler(stop.number, None)
+    return True
+
+
+def _note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (what `signal` calls)
+    global _asked
+    impatient = _asked is not None and number == signal.SIGINT
+    _asked = number
+    if impatient or not _deferred:
+        raise Stopped(number)
+    signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+
+
+def _lose_patience(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (what `signal` calls)
+    raise_if_asked()

@@ -5,6 +5,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ibbench.compose import compose_config
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES, QM9_PADDING
 from ibbench.data.molecules import Molecules
@@ -12,7 +13,6 @@ from ibbench.data.targets import QM9_TARGETS
 from ibbench.data.tokens import tokenize
 from ibbench.errors import InputError
 from ibbench.models import model_names
-from ibbench.sweep import compose_config
 from ibbench.terminal import narrow_table, say
 
 _SHORT = {"atomic_number": "Z", "aromatic": "ar", "num_hydrogens": "nH"}

@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -37,7 +37,8 @@ class Point(NamedTuple):
         split: of that data set.
         training: the config, with the number of epochs that `trainer.min_steps` makes of it.
         compiled: whether the training step is.
-        run: the run's name, `<model>-<hash>`; the hash covers all that can change the numbers.
+        facts: all that can change the numbers, as JSON types.
+        run: the run's name, `<model>-<hash>`, with a hash of the facts.
     """
 
     config: Config
@@ -46,6 +47,7 @@ class Point(NamedTuple):
     split: Split
     training: Config
     compiled: bool
+    facts: dict[str, Any]
     run: str
 
     @property
@@ -89,7 +91,7 @@ def _plan(composed: str) -> Point:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
     run = f"{config.model.name}-{digest}"
     remember(config, run)
-    return Point(config, options, dataset, split, training, compiled, run)
+    return Point(config, options, dataset, split, training, compiled, facts, run)
 
 
 def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.device) -> ModelOptions:

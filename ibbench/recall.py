@@ -36,7 +36,9 @@ def recall_finished(config: Config) -> Record | None:
         InputError: there is such a record, but it cannot be read.
     """
     note = _note(config)
-    if config.device not in {"auto", "cpu"} or not note.exists():  # another device may be absent, which is an error
+    if (
+        config.rerun or config.device not in {"auto", "cpu"} or not note.exists()
+    ):  # another device may be absent, which is an error
         return None
     return read_finished(study_folder(config) / "runs" / note.read_text(), config)
 

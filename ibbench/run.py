@@ -4,11 +4,10 @@ import contextlib
 import importlib.metadata
 import platform
 import traceback
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from ibbench.compare.baselines import measure_baselines
 from ibbench.compare.predictions import write_predictions
@@ -16,48 +15,72 @@ from ibbench.compare.record import (
     SCHEMA_VERSION,
     CostEntry,
     ErrorEntry,
-    MetricsEntry,
     Record,
-    ReplicaEntry,
     write_record,
 )
 from ibbench.errors import DivergedError
 from ibbench.files import write_atomically
-from ibbench.interrupt import raise_if_asked
+from ibbench.lease import Lease, LostError, TakenError, hold
 from ibbench.models.cost import count_flops, count_parameters
 from ibbench.models.registry import get_model
+from ibbench.pack import train_pack
 from ibbench.plan import Point
 from ibbench.recall import name_in_study, read_finished
-from ibbench.terminal import say, terminal
-from ibbench.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from ibbench.terminal import say
+from ibbench.training.checkpoint import save_weights
 from ibbench.training.device import choose_device, describe_device, peak_memory_mb, reset_peak_memory
-from ibbench.training.loop import State, Task, predict, prepare, train
-from ibbench.training.metrics import measure
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
-from ibbench.training.progress import RunProgress
-from ibbench.training.replicas import Replica
+from ibbench.training.saved import saved_pack_size
 
 _PACKAGES = ("ibbench", "torch", "numpy", "rdkit", "qm9pack")
 
 
-def execute(point: Point) -> Record:
+def execute(point: Point, patience: float = 0.0) -> Record | None:
     """Train all replicas of a run and write its folder; a run that is finished already is only read.
 
-    A failure becomes a `failed` record with the reason, so that the other runs of a sweep go on. Only an
-    interruption (Ctrl-C) is passed on; the run then resumes from its last checkpoint next time, as it does after
-    a failure that was not its own, such as a full disk.
+    A failure becomes a `failed` record with the reason, so that the other runs of a sweep go on. Only a signal that
+    asks to stop is passed on; the run then resumes from its last checkpoint next time, as it does after a failure that
+    was not its own, such as a full disk.
+
+    Args:
+        point: the run.
+        patience: seconds to wait for another process that trains it; -1 for as long as it takes.
+
+    Returns:
+        Its record; None if another process trains it.
     """
     try:
-        record = read_finished(point.folder, point.config)
-        if record:
-            say(f"{point.run}: done before")
-            return record
-        record = _train(point)
+        record = _find_finished(point)
+        if record is None:
+            with hold(point.folder, patience) as lease:
+                record = _find_finished(point) or _attempt(point, lease)
+        return record
+    except TakenError as error:
+        say(f"{point.run}: {error}")
+        return None
+    except Exception as error:  # not even the lock could be written
+        return _fail(point, error)
+
+
+def _find_finished(point: Point) -> Record | None:
+    record = None if point.config.rerun else read_finished(point.folder, point.config)
+    if record:
+        say(f"{point.run}: done before")
+    return record
+
+
+def _attempt(point: Point, lease: Lease) -> Record:
+    """Train a run that is this process's, and leave its record whatever happens."""
+    for leftover in point.folder.glob(".*.tmp"):  # of a process that was killed while it wrote
+        leftover.unlink(missing_ok=True)
+    try:
+        record = _train(point, lease)
+        lease.check()
         write_record(point.folder, record)
+    except LostError as error:
+        return _fail(point, error)
     except Exception as error:  # the sweep must go on, whatever it was
-        message = str(error) or type(error).__name__
-        say(f"{point.run}: failed: {message}")
-        record = _record(point, "failed", error=ErrorEntry(message=message, traceback=traceback.format_exc()))
+        record = _fail(point, error)
         with contextlib.suppress(OSError):  # a full disk has no room for the record of it either
             write_record(point.folder, record)
         if not isinstance(error, DivergedError):
@@ -68,28 +91,22 @@ def execute(point: Point) -> Record:
     return record
 
 
-class _Trained(NamedTuple):
-    """What a pack of replicas came to; every row is one of them."""
-
-    entries: list[ReplicaEntry]
-    truth: Tensor  # of the test molecules, float64 [R, M]
-    prediction: Tensor  # float64 [R, M]
-    weights: dict[str, Tensor]  # name -> [R, ...], on the CPU
-    history: list[dict[str, float | int | str]]
-    train_seconds: float
-    validation_seconds: float
-    molecules: int  # trained on, over all epochs
+def _fail(point: Point, error: Exception) -> Record:
+    message = str(error) or type(error).__name__
+    say(f"{point.run}: failed: {message}")
+    return _record(point, "failed", error=ErrorEntry(message=message, traceback=traceback.format_exc()))
 
 
-def _train(point: Point) -> Record:
+def _train(point: Point, lease: Lease) -> Record:
     config, folder, padding = point.training, point.folder, point.dataset.molecules.padding
     device = choose_device(config.device)
     torch.set_float32_matmul_precision("high" if config.precision == "tf32" else "highest")
     replicas = list_replicas(config)
-    packs = split_into_packs(replicas, choose_pack_size(config, point.options, padding, device))
+    size = saved_pack_size(folder) if config.trainer.replicas_per_pack == "auto" else None
+    packs = split_into_packs(replicas, size or choose_pack_size(config, point.options, padding, device))
     reset_peak_memory(device)
-    trained = [_train_pack(point, pack, number, len(packs), device) for number, pack in enumerate(packs)]
-    folder.mkdir(parents=True, exist_ok=True)
+    trained = [train_pack(point, lease, pack, number, len(packs), device) for number, pack in enumerate(packs)]
+    lease.check()
     write_predictions(
         folder,
         index=point.split.test.numpy(),
@@ -115,32 +132,6 @@ def _train(point: Point) -> Record:
     baselines = measure_baselines(point.dataset, point.split, replicas)
     entries = tuple(entry for pack in trained for entry in pack.entries)
     return _record(point, "done", cost=cost, replicas=entries, baselines=tuple(baselines))
-
-
-def _train_pack(point: Point, replicas: list[Replica], number: int, count: int, device: torch.device) -> _Trained:
-    """Train one pack from its checkpoint, if there is one, to its end, and leave the checkpoint of that."""
-    config, checkpoint = point.training, point.folder / f"checkpoint-{number}.safetensors"
-    task, state = prepare(config, point.options, point.dataset, point.split, device, replicas)
-    name = point.run if count == 1 else f"{point.run} ({number + 1} of {count})"
-    problem = load_checkpoint(checkpoint, state, name)
-    if problem:
-        say(f"{name}: its checkpoint is not used, {problem}; starting anew")
-    elif state.epoch:
-        say(f"{name}: resuming after epoch {state.epoch}")
-    units = {target.name: target.unit for target in point.dataset.targets}
-    saved_at = 0.0
-    with RunProgress(terminal(), name, task, units, config.trainer.epochs) as progress:
-        for _ in train(task, state, config, point.compiled):
-            progress.update(state)
-            raise_if_asked()
-            spent = state.train_seconds + state.validation_seconds
-            if spent - saved_at >= config.trainer.checkpoint_seconds and state.epoch < config.trainer.epochs:
-                save_checkpoint(checkpoint, state, name)
-                saved_at = spent
-    if number + 1 < count:  # an interruption of a later pack must not lose this one
-        save_checkpoint(checkpoint, state, name)
-    state.models.load(state.best)
-    return _evaluate(point, task, state)
 
 
 def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> Record:
@@ -176,46 +167,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
     return versions
-
-
-def _evaluate(point: Point, task: Task, state: State) -> _Trained:
-    """Measure each replica on train, validation and test molecules."""
-    split = point.split
-    predictions, truths = {}, {}
-    for part, index in (
-        ("train", task.subsets.cpu()),
-        ("validation", split.validation),
-        ("test", split.test),
-    ):
-        predictions[part] = predict(task, state.models, index)
-        truths[part] = task.scaling.values(index)
-    entries = [
-        ReplicaEntry(
-            target=target,
-            seed=seed,
-            unit=point.dataset.targets[point.dataset.column(target)].unit,
-            best_epoch=int(state.best_epoch[row]),
-            epochs=_epochs_trained(state, row, point.config.trainer.patience),
-            **{
-                part: MetricsEntry(**measure(predictions[part][row], truths[part][row])._asdict())
-                for part in predictions
-            },
-        )
-        for row, (target, seed) in enumerate(task.replicas)
-    ]
-    return _Trained(
-        entries,
-        truths["test"],
-        predictions["test"],
-        {name: tensor.cpu() for name, tensor in state.best.items()},
-        state.history,
-        state.train_seconds,
-        state.validation_seconds,
-        task.subsets.numel() * state.epoch,
-    )
-
-
-def _epochs_trained(state: State, row: int, patience: int | None) -> int:
-    """Return how many epochs counted for a replica: it goes on with the others when its patience is over."""
-    stop = state.epoch if patience is None else int(state.best_epoch[row]) + patience
-    return min(state.epoch, stop)

@@ -1,179 +1,160 @@
-"""The Hydra side of `ibbench train`: compose all points, check them, run them, tabulate the study."""
+"""The Hydra side of `ibbench train`: check all points of a sweep, run them, tabulate the study."""
 
 import contextlib
-import itertools
 import os
-import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ibbench.config import Config, option_names, read_config
-from ibbench.errors import InputError, leave, suggest
-from ibbench.interrupt import listen, raise_if_asked
+from ibbench.compose import ROOT_CONFIG, compose_point, config_folder, expand, explain, read_composed
+from ibbench.config import Config
+from ibbench.errors import InputError, leave
+from ibbench.interrupt import Stopped, hand_over, listening, raise_if_asked
+from ibbench.lease import EXPIRES_SECONDS, describe_owner, hold
 from ibbench.recall import read_finished, recall_finished, study_folder
 from ibbench.terminal import say, terminal
-from ibbench.tuning import TUNED, draw
+from ibbench.tuning import TUNED
 
-ROOT_CONFIG = "train"
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes; 2 is `errors.leave`
-
-
-def config_folder() -> Path:
-    """Return the folder of configs: inside the package of an installed wheel, else the checkout's own."""
-    package = Path(__file__).parent
-    inside = package / "configs"
-    return inside if inside.is_dir() else package.parent / "configs"
-
-
-def compose_config(overrides: Sequence[str]) -> Config:
-    """Compose and validate one config outside of a sweep.
-
-    Raises:
-        InputError: an override or its value is not possible.
-    """
-    with hydra.initialize_config_dir(str(config_folder()), job_name="ibbench", version_base="1.3"):
-        return _validated(overrides, ROOT_CONFIG)
-
-
-def _validated(overrides: Sequence[str], config_name: str) -> Config:
-    try:
-        return _read(hydra.compose(config_name, list(overrides)))
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise InputError(explain(error)) from None
-
-
-def _read(composed: DictConfig) -> Config:
-    options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    assert isinstance(options, dict)
-    return draw(read_config({str(key): value for key, value in options.items()}))
-
-
-def explain(error: Exception) -> str:
-    """Say what was wrong with an override in one line, with the nearest names that would be right."""
-    text = str(error)
-    if isinstance(error, MissingConfigException) and error.options is not None:
-        group, _, name = (error.missing_cfg_file or "").rpartition("/")
-        folder = ""
-        if not group.startswith("hydra/"):  # a folder within a group, such as model/ladder, is part of the choice
-            group, _, folder = group.partition("/")
-        names = [f"{folder}/{option}" if folder else option for option in error.options]
-        name = f"{folder}/{name}" if folder else name
-        return f"`{group}={name}` is not possible: {suggest(name, names)}"
-    if isinstance(error, OverrideParseException):
-        return f"`{error.override}` cannot be read: {text.splitlines()[0]}"
-    unknown = re.search(r"Could not (?:override|append|delete from) '([^'@]+)", text)
-    if unknown and "already" not in text:
-        key = unknown[1]
-        if key in option_names():
-            group = key.partition(".")[0]
-            return f"`{key}` is not an option of every choice of `{group}` in this command"
-        return f"`{key}` is not an option: {suggest(key, option_names())}"
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())
-
-
-def expand(overrides: Iterable[str]) -> list[list[str]]:
-    """List the points of a sweep, in the order in which Hydra's basic sweeper runs them.
-
-    A later override of a key replaces an earlier one; a value with commas is a sweep over its parts.
-    """
-    choices: dict[str, list[str]] = {}
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        key = override.get_key_element()
-        if override.is_sweep_override() and not override.is_discrete_sweep():
-            raise InputError(f"`{override.input_line}`: a sweep needs single values, such as {key}=1,2,3")
-        values = (
-            override.sweep_string_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
-        )
-        choices[key] = [f"{key}={value}" for value in values]
-    return [list(point) for point in itertools.product(*choices.values())]
 
 
 class StudyCallback(Callback):
     """Checks every point before the first is started, and tabulates the study after the last.
 
     Hydra turns exceptions of callbacks into warnings, so this one leaves through `SystemExit`.
+
+    Args:
+        dry_run: show the points, and leave.
+        detach: leave when the jobs are submitted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dry_run: bool, detach: bool) -> None:
+        self._dry_run, self._detach = dry_run, detach
         self._configs: list[Config] = []
-        self._runs: list[str] = []
+        self._folders: list[Path] = []
+        self._redone: dict[Path, int] = {}  # with `rerun=true`: the age of the records to be replaced
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Compose and check all points of the sweep."""
         params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
-        self._check([*params, *config.hydra.overrides.task], kwargs["config_name"])
+        self._check(config, [*params, *config.hydra.overrides.task], kwargs["config_name"])
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Compose and check the only point of `hydra.mode=RUN`."""
-        self._check(config.hydra.overrides.task, kwargs["config_name"])
+        self._check(config, config.hydra.overrides.task, kwargs["config_name"])
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         """Write and print the table."""
-        self._finish()
+        self._finish(config)
 
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         """Write and print the table."""
-        self._finish()
+        self._finish(config)
 
-    def _check(self, overrides: Iterable[str], config_name: str) -> None:
+    def _check(self, config: DictConfig, overrides: Iterable[str], config_name: str) -> None:
         from ibbench.compare.table_file import refuse_if_edited
 
         with _leaving():
+            if self._detach and not _runs_elsewhere(config):
+                raise InputError("`--detach` needs jobs that live on without this command: expected +cluster=slurm")
             points = expand(overrides)
-            self._configs = [_validated(point, config_name) for point in points]
+            self._configs = [compose_point(point, config_name) for point in points]
             _refuse_tuned_options(self._configs, points[0])
             if len({study_folder(config) for config in self._configs}) > 1:
                 raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
             study = study_folder(self._configs[0])
             refuse_if_edited(study)
             records = [recall_finished(config) for config in self._configs]
-            if all(records):
+            if all(records) and not self._dry_run:
                 say(f"Study {study}: {len(records)} runs")
                 for record in records:
                     assert record is not None
                     say(f"  {record.run}: done before")
-                self._runs = [record.run for record in records if record]
-                self._finish()
+                    self._folders.append(study / "runs" / record.run)
+                self._tabulate(study)
                 raise SystemExit(DONE)
-            self._plan(study)
+            self._plan(study, points)
 
-    def _plan(self, study: Path) -> None:
+    def _plan(self, study: Path, overrides: list[list[str]]) -> None:
+        from ibbench.agenda import write_agenda
+        from ibbench.announce import announce, list_planned
         from ibbench.compare.record import refuse_double
         from ibbench.plan import plan
 
         points = [plan(config) for config in self._configs]
         for point in points:
             refuse_double(study, point.run, point.config.numerics(), point.dataset.source, point.split.fingerprint)
-        states = ["done" if read_finished(point.folder) else "to do" for point in points]
-        self._runs = [point.run for point in points]
+        self._folders = [point.folder for point in points]
+        planned = list_planned(points, overrides)
+        if self._dry_run:
+            announce(study, points, planned, with_cost=True)
+            raise SystemExit(DONE)
         _make_folder(study)
-        _announce(points, states)
+        self._redone = {point.folder: _age(point.folder) for point in points if point.config.rerun}
+        write_agenda(study, planned)
+        announce(study, points, planned)
 
-    def _finish(self) -> None:
-        from ibbench.compare.tabulate import tabulate
-
+    def _finish(self, config: DictConfig) -> None:
         study = study_folder(self._configs[0])
         with _leaving():
-            missing = [run for run in self._runs if not read_finished(study / "runs" / run)]
-            try:
-                tabulate(study, terminal())
-            except InputError as error:
-                if not missing:
-                    raise
-                say(str(error))  # not even a failure could be recorded, as on a full disk
+            if self._detach:
+                say(f"Submitted. `ibbench status {study}` tells how far it is, `ibbench table {study}` what is found.")
+                return
+            self._wait_for_others(config)
+            self._tabulate(study)
+
+    def _wait_for_others(self, config: DictConfig) -> None:
+        """Wait for the runs that another command trains, and train those that it gives up."""
+        for one in [] if all(map(self._is_finished, self._folders)) else self._configs:
+            from ibbench.plan import plan
+            from ibbench.run import execute
+
+            point = plan(one)
+            owner = describe_owner(point.folder)
+            if owner and not self._is_finished(point.folder):
+                say(f"{point.run}: waiting for {owner}")
+                if not _runs_elsewhere(config):
+                    execute(point, patience=-1)
+                    continue
+                with hold(point.folder, patience=-1):
+                    pass
+
+    def _is_finished(self, folder: Path) -> bool:
+        return bool(read_finished(folder)) and (folder not in self._redone or _age(folder) != self._redone[folder])
+
+    def _tabulate(self, study: Path) -> None:
+        from ibbench.compare.tabulate import tabulate
+
+        missing = [folder.name for folder in self._folders if not self._is_finished(folder)]
+        try:
+            tabulate(study, terminal())
+        except (InputError, OSError) as error:
+            if not missing:
+                raise
+            say(str(error))  # not even a failure could be recorded, as on a full disk
         if missing:
             say(f"Not finished: {', '.join(missing)}. The same command tries them again.")
             raise SystemExit(FAILED)
+
+
+def _runs_elsewhere(config: DictConfig) -> bool:
+    """Whether the launcher gives the runs to jobs that need no process to stay behind."""
+    return str(config.hydra.launcher.get("_target_", "")).startswith("hydra_plugins.ibbench_cluster.")
+
+
+def _age(folder: Path) -> int:
+    """Return when the record of a run was written, only to tell it from another; 0 if there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        return (folder / "record.json").stat().st_mtime_ns
+    return 0
 
 
 def _refuse_tuned_options(configs: list[Config], overrides: list[str]) -> None:
@@ -206,55 +187,64 @@ def _make_folder(study: Path) -> None:
         raise InputError(f"the study {study} cannot be written: {error.strerror or error}; see results_dir") from None
 
 
-def _announce(points: list[Any], states: list[str]) -> None:
-    from ibbench.models.cost import count_parameters
-
-    first = points[0]
-    say(
-        f"Study {study_folder(first.config)}: {len(points)} runs, {len(first.dataset):,} molecules, "
-        f"split {first.split.fingerprint}"
-    )
-    for point, state in zip(points, states, strict=True):
-        width, hidden = point.options.sizes
-        parameters = count_parameters(point.dataset.molecules.padding.num_atoms, point.options)
-        replicas = len(point.config.targets) * len(point.config.seeds)
-        say(
-            f"  {point.run}: width {width}, hidden {hidden}, {parameters:,} parameters, {replicas} replicas on "
-            f"{point.split.train_size:,} molecules, {state}"
-        )
-
-
 def job(composed: DictConfig) -> str:
     """Run one point; what Hydra's launchers call, in this process or another. It never raises into the sweep.
 
     Returns:
-        The status of its record, `done` or `failed`.
+        The status of its record, `done` or `failed`; `elsewhere` if another process trains it, `stopped` if a signal
+        has ended the job of a cluster.
     """
+    with listening():
+        raise_if_asked()
+        try:
+            return _run(composed)
+        except Stopped as stop:
+            if hand_over(stop):  # SLURM's warning: submitit queues the job again, and does not return
+                return "stopped"
+            raise
+
+
+def _run(composed: DictConfig) -> str:
+    from ibbench.agenda import note_start_error
     from ibbench.plan import plan
     from ibbench.run import execute
 
-    raise_if_asked()
+    config = read_composed(composed)
     try:
-        point = plan(_read(composed))
+        point = plan(config)
     except Exception as error:  # it was possible when the sweep was checked: the data or the machine have changed
         say(f"a run could not be started: {error}")
         if not isinstance(error, InputError):
             traceback.print_exc()
+        note_start_error(config, error)
         return "failed"
-    return execute(point).status
+    # A job of a cluster has to find out for itself whether the last owner is dead; a command does so at its end.
+    in_job = "SUBMITIT_EXECUTOR" in os.environ
+    record = execute(point, patience=1.25 * EXPIRES_SECONDS if in_job else 0.0)
+    return record.status if record else "elsewhere"
 
 
-def run_sweep(arguments: list[str]) -> None:
+def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False) -> None:
     """Hand the command line to Hydra.
+
+    Args:
+        arguments: of Hydra.
+        dry_run: only show what would be run, and what it would cost.
+        detach: do not wait for the jobs of a cluster.
 
     Raises:
         SystemExit: with exit code 1, 2 or 130 (see `StudyCallback`).
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as exceptions, to be said in one line
-    sys.argv = ["ibbench train", *arguments]
-    listen()
+    flags = [
+        f"hydra.callbacks.study.{name}=true" for name, given in (("dry_run", dry_run), ("detach", detach)) if given
+    ]
+    sys.argv = ["ibbench train", *arguments, *flags]
     try:
-        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=ROOT_CONFIG)(job)()
+        with listening():
+            hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=ROOT_CONFIG)(job)()
+    except InputError as error:
+        leave(error)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         leave(InputError(explain(error)))
     except KeyboardInterrupt:

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from ibbench.compose import compose_config, config_folder, expand
 from ibbench.config import Config, option_names
 from ibbench.models import model_names
-from ibbench.sweep import compose_config, config_folder, expand
 
 FOLDER = config_folder()
 GROUPS = ("optimizer", "schedule", "trainer", "model")

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from ibbench.compare.record import read_records
+from ibbench.compose import expand
 from ibbench.config import Config, option_names
 from ibbench.errors import InputError
 from ibbench.models import model_names
-from ibbench.sweep import expand
 from ibbench.tuning import TUNED, draw
 
 Compose = Callable[..., Config]

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ibbench.compose import compose_config
 from ibbench.plan import plan
 from ibbench.speed.contestants import Ours
 from ibbench.speed.measure import Rate, compete
-from ibbench.sweep import compose_config
 from ibbench.training.device import peak_memory_mb, reset_peak_memory
 
 COLUMNS = ["model", "varied", "value", "molecules_per_second", "low", "high", "epoch_seconds", "peak_memory_mb"]

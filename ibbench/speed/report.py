@@ -10,13 +10,13 @@ from rich.console import Console
 
 from ibbench.compare.cells import markdown_table
 from ibbench.compare.table_file import to_csv, write_tables
+from ibbench.compose import compose_config, expand
 from ibbench.errors import InputError
 from ibbench.models import STANDARD_MODELS
 from ibbench.plan import plan
 from ibbench.recall import study_folder
 from ibbench.speed.growth import growth_exponent, sweep
 from ibbench.speed.measure import measure
-from ibbench.sweep import compose_config, expand
 from ibbench.terminal import fitting_table, say
 from ibbench.training.device import describe_device
 

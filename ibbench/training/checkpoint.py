@@ -1,55 +1,99 @@
-"""Saving a training between two epochs, and going on from there as if nothing had happened."""
+"""Saving a training between two steps, and going on from there as if nothing had happened."""
 
 import json
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
-from safetensors import SafetensorError, safe_open
+import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from ibbench.files import write_atomically
 from ibbench.training.loop import State
+from ibbench.training.saved import UNREADABLE, read_facts, saved_steps
 
-SCHEMA = 1
-_SCALARS = ("epoch", "history", "train_seconds", "validation_seconds")
-_TENSORS = ("best_mae", "best_epoch", "stopped")
+SCHEMA = 2
+_SCALARS = ("epoch", "batch", "history", "train_seconds", "validation_seconds")
+_TENSORS = ("best_mae", "best_epoch", "stopped", "loss_sum", "first_bad_step")
 
 
-def save_checkpoint(path: Path, state: State, run: str) -> None:
-    """Write the state of the run `run` to one safetensors file, whole or not at all.
+class Checkpoints:
+    """The two latest states of one pack of replicas, in two files that are written in turn.
 
-    No random state is in it: batch orders and dropout masks are functions of seed, epoch and step.
+    So there is always a whole one, should the disk or the machine spoil the other.
+
+    Args:
+        folder: of the run.
+        number: of the pack in its run.
+        identity: all that decides what its training comes to, as JSON types. A state of anything else is refused.
     """
-    tensors = {name: getattr(state, name) for name in _TENSORS}
-    tensors |= {f"model/{name}": tensor for name, tensor in state.models.snapshot().items()}
-    tensors |= {f"best/{name}": tensor for name, tensor in state.best.items()}
-    for index, slots in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{slot}": value for slot, value in slots.items() if value is not None}
-    facts = {"schema": SCHEMA, "run": run} | {name: getattr(state, name) for name in _SCALARS}
-    content = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, safetensors.torch.save(content, {"facts": json.dumps(facts)}))
 
+    def __init__(self, folder: Path, number: int, identity: dict[str, Any]) -> None:
+        self._paths = [folder / f"checkpoint-{number}{slot}.safetensors" for slot in "ab"]
+        self._identity = json.loads(json.dumps(identity | {"schema": SCHEMA}))
 
-def load_checkpoint(path: Path, state: State, run: str) -> str:
-    """Put a saved state into a freshly prepared one, in place.
+    def save(self, state: State) -> None:
+        """Write a state over the older of the two, whole or not at all.
 
-    Returns:
-        Empty when the state was taken over or there is no checkpoint; otherwise why it was not taken over.
-    """
-    if not path.exists():
+        No random state is in it: batch orders and dropout masks are functions of seed, epoch and step.
+
+        Raises:
+            OSError: it could not be written; the two that were there still are.
+        """
+        tensors = {name: getattr(state, name) for name in _TENSORS}
+        tensors |= {f"model/{name}": tensor for name, tensor in state.models.snapshot().items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in state.best.items()}
+        for index, slots in state.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{slot}": value for slot, value in slots.items() if value is not None}
+        content = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        facts = {"identity": self._identity, "checksum": _checksum(content)}
+        facts |= {name: getattr(state, name) for name in _SCALARS}
+        self._paths.sort(key=saved_steps)
+        write_atomically(self._paths[0], safetensors.torch.save(content, {"facts": json.dumps(facts)}))
+
+    def load(self, state: State) -> list[str]:
+        """Put the latest saved state that can be used into a freshly prepared one, in place.
+
+        Returns:
+            Why the states that are later than the one taken were not. A file that is refused is renamed, not lost.
+        """
+        problems = []
+        for path in sorted(self._paths, key=saved_steps, reverse=True):
+            if not path.exists():
+                continue
+            problem = self._take_over(path, state)
+            if not problem:
+                break
+            aside = path.with_name(f"refused-{path.name}")
+            path.replace(aside)
+            problems.append(f"{path.name} is not used, {problem} (it is {aside.name} now)")
+        return problems
+
+    def _take_over(self, path: Path, state: State) -> str:
+        try:
+            facts = read_facts(path)
+            with safe_open(path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+            if facts["checksum"] != _checksum(tensors):
+                return "it is damaged: its checksum is not that of its content"
+            other = list(_differences(facts["identity"], self._identity))
+        except UNREADABLE as error:
+            return f"it is damaged ({error})"
+        if other:
+            return f"it is of another training: {'; '.join(other)}"
+        _restore(state, facts, tensors)
         return ""
-    try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads(file.metadata()["facts"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        return f"it is damaged ({error})"
-    if (facts["schema"], facts["run"]) != (SCHEMA, run):
-        return f"it belongs to run {facts['run']} (schema {facts['schema']}), not {run} (schema {SCHEMA})"
+
+
+def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    device = state.models.device
     state.models.load(_below("model/", tensors))
-    state.best = {name: tensor.to(state.models.device) for name, tensor in _below("best/", tensors).items()}
+    state.best = {name: tensor.to(device) for name, tensor in _below("best/", tensors).items()}
     for name in _TENSORS:
-        setattr(state, name, tensors[name])
+        setattr(state, name, tensors[name].to(getattr(state, name).device))
     for name in _SCALARS:
         setattr(state, name, facts[name])
     slots: dict[int, dict[str, Tensor]] = {}
@@ -58,7 +102,23 @@ def load_checkpoint(path: Path, state: State, run: str) -> str:
         slots.setdefault(int(index), {})[slot] = tensor
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
-    return ""
+
+
+def _checksum(tensors: dict[str, Tensor]) -> int:
+    total = 0
+    for name in sorted(tensors):
+        flat = tensors[name].reshape(-1).view(torch.uint8) if tensors[name].numel() else tensors[name]
+        total = zlib.crc32(flat.numpy().data, zlib.crc32(name.encode(), total))
+    return total
+
+
+def _differences(old: Any, new: Any, key: str = "") -> Iterator[str]:
+    """Name the keys in which two nested dictionaries differ, with both values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in dict.fromkeys([*new, *old]):
+            yield from _differences(old.get(name), new.get(name), f"{key}.{name}" if key else name)
+    elif old != new:
+        yield f"{key} was {old}, is {new}"
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

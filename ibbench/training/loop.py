@@ -1,7 +1,7 @@
 """The training loop: epochs, validation, early stopping, and the best weights of each replica."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -83,6 +83,10 @@ class State:
         best_epoch: the epoch it was reached at, int64 `[R]`, counted from 1.
         stopped: which replicas have run out of patience, bool `[R]`.
         epoch: how many epochs are done.
+        batch: how many steps of the next one are done.
+        loss_sum: over the molecules of these steps, float32 `[R]`.
+        first_bad_step: the first of these whose loss was not finite, int64 `[R]`, counted from the start of the
+            training, or -1.
         history: one row a replica and epoch.
         train_seconds: time spent on training steps; validation is counted apart.
     """
@@ -93,7 +97,10 @@ class State:
     best_mae: Tensor
     best_epoch: Tensor
     stopped: Tensor
+    loss_sum: Tensor
+    first_bad_step: Tensor
     epoch: int = 0
+    batch: int = 0
     history: list[dict[str, float | int | str]] = field(default_factory=list)
     train_seconds: float = 0.0
     validation_seconds: float = 0.0
@@ -138,6 +145,8 @@ def prepare(
         best_mae=torch.full((count,), torch.inf, dtype=torch.float64),
         best_epoch=torch.zeros(count, dtype=torch.int64),
         stopped=torch.zeros(count, dtype=torch.bool),
+        loss_sum=torch.zeros(count, device=device),
+        first_bad_step=torch.full((count,), -1, device=device),
     )
     labels = scaling.normalise(subsets).to(device)
     molecules = altered_molecules(dataset, config.data.graph).keep(get_model(options.name).reads(options))
@@ -145,28 +154,38 @@ def prepare(
     return task, state
 
 
-def train(task: Task, state: State, config: Config, compiled: bool = False) -> Iterator[State]:
+def train(
+    task: Task, state: State, config: Config, compiled: bool = False, pause: Callable[[], bool] = lambda: False
+) -> Iterator[State]:
     """Train until the last epoch, or until every replica has run out of patience; yield after each epoch.
 
-    `compiled` says whether the step is compiled (see `Step`), which changes numbers by rounding only.
-    Everything random is a function of (seed, epoch, step), so a state that was saved between two epochs goes on
+    Everything random is a function of (seed, epoch, step), so a state that was saved whenever this yields goes on
     exactly as if it had never been interrupted.
+
+    Args:
+        task: what to train on.
+        state: where to start; it changes in place.
+        config: of the run.
+        compiled: whether the step is compiled (see `Step`), which changes numbers by rounding only.
+        pause: asked after each step; if it says so, yield within the epoch too (`state.batch` is not 0 then).
 
     Raises:
         DivergedError: a loss or a validation error is no longer finite.
     """
     step = Step(state.models, LOSSES[config.loss], compiled)
     while state.epoch < config.trainer.epochs and not state.stopped.all():
+        for _ in _train_epoch(task, state, config, step, pause):
+            yield state
         started = time.perf_counter()
-        losses, first_bad_step, rate = _train_epoch(task, state, config, step)
-        losses, first_bad_step = losses.cpu(), first_bad_step.cpu()  # waits for the device, once an epoch
-        trained = time.perf_counter()
         validation_mae = _validate(task, state)
-        _refuse_non_finite(task, state, first_bad_step, validation_mae, rate)
+        losses, rate = state.loss_sum.cpu() / task.subsets.shape[1], _last_rate(state, config)
+        _refuse_non_finite(task, state, validation_mae, rate)
         state.epoch += 1
+        state.batch = 0
+        state.loss_sum.zero_()
+        state.first_bad_step.fill_(-1)
         _keep_best(state, validation_mae, config.trainer.patience)
-        state.train_seconds += trained - started
-        state.validation_seconds += time.perf_counter() - trained
+        state.validation_seconds += time.perf_counter() - started
         state.history += [
             {
                 "epoch": state.epoch,
@@ -181,33 +200,45 @@ def train(task: Task, state: State, config: Config, compiled: bool = False) -> I
         yield state
 
 
-def _train_epoch(task: Task, state: State, config: Config, take: Step) -> tuple[Tensor, Tensor, float]:
-    """Take one pass over the train subsets; return mean loss `[R]`, first non-finite step `[R]` or -1, last rate.
+def _train_epoch(task: Task, state: State, config: Config, take: Step, pause: Callable[[], bool]) -> Iterator[None]:
+    """Take what is left of one pass over the train subsets; yield within it when `pause` says so.
 
-    Nothing here waits for the device.
+    Nothing here waits for the device, but for its end and a pause.
     """
+    started = time.perf_counter()
     models = state.models
     parameters = list(models.parameters.values())
-    order = _batch_order(task, state.epoch).to(models.device)
-    batches = order.split(config.trainer.batch_size, dim=1)
-    step = state.epoch * len(batches)
-    num_steps = config.trainer.epochs * len(batches)
-    total = torch.zeros(len(models), device=models.device)
-    first_bad_step = torch.full((len(models),), -1, device=models.device)
-    rate = 0.0
-    for batch in batches:
-        rate = config.optimizer.lr * learning_rate_factor(config.schedule, (step + 0.5) / num_steps)
+    batches = _batch_order(task, state.epoch).to(models.device).split(config.trainer.batch_size, dim=1)
+    for batch in batches[state.batch :]:
+        step = state.epoch * len(batches) + state.batch
         for group in state.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = _rate(config, step, len(batches))
         models.train(step)
         loss = take(*task.train_batch(batch, step))
         if config.trainer.clip_norm is not None:
             clip_gradients(parameters, config.trainer.clip_norm)
         state.optimizer.step()
-        total += loss * batch.shape[1]
-        first_bad_step = torch.where((first_bad_step < 0) & ~loss.isfinite(), step, first_bad_step)
-        step += 1
-    return total / order.shape[1], first_bad_step, rate
+        state.loss_sum += loss * batch.shape[1]
+        state.first_bad_step = torch.where((state.first_bad_step < 0) & ~loss.isfinite(), step, state.first_bad_step)
+        state.batch += 1
+        if pause() and state.batch < len(batches):
+            state.loss_sum.cpu()  # waits for the device: what it still has to do counts as training
+            state.train_seconds += time.perf_counter() - started
+            yield
+            started = time.perf_counter()
+    state.loss_sum.cpu()
+    state.train_seconds += time.perf_counter() - started
+
+
+def _rate(config: Config, step: int, num_batches: int) -> float:
+    """Return the learning rate of a step."""
+    done = (step + 0.5) / (config.trainer.epochs * num_batches)
+    return config.optimizer.lr * learning_rate_factor(config.schedule, done)
+
+
+def _last_rate(state: State, config: Config) -> float:
+    """Return the learning rate of the last step of an epoch."""
+    return _rate(config, (state.epoch + 1) * state.batch - 1, state.batch)
 
 
 def _batch_order(task: Task, epoch: int) -> Tensor:
@@ -237,7 +268,8 @@ def _keep_best(state: State, validation_mae: Tensor, patience: int | None) -> No
         state.stopped |= state.epoch - state.best_epoch >= patience
 
 
-def _refuse_non_finite(task: Task, state: State, first_bad_step: Tensor, validation_mae: Tensor, rate: float) -> None:
+def _refuse_non_finite(task: Task, state: State, validation_mae: Tensor, rate: float) -> None:
+    first_bad_step = state.first_bad_step.cpu()
     bad = ((first_bad_step >= 0) | ~validation_mae.isfinite()) & ~state.stopped
     if not bad.any():
         return

@@ -186,7 +186,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(ibbench: Com
     from_shell = {"cwd": tmp_path, "stderr": subprocess.STDOUT, "start_new_session": True}
     with started([sys.executable, "-m", "ibbench", *command], **from_shell) as process:
         deadline = time.monotonic() + 120
-        while not list(tmp_path.glob("results/quick/runs/deep_sets-*/checkpoint-0.safetensors")):
+        while not list(tmp_path.glob("results/quick/runs/deep_sets-*/checkpoint-0a.safetensors")):
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.02)

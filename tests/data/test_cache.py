@@ -55,7 +55,7 @@ import time
 for name in ("rdkit", "qm9pack", "pyarrow"):
     sys.modules[name] = None  # importing them raises ImportError
 from ibbench.plan import plan
-from ibbench.sweep import compose_config
+from ibbench.compose import compose_config
 print(len(plan(compose_config(["model=gnn"])).dataset))
 """
 
@@ -93,7 +93,7 @@ def test_a_damaged_or_outdated_cache_is_said_and_rebuilt(
 BUILD = """
 import sys
 import time
-from ibbench.sweep import compose_config
+from ibbench.compose import compose_config
 from ibbench.data.dataset import load_dataset
 print(len(load_dataset(compose_config(sys.argv[1:]).data, lambda line: None)))
 """

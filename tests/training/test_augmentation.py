@@ -8,7 +8,7 @@ import torch
 
 from ibbench.config import Config
 from ibbench.data.molecules import Molecules
-from ibbench.training.checkpoint import load_checkpoint, save_checkpoint
+from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.loop import State, Task, train
 
 Start = Callable[..., tuple[Config, Task, State]]
@@ -94,9 +94,9 @@ def test_a_resumed_training_sees_the_orders_of_an_undisturbed_one(start: Start, 
     composed, task, undisturbed = start(*overrides)
     for state in train(task, undisturbed, composed):
         if state.epoch == 2:
-            save_checkpoint(tmp_path / "checkpoint", state, "mlp-1")
+            Checkpoints(tmp_path, 0, {}).save(state)
     composed, task, resumed = start(*overrides)
-    assert load_checkpoint(tmp_path / "checkpoint", resumed, "mlp-1") == ""
+    assert Checkpoints(tmp_path, 0, {}).load(resumed) == []
     for _ in train(task, resumed, composed):
         pass
     assert undisturbed.history == resumed.history

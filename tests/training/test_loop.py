@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ibbench.config import Config
 from ibbench.errors import DivergedError
 from ibbench.models import STANDARD_MODELS
-from ibbench.training.checkpoint import load_checkpoint, save_checkpoint
+from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.loop import State, Task, _train_epoch, predict, train
 from ibbench.training.metrics import mean_absolute_error
 from ibbench.training.optim import LOSSES
@@ -38,31 +38,19 @@ def test_training_twice_gives_the_same_numbers_to_the_last_digit(name: str, star
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "sgd_momentum"])
-def test_a_resumed_training_equals_an_undisturbed_one(optimizer: str, start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [14, 17], ids=["between two epochs", "within an epoch"])
+def test_a_resumed_training_equals_an_undisturbed_one(optimizer: str, steps: int, start: Start, tmp_path: Path) -> None:
     overrides = ("model=gnn", f"optimizer={optimizer}", "model.dropout=0.1", "model.normalisation=batch")
     composed, task, undisturbed = start(*overrides)
-    for state in train(task, undisturbed, composed):
-        if state.epoch == 2:
-            save_checkpoint(tmp_path / "checkpoint", state, "gnn-1")
+    for state in train(task, undisturbed, composed, pause=lambda: True):
+        if state.epoch * 7 + state.batch == steps:  # 200 molecules are 7 batches
+            Checkpoints(tmp_path, 0, {}).save(state)
     composed, task, resumed = start(*overrides)
-    assert load_checkpoint(tmp_path / "checkpoint", resumed, "gnn-1") == ""
-    assert resumed.epoch == 2
+    assert Checkpoints(tmp_path, 0, {}).load(resumed) == []
+    assert (resumed.epoch, resumed.batch) == divmod(steps, 7)
     for _ in train(task, resumed, composed):
         pass
     _assert_same(undisturbed, resumed)
-
-
-def test_a_checkpoint_that_does_not_fit_is_not_used(start: Start, tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint"
-    composed, task, state = start("model=mlp")
-    assert load_checkpoint(path, state, "mlp-1") == ""
-    next(train(task, state, composed))
-    save_checkpoint(path, state, "mlp-1")
-    _, _, fresh = start("model=mlp")
-    assert "belongs to run mlp-1" in load_checkpoint(path, fresh, "mlp-2")
-    path.write_bytes(path.read_bytes()[:-100])
-    assert "damaged" in load_checkpoint(path, fresh, "mlp-1")
-    assert fresh.epoch == 0
 
 
 def test_the_kept_weights_are_those_of_the_best_epoch(start: Start) -> None:
@@ -141,7 +129,8 @@ def test_nothing_waits_for_the_device_within_an_epoch(name: str, start: Start) -
     config, task, state = start(f"model={name}", "model.dropout=0.1", "trainer.clip_norm=1.0")
     step = Step(state.models, LOSSES[config.loss], compiled=False)
     with _Waits() as waits:
-        _train_epoch(task, state, config, step)
+        for _ in _train_epoch(task, state, config, step, lambda: False):
+            pass
     assert waits.found == []
     with _Waits() as waits:
         torch.ones(1).sum().item()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-import ibbench.run
+import ibbench.pack
 from ibbench.config import Config
 from ibbench.data.layout import QM9_PADDING
 from ibbench.plan import plan
@@ -64,10 +64,10 @@ def test_an_interruption_keeps_the_packs_before_it(
             raise KeyboardInterrupt
         return train(*arguments)
 
-    monkeypatch.setattr(ibbench.run, "train", interrupted)
+    monkeypatch.setattr(ibbench.pack, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         execute(point)
-    assert [path.name for path in point.folder.glob("checkpoint*")] == ["checkpoint-0.safetensors"]
+    assert [path.name for path in point.folder.glob("checkpoint*")] == ["checkpoint-0a.safetensors"]
     record = execute(point)
     assert "(1 of 2): resuming after epoch 2" in "".join(capfd.readouterr())
     assert len(record.replicas) == 4

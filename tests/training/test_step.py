@@ -9,7 +9,7 @@ import torch
 from ibbench.config import Config
 from ibbench.models import STANDARD_MODELS
 from ibbench.models.registry import build_model
-from ibbench.training.checkpoint import load_checkpoint, save_checkpoint
+from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.loop import State, Task, train
 from ibbench.training.optim import learning_rate_factor
 from ibbench.training.step import compiler, pays
@@ -70,14 +70,14 @@ def test_compiled_training_equals_eager_training_and_resumes_exactly(start: Star
     config, task, state = start(*SMALL)
     for _ in train(task, state, config, compiled=True):
         if state.epoch == 2:
-            save_checkpoint(tmp_path / "checkpoint", state, "x")
+            Checkpoints(tmp_path, 0, {}).save(state)
     compiled = state.models.snapshot()
     for name, value in eager.items():
         torch.testing.assert_close(compiled[name], value, rtol=1e-3, atol=1e-4)
     assert any(not torch.equal(compiled[name], eager[name]) for name in eager)  # it was not the same code
 
     config, task, state = start(*SMALL)
-    assert load_checkpoint(tmp_path / "checkpoint", state, "x") == ""
+    assert Checkpoints(tmp_path, 0, {}).load(state) == []
     resumed = _after(task, state, config, compiled=True)
     for name, value in compiled.items():
         assert torch.equal(resumed[name], value), name

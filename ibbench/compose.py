@@ -1,0 +1,102 @@
+"""Overrides in, validated configs out: what Hydra composes, and what is said of overrides that it cannot."""
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ibbench.config import Config, option_names, read_config
+from ibbench.errors import InputError, suggest
+from ibbench.tuning import draw
+
+ROOT_CONFIG = "train"
+_EXTRA_OF_LAUNCHER = {"joblib": "cluster", "submitit_slurm": "cluster", "submitit_local": "cluster", "ray": "ray"}
+
+
+def config_folder() -> Path:
+    """Return the folder of configs: inside the package of an installed wheel, else the checkout's own."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def compose_config(overrides: Sequence[str]) -> Config:
+    """Compose and validate one config outside of a sweep.
+
+    Raises:
+        InputError: an override or its value is not possible.
+    """
+    with hydra.initialize_config_dir(str(config_folder()), job_name="ibbench", version_base="1.3"):
+        return compose_point(overrides, ROOT_CONFIG)
+
+
+def compose_point(overrides: Sequence[str], config_name: str) -> Config:
+    """Compose and validate one point of a sweep, from within Hydra.
+
+    Raises:
+        InputError: an override or its value is not possible.
+    """
+    try:
+        return read_composed(hydra.compose(config_name, list(overrides)))
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise InputError(explain(error)) from None
+
+
+def read_composed(composed: DictConfig) -> Config:
+    """Validate what Hydra composed.
+
+    Raises:
+        InputError: it names every wrong option at once, with what was expected.
+    """
+    options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    assert isinstance(options, dict)
+    return draw(read_config({str(key): value for key, value in options.items()}))
+
+
+def explain(error: Exception) -> str:
+    """Say what was wrong with an override in one line, with the nearest names that would be right."""
+    text = str(error)
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, name = (error.missing_cfg_file or "").rpartition("/")
+        if group == "hydra/launcher" and name in _EXTRA_OF_LAUNCHER:
+            extra = f"ibbench[{_EXTRA_OF_LAUNCHER[name]}]"
+            return f"the launcher `{name}` is not installed: expected {extra}, from: pip install '{extra}'"
+        folder = ""
+        if not group.startswith("hydra/"):  # a folder within a group, such as model/ladder, is part of the choice
+            group, _, folder = group.partition("/")
+        names = [f"{folder}/{option}" if folder else option for option in error.options]
+        name = f"{folder}/{name}" if folder else name
+        return f"`{group}={name}` is not possible: {suggest(name, names)}"
+    if isinstance(error, OverrideParseException):
+        return f"`{error.override}` cannot be read: {text.splitlines()[0]}"
+    unknown = re.search(r"Could not (?:override|append|delete from) '([^'@]+)", text)
+    if unknown and "already" not in text:
+        key = unknown[1]
+        if key in option_names():
+            group = key.partition(".")[0]
+            return f"`{key}` is not an option of every choice of `{group}` in this command"
+        return f"`{key}` is not an option: {suggest(key, option_names())}"
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def expand(overrides: Iterable[str]) -> list[list[str]]:
+    """List the points of a sweep, in the order in which Hydra's basic sweeper runs them.
+
+    A later override of a key replaces an earlier one; a value with commas is a sweep over its parts.
+    """
+    choices: dict[str, list[str]] = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = override.get_key_element()
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            raise InputError(f"`{override.input_line}`: a sweep needs single values, such as {key}=1,2,3")
+        values = (
+            override.sweep_string_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
+        )
+        choices[key] = [f"{key}={value}" for value in values]
+    return [list(point) for point in itertools.product(*choices.values())]

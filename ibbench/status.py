@@ -1,0 +1,121 @@
+"""`ibbench status`: how far a study is, told from what lies in its folder."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from ibbench.agenda import Planned, read_agenda, read_start_error
+from ibbench.cluster import Job, ask_for_states, find_logs, read_jobs
+from ibbench.errors import InputError
+from ibbench.lease import EXPIRES_SECONDS, describe_owner, seconds_since_sign
+from ibbench.terminal import narrow_table
+from ibbench.training.saved import saved_epochs
+
+STATES = ("done", "running", "stopped", "failed", "missing")
+
+
+class RunState(NamedTuple):
+    """How far one run is: one of `STATES`, and what is known of it."""
+
+    run: str
+    point: str
+    state: str
+    note: str
+
+
+def read_status(study: Path) -> list[RunState]:
+    """Say of each run of a study how far it is.
+
+    Runs that no command has planned, as those of an older version, are known if they have a folder.
+
+    Raises:
+        InputError: there is no study.
+    """
+    planned = read_agenda(study)
+    folders = {path.name: path for path in study.glob("runs/*-*/") if path.is_dir()}
+    if not planned and not folders:
+        raise InputError(f"{study} holds no runs: expected a study, such as results/quick, that was trained here")
+    jobs = read_jobs(study)
+    names = [*planned, *sorted(folders.keys() - planned.keys())]
+    states = [_look(study / "runs" / name, planned.get(name)) for name in names]
+    waiting = [jobs[state.run] for state in states if state.state in {"missing", "stopped"} and state.run in jobs]
+    at_work = ask_for_states(waiting)
+    return [_with_job(state, study, jobs.get(state.run), at_work) for state in states]
+
+
+def _look(folder: Path, planned: Planned | None) -> RunState:
+    run, point = folder.name, planned.point if planned else ""
+    if not folder.exists():
+        return RunState(run, point, "missing", "")
+    of = f" of {planned.epochs}" if planned else ""
+    epochs = saved_epochs(folder)
+    saved = "" if epochs is None else f"epoch {epochs}{of} is saved"
+    owner, silence = describe_owner(folder), seconds_since_sign(folder)
+    if owner and silence is not None:
+        sign = f"last sign of life {silence:,.0f} s ago"
+        if silence < EXPIRES_SECONDS:
+            return RunState(run, point, "running", "; ".join(filter(None, [f"by {owner}", saved, sign])))
+        return RunState(run, point, "stopped", "; ".join(filter(None, [f"by {owner}", saved, sign])))
+    status, reason = _read_outcome(folder / "record.json")
+    if status == "missing" and saved:
+        status = "stopped"
+    note = reason or read_start_error(folder) or saved
+    if status == "missing" and note:
+        status = "failed"
+    return RunState(run, point, status, "" if status == "done" else note)
+
+
+def _read_outcome(path: Path) -> tuple[str, str]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        if record["status"] == "failed":
+            return "failed", str((record.get("error") or {}).get("message", ""))
+        return "done", ""
+    except FileNotFoundError:
+        return "missing", ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return "failed", f"{path} is not readable: {error}"
+
+
+def _with_job(state: RunState, study: Path, job: Job | None, at_work: dict[Job, str]) -> RunState:
+    """Add what is known of the job that a run was submitted as."""
+    if not job or state.state in {"done", "running"}:
+        return state
+    told = f"job {job.number} is {at_work[job]}" if job in at_work else f"job {job.number} is not at work"
+    logs = [] if job in at_work else find_logs(study, job)
+    where = f"see {logs[0]}" if logs else ""
+    return state._replace(note="; ".join(filter(None, [state.note, told, where])))
+
+
+def show_status(study: Path, console: Console, everything: bool = False) -> bool:
+    """Print how far a study is.
+
+    Args:
+        study: its folder.
+        console: where to print.
+        everything: list the runs that are done, too.
+
+    Returns:
+        Whether all of its runs are done.
+
+    Raises:
+        InputError: there is no study.
+    """
+    states = read_status(study)
+    planned = read_agenda(study)
+    count = Counter(state.state for state in states)
+    told = ", ".join(f"{count[name]:,} {name}" for name in STATES if count[name])
+    done = sum(planned[state.run].flops for state in states if state.state == "done" and state.run in planned)
+    whole = sum(one.flops for one in planned.values())
+    share = f" ({100 * done / whole:.0f} % of the work)" if whole and count["done"] < len(states) else ""
+    console.print(f"Study {study}: {len(states):,} runs, {told}{share}", highlight=False, soft_wrap=True)
+    shown = [state for state in states if everything or state.state != "done"]
+    if shown:
+        table = narrow_table("", ("run", "point", "state", "what is known"), (), folded=("point", "what is known"))
+        for state in sorted(shown, key=lambda state: STATES.index(state.state)):
+            table.add_row(state.run, state.point, state.state, state.note)
+        console.print(table)
+    return count["done"] == len(states)
