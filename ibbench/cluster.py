@@ -1,9 +1,11 @@
 """Runs as jobs of a cluster: submitted, waited for, and found again by `ibbench status`."""
 
 import json
+import math
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +54,7 @@ def launch(launcher: Any, job_overrides: Sequence[Sequence[str]], initial_job_id
     for run, one in zip(runs, jobs, strict=True):
         say(f"{run}: submitted as job {one.job_id}")
     if not launcher.config.hydra.callbacks.study.detach:
-        _wait(dict(zip(runs, jobs, strict=True)))
+        _wait(launcher._EXECUTOR, dict(zip(runs, jobs, strict=True)))
 
 
 def _submit(launcher: Any, calls: list[tuple[Any, ...]]) -> list[Any]:
@@ -79,15 +81,20 @@ def _submit(launcher: Any, calls: list[tuple[Any, ...]]) -> list[Any]:
     return jobs
 
 
-def _wait(jobs: dict[str, Any]) -> None:
+def _wait(kind: str, jobs: dict[str, Any]) -> None:
     """Wait until no job is queued or running, and say how each one ended; an interruption cancels them."""
     left = dict(jobs)
-    looked_at = time.monotonic()
+    looked_at, told = -math.inf, ""
     try:
         while left:
             if time.monotonic() - looked_at > _LOOK_SECONDS:
                 next(iter(left.values())).done(force_check=True)  # asks for all of them
                 looked_at = time.monotonic()
+                states = Counter(ask_for_states([Job(kind, job.job_id) for job in left.values()]).values())
+                news = "; ".join(f"{count} {state}" for state, count in sorted(states.items()))
+                if news not in {told, ""}:
+                    say(f"Jobs: {news}")
+                    told = news
             for run, job in list(left.items()):
                 if job.done():
                     del left[run]

@@ -14,6 +14,7 @@ from ibbench.lease import EXPIRES_SECONDS, describe_owner, seconds_since_sign
 from ibbench.terminal import narrow_table
 from ibbench.training.saved import saved_epochs
 
+_RUNNING = {"running", "at work"}  # what is said of a job that has started
 STATES = ("done", "running", "stopped", "failed", "missing")
 
 
@@ -84,7 +85,11 @@ def _with_job(state: RunState, study: Path, job: Job | None, at_work: dict[Job, 
     """Add what is known of the job that a run was submitted as."""
     if not job or state.state in {"done", "running"}:
         return state
-    told = f"job {job.number} is {at_work[job]}" if job in at_work else f"job {job.number} is not at work"
+    if job in at_work:
+        state = state._replace(state="running" if at_work[job] in _RUNNING else state.state)
+        told = f"job {job.number} is {at_work[job]}"
+    else:
+        told = f"job {job.number} is not at work"
     logs = [] if job in at_work else find_logs(study, job)
     where = f"see {logs[0]}" if logs else ""
     return state._replace(note="; ".join(filter(None, [state.note, told, where])))

@@ -1,7 +1,7 @@
 """How the figures of a table are written for people: columns, digits, intervals, marks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -27,21 +27,22 @@ TEXT_COLUMNS = {
     "B",
 }
 TIED = "≈"
+_Row = Mapping[Hashable, Any]  # a row of a table by its columns: a series takes several times the time
 
 
 def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] = ()) -> list[dict[str, str]]:
     """Choose, name and format the columns that people read, for each row; `fields` are columns that come first."""
     variants, accuracies = bool(table["variant"].any()), bool(table["mae_over_chemical_accuracy"].notna().any())
     shown = [*fields, "target", "train_size", "model", *(["variant"] if variants else [])]
-    return [_named(row, shown) | _figures(row, reference, accuracies) for _, row in table.astype(object).iterrows()]
+    return [_named(row, shown) | _figures(row, reference, accuracies) for row in table.astype(object).to_dict("records")]
 
 
-def _named(row: "pd.Series[Any]", columns: Sequence[str]) -> dict[str, str]:
+def _named(row: _Row, columns: Sequence[str]) -> dict[str, str]:
     sizes = {"train size": f"{row['train_size']:,}"}
     return {k: v for column in columns for k, v in (sizes if column == "train_size" else {column: row[column]}).items()}
 
 
-def _figures(row: "pd.Series[Any]", reference: str, with_accuracy: bool) -> dict[str, str]:
+def _figures(row: _Row, reference: str, with_accuracy: bool) -> dict[str, str]:
     cells = {
         "test MAE": with_spread(row["mae_mean"], row["mae_std"]),
         "unit": row["unit"],
@@ -70,7 +71,7 @@ def with_spread(mean: float, spread: float | None) -> str:
     return f"{mean:.{decimals}f}" + (f" ± {spread:.{decimals}f}" if pd.notna(spread) else "")
 
 
-def ratio(row: "pd.Series[Any]", reference: str) -> str:
+def ratio(row: _Row, reference: str) -> str:
     """Format the ratio to the reference with its interval."""
     value = row[f"ratio_to_{reference}"]
     if pd.isna(value):
@@ -89,7 +90,7 @@ def _fixed(value: float, decimals: int) -> str:
     return f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0: no "-0.000"
 
 
-def difference(row: "pd.Series[Any]") -> str:
+def difference(row: _Row) -> str:
     """Format a difference with its interval, and three digits of what is largest among them."""
     values = [row["difference"], row["difference_low"], row["difference_high"]]
     largest = max((abs(value) for value in values if pd.notna(value)), default=0.0)
@@ -106,10 +107,10 @@ def probability(p_value: float | None) -> str:
 
 def readable_pairs(pairs: pd.DataFrame, fields: Sequence[str] = ()) -> list[dict[str, str]]:
     """Choose, name and format the columns of pairs that people read; `fields` are columns that come first."""
-    return [_pair(row, [*fields, "target", "train_size"]) for _, row in pairs.astype(object).iterrows()]
+    return [_pair(row, [*fields, "target", "train_size"]) for row in pairs.astype(object).to_dict("records")]
 
 
-def _pair(row: "pd.Series[Any]", named: Sequence[str]) -> dict[str, str]:
+def _pair(row: _Row, named: Sequence[str]) -> dict[str, str]:
     def figure(value: str, low: str, high: str) -> str:
         return with_interval(row[value], row[low], row[high], 2) if pd.notna(row[value]) else ""
 
@@ -138,7 +139,7 @@ def readable_summary(summary: pd.DataFrame, fields: Sequence[str] = ()) -> list[
             "mean rank": f"{row['mean_rank']:.2f}" if pd.notna(row["mean_rank"]) else "",
             "within chemical accuracy": row["within_chemical_accuracy"] or "",
         }
-        for _, row in summary.astype(object).iterrows()
+        for row in summary.astype(object).to_dict("records")
     ]
 
 

@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special  # not stats, which takes a second to import
+from scipy import special  # not stats or optimize, which take a second and half of one to import
+
+from ibbench.compare.root import find_root
 
 ALPHA = 0.05  # of every test, after Holm's correction; intervals are at 1 - ALPHA
 
@@ -189,7 +191,8 @@ def _difference(a: Floats, b: Floats, parts_a: Floats | None, parts_b: Floats | 
     if parts_a is not None and parts_b is not None:
         # The molecules are the same on both sides, whichever the seeds.
         shared = estimate(np.zeros(1), (parts_a.mean(0) - parts_b.mean(0))[None]).molecule_variance
-        molecule_variance = max(0.0, shared - _molecule_noise(parts_a) - _molecule_noise(parts_b))
+        noise_a, noise_b = (_molecule_noise(parts, _centred_means(parts)) for parts in (parts_a, parts_b))
+        molecule_variance = max(0.0, shared - noise_a - noise_b)
     return Estimate(one.value - other.value, seed_variance, molecule_variance, min(len(a), len(b)), degrees)
 
 
@@ -209,20 +212,28 @@ def estimate(values: Floats, parts: Floats | None) -> Estimate:
     seed_variance = float(values.var(ddof=1)) / num_seeds if num_seeds > 1 else None
     molecule_variance = 0.0
     if parts is not None and parts.shape[1] > 1:
-        spread = float(parts.mean(0).var(ddof=1)) / parts.shape[1]
+        centred = _centred_means(parts)
+        spread = float(np.square(centred).sum() / (parts.shape[1] - 1)) / parts.shape[1]
         # What differs from seed to seed within a molecule is in the seeds' variance already.
-        molecule_variance = max(0.0, spread - _molecule_noise(parts))
+        molecule_variance = max(0.0, spread - _molecule_noise(parts, centred))
     return Estimate(float(values.mean()), seed_variance, molecule_variance, num_seeds, max(1, num_seeds - 1))
 
 
-def _molecule_noise(parts: Floats) -> float:
+def _centred_means(parts: Floats) -> Floats:
+    """Return the mean over seeds of each molecule, `[S, M]` to `[M]`, less the mean of all."""
+    means = parts.mean(0)
+    return means - means.mean()
+
+
+def _molecule_noise(parts: Floats, centred: Floats) -> float:
     """Return the part of the variance over molecules of a mean over seeds, `[S, M]`, that the seeds brought in."""
     num_seeds, num_molecules = parts.shape
     if num_seeds == 1 or num_molecules == 1:
         return 0.0
-    means = parts.mean(0)
-    residual = parts - parts.mean(1, keepdims=True) - (means - means.mean())
-    return float(np.square(residual).sum()) / ((num_seeds - 1) * (num_molecules - 1)) / num_seeds / num_molecules
+    residual = parts - parts.mean(1, keepdims=True)
+    residual -= centred
+    squares = np.square(residual, out=residual)
+    return float(squares.sum()) / ((num_seeds - 1) * (num_molecules - 1)) / num_seeds / num_molecules
 
 
 @functools.lru_cache(maxsize=1000)
@@ -249,6 +260,7 @@ def survival(value: float, seed_variance: float, molecule_variance: float, degre
     return float(weights @ special.ndtr(-value / np.sqrt(seed_variance / scale + molecule_variance)))
 
 
+@functools.lru_cache(maxsize=20_000)  # of a comparison it is asked for the table, for the pairs, and by each of two
 def quantile(alpha: float, seed_variance: float, molecule_variance: float, degrees: float) -> float:
     """Return the value that |T| of `survival` exceeds with probability `alpha`."""
     unit = math.sqrt(seed_variance + molecule_variance)
@@ -257,8 +269,28 @@ def quantile(alpha: float, seed_variance: float, molecule_variance: float, degre
     a, b = seed_variance / unit**2, molecule_variance / unit**2
     if a <= 0:
         return -unit * float(special.ndtri(alpha / 2))
-    # T lies between what it would be if all, and if none, of its variance came from the seeds.
-    lowest, highest = -0.99 * special.ndtri(alpha / 2), -1.01 * special.stdtrit(degrees, alpha / 2)
-    return unit * float(
-        optimize.brentq(lambda x: 2 * survival(x, a, b, degrees) - alpha, lowest, highest, xtol=1e-5, rtol=1e-5)
-    )
+    scale, weights = _mixture(degrees)
+    spread = np.sqrt(a / scale + b)
+
+    def excess(value: float) -> float:
+        return 2 * float(weights @ special.ndtr(-value / spread)) - alpha
+
+    return unit * find_root(excess, *_unit_bounds(alpha, degrees), tolerance=1e-5)
+
+
+def quantile_bounds(
+    alpha: float, seed_variance: float, molecule_variance: float, degrees: float
+) -> tuple[float, float]:
+    """Return what `quantile` is not below and not above, to the last digit, for a fraction of its time."""
+    unit = math.sqrt(seed_variance + molecule_variance)
+    if unit <= 0 or seed_variance / unit**2 <= 0:
+        exact = quantile(alpha, seed_variance, molecule_variance, degrees)
+        return exact, exact
+    low, high = _unit_bounds(alpha, degrees)
+    return unit * low, unit * high
+
+
+@functools.lru_cache(maxsize=20_000)
+def _unit_bounds(alpha: float, degrees: float) -> tuple[float, float]:
+    """Bound the quantile of T of variance 1: it lies between what it is if none, and if all, comes from the seeds."""
+    return -0.99 * float(special.ndtri(alpha / 2)), -1.01 * float(special.stdtrit(degrees, alpha / 2))

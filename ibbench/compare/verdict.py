@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from scipy import special
 
-from ibbench.compare.statistics import ALPHA, Comparison, Estimate, quantile
+from ibbench.compare.statistics import ALPHA, Comparison, Estimate, quantile, quantile_bounds
 
 POWER = 0.8  # with which `more_seeds` would find the difference
+_POWER_QUANTILE = float(special.ndtri(POWER))
 MOST_SEEDS = 1000
 ONE_SEED = "one seed: seed variance unknown"
 
@@ -37,8 +38,12 @@ def more_seeds(difference: Estimate, num_tests: int = 1) -> int | None:
 
     def found(seeds: int) -> bool:
         variances = of_one_seed / seeds, difference.molecule_variance
-        critical = quantile(ALPHA / num_tests, *variances, degrees_a_seed * (seeds - 1))
-        return bool(abs(difference.value) >= critical + special.ndtri(POWER) * math.sqrt(sum(variances)))
+        test = ALPHA / num_tests, *variances, degrees_a_seed * (seeds - 1)
+        margin = _POWER_QUANTILE * math.sqrt(sum(variances))
+        perhaps, surely = (abs(difference.value) >= critical + margin for critical in quantile_bounds(*test))
+        if perhaps == surely:  # as it mostly is
+            return surely
+        return abs(difference.value) >= quantile(*test) + margin
 
     low, high = difference.num_seeds, difference.num_seeds + MOST_SEEDS
     if not difference.value or not found(high):
