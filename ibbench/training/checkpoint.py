@@ -61,9 +61,9 @@ class Checkpoints:
             Why the states that are later than the one taken were not. A file that is refused is renamed, not lost.
         """
         problems = []
-        for path in sorted(self._paths, key=saved_steps, reverse=True):
-            if not path.exists():
-                continue
+        by_progress = sorted((path for path in self._paths if path.exists()), key=saved_steps, reverse=True)
+        # What cannot be read may have been the latest: it is not passed over without a word.
+        for path in sorted(by_progress, key=lambda path: saved_steps(path)[0] >= 0):
             problem = self._take_over(path, state)
             if not problem:
                 break
