@@ -34,7 +34,9 @@ def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] =
     """Choose, name and format the columns that people read, for each row; `fields` are columns that come first."""
     variants, accuracies = bool(table["variant"].any()), bool(table["mae_over_chemical_accuracy"].notna().any())
     shown = [*fields, "target", "train_size", "model", *(["variant"] if variants else [])]
-    return [_named(row, shown) | _figures(row, reference, accuracies) for row in table.astype(object).to_dict("records")]
+    return [
+        _named(row, shown) | _figures(row, reference, accuracies) for row in table.astype(object).to_dict("records")
+    ]
 
 
 def _named(row: _Row, columns: Sequence[str]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """All pairs of models on each target and train size: how far apart, how surely, and the verdict."""
 
-import itertools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -83,10 +82,15 @@ def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None) -> P
     comparisons = {}
     for group, members in groups.items():
         references = best[group.section, group.train_size]
-        for a, b in itertools.combinations(members, 2):
-            same_variant = a.key.variant == b.key.variant
-            wanted = {a.key[1:], b.key[1:]} & references or relative_to in {a.key.model, b.key.model}
-            if same_variant or wanted:
+        # Of thousands of variants few are compared, so those of each are looked up rather than sought among all pairs.
+        wanted = [place for place, (key, *_) in enumerate(members) if key[1:] in references or key.model == relative_to]
+        of_variant: dict[str, list[int]] = {}
+        for place, entry in enumerate(members):
+            of_variant.setdefault(entry.key.variant, []).append(place)
+        everywhere = set(wanted)
+        for place, a in enumerate(members):
+            others = range(len(members)) if place in everywhere else {*wanted, *of_variant[a.key.variant]}
+            for b in (members[other] for other in sorted(others) if other > place):
                 comparisons[a.key, b.key] = compare(a.sample, b.sample)
     return correct(comparisons)
 
