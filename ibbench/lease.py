@@ -6,10 +6,13 @@ once, one on another machine after `EXPIRES_SECONDS` without a sign of life. No 
 """
 
 import contextlib
+import math
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 from filelock import SoftFileLease, Timeout
 
 FILE = "lock"
@@ -77,12 +80,21 @@ def describe_owner(folder: Path) -> str:
     return f"{owner.hostname}, process {owner.pid}" if owner else ""
 
 
-def seconds_since_sign(folder: Path) -> float | None:
-    """Return how long ago the owner of a run gave a sign of life, by the clocks of two machines; None without one."""
+def seconds_since_sign(folder: Path) -> float:
+    """Return how long the owner of a run has given no sign of life; infinite if it has none.
+
+    An owner on this machine is looked for. Of another machine there is only the time of its last touch, by a clock that
+    may not be ours: good enough to be shown, and not used for anything else.
+    """
+    owner = _lock(folder).owner
+    if owner is None:
+        return math.inf
+    if owner.hostname == socket.gethostname():
+        return 0.0 if psutil.pid_exists(owner.pid) else math.inf
     try:
-        return max(0.0, time.time() - (folder / FILE).stat().st_mtime)
+        return abs(time.time() - (folder / FILE).stat().st_mtime)
     except OSError:
-        return None
+        return math.inf
 
 
 def _lock(folder: Path) -> SoftFileLease:

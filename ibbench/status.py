@@ -1,6 +1,7 @@
 """`ibbench status`: how far a study is, told from what lies in its folder."""
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,11 +56,11 @@ def _look(folder: Path, planned: Planned | None) -> RunState:
     epochs = saved_epochs(folder)
     saved = "" if epochs is None else f"epoch {epochs}{of} is saved"
     owner, silence = describe_owner(folder), seconds_since_sign(folder)
-    if owner and silence is not None:
-        sign = f"last sign of life {silence:,.0f} s ago"
-        if silence < EXPIRES_SECONDS:
-            return RunState(run, point, "running", "; ".join(filter(None, [f"by {owner}", saved, sign])))
-        return RunState(run, point, "stopped", "; ".join(filter(None, [f"by {owner}", saved, sign])))
+    if owner:
+        alive = silence < EXPIRES_SECONDS
+        sign = "" if alive else "which has died" if math.isinf(silence) else f"silent for {silence:,.0f} s"
+        note = "; ".join(filter(None, [f"by {owner}{', ' if sign else ''}{sign}", saved]))
+        return RunState(run, point, "running" if alive else "stopped", note)
     status, reason = _read_outcome(folder / "record.json")
     if status == "missing" and saved:
         status = "stopped"
