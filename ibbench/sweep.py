@@ -5,8 +5,9 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import hydra
 from hydra.errors import HydraException
@@ -36,7 +37,10 @@ class StudyCallback(Callback):
         detach: leave when the jobs are submitted.
     """
 
+    latest: ClassVar["StudyCallback"]
+
     def __init__(self, dry_run: bool, detach: bool) -> None:
+        StudyCallback.latest = self
         self._dry_run, self._detach = dry_run, detach
         self._configs: list[Config] = []
         self._folders: list[Path] = []
@@ -58,6 +62,11 @@ class StudyCallback(Callback):
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         """Write and print the table."""
         self._finish(config)
+
+    def on_broken_pool(self) -> None:
+        """Write and print the table of what is finished; Hydra calls nothing when a launcher fails."""
+        with _leaving():
+            self._tabulate(study_folder(self._configs[0]))
 
     def _check(self, config: DictConfig, overrides: Iterable[str], config_name: str) -> None:
         from ibbench.compare.table_file import refuse_if_edited
@@ -97,9 +106,13 @@ class StudyCallback(Callback):
         if self._dry_run:
             announce(study, points, planned, with_cost=True)
             raise SystemExit(DONE)
-        _make_folder(study)
         self._redone = {point.folder: _age(point.folder) for point in points if point.config.rerun}
-        write_agenda(study, planned)
+        try:
+            write_agenda(study, planned)
+        except OSError as error:
+            raise InputError(
+                f"the study {study} cannot be written: {error.strerror or error}; see results_dir"
+            ) from None
         announce(study, points, planned)
 
     def _finish(self, config: DictConfig) -> None:
@@ -180,13 +193,6 @@ def _leaving() -> Iterator[None]:
         raise SystemExit(FAILED) from None
 
 
-def _make_folder(study: Path) -> None:
-    try:
-        (study / "runs").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the study {study} cannot be written: {error.strerror or error}; see results_dir") from None
-
-
 def job(composed: DictConfig) -> str:
     """Run one point; what Hydra's launchers call, in this process or another. It never raises into the sweep.
 
@@ -247,6 +253,10 @@ def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False)
         leave(error)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         leave(InputError(explain(error)))
+    except BrokenExecutor:
+        say("A process of +cluster=processes was killed, and the others ended with it.")
+        StudyCallback.latest.on_broken_pool()
+        raise SystemExit(FAILED) from None
     except KeyboardInterrupt:
         say("Interrupted. What is finished stays; the same command goes on from there.")
         raise SystemExit(INTERRUPTED) from None

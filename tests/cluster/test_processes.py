@@ -1,0 +1,86 @@
+"""Several runs at a time on one machine: a worker that is killed loses what it was at, and nothing else."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ibbench.compare.record import read_records
+from tests.forked import Forked
+
+FEW = ["seeds=[0]", "data.validation_size=100", "data.test_size=200", "budget.value=8000", "trainer.compile=false"]
+STUDY = ["train", "model=mlp,deep_sets", "data.train_size=100,1600", *FEW, "trainer.epochs=10"]
+ON_TWO = {
+    "processes": ["+cluster=processes", "hydra.launcher.n_jobs=2"],
+    "ray": ["+cluster=ray", "hydra.launcher.ray.init.num_cpus=2"],
+}
+
+
+def _kill_a_worker(command: Forked, folder: Path) -> None:
+    """Kill the process that trains a run that has saved a state, when another is done."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert command.process.is_alive(), command.printed()
+        saved_runs = list(folder.glob("results/quick/runs/*/checkpoint-0b.safetensors"))
+        for saved in saved_runs if list(folder.glob("results/quick/runs/*/record.json")) else []:
+            with contextlib.suppress(FileNotFoundError, StopIteration):
+                lines = (saved.parent / "lock").read_text().splitlines()
+                worker = int(next(line for line in lines if line.startswith("pid=")).removeprefix("pid="))
+                assert worker != command.process.pid
+                os.kill(worker, signal.SIGKILL)
+                return
+        time.sleep(0.02)
+    raise AssertionError(command.printed())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cluster", ["processes", "ray"])
+def test_a_study_survives_the_death_of_a_worker(cluster: str, ibbench: Callable, tmp_path: Path) -> None:
+    plugin = {"processes": "hydra_joblib_launcher", "ray": "hydra_ray_launcher"}[cluster]
+    if not find_spec(f"hydra_plugins.{plugin}"):
+        pytest.skip(f"{plugin} is not installed: pip install 'ibbench[{'ray' if cluster == 'ray' else 'cluster'}]'")
+    (tmp_path / "output").mkdir()
+    command = [*STUDY, "trainer.checkpoint_seconds=0.1", *ON_TWO[cluster]]
+    first = Forked(command, tmp_path, tmp_path / "output")
+    _kill_a_worker(first, tmp_path)
+    ended = first.end()
+    assert "Traceback" not in ended.stderr, ended
+    if cluster == "processes":  # Ray starts the task again by itself
+        assert ended.returncode == 1, ended
+        assert "was killed" in ended.stdout
+        assert "Not finished: " in ended.stdout
+        unfinished = ended.stdout.rpartition("Not finished: ")[2].partition(". ")[0].split(", ")
+        assert 1 <= len(unfinished) <= 3
+    again = ibbench(*command)
+    assert again.returncode == 0, again
+    undisturbed = tmp_path / "undisturbed"
+    undisturbed.mkdir()
+    assert ibbench(*STUDY, cwd=undisturbed).returncode == 0
+    one, other = (
+        {record.run: record.replicas for record in read_records(folder / "results" / "quick")}
+        for folder in (tmp_path, undisturbed)
+    )
+    assert len(one) == 4
+    assert one == other
+
+
+def test_the_cores_are_divided_between_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="ibbench[cluster] is not installed")
+    (tmp_path / "output").mkdir()
+    command = Forked([*STUDY, *ON_TWO["processes"]], tmp_path, tmp_path / "output")
+    threads: set[str] = set()
+    while command.process.is_alive() and not threads:
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(command.process.pid).children(recursive=True):
+                threads |= {child.environ().get("OMP_NUM_THREADS", "")} - {""}
+        time.sleep(0.05)
+    command.process.terminate()
+    command.end()
+    assert threads == {str(max(1, (os.cpu_count() or 1) // 2))}
