@@ -1,9 +1,12 @@
 """Runs as jobs of a cluster: submitted, waited for, and found again by `ibbench status`."""
 
+import contextlib
+import io
 import json
 import math
 import shutil
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -65,10 +68,12 @@ def _submit(launcher: Any, calls: list[tuple[Any, ...]]) -> list[Any]:
     folder = options.pop("submitit_folder")
     timeouts = {f"{kind}_max_num_timeout": options.pop("max_num_timeout")} if "max_num_timeout" in options else {}
     shared = BaseQueueConf.__dataclass_fields__
+    printed = io.StringIO()  # submitit prints what sbatch refuses before it raises it
     try:
-        executor = submitit.AutoExecutor(folder, cluster=kind, **timeouts)
-        executor.update_parameters(**{key if key in shared else f"{kind}_{key}": options[key] for key in options})
-        jobs: list[Any] = executor.map_array(launcher, *zip(*calls, strict=True))
+        with contextlib.redirect_stderr(printed):
+            executor = submitit.AutoExecutor(folder, cluster=kind, **timeouts)
+            executor.update_parameters(**{key if key in shared else f"{kind}_{key}": options[key] for key in options})
+            jobs: list[Any] = executor.map_array(launcher, *zip(*calls, strict=True))
     except (RuntimeError, OSError, subprocess.CalledProcessError, submitit.core.utils.FailedJobError) as error:
         if kind == "slurm" and not shutil.which("sbatch"):
             raise InputError(
@@ -78,6 +83,7 @@ def _submit(launcher: Any, calls: list[tuple[Any, ...]]) -> list[Any]:
         raise InputError(
             f"the jobs were not accepted: {' '.join(reasons)}; see hydra.launcher in --cfg hydra"
         ) from None
+    sys.stderr.write(printed.getvalue())
     return jobs
 
 
