@@ -75,7 +75,8 @@ class StudyCallback(Callback):
             if self._detach and not _runs_elsewhere(config):
                 raise InputError("`--detach` needs jobs that live on without this command: expected +cluster=slurm")
             points = expand(overrides)
-            self._configs = [compose_point(point, config_name) for point in points]
+            own = [override for override in config.hydra.overrides.hydra if "hydra.searchpath" in override]
+            self._configs = [compose_point([*point, *own], config_name) for point in points]
             _refuse_tuned_options(self._configs, points[0])
             if len({study_folder(config) for config in self._configs}) > 1:
                 raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
