@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -58,6 +60,8 @@ def test_a_study_survives_the_death_of_a_worker(cluster: str, ibbench: Callable,
         unfinished = ended.stdout.rpartition("Not finished: ")[2].partition(". ")[0].split(", ")
         assert 1 <= len(unfinished) <= 3
     again = ibbench(*command)
+    if cluster == "ray":
+        subprocess.run([str(Path(sys.executable).with_name("ray")), "stop", "--force"], capture_output=True, check=True)
     assert again.returncode == 0, again
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()
