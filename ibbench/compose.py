@@ -16,7 +16,7 @@ from ibbench.errors import InputError, suggest
 from ibbench.tuning import draw
 
 ROOT_CONFIG = "train"
-_EXTRA_OF_LAUNCHER = {"joblib": "cluster", "submitit_slurm": "cluster", "submitit_local": "cluster", "ray": "ray"}
+_EXTRA_OF_LAUNCHER = {"joblib": "cluster", "ibbench_slurm": "cluster", "ibbench_slurm_local": "cluster", "ray": "ray"}
 
 
 def config_folder() -> Path:

@@ -137,6 +137,8 @@ def test_the_hash_of_a_run_covers_what_changes_numbers_and_nothing_else() -> Non
         "results_dir=elsewhere",
         "device=cpu",
         "trainer.checkpoint_seconds=1",
+        "rerun=true",
+        "+cluster=slurm",
     ):
         assert run(same) == base
     changes = """

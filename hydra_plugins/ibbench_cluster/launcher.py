@@ -6,6 +6,7 @@ The stock ones submit all points, done or not, cannot leave without waiting, and
 import contextlib
 from collections.abc import Sequence
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
 
 
@@ -19,6 +20,7 @@ class _MissingOnly:
 
 
 with contextlib.suppress(ImportError):  # an extra; `explain` of ibbench.compose names it where it is missing
+    from hydra_plugins.hydra_submitit_launcher.config import LocalQueueConf, SlurmQueueConf
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher, SlurmLauncher
 
     class StudySlurmLauncher(_MissingOnly, SlurmLauncher):
@@ -26,3 +28,10 @@ with contextlib.suppress(ImportError):  # an extra; `explain` of ibbench.compose
 
     class StudyLocalLauncher(_MissingOnly, LocalLauncher):
         """Processes on this machine, started the way that jobs of SLURM are."""
+
+    for name, options, launcher in (
+        ("ibbench_slurm", SlurmQueueConf, StudySlurmLauncher),
+        ("ibbench_slurm_local", LocalQueueConf, StudyLocalLauncher),
+    ):
+        target = f"{__name__}.{launcher.__name__}"
+        ConfigStore.instance().store(group="hydra/launcher", name=name, node=options(_target_=target))

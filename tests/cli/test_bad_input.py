@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 
 from ibbench.sweep import run_sweep
 
@@ -90,6 +92,7 @@ CASES = {
     "unknown graph": (["data.graph=rewire"], "`data.graph=rewire` is not possible: did you mean `rewired`"),
     "unknown rung": (["model=ladder/gan"], "`model=ladder/gan` is not possible: did you mean"),
     "unbalanced bracket": (["targets=[gap"], "`targets=[gap` cannot be read"),
+    "unknown cluster": (["+cluster=slrum"], "`cluster=slrum` is not possible: did you mean `slurm`"),
     "interval": (["optimizer.lr=interval(0,1)"], "a sweep needs single values"),
 }
 
@@ -109,4 +112,27 @@ def test_bad_input_is_one_message_and_starts_nothing(
         assert text in printed.err
     assert "Traceback" not in printed.err + printed.out
     assert len(printed.err.splitlines()) <= len(expected) + 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("cluster", "launcher", "extra"),
+    [("processes", "joblib", "cluster"), ("slurm", "ibbench_slurm", "cluster"), ("ray", "ray", "ray")],
+)
+def test_an_extra_that_is_missing_is_named_with_the_command_that_installs_it(
+    cluster: str,
+    launcher: str,
+    extra: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ibbench"])
+    Plugins.instance()  # looks for plugins once, and has them enter what they offer
+    monkeypatch.delitem(ConfigStore.instance().repo["hydra"]["launcher"], f"{launcher}.yaml", raising=False)
+    with pytest.raises(SystemExit) as caught:
+        run_sweep([f"+cluster={cluster}"])
+    assert caught.value.code == 2
+    assert f"pip install 'ibbench[{extra}]'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
