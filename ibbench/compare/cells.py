@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -27,7 +27,8 @@ TEXT_COLUMNS = {
     "B",
 }
 TIED = "≈"
-_Row = Mapping[Hashable, Any]  # a row of a table by its columns: a series takes several times the time
+# A row of a table by its columns. What is read often is a dict: a series takes several times the time.
+_Row: TypeAlias = "Mapping[Hashable, Any] | pd.Series[Any]"
 
 
 def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] = ()) -> list[dict[str, str]]:
@@ -75,7 +76,7 @@ def with_spread(mean: float, spread: float | None) -> str:
 
 def ratio(row: _Row, reference: str) -> str:
     """Format the ratio to the reference with its interval."""
-    value = row[f"ratio_to_{reference}"]
+    value: float | None = row[f"ratio_to_{reference}"]
     if pd.isna(value):
         return "1" if str(row[f"verdict_vs_{reference}"]) == reference else ""
     return with_interval(value, row[f"ratio_to_{reference}_low"], row[f"ratio_to_{reference}_high"], 2)

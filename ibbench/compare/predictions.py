@@ -65,7 +65,8 @@ def read_errors(folder: Path, record: Record) -> dict[tuple[str, int], Floats]:
 
     Returns and raises what `read_predictions` does.
     """
-    return {replica: errors for replica, (_, _, errors) in _read(folder, record).items()}
+    replicas, _, _, errors = _read(folder, record)
+    return dict(zip(replicas, errors, strict=True))
 
 
 def read_predictions(folder: Path, record: Record) -> dict[tuple[str, int], tuple[Floats, Floats]]:
@@ -77,25 +78,29 @@ def read_predictions(folder: Path, record: Record) -> dict[tuple[str, int], tupl
     Raises:
         InputError: the file is broken, or belongs to another record.
     """
-    return {replica: (truth, prediction) for replica, (truth, prediction, _) in _read(folder, record).items()}
+    replicas, truth, prediction, _ = _read(folder, record)
+    return dict(zip(replicas, zip(truth, prediction, strict=True), strict=True))
 
 
-def _read(folder: Path, record: Record) -> dict[tuple[str, int], tuple[Floats, Floats, Floats]]:
-    """Read true values, predictions and absolute errors."""
+def _read(folder: Path, record: Record) -> tuple[list[tuple[str, int]], Floats, Floats, Floats]:
+    """Read the replicas of a run, and their true values, predictions and absolute errors, `[R, M]`."""
     path = folder / FILE
     if not path.exists():
-        return {}
+        none = np.empty((0, 0))
+        return [], none, none, none
     try:
         content = _read_arrays(path.read_bytes(), ("target", "seed", "truth", "prediction"))
-        errors = np.abs(content["prediction"] - content["truth"])
-        values = zip(content["truth"], content["prediction"], errors, strict=True)
-        replicas = zip(content["target"].tolist(), content["seed"].tolist(), strict=True)
-        found = dict(zip(replicas, values, strict=True))
+        truth, prediction = content["truth"], content["prediction"]
+        errors = prediction - truth
+        np.abs(errors, out=errors)
+        replicas = list(zip(content["target"].tolist(), content["seed"].tolist(), strict=True))
+        found = dict(zip(replicas, errors.mean(1).tolist(), strict=True))
         maes = {(entry.target, entry.seed): entry.test.mae for entry in record.replicas}
         agree = found.keys() == maes.keys() and all(
-            abs(float(of_one.mean()) - maes[replica]) <= _TINY + _AGREEMENT * maes[replica]
-            for replica, (_, _, of_one) in found.items()
+            abs(mae - maes[replica]) <= _TINY + _AGREEMENT * maes[replica] for replica, mae in found.items()
         )
+        if truth.shape != prediction.shape or len(found) < len(replicas):
+            raise ValueError("its arrays do not fit together")
     except (
         OSError, ValueError, TypeError, IndexError, KeyError, EOFError, NotImplementedError, struct.error,
         zipfile.BadZipFile, zlib.error,
@@ -103,40 +108,36 @@ def _read(folder: Path, record: Record) -> dict[tuple[str, int], tuple[Floats, F
         raise InputError(f"{path} is not readable: {error}. Move its folder away and run again") from None
     if not agree:
         raise InputError(f"{path} and its record.json are not of the same run: move the folder away and run again")
-    return found
+    return replicas, truth, prediction, errors
 
 
 def _read_arrays(content: bytes, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Read some arrays of an npz file, as `np.load` does in several times the time; a thousand runs are a command's.
+    """Read some arrays of an npz file, as `np.load` does in several times the time, which a thousand runs take.
 
     True values are the same in most runs of a study: what is compressed to the same bytes is decompressed once.
     """
     arrays = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for name in names:
-            member = archive.getinfo(f"{name}.npy")
-            if name == "prediction" or member.compress_type != zipfile.ZIP_DEFLATED:
-                arrays[name] = _array(archive.read(member))
-            else:
-                name_size, extra_size = struct.unpack_from("<HH", content, member.header_offset + 26)
-                start = member.header_offset + 30 + name_size + extra_size
-                arrays[name] = _decompressed(content[start : start + member.compress_size], member.CRC)
+        members = {name: archive.getinfo(f"{name}.npy") for name in names}
+    for name, member in members.items():
+        name_size, extra_size = struct.unpack_from("<HH", content, member.header_offset + 26)
+        start = member.header_offset + 30 + name_size + extra_size
+        read = _read_array if name == "prediction" else _recall_array
+        arrays[name] = read(content[start : start + member.compress_size], member.compress_type, member.CRC)
     return arrays
 
 
-@functools.lru_cache(maxsize=16)
-def _decompressed(compressed: bytes, checksum: int) -> NDArray[Any]:
-    content = zlib.decompress(compressed, -zlib.MAX_WBITS)  # as it is in a zip file, without a header
+def _read_array(content: bytes, method: int, checksum: int) -> NDArray[Any]:
+    if method == zipfile.ZIP_DEFLATED:
+        content = zlib.decompress(content, -zlib.MAX_WBITS)  # as it is in a zip file, without a header
     if zlib.crc32(content) != checksum:
-        raise zipfile.BadZipFile("bad checksum")
-    return _array(content)
-
-
-def _array(content: bytes) -> NDArray[Any]:
-    """Read the content of an npy file of version 1.0."""
-    end = 10 + struct.unpack_from("<H", content, 8)[0]
+        raise zipfile.BadZipFile("Bad CRC-32")
+    end = 10 + struct.unpack_from("<H", content, 8)[0]  # of the header of npy files of version 1.0
     shape, dtype = _header(content[:end])
     return np.frombuffer(content, dtype, offset=end).reshape(shape)
+
+
+_recall_array = functools.lru_cache(maxsize=16)(_read_array)
 
 
 @functools.lru_cache(maxsize=64)

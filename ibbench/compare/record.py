@@ -1,8 +1,9 @@
 """The record: what a run leaves behind, checked when it is read."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError, model_validator
 
@@ -169,24 +170,50 @@ def read_records(study: Path) -> list[Record]:
     return records
 
 
-def refuse_double(study: Path, run: str, config: dict[str, Any], source: str, split: str) -> None:
-    """Check that a study holds no other run of the same config, before this one is trained beside it.
+class Planned(NamedTuple):
+    """A run to be trained: its name, its config as it will be recorded, its data's source and split fingerprint."""
+
+    run: str
+    config: dict[str, Any]
+    source: str
+    split: str
+
+
+def refuse_doubles(study: Path, planned: Iterable[Planned]) -> None:
+    """Check that a study holds no other run of the same config, before runs are trained beside it.
+
+    The records of the study are read once, and only those of the models that are planned.
 
     Raises:
         InputError: it does, made by another version of the code or the data; or a record cannot be read.
     """
-    wanted = json.dumps([config, source, split], sort_keys=True)
-    for path in sorted(study.glob(f"runs/{run.partition('-')[0]}-*/record.json")):
-        record = read_record(path)
-        if record.run != run and record.status == "done" and _identity(record) == wanted:
-            raise InputError(
-                f"{path.parent} is a run of the same config, by another version of the code or the data: move it away, "
-                "or choose another name for the study"
-            )
+    planned = list(planned)
+    done: dict[str, list[tuple[Path, str]]] = {}
+    for model in sorted({one.run.partition("-")[0] for one in planned}):
+        for path in sorted(study.glob(f"runs/{model}-*/record.json")):
+            record = read_record(path)
+            if record.status == "done":
+                done.setdefault(_identity_of(record), []).append((path, record.run))
+    for one in planned:
+        for path, run in done.get(_identity(one.config, one.source, one.split), []):
+            if run != one.run:
+                raise InputError(
+                    f"{path.parent} is a run of the same config, by another version of the code or the data: move it "
+                    "away, or choose another name for the study"
+                )
 
 
-def _identity(record: Record) -> str:
-    return json.dumps([record.config, record.data_source, record.split_fingerprint], sort_keys=True)
+def refuse_double(study: Path, run: str, config: dict[str, Any], source: str, split: str) -> None:
+    """Do for one run what `refuse_doubles` does for several."""
+    refuse_doubles(study, [Planned(run, config, source, split)])
+
+
+def _identity_of(record: Record) -> str:
+    return _identity(record.config, record.data_source, record.split_fingerprint)
+
+
+def _identity(config: dict[str, Any], source: str, split: str) -> str:
+    return json.dumps([config, source, split], sort_keys=True)
 
 
 def _refuse_doubles(paths: list[Path], records: list[Record]) -> None:
@@ -195,7 +222,7 @@ def _refuse_doubles(paths: list[Path], records: list[Record]) -> None:
     for path, record in zip(paths, records, strict=True):
         if record.status != "done":
             continue
-        other = found.setdefault(_identity(record), path)
+        other = found.setdefault(_identity_of(record), path)
         if other != path:
             raise InputError(
                 f"{other.parent} and {path.parent} are runs of the same config, by different versions of the code or "

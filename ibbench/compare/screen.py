@@ -5,6 +5,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ibbench.compare.cells import TEXT_COLUMNS, TIED, readable, readable_summary
+from ibbench.compare.quick import QuickTable
 from ibbench.compare.render import failed, rank_remarks, remarks, sections
 from ibbench.compare.report import Report, differing
 from ibbench.compare.study import in_full
@@ -50,7 +51,7 @@ def _group(report: Report, heading: str, group: pd.DataFrame, width: int) -> Ren
         if among_best and verdict != BEST:
             row["test MAE"] = f"{TIED} {row['test MAE']}"
     styles = ["bold" if among_best else "" for among_best in group["among_best"]]
-    return fitting_table(title, shown, TEXT_COLUMNS, width, _OPTIONAL, styles)
+    return QuickTable(fitting_table(title, shown, TEXT_COLUMNS, width, _OPTIONAL, styles))
 
 
 def _undecided(group: pd.DataFrame, reference: str) -> list[str]:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ibbench.compare.predictions import read_errors
+from ibbench.compare.predictions import Floats, read_errors
 from ibbench.compare.record import Record, ReplicaEntry, RungEntry, read_records
 from ibbench.compare.statistics import Sample
 from ibbench.compare.tuning import Search, find_searches
@@ -102,7 +101,7 @@ class Study(NamedTuple):
 
 class _Replica(NamedTuple):
     entry: ReplicaEntry
-    errors: NDArray[np.float64] | None
+    run: str | None  # None for a baseline, of which no predictions are kept
     cost: Cost
     options: dict[str, Any]
     rung: RungEntry | None = None
@@ -128,18 +127,42 @@ def gather(name: str, records: list[Record], folder: Path | None = None) -> Stud
     done = [record for record in records if record.status == "done"]
     found: dict[Key, dict[int, _Replica]] = {}
     for record, variant in zip(done, _variants(done), strict=True):
-        errors = read_errors(folder / "runs" / record.run, record) if folder else {}
-        for key, replica in _replicas(record, variant, errors, searches):
+        for key, replica in _replicas(record, variant, searches):
             found.setdefault(key, {}).setdefault(replica.entry.seed, replica)
-    entries = [_entry(key, [by_seed[seed] for seed in sorted(by_seed)]) for key, by_seed in found.items()]
+    rows = {key: [by_seed[seed] for seed in sorted(by_seed)] for key, by_seed in found.items()}
+    errors = _read_errors(done, rows, folder) if folder else {}
+    entries = [_entry(key, replicas, errors.get(key)) for key, replicas in rows.items()]
     return Study(name, records, sorted(entries, key=lambda entry: _order(entry.key)))
 
 
+def _read_errors(done: list[Record], rows: dict[Key, list[_Replica]], folder: Path) -> dict[Key, Floats]:
+    """Read the errors of the replicas of each row, `[S, M]`, right to where they stay; of rows of which all are known.
+
+    All predictions are read, also those that no row needs: a broken file is to be noticed.
+    """
+    wanted: dict[str, list[tuple[Key, int]]] = {}
+    for key, replicas in rows.items():
+        for place, replica in enumerate(replicas):
+            if replica.run is not None:
+                wanted.setdefault(replica.run, []).append((key, place))
+    found: dict[Key, Floats] = {}
+    unknown = set()
+    for record in done:
+        errors = read_errors(folder / "runs" / record.run, record)
+        for key, place in wanted.get(record.run, []):
+            replicas = rows[key]
+            of_one = errors.get((key.group.target, replicas[place].entry.seed))
+            if of_one is None:
+                unknown.add(key)
+                continue
+            if key not in found:
+                found[key] = np.empty((len(replicas), len(of_one)))
+            found[key][place] = of_one
+    return {key: errors for key, errors in found.items() if key not in unknown}
+
+
 def _replicas(
-    record: Record,
-    variant: dict[str, str],
-    errors: dict[tuple[str, int], NDArray[np.float64]],
-    searches: dict[tuple[str, str], Search],
+    record: Record, variant: dict[str, str], searches: dict[tuple[str, str], Search]
 ) -> Iterable[tuple[Key, _Replica]]:
     assert record.cost is not None  # of a run that is done
     section = Section(record.data_source, str(record.config["data"]["hydrogens"]), record.split_fingerprint)
@@ -152,7 +175,7 @@ def _replicas(
             continue  # another trial stands for this model
         group = Group(section, entry.target, entry.unit, record.train_size)
         key = Key(group, record.config["model"]["name"], _describe(variant))
-        yield key, _Replica(entry, errors.get((entry.target, entry.seed)), cost, options, record.rung, search)
+        yield key, _Replica(entry, record.run, cost, options, record.rung, search)
     # A baseline knows nothing of the options of models and trainings, nor of bonds and the order of atoms.
     unknown = {"data.graph", "data.augmentation"}
     of_data = _describe({key: text for key, text in variant.items() if key.startswith("data.") and key not in unknown})
@@ -163,13 +186,11 @@ def _replicas(
             yield Key(group, baseline.name, of_data), _Replica(entry, None, cost, {})
 
 
-def _entry(key: Key, replicas: list[_Replica]) -> Entry:
-    errors = [replica.errors for replica in replicas]
-    known = [of_one for of_one in errors if of_one is not None]
+def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
     sample = Sample(
         seeds=tuple(replica.entry.seed for replica in replicas),
         maes=np.array([replica.entry.test.mae for replica in replicas]),
-        errors=np.stack(known) if len(known) == len(errors) else None,
+        errors=errors,
     )
     seconds = [replica.cost.train_seconds for replica in replicas if replica.cost.train_seconds is not None]
     cost = replicas[0].cost._replace(train_seconds=sum(seconds) if seconds else None)

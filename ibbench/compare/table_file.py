@@ -47,7 +47,8 @@ def to_marked_csv(table: pd.DataFrame) -> str:
 
 def _marks(cells: pd.DataFrame) -> list[str]:
     whole = "\0".join([*cells.columns, str(len(cells))])
-    return [_checksum("\0".join([whole, *row])) for row in cells.itertuples(index=False)]
+    rows = zip(*(cells.iloc[:, place].tolist() for place in range(len(cells.columns))), strict=True)
+    return [_checksum("\0".join([whole, *row])) for row in rows]
 
 
 def to_marked_markdown(text: str) -> str:
