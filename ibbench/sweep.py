@@ -96,12 +96,15 @@ class StudyCallback(Callback):
     def _plan(self, study: Path, overrides: list[list[str]]) -> None:
         from ibbench.agenda import write_agenda
         from ibbench.announce import announce, list_planned
-        from ibbench.compare.record import refuse_double
+        from ibbench.compare.record import Planned, refuse_doubles
         from ibbench.plan import plan
 
         points = [plan(config) for config in self._configs]
-        for point in points:
-            refuse_double(study, point.run, point.config.numerics(), point.dataset.source, point.split.fingerprint)
+        wanted = [
+            Planned(point.run, point.config.numerics(), point.dataset.source, point.split.fingerprint)
+            for point in points
+        ]
+        refuse_doubles(study, wanted)
         self._folders = [point.folder for point in points]
         planned = list_planned(points, overrides)
         if self._dry_run:

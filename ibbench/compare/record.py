@@ -203,11 +203,6 @@ def refuse_doubles(study: Path, planned: Iterable[Planned]) -> None:
                 )
 
 
-def refuse_double(study: Path, run: str, config: dict[str, Any], source: str, split: str) -> None:
-    """Do for one run what `refuse_doubles` does for several."""
-    refuse_doubles(study, [Planned(run, config, source, split)])
-
-
 def _identity_of(record: Record) -> str:
     return _identity(record.config, record.data_source, record.split_fingerprint)
 

@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from ibbench.compare.record import SCHEMA_VERSION, Record, read_record, read_records, refuse_double, write_record
+from ibbench.compare.record import (
+    SCHEMA_VERSION,
+    Planned,
+    Record,
+    read_record,
+    read_records,
+    refuse_doubles,
+    write_record,
+)
 from ibbench.compare.render import to_json, to_latex, to_markdown
 from ibbench.compare.report import Report, make_report
 from ibbench.compare.screen import to_terminal
@@ -323,8 +331,8 @@ def test_two_runs_of_one_config_are_refused(make_record: MakeRecord, write_study
         tabulate(study, QUIET)
     facts = record.config, record.data_source, record.split_fingerprint
     with pytest.raises(InputError, match="is a run of the same config, by another version"):
-        refuse_double(study, "gnn-of-a-third", *facts)
-    refuse_double(study, "gnn-of-a-third", record.config | {"loss": "mse"}, *facts[1:])
+        refuse_doubles(study, [Planned("gnn-of-a-third", *facts)])
+    refuse_doubles(study, [Planned("gnn-of-a-third", record.config | {"loss": "mse"}, *facts[1:])])
 
 
 def test_two_models_and_two_targets_make_a_summary(make_record: MakeRecord) -> None:

@@ -1,0 +1,66 @@
+"""`ibbench status` tells how far a study is, at any time, and quickly."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.compare.many import many_runs
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+TINY = ["train", "seeds=[0]", "data.train_size=60", "trainer.epochs=1", "budget.value=5000"]
+FEW = ["data.validation_size=100", "data.test_size=200"]
+
+
+def test_what_was_asked_for_is_known_before_it_is_trained(ibbench: Command) -> None:
+    assert ibbench(*TINY, *FEW, "model=mlp").returncode == 0
+    done = ibbench("status", "results/quick")
+    assert (done.returncode, "1 runs, 1 done" in done.stdout) == (0, True)
+    diverging = ["optimizer=sgd", "loss=mse", "model=mlp", "optimizer.lr=0.01,1e30"]
+    assert ibbench(*TINY, *FEW, *diverging).returncode == 1
+    told = ibbench("status", "results/quick")
+    assert told.returncode == 1
+    assert "3 runs, 2 done, 1 failed (67 % of the work)" in told.stdout
+    assert "optimizer.lr=1e" in told.stdout
+    assert "the loss was no longer finite" in " ".join(told.stdout.split())
+    assert told.stdout.count("mlp-") == 1
+    assert ibbench("status", "results/quick", "--all").stdout.count("mlp-") == 3
+
+
+def test_a_folder_without_a_study_is_refused(ibbench: Command, tmp_path: Path) -> None:
+    refused = ibbench("status", "results/none")
+    assert refused.returncode == 2
+    assert "holds no runs: expected a study" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_names_points_and_costs_and_leaves_nothing(ibbench: Command, tmp_path: Path) -> None:
+    command = [*TINY, *FEW, "model=mlp,gnn", "seeds=[0,1]", "trainer.epochs=3"]
+    dry = ibbench(*command, "--dry-run")
+    assert dry.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+    assert dry.stdout.count(f"{60 * 3 * 2} molecule-steps") == 2
+    assert "To do: 2 of 2 runs, 720 molecule-steps" in dry.stdout
+    assert ibbench(*command, "model=mlp").returncode == 0
+    dry = ibbench(*command, "--dry-run")
+    assert "To do: 1 of 2 runs, 360 molecule-steps" in dry.stdout
+    assert dry.stdout.count(", done\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_the_status_of_a_thousand_runs_takes_three_seconds(ibbench: Command, tmp_path: Path) -> None:
+    assert ibbench(*TINY, "model=mlp,gnn").returncode == 0
+    study = tmp_path / "results" / "quick"
+    many_runs(study, 1000)
+    times = []
+    for _ in range(2):  # the faster of two: a busy machine makes any single one slow
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "ibbench", "status", str(study), "--all"]
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
+        times.append(time.perf_counter() - started)
+    assert "1,000 runs, 1,000 done" in run.stdout
+    assert min(times) <= 3
