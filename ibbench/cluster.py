@@ -17,6 +17,7 @@ import psutil
 
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
+from ibbench.interrupt import deferring, raise_if_asked
 from ibbench.recall import read_finished, study_folder
 from ibbench.terminal import say
 
@@ -50,7 +51,8 @@ def launch(launcher: Any, job_overrides: Sequence[Sequence[str]], initial_job_id
             calls.append((list(overrides), "hydra.sweep.dir", number, f"point_{number}", Singleton.get_state()))
     if not points:
         return
-    jobs = _submit(launcher, calls)
+    with deferring():  # an interruption in the middle would leave jobs that nobody knows of
+        jobs = _submit(launcher, calls)
     study = study_folder(points[0].config)
     runs = [point.run for point in points]
     _note_jobs(study, launcher._EXECUTOR, dict(zip(runs, [job.job_id for job in jobs], strict=True)))
@@ -92,6 +94,7 @@ def _wait(kind: str, jobs: dict[str, Any]) -> None:
     left = dict(jobs)
     looked_at, told = -math.inf, ""
     try:
+        raise_if_asked()
         while left:
             if time.monotonic() - looked_at > _LOOK_SECONDS:
                 next(iter(left.values())).done(force_check=True)  # asks for all of them
@@ -114,10 +117,13 @@ def _wait(kind: str, jobs: dict[str, Any]) -> None:
 
 
 def _how(job: Any) -> str:
-    """Say how a job ended if it did not end by itself, and where it left its words."""
+    """Say how a job ended if its run is not done, and where it left its words."""
+    how = str(job.state).lower()
     if job.paths.result_pickle.exists() and not job.exception():
-        return ""
-    return f" ({job.state}), see {job.paths.stderr if job.paths.stderr.exists() else job.paths.stdout}"
+        how = job.results()[0].return_value
+        if how == "done":
+            return ""
+    return f" ({how}), see {job.paths.stdout}"
 
 
 class Job(NamedTuple):

@@ -6,17 +6,20 @@ once, one on another machine after `EXPIRES_SECONDS` without a sign of life. No 
 """
 
 import contextlib
+import functools
 import math
-import socket
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 from filelock import SoftFileLease, Timeout
 
 FILE = "lock"
 BEAT_SECONDS = 15.0
+_LOOK_SECONDS = 5.0  # while waiting, between two looks for an owner that is dead but still has a number
 EXPIRES_SECONDS = 120.0  # a network file system may show a touch a minute late
 
 
@@ -63,10 +66,14 @@ def hold(folder: Path, patience: float = 0.0) -> Iterator[Lease]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = _lock(folder)
-    try:
-        lock.acquire(timeout=patience, poll_interval=0.5)
-    except Timeout:
-        raise TakenError(f"is trained by {describe_owner(folder) or 'another process'}") from None
+    until = time.monotonic() + (math.inf if patience < 0 else patience)
+    while not lock.is_locked:
+        _bury(folder)
+        left = until - time.monotonic()
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=max(0.0, min(left, _LOOK_SECONDS)), poll_interval=0.5)
+        if left <= 0 and not lock.is_locked:
+            raise TakenError(f"is trained by {describe_owner(folder) or 'another process'}")
     try:
         yield Lease(folder, lock)
     finally:
@@ -89,12 +96,46 @@ def seconds_since_sign(folder: Path) -> float:
     owner = _lock(folder).owner
     if owner is None:
         return math.inf
-    if owner.hostname == socket.gethostname():
-        return 0.0 if psutil.pid_exists(owner.pid) else math.inf
+    if owner.hostname == _own_name():
+        return 0.0 if _is_alive(owner.pid) else math.inf
     try:
         return abs(time.time() - (folder / FILE).stat().st_mtime)
     except OSError:
         return math.inf
+
+
+def _bury(folder: Path) -> None:
+    """Remove the lock of an owner that has died without being missed by its parent, as happens in containers.
+
+    Such a process still has a number, so that filelock takes it for alive until its lease has expired.
+    """
+    path, owner = folder / FILE, _lock(folder).owner
+    if owner is None or owner.hostname != _own_name() or _is_alive(owner.pid):
+        return
+    aside = folder / f".{FILE}.{os.getpid()}.tmp"
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(aside)
+        if f"token={owner.token}" not in aside.read_text():  # another has taken it over meanwhile: it gets it back
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(aside)
+        aside.unlink()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@functools.cache
+def _own_name() -> str:
+    """Return what filelock calls this machine: a container has more than its host's name."""
+    with TemporaryDirectory() as folder:
+        lock = _lock(Path(folder))
+        with lock:
+            owner = lock.owner
+    return owner.hostname if owner else ""
 
 
 def _lock(folder: Path) -> SoftFileLease:

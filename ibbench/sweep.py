@@ -1,6 +1,7 @@
 """The Hydra side of `ibbench train`: check all points of a sweep, run them, tabulate the study."""
 
 import contextlib
+import math
 import os
 import sys
 import traceback
@@ -19,7 +20,7 @@ from ibbench.compose import ROOT_CONFIG, compose_point, config_folder, expand, e
 from ibbench.config import Config
 from ibbench.errors import InputError, leave
 from ibbench.interrupt import Stopped, hand_over, listening, raise_if_asked
-from ibbench.lease import EXPIRES_SECONDS, describe_owner, hold
+from ibbench.lease import EXPIRES_SECONDS, describe_owner, hold, seconds_since_sign
 from ibbench.recall import read_finished, recall_finished, study_folder
 from ibbench.terminal import say, terminal
 from ibbench.tuning import TUNED
@@ -137,7 +138,8 @@ class StudyCallback(Callback):
             point = plan(one)
             owner = describe_owner(point.folder)
             if owner and not self._is_finished(point.folder):
-                say(f"{point.run}: waiting for {owner}")
+                if math.isfinite(seconds_since_sign(point.folder)):
+                    say(f"{point.run}: waiting for {owner}")
                 if not _runs_elsewhere(config):
                     execute(point, patience=-1)
                     continue
@@ -209,6 +211,8 @@ def job(composed: DictConfig) -> str:
         try:
             return _run(composed)
         except Stopped as stop:
+            if "SUBMITIT_EXECUTOR" in os.environ:
+                say(f"stopped by {stop}; what is trained is saved")
             if hand_over(stop):  # SLURM's warning: submitit queues the job again, and does not return
                 return "stopped"
             raise

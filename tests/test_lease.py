@@ -50,9 +50,15 @@ def test_what_a_living_process_holds_is_not_taken_whatever_the_clock_says(
     assert str(owner.pid) in describe_owner(tmp_path)
 
 
-def test_what_a_process_held_that_was_killed_is_taken_at_once(owner: subprocess.Popen[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("reaped", [True, False], ids=["reaped", "zombie"])
+def test_what_a_process_held_that_was_killed_is_taken_at_once(
+    owner: subprocess.Popen[str], reaped: bool, tmp_path: Path
+) -> None:
     owner.kill()
-    owner.wait()
+    if reaped:
+        owner.wait()
+    else:
+        os.waitid(os.P_PID, owner.pid, os.WEXITED | os.WNOWAIT)  # dead, and left as it is
     assert seconds_since_sign(tmp_path) == float("inf")
     with hold(tmp_path) as lease:
         lease.check()
@@ -65,6 +71,7 @@ def test_an_owner_on_another_machine_is_believed_dead_when_it_gives_no_sign(
 ) -> None:
     monkeypatch.setattr(ibbench.lease, "EXPIRES_SECONDS", 2.0)
     monkeypatch.setattr(ibbench.lease, "BEAT_SECONDS", 0.5)
+    monkeypatch.setattr(ibbench.lease, "_LOOK_SECONDS", 0.5)  # looking does not begin the wait anew
     lock = tmp_path / FILE
     lock.write_text(ELSEWHERE.format(pid=os.getpid(), duration=2.0))
     done = threading.Event()
