@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from ibbench.compare.record import read_records
-from tests.forked import Forked
+from tests.forked import started
 
 FEW = ["seeds=[0]", "data.validation_size=100", "data.test_size=200", "budget.value=8000", "trainer.compile=false"]
 STUDY = ["train", "model=mlp,deep_sets", "data.train_size=100,1600", *FEW, "trainer.epochs=10"]
@@ -24,21 +24,26 @@ ON_TWO = {
 }
 
 
-def _kill_a_worker(command: Forked, folder: Path) -> None:
+def _ibbench(arguments: list[str]) -> list[str]:
+    """Return the command; a fork of the tests' server would wait for the idle workers at its end, for minutes."""
+    return [sys.executable, "-m", "ibbench", *arguments]
+
+
+def _kill_a_worker(command: subprocess.Popen[str], folder: Path) -> None:
     """Kill the process that trains a run that has saved a state, when another is done."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        assert command.process.is_alive(), command.printed()
+        assert command.poll() is None
         saved_runs = list(folder.glob("results/quick/runs/*/checkpoint-0b.safetensors"))
         for saved in saved_runs if list(folder.glob("results/quick/runs/*/record.json")) else []:
             with contextlib.suppress(FileNotFoundError, StopIteration):
                 lines = (saved.parent / "lock").read_text().splitlines()
                 worker = int(next(line for line in lines if line.startswith("pid=")).removeprefix("pid="))
-                assert worker != command.process.pid
+                assert worker != command.pid
                 os.kill(worker, signal.SIGKILL)
                 return
         time.sleep(0.02)
-    raise AssertionError(command.printed())
+    raise AssertionError("no run was trained")
 
 
 @pytest.mark.slow
@@ -47,19 +52,18 @@ def test_a_study_survives_the_death_of_a_worker(cluster: str, ibbench: Callable,
     plugin = {"processes": "hydra_joblib_launcher", "ray": "hydra_ray_launcher"}[cluster]
     if not find_spec(f"hydra_plugins.{plugin}"):
         pytest.skip(f"{plugin} is not installed: pip install 'ibbench[{'ray' if cluster == 'ray' else 'cluster'}]'")
-    (tmp_path / "output").mkdir()
-    command = [*STUDY, "trainer.checkpoint_seconds=0.1", *ON_TWO[cluster]]
-    first = Forked(command, tmp_path, tmp_path / "output")
-    _kill_a_worker(first, tmp_path)
-    ended = first.end()
-    assert "Traceback" not in ended.stderr, ended
+    command = _ibbench([*STUDY, "trainer.checkpoint_seconds=0.1", *ON_TWO[cluster]])
+    with started(command, cwd=tmp_path, stderr=subprocess.STDOUT) as first:
+        _kill_a_worker(first, tmp_path)
+        printed, _ = first.communicate(timeout=200)
     if cluster == "processes":  # Ray starts the task again by itself
-        assert ended.returncode == 1, ended
-        assert "was killed" in ended.stdout
-        assert "Not finished: " in ended.stdout
-        unfinished = ended.stdout.rpartition("Not finished: ")[2].partition(". ")[0].split(", ")
+        assert first.returncode == 1, printed
+        assert "Traceback" not in printed
+        assert "was killed" in printed
+        assert "Not finished: " in printed
+        unfinished = printed.rpartition("Not finished: ")[2].partition(". ")[0].split(", ")
         assert 1 <= len(unfinished) <= 3
-    again = ibbench(*command)
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
     if cluster == "ray":
         subprocess.run([str(Path(sys.executable).with_name("ray")), "stop", "--force"], capture_output=True, check=True)
     assert again.returncode == 0, again
@@ -77,14 +81,15 @@ def test_a_study_survives_the_death_of_a_worker(cluster: str, ibbench: Callable,
 def test_the_cores_are_divided_between_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="ibbench[cluster] is not installed")
-    (tmp_path / "output").mkdir()
-    command = Forked([*STUDY, *ON_TWO["processes"]], tmp_path, tmp_path / "output")
     threads: set[str] = set()
-    while command.process.is_alive() and not threads:
-        with contextlib.suppress(psutil.Error):
-            for child in psutil.Process(command.process.pid).children(recursive=True):
-                threads |= {child.environ().get("OMP_NUM_THREADS", "")} - {""}
-        time.sleep(0.05)
-    command.process.terminate()
-    command.end()
+    with started(_ibbench([*STUDY, *ON_TWO["processes"]]), cwd=tmp_path, stderr=subprocess.STDOUT) as command:
+        while command.poll() is None and not threads:
+            with contextlib.suppress(psutil.Error):
+                for child in psutil.Process(command.pid).children(recursive=True):
+                    threads |= {child.environ().get("OMP_NUM_THREADS", "")} - {""}
+            time.sleep(0.05)
+        command.terminate()
+        printed, _ = command.communicate(timeout=60)
     assert threads == {str(max(1, (os.cpu_count() or 1) // 2))}
+    assert command.returncode == 130
+    assert "Interrupted" in printed
