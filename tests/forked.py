@@ -7,6 +7,7 @@ nothing, so that a fork is as good as a new process. Tests of start-up itself st
 import contextlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -89,6 +90,7 @@ def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str
 
 
 def _run(arguments: list[str], cwd: str, environment: dict[str, str], stdout: str, stderr: str) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under `nohup`
     for stream, path in ((sys.stdout, stdout), (sys.stderr, stderr)):
         stream.flush()
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -1,7 +1,5 @@
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -15,7 +13,6 @@ from safetensors import safe_open
 
 from ibbench.compare.record import read_records
 from ibbench.data.targets import QM9_TARGETS
-from tests.forked import started
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 TINY = ["data.train_size=100", "trainer.epochs=1", "budget.value=10000", "seeds=[0,1]"]
@@ -178,35 +175,6 @@ def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
     failed = next(record for record in records if record.status == "failed")
     assert failed.error is not None
     assert "smaller optimizer.lr" in failed.error.message
-
-
-def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(ibbench: Command, tmp_path: Path) -> None:
-    options = ["data.train_size=2000", "trainer.epochs=12", "trainer.checkpoint_seconds=0", "budget.value=10000"]
-    command = ["train", "model=mlp,deep_sets,gnn", "seeds=[0]", *options, *FEW]
-    from_shell = {"cwd": tmp_path, "stderr": subprocess.STDOUT, "start_new_session": True}
-    with started([sys.executable, "-m", "ibbench", *command], **from_shell) as process:
-        deadline = time.monotonic() + 120
-        while not list(tmp_path.glob("results/quick/runs/deep_sets-*/checkpoint-0a.safetensors")):
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, output
-    assert "Interrupted" in output
-    assert "Traceback" not in output
-    assert len(list(tmp_path.glob("results/quick/runs/mlp-*/record.json"))) == 1
-    assert not list(tmp_path.glob("results/quick/runs/gnn-*"))
-
-    resumed = ibbench(*command)
-    assert resumed.returncode == 0
-    assert resumed.stdout.count("done before") == 1
-    assert "resuming after epoch" in resumed.stdout
-    undisturbed = tmp_path / "undisturbed"
-    undisturbed.mkdir()
-    assert ibbench(*command, cwd=undisturbed).returncode == 0
-    one, other = (read_records(folder / "results" / "quick") for folder in (tmp_path, undisturbed))
-    assert [record.replicas for record in one] == [record.replicas for record in other]
 
 
 def test_a_users_csv_trains_from_the_command_line(ibbench: Command, tmp_path: Path) -> None:
