@@ -30,6 +30,7 @@ def test_an_interruption_in_a_destructor_is_not_lost() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP])
 def test_a_signal_waits_for_the_end_of_a_step_only_where_it_is_told_to(number: signal.Signals) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under `nohup`
     before = signal.getsignal(number)
     with listening(), pytest.raises(Stopped):
         os.kill(os.getpid(), number)
