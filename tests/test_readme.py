@@ -48,7 +48,8 @@ def _shrunk(command: str) -> list[str]:
     if "budget.match=seconds" in words:
         return [*words, *SMALL[:2], "model=mlp"]
     if "name=graphs" in words:
-        return [*words, *SMALL, "seeds=[0]", "data.graph=empty,rewired"]
+        few = [word for word in words if not word.startswith("data.graph=")]
+        return [*few, *SMALL, "seeds=[0]", "data.graph=empty,rewired"]
     if "+experiment=standard" in words:  # its 36 replicas of one model are enough
         return [*words, "model=mlp", *SMALL]
     if "name=gap_10k" in words:
