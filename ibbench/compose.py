@@ -1,5 +1,6 @@
 """Overrides in, validated configs out: what Hydra composes, and what is said of overrides that it cannot."""
 
+import contextlib
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from ibbench.errors import InputError, suggest
 from ibbench.tuning import draw
 
 ROOT_CONFIG = "train"
+_REPLICAS = ("seeds", "targets")  # what one run can have many of
 _EXTRA_OF_LAUNCHER = {"joblib": "cluster", "ibbench_slurm": "cluster", "ibbench_slurm_local": "cluster", "ray": "ray"}
 
 
@@ -83,6 +85,28 @@ def explain(error: Exception) -> str:
             return f"`{key}` is not an option of every choice of `{group}` in this command"
         return f"`{key}` is not an option: {suggest(key, option_names())}"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def pack_sweeps(arguments: Sequence[str]) -> dict[str, str]:
+    """Find sweeps over single seeds or targets, and write them as lists: `seeds=0,1` as `seeds=[0,1]`.
+
+    The replicas of a list train together, as one run, which is faster than one run after another. The number of
+    workers has no say in it: it would then be part of what names a run, and no command could go on elsewhere. Who has
+    more workers than points sweeps over lists, `seeds=[0],[1]`, which stay as they are.
+
+    Returns:
+        The argument that replaces each of those found.
+    """
+    packed = {}
+    for argument in arguments:
+        if argument.partition("=")[0] in _REPLICAS:
+            with contextlib.suppress(HydraException):  # Hydra will say what is wrong with it
+                override = OverridesParser.create().parse_override(argument)
+                if override.is_discrete_sweep():
+                    values = list(override.sweep_string_iterator())
+                    if not any(value.startswith("[") for value in values):
+                        packed[argument] = f"{override.key_or_group}=[{','.join(values)}]"
+    return packed
 
 
 def expand(overrides: Iterable[str]) -> list[list[str]]:

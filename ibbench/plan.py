@@ -26,6 +26,10 @@ from ibbench.training.device import choose_device
 from ibbench.training.pace import fit_to_seconds
 from ibbench.training.step import compiler, pays
 
+# The options of the data, as they are to be where they do not matter: for who is where, and for who there is.
+_DIVIDED = {"train_size": None, "graph": "true", "augmentation": "none"}
+_WHOLE = _DIVIDED | {"validation_size": 1, "test_size": 1, "split_seed": 0}
+
 
 class Point(NamedTuple):
     """One point of a sweep, with all that follows from its config before training.
@@ -72,11 +76,10 @@ def _plan(composed: str) -> Point:
     if config.precision == "tf32" and device.type != "cuda":
         raise InputError("`precision=tf32` needs a CUDA device: expected float32 or bfloat16 on the CPU")
     get_model(config.model.name)
-    whole = {"train_size": None, "validation_size": 1, "test_size": 1, "split_seed": 0}
-    dataset = _dataset(config.data.model_copy(update=whole).model_dump_json())
+    dataset = _load(config.data)
     for target in config.targets:
         dataset.column(target)
-    split = split_dataset(dataset, config.data)
+    split = _divide(config.data)
     options = _size_model(config, dataset, split, device)
     training = _with_enough_epochs(config, split)
     compiled = _choose_compilation(training, options, split, dataset.molecules.padding, device)
@@ -154,6 +157,20 @@ def _choose_compilation(
     return pays(num_steps, count_flops(padding, options), num_molecules)
 
 
-@functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, however they are split
-def _dataset(options: str) -> DataSet:
+def _load(data: DataOptions) -> DataSet:
+    return _load_once(data.model_copy(update=_WHOLE).model_dump_json())
+
+
+def _divide(data: DataOptions) -> Split:
+    return _divide_once(data.model_copy(update=_DIVIDED).model_dump_json()).take(data.train_size)
+
+
+@functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, and how they are divided
+def _load_once(options: str) -> DataSet:
     return load_dataset(DataOptions.model_validate_json(options), say)
+
+
+@functools.lru_cache(maxsize=2)
+def _divide_once(options: str) -> Split:
+    data = DataOptions.model_validate_json(options)
+    return split_dataset(_load(data), data)

@@ -16,7 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ibbench.compose import ROOT_CONFIG, compose_point, config_folder, expand, explain, read_composed
+from ibbench.compose import ROOT_CONFIG, compose_point, config_folder, expand, explain, pack_sweeps, read_composed
 from ibbench.config import Config
 from ibbench.errors import InputError, leave
 from ibbench.interrupt import Stopped, hand_over, listening, raise_if_asked
@@ -253,7 +253,10 @@ def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False)
     flags = [
         f"hydra.callbacks.study.{name}=true" for name, given in (("dry_run", dry_run), ("detach", detach)) if given
     ]
-    sys.argv = ["ibbench train", *arguments, *flags]
+    packed = pack_sweeps(arguments)
+    for argument, as_list in packed.items():  # not into what `--cfg` prints
+        sys.stderr.write(f"{argument} trains as one pack, as {as_list} does; see --help for runs of their own\n")
+    sys.argv = ["ibbench train", *(packed.get(argument, argument) for argument in arguments), *flags]
     try:
         with listening():
             hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=ROOT_CONFIG)(job)()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from ibbench.compose import compose_config, config_folder, expand
+from ibbench.compose import compose_config, config_folder, expand, pack_sweeps
 from ibbench.config import Config, option_names
 from ibbench.models import model_names
 
@@ -121,6 +121,24 @@ def test_a_sweep_expands_like_hydras(config: Callable[..., Config]) -> None:  # 
     assert [point[0] for point in points] == ["model=deep_sets"] * 2 + ["model=gnn"] * 2
     assert [point[2] for point in points] == ["seeds=[0]", "seeds=[1]"] * 2
     assert all("targets=[gap,mu]" in point for point in points)
+
+
+@pytest.mark.parametrize(
+    ("given", "packed"),
+    [
+        ("seeds=0,1", "seeds=[0,1]"),
+        ("seeds=range(0,3)", "seeds=[0,1,2]"),
+        ("targets=gap,mu", "targets=[gap,mu]"),
+        ("seeds=[0],[1]", None),  # whoever writes brackets gets as many runs
+        ("seeds=[0,1],[2,3]", None),
+        ("seeds=[0,1]", None),
+        ("seeds=3", None),
+        ("data.split_seed=0,1", None),
+        ("seeds=0,[", None),  # Hydra says what is wrong with it
+    ],
+)
+def test_a_sweep_over_single_seeds_or_targets_is_one_pack(given: str, packed: str | None) -> None:
+    assert pack_sweeps(["model=mlp,gnn", given]) == ({given: packed} if packed else {})
 
 
 def test_the_hash_of_a_run_covers_what_changes_numbers_and_nothing_else() -> None:

@@ -31,6 +31,21 @@ class Split(NamedTuple):
     fingerprint: str
     split_seed: int
 
+    def take(self, train_size: int | None) -> "Split":
+        """Return the same division with replicas that train on `train_size` molecules of the pool; None for all.
+
+        Raises:
+            InputError: there are not so many.
+        """
+        left = len(self.train_pool)
+        if train_size is not None and train_size > left:
+            test, validation = len(self.test), len(self.validation)
+            raise InputError(
+                f"`data.train_size={train_size}` is not possible: of {left + test + validation:,} molecules, {left:,} "
+                f"are left after {test:,} for test and {validation:,} for validation"
+            )
+        return self._replace(train_size=train_size or left)
+
     def train_subset(self, seed: int) -> Tensor:
         """Return the train molecules of a replica, drawn by its seed; a smaller `train_size` is a prefix."""
         order = np.random.RandomState([self.split_seed, seed]).permutation(len(self.train_pool))
@@ -51,22 +66,18 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
             f"data.test_size={options.test_size} and data.validation_size={options.validation_size} "
             f"do not fit into {total:,} molecules with any left to train on"
         )
-    if options.train_size is not None and options.train_size > left:
-        raise InputError(
-            f"`data.train_size={options.train_size}` is not possible: of {total:,} molecules, {left:,} are left "
-            f"after {test:,} for test and {validation:,} for validation"
-        )
     # RandomState's stream is frozen (NEP 19): the same seed gives the same split with every NumPy.
     order = torch.from_numpy(np.random.RandomState(options.split_seed).permutation(total))
     parts = order.split([test, validation, left])
-    return Split(
+    whole = Split(
         train_pool=parts[2],
         validation=parts[1],
         test=parts[0],
-        train_size=options.train_size or left,
+        train_size=left,
         fingerprint=_fingerprint(dataset, parts),
         split_seed=options.split_seed,
     )
+    return whole.take(options.train_size)
 
 
 def _count(size: float, total: int) -> int:

@@ -14,6 +14,7 @@ _WIDEST = 1 << 14
 _GRAINS = (8, 4, 2, 1)
 
 
+@functools.cache
 def fit_to_budget(padding: Padding, options: ModelOptions, budget: BudgetOptions) -> ModelOptions:
     """Choose a width, and a hidden width of about twice that, at which the model has the budget's cost.
 

@@ -1,5 +1,6 @@
 """What a model costs: parameters, FLOPs, memory."""
 
+import functools
 import math
 
 import torch
@@ -11,6 +12,7 @@ from ibbench.models.registry import build_model, get_model
 from ibbench.options import ModelOptions
 
 
+@functools.cache  # the points of a sweep have few models between them
 def count_parameters(num_atoms: int, options: ModelOptions) -> int:
     """Count the trainable parameters of the model, without allocating them."""
     with torch.device("meta"):
@@ -18,6 +20,7 @@ def count_parameters(num_atoms: int, options: ModelOptions) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+@functools.cache
 def count_flops(padding: Padding, options: ModelOptions) -> int:
     """Count the floating-point operations of one prediction for one molecule, with torch's own counter.
 
