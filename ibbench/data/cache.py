@@ -1,8 +1,11 @@
 """The packed data set on disk: written whole or not at all, and never believed unchecked."""
 
+import contextlib
 import hashlib
 import json
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +45,29 @@ def write_to_cache(path: Path, content: bytes) -> None:
     Raises:
         InputError: the folder cannot be written to, or the disk is full. No part of the file is left behind.
     """
-    try:
+    with _saying(f"{len(content) / 1e6:.0f} MB", path.parent):
         write_atomically(path, content)
+
+
+def check_writable(folder: Path) -> None:
+    """Check that files can be written to the cache, before seconds are spent on what goes into them.
+
+    Raises:
+        InputError: they cannot.
+    """
+    with _saying("a place", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
+@contextlib.contextmanager
+def _saying(needed: str, folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(
-            f"the data cache needs {len(content) / 1e6:.0f} MB in {path.parent}, but {error.strerror or error}: "
+            f"the data cache needs {needed} in {folder}, but {error.strerror or error}: "
             "make room there, or set IBBENCH_CACHE to another folder"
         ) from None
 

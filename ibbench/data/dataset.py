@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache, write_to_cache
+from ibbench.data.cache import CacheError, cache_folder, check_writable, read_cache, write_cache, write_to_cache
 from ibbench.data.identity import describe_source
 from ibbench.data.molecules import Molecules
 from ibbench.data.targets import Target
@@ -90,6 +90,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
             say(f"The data cache {path} {reason}; building it again.")
         else:
             say(f"Building the data cache {path} (once, about 15 seconds for QM9).")
+        check_writable(path.parent)
         arrays, facts = _build(options, expected, path)
         write_cache(path, arrays, facts)
     if facts["rejected"]:
