@@ -1,6 +1,7 @@
 """Overrides in, validated configs out: what Hydra composes, and what is said of overrides that it cannot."""
 
 import contextlib
+import copy
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ from ibbench.errors import InputError, suggest
 from ibbench.tuning import draw
 
 ROOT_CONFIG = "train"
+_VALUE = re.compile(r"(\w+\.[\w.]+|seeds|targets)=")  # and not of a group, whose choice is a file
 _REPLICAS = ("seeds", "targets")  # what one run can have many of
 _EXTRA_OF_LAUNCHER = {"joblib": "cluster", "ibbench_slurm": "cluster", "ibbench_slurm_local": "cluster", "ray": "ray"}
 
@@ -44,8 +46,39 @@ def compose_point(overrides: Sequence[str], config_name: str) -> Config:
     Raises:
         InputError: an override or its value is not possible.
     """
+    return read_composed(_compose(overrides, config_name))
+
+
+def compose_points(points: Sequence[Sequence[str]], config_name: str) -> list[Config]:
+    """Compose and validate the points of a sweep, from within Hydra.
+
+    Hydra takes a tenth of a second for a config. So it is asked once for all points that differ in the values of
+    options only, and these are set as Hydra itself would.
+
+    Raises:
+        InputError: an override or its value is not possible.
+    """
+    common = set(points[0]).intersection(*points[1:])
+    composed: dict[tuple[str, ...], DictConfig] = {}
+    configs = []
+    for point in points:
+        values = [override for override in point if override not in common and _VALUE.match(override)]
+        rest = tuple(override for override in point if override not in values)
+        if rest not in composed:
+            composed[rest] = _compose(rest, config_name)
+        config = copy.deepcopy(composed[rest])
+        try:
+            for override in OverridesParser.create().parse_overrides(values):
+                OmegaConf.update(config, override.key_or_group, override.value())
+        except (HydraException, OmegaConfBaseException):
+            config = _compose(point, config_name)  # which says what is wrong
+        configs.append(read_composed(config))
+    return configs
+
+
+def _compose(overrides: Sequence[str], config_name: str) -> DictConfig:
     try:
-        return read_composed(hydra.compose(config_name, list(overrides)))
+        return hydra.compose(config_name, list(overrides))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise InputError(explain(error)) from None
 

@@ -16,7 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ibbench.compose import ROOT_CONFIG, compose_point, config_folder, expand, explain, pack_sweeps, read_composed
+from ibbench.compose import ROOT_CONFIG, compose_points, config_folder, expand, explain, pack_sweeps, read_composed
 from ibbench.config import Config
 from ibbench.errors import InputError, leave
 from ibbench.interrupt import Stopped, hand_over, listening, raise_if_asked
@@ -77,7 +77,7 @@ class StudyCallback(Callback):
                 raise InputError("`--detach` needs jobs that live on without this command: expected +cluster=slurm")
             points = expand(overrides)
             own = [override for override in config.hydra.overrides.hydra if "hydra.searchpath" in override]
-            self._configs = [compose_point([*point, *own], config_name) for point in points]
+            self._configs = compose_points([[*point, *own] for point in points], config_name)
             _refuse_tuned_options(self._configs, points[0])
             if len({study_folder(config) for config in self._configs}) > 1:
                 raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from ibbench.compose import compose_config, config_folder, expand, pack_sweeps
+from ibbench.compose import compose_config, compose_point, compose_points, config_folder, expand, pack_sweeps
 from ibbench.config import Config, option_names
 from ibbench.models import model_names
 
@@ -121,6 +121,24 @@ def test_a_sweep_expands_like_hydras(config: Callable[..., Config]) -> None:  # 
     assert [point[0] for point in points] == ["model=deep_sets"] * 2 + ["model=gnn"] * 2
     assert [point[2] for point in points] == ["seeds=[0]", "seeds=[1]"] * 2
     assert all("targets=[gap,mu]" in point for point in points)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["model=mlp,gnn", "data.train_size=10,20", "seeds=[0],[1]", "targets=gap"],
+        ["budget=null", "model.width=8,16", "model=ladder/gat,ladder/schnet", "optimizer=sgd,adam", "optimizer.lr=1,2"],
+        ["+experiment=tuned", "model=mlp,gnn", "tuning.trial=range(0,5)"],
+        ["loss=l1,huber", "optimizer.lr=1e-3,1e-2", "trainer.patience=null,3"],
+        ["data=csv", "data.path=a,b", "data.units={y:eV},{z:D}", "data.target_columns=[y,z]", "data.smiles_column=x"],
+    ],
+)
+def test_points_are_composed_as_hydra_does(overrides: list[str], cache: Path) -> None:  # noqa: ARG001
+    points = expand(overrides)
+    with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
+        composed = compose_points(points, "train")
+        assert composed == [compose_point(point, "train") for point in points]
+    assert len({config.model_dump_json() for config in composed}) == len(points) > 1
 
 
 @pytest.mark.parametrize(
