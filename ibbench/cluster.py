@@ -37,15 +37,13 @@ def launch(launcher: Any, job_overrides: Sequence[Sequence[str]], initial_job_id
         InputError: there is no such cluster here, or it refuses the jobs.
     """
     from hydra.core.singleton import Singleton
-    from omegaconf import OmegaConf
 
-    from ibbench.compose import read_composed
     from ibbench.plan import plan
+    from ibbench.sweep import StudyCallback
 
     points, calls = [], []
     for number, overrides in enumerate(job_overrides, initial_job_idx):
-        composed = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(overrides))
-        point = plan(read_composed(OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])))
+        point = plan(StudyCallback.latest.configs[number])
         if point.config.rerun or not read_finished(point.folder):
             points.append(point)
             calls.append((list(overrides), "hydra.sweep.dir", number, f"point_{number}", Singleton.get_state()))

@@ -39,11 +39,12 @@ class StudyCallback(Callback):
     """
 
     latest: ClassVar["StudyCallback"]
+    configs: list[Config]  # of the points, in Hydra's order
 
     def __init__(self, dry_run: bool, detach: bool) -> None:
         StudyCallback.latest = self
         self._dry_run, self._detach = dry_run, detach
-        self._configs: list[Config] = []
+        self.configs = []
         self._folders: list[Path] = []
         self._redone: dict[Path, int] = {}  # with `rerun=true`: the age of the records to be replaced
 
@@ -67,7 +68,7 @@ class StudyCallback(Callback):
     def on_broken_pool(self) -> None:
         """Write and print the table of what is finished; Hydra calls nothing when a launcher fails."""
         with _leaving():
-            self._tabulate(study_folder(self._configs[0]))
+            self._tabulate(study_folder(self.configs[0]))
 
     def _check(self, config: DictConfig, overrides: Iterable[str], config_name: str) -> None:
         from ibbench.compare.table_file import refuse_if_edited
@@ -77,13 +78,13 @@ class StudyCallback(Callback):
                 raise InputError("`--detach` needs jobs that live on without this command: expected +cluster=slurm")
             points = expand(overrides)
             own = [override for override in config.hydra.overrides.hydra if "hydra.searchpath" in override]
-            self._configs = compose_points([[*point, *own] for point in points], config_name)
-            _refuse_tuned_options(self._configs, points[0])
-            if len({study_folder(config) for config in self._configs}) > 1:
+            self.configs = compose_points([[*point, *own] for point in points], config_name)
+            _refuse_tuned_options(self.configs, points[0])
+            if len({study_folder(config) for config in self.configs}) > 1:
                 raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
-            study = study_folder(self._configs[0])
+            study = study_folder(self.configs[0])
             refuse_if_edited(study)
-            records = [recall_finished(config) for config in self._configs]
+            records = [recall_finished(config) for config in self.configs]
             if all(records) and not self._dry_run:
                 say(f"Study {study}: {len(records)} runs")
                 for record in records:
@@ -100,7 +101,7 @@ class StudyCallback(Callback):
         from ibbench.compare.record import Planned, refuse_doubles
         from ibbench.plan import plan
 
-        points = [plan(config) for config in self._configs]
+        points = [plan(config) for config in self.configs]
         wanted = [
             Planned(point.run, point.config.numerics(), point.dataset.source, point.split.fingerprint)
             for point in points
@@ -121,7 +122,7 @@ class StudyCallback(Callback):
         announce(study, points, planned)
 
     def _finish(self, config: DictConfig) -> None:
-        study = study_folder(self._configs[0])
+        study = study_folder(self.configs[0])
         with _leaving():
             if self._detach:
                 say(f"Submitted. `ibbench status {study}` tells how far it is, `ibbench table {study}` what is found.")
@@ -131,7 +132,7 @@ class StudyCallback(Callback):
 
     def _wait_for_others(self, config: DictConfig) -> None:
         """Wait for the runs that another command trains, and train those that it gives up."""
-        for one in [] if all(map(self._is_finished, self._folders)) else self._configs:
+        for one in [] if all(map(self._is_finished, self._folders)) else self.configs:
             from ibbench.plan import plan
             from ibbench.run import execute
 
