@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from jaxtyping import install_import_hook
 
 install_import_hook("ibbench.models", "beartype.beartype")  # shapes in the types are checked here, and free elsewhere
@@ -36,13 +37,21 @@ def config(cache: Path) -> Callable[..., Config]:  # noqa: ARG001 (it must exist
 
 
 @pytest.fixture(scope="session")
-def qm9(config: Callable[..., Config]) -> DataSet:
-    return load_dataset(config().data)
+def qm9(config: Callable[..., Config], cache: Path) -> DataSet:
+    with _built_once(cache):
+        return load_dataset(config().data)
 
 
 @pytest.fixture(scope="session")
-def qm9_explicit(config: Callable[..., Config]) -> DataSet:
-    return load_dataset(config("data.hydrogens=explicit").data)
+def qm9_explicit(config: Callable[..., Config], cache: Path) -> DataSet:
+    with _built_once(cache):
+        return load_dataset(config("data.hydrogens=explicit").data)
+
+
+def _built_once(cache: Path) -> FileLock:
+    """Let one worker build the cache for all: it is right without this, but takes twice as long."""
+    cache.mkdir(parents=True, exist_ok=True)
+    return FileLock(cache / "tests.lock")
 
 
 @pytest.fixture
