@@ -66,10 +66,14 @@ def hold(folder: Path, patience: float = 0.0) -> Iterator[Lease]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = _lock(folder)
-    until = time.monotonic() + (math.inf if patience < 0 else patience)
+    begun = changed = time.monotonic()
+    seen = _sign(folder / FILE)
     while not lock.is_locked:
-        _bury(folder)
-        left = until - time.monotonic()
+        if (now := _sign(folder / FILE)) != seen:
+            seen, changed = now, time.monotonic()
+        if seen and _is_dead(folder, silence=time.monotonic() - changed):
+            _bury(folder, seen)
+        left = (math.inf if patience < 0 else patience) - (time.monotonic() - begun)
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=max(0.0, min(left, _LOOK_SECONDS)), poll_interval=0.5)
         if left <= 0 and not lock.is_locked:
@@ -104,18 +108,39 @@ def seconds_since_sign(folder: Path) -> float:
         return math.inf
 
 
-def _bury(folder: Path) -> None:
-    """Remove the lock of an owner that has died without being missed by its parent, as happens in containers.
+def _sign(path: Path) -> tuple[int, int] | None:
+    """Return what changes when the owner of a lock touches it, or another one takes it; None if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
-    Such a process still has a number, so that filelock takes it for alive until its lease has expired.
+
+def _is_dead(folder: Path, silence: float) -> bool:
+    """Whether the owner of a lock is dead though filelock does not take it over.
+
+    It does not where its parent has not missed it, as happens in containers: it still has a number then. Nor on a file
+    system that cannot swap two names, such as NFS, nor where the machine died before it had written who it is.
+
+    Args:
+        folder: of the run.
+        silence: seconds for which the lock was seen not to change, by the clock of this process.
     """
-    path, owner = folder / FILE, _lock(folder).owner
-    if owner is None or owner.hostname != _own_name() or _is_alive(owner.pid):
-        return
-    aside = folder / f".{FILE}.{os.getpid()}.tmp"
+    owner = _lock(folder).owner
+    if owner and owner.hostname == _own_name():
+        return not _is_alive(owner.pid)
+    return silence > 1.1 * EXPIRES_SECONDS  # filelock comes first, where it can
+
+
+def _bury(folder: Path, seen: tuple[int, int]) -> None:
+    """Remove a lock, if it is still the one that was seen."""
+    path, aside = folder / FILE, folder / f".{FILE}-{os.getpid()}"
     with contextlib.suppress(FileNotFoundError):
+        if _sign(path) != seen:
+            return
         path.rename(aside)
-        if f"token={owner.token}" not in aside.read_text():  # another has taken it over meanwhile: it gets it back
+        if _sign(aside) != seen:  # another has taken it over in this very moment: it gets it back
             with contextlib.suppress(FileExistsError):
                 path.hardlink_to(aside)
         aside.unlink()
@@ -123,9 +148,12 @@ def _bury(folder: Path) -> None:
 
 def _is_alive(pid: int) -> bool:
     try:
+        os.kill(pid, 0)
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
+    except (ProcessLookupError, psutil.NoSuchProcess):
         return False
+    except (PermissionError, psutil.AccessDenied):  # of another user
+        return True
 
 
 @functools.cache

@@ -94,6 +94,24 @@ def test_an_owner_on_another_machine_is_believed_dead_when_it_gives_no_sign(
     assert 1.5 < time.monotonic() - started_at < 15
 
 
+@pytest.mark.parametrize("left", ["", "of another machine"])
+def test_a_lock_that_filelock_cannot_take_over_is_buried(
+    left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # NFS refuses to swap names; a machine that loses power can leave an empty file.
+    for module in ("filelock._soft", "filelock._util"):
+        monkeypatch.setattr(f"{module}.exchange_names", lambda *_: False)
+    monkeypatch.setattr(ibbench.lease, "EXPIRES_SECONDS", 1.0)
+    monkeypatch.setattr(ibbench.lease, "BEAT_SECONDS", 0.3)
+    monkeypatch.setattr(ibbench.lease, "_LOOK_SECONDS", 0.3)
+    (tmp_path / FILE).write_text(left and ELSEWHERE.format(pid=1, duration=1.0))
+    with pytest.raises(TakenError), hold(tmp_path, patience=0.7):
+        pass
+    with hold(tmp_path, patience=5) as lease:
+        lease.check()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_lost_run_is_noticed_before_anything_is_written(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with hold(folder) as lease:
