@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -113,10 +114,16 @@ def explain(error: Exception) -> str:
     unknown = re.search(r"Could not (?:override|append|delete from) '([^'@]+)", text)
     if unknown and "already" not in text:
         key = unknown[1]
+        if (config_folder() / key).is_dir():
+            return f"`{key}` is not in the config yet: expected +{key}=..., with a plus"
+        if key.startswith("hydra."):
+            return f"`{key}` is not an option of Hydra, or not of this launcher: `--cfg hydra` shows those there are"
         if key in option_names():
             group = key.partition(".")[0]
             return f"`{key}` is not an option of every choice of `{group}` in this command"
         return f"`{key}` is not an option: {suggest(key, option_names())}"
+    if error.__cause__ and text.startswith("Error merging override"):
+        text += f": {str(error.__cause__).partition(chr(10))[0]}"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
@@ -148,7 +155,9 @@ def expand(overrides: Iterable[str]) -> list[list[str]]:
     A later override of a key replaces an earlier one; a value with commas is a sweep over its parts.
     """
     choices: dict[str, list[str]] = {}
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    known = GlobalHydra.instance()
+    loader = known.config_loader() if known.is_initialized() else None  # it knows what `model=glob(*)` means
+    for override in OverridesParser.create(loader).parse_overrides(list(overrides)):
         key = override.get_key_element()
         if override.is_sweep_override() and not override.is_discrete_sweep():
             raise InputError(f"`{override.input_line}`: a sweep needs single values, such as {key}=1,2,3")
@@ -156,4 +165,6 @@ def expand(overrides: Iterable[str]) -> list[list[str]]:
             override.sweep_string_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
         )
         choices[key] = [f"{key}={value}" for value in values]
+        if not choices[key]:
+            raise InputError(f"`{override.input_line}` means no value at all")
     return [list(point) for point in itertools.product(*choices.values())]

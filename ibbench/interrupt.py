@@ -18,6 +18,7 @@ GRACE_SECONDS = 5.0  # to come to the end of a step; compiling one can take long
 
 _asked: int | None = None
 _deferred = False
+_grace = GRACE_SECONDS
 _handlers_before: dict[int, Any] = {}
 
 
@@ -50,10 +51,10 @@ def listening() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def deferring() -> Iterator[None]:
-    """Let signals wait for `raise_if_asked`, but no longer than `GRACE_SECONDS`; a second Ctrl-C does not wait."""
-    global _deferred
-    _deferred = True
+def deferring(seconds: float = GRACE_SECONDS) -> Iterator[None]:
+    """Let signals wait for `raise_if_asked`, but no longer than some seconds; a second Ctrl-C does not wait."""
+    global _deferred, _grace
+    _deferred, _grace = True, seconds
     try:
         yield
     finally:
@@ -95,7 +96,7 @@ def _note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (what `
     _asked = number
     if impatient or not _deferred:
         raise Stopped(number)
-    signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, _grace)
 
 
 def _lose_patience(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (what `signal` calls)

@@ -40,7 +40,7 @@ class Point(NamedTuple):
         dataset: the molecules.
         split: of that data set.
         training: the config, with the number of epochs that `trainer.min_steps` makes of it.
-        compiled: whether the training step is.
+        compiled: whether the training step is, on this machine.
         facts: all that can change the numbers, as JSON types.
         run: the run's name, `<model>-<hash>`, with a hash of the facts.
     """
@@ -60,20 +60,24 @@ class Point(NamedTuple):
         return study_folder(self.config) / "runs" / self.run
 
 
-def plan(config: Config) -> Point:
+def plan(config: Config, here: bool = True) -> Point:
     """Find out everything about a run that can be wrong before it is started.
+
+    Args:
+        config: the run.
+        here: whether this machine is to train it. If not, it need not have the device and the compiler for it.
 
     Raises:
         InputError: the data, the targets, the sizes, the device or the budget are not possible.
     """
-    return _plan(config.model_dump_json())
+    return _plan(config.model_dump_json(), here or (config.budget is not None and config.budget.match == "seconds"))
 
 
 @functools.cache  # the check before a sweep plans each point, and the job that runs in the same process again
-def _plan(composed: str) -> Point:
+def _plan(composed: str, here: bool) -> Point:
     config = Config.model_validate_json(composed)
-    device = choose_device(config.device)
-    if config.precision == "tf32" and device.type != "cuda":
+    device = choose_device(config.device if here else "cpu")
+    if config.precision == "tf32" and device.type != "cuda" and (here or config.device == "cpu"):
         raise InputError("`precision=tf32` needs a CUDA device: expected float32 or bfloat16 on the CPU")
     get_model(config.model.name)
     dataset = _load(config.data)
@@ -82,9 +86,12 @@ def _plan(composed: str) -> Point:
     split = _divide(config.data)
     options = _size_model(config, dataset, split, device)
     training = _with_enough_epochs(config, split)
-    compiled = _choose_compilation(training, options, split, dataset.molecules.padding, device)
+    wanted = _is_to_be_compiled(training, options, split, dataset.molecules.padding)
+    compiled = wanted and _can_compile(training, device, here)
+    # Not whether it is compiled here, or a run would have other names on machines with and without a compiler. That
+    # changes rounding only, as the device does.
     facts = config.numerics() | {
-        "compiled": compiled,
+        "compiled": wanted,
         "source": dataset.source,
         "sizes": options.sizes,
         "split": split.fingerprint,
@@ -138,23 +145,25 @@ def _with_enough_epochs(config: Config, split: Split) -> Config:
     return config.model_copy(update={"trainer": trainer.model_copy(update={"epochs": max(trainer.epochs, needed)})})
 
 
-def _choose_compilation(
-    config: Config, options: ModelOptions, split: Split, padding: Padding, device: torch.device
-) -> bool:
-    wanted = config.trainer.compile
-    if wanted is not False and device.type == "cpu" and compiler() is None:
-        if wanted is True:
-            raise InputError(
-                "trainer.compile=true needs a C++ compiler: expected g++ or clang++ on the PATH, or in CXX"
-            )
-        return False
-    if wanted != "auto":
-        return wanted
-    if device.type != "cpu" or not get_model(options.name).compiles:
-        return False  # not measured, or not worth it
+def _is_to_be_compiled(config: Config, options: ModelOptions, split: Split, padding: Padding) -> bool:
+    """Whether the training step is to be compiled where it can be: for `auto`, if there is enough to do."""
+    if config.trainer.compile != "auto":
+        return config.trainer.compile
+    if not get_model(options.name).compiles:
+        return False  # not worth it
     num_steps = config.trainer.epochs * math.ceil(split.train_size / config.trainer.batch_size)
     num_molecules = config.trainer.epochs * split.train_size * len(config.targets) * len(config.seeds)
     return pays(num_steps, count_flops(padding, options), num_molecules)
+
+
+def _can_compile(config: Config, device: torch.device, here: bool) -> bool:
+    if device.type != "cpu":
+        return config.trainer.compile is True  # whether it pays was not measured
+    if compiler() is not None:
+        return True
+    if config.trainer.compile is True and here:
+        raise InputError("trainer.compile=true needs a C++ compiler: expected g++ or clang++ on the PATH, or in CXX")
+    return False
 
 
 def _load(data: DataOptions) -> DataSet:

@@ -63,6 +63,13 @@ def read_finished(folder: Path, config: Config | None = None) -> Record | None:
     return record
 
 
+def record_age(folder: Path) -> int:
+    """Return when the record of a run was written, only to tell it from another; 0 if there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        return (folder / "record.json").stat().st_mtime_ns
+    return 0
+
+
 def name_in_study(config: Config) -> dict[str, Any]:
     """Return the fields of a record that say what the run is in its study: its rung and its trial, if it has them."""
     names: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 import torch
 
+from ibbench.agenda import START_ERROR
 from ibbench.compare.baselines import measure_baselines
 from ibbench.compare.predictions import write_predictions
 from ibbench.compare.record import (
@@ -18,14 +19,14 @@ from ibbench.compare.record import (
     Record,
     write_record,
 )
-from ibbench.errors import DivergedError
+from ibbench.errors import DivergedError, InputError
 from ibbench.files import write_atomically
 from ibbench.lease import Lease, LostError, TakenError, hold
 from ibbench.models.cost import count_flops, count_parameters
 from ibbench.models.registry import get_model
 from ibbench.pack import train_pack
 from ibbench.plan import Point
-from ibbench.recall import name_in_study, read_finished
+from ibbench.recall import name_in_study, read_finished, record_age
 from ibbench.terminal import say
 from ibbench.training.checkpoint import save_weights
 from ibbench.training.device import choose_device, describe_device, peak_memory_mb, reset_peak_memory
@@ -52,8 +53,10 @@ def execute(point: Point, patience: float = 0.0) -> Record | None:
     try:
         record = _find_finished(point)
         if record is None:
+            age = record_age(point.folder)
             with hold(point.folder, patience) as lease:
-                record = _find_finished(point) or _attempt(point, lease)
+                redone = record_age(point.folder) != age  # by the process that held it
+                record = _find_finished(point, redone) or _attempt(point, lease)
         return record
     except TakenError as error:
         say(f"{point.run}: {error}")
@@ -62,8 +65,8 @@ def execute(point: Point, patience: float = 0.0) -> Record | None:
         return _fail(point, error)
 
 
-def _find_finished(point: Point) -> Record | None:
-    record = None if point.config.rerun else read_finished(point.folder, point.config)
+def _find_finished(point: Point, redone: bool = False) -> Record | None:
+    record = None if point.config.rerun and not redone else read_finished(point.folder, point.config)
     if record:
         say(f"{point.run}: done before")
     return record
@@ -71,18 +74,20 @@ def _find_finished(point: Point) -> Record | None:
 
 def _attempt(point: Point, lease: Lease) -> Record:
     """Train a run that is this process's, and leave its record whatever happens."""
-    for leftover in point.folder.glob(".*.tmp"):  # of a process that was killed while it wrote
+    for leftover in (*point.folder.glob(".*.tmp"), point.folder / START_ERROR):  # of those that were here before
         leftover.unlink(missing_ok=True)
     try:
         record = _train(point, lease)
         lease.check()
         write_record(point.folder, record)
-    except LostError as error:
-        return _fail(point, error)
     except Exception as error:  # the sweep must go on, whatever it was
         record = _fail(point, error)
-        with contextlib.suppress(OSError):  # a full disk has no room for the record of it either
-            write_record(point.folder, record)
+        try:
+            lease.check()
+            if not read_finished(point.folder):  # with `rerun=true` the old record is kept until there is a new one
+                write_record(point.folder, record)
+        except (LostError, OSError, InputError):  # a full disk has no room for the record of it either
+            return record
         if not isinstance(error, DivergedError):
             return record
     for checkpoint in point.folder.glob("checkpoint-*.safetensors"):

@@ -15,6 +15,7 @@ from ibbench.lease import EXPIRES_SECONDS, describe_owner, seconds_since_sign
 from ibbench.terminal import narrow_table
 from ibbench.training.saved import saved_epochs
 
+_MAY_BE_QUEUED = {"missing", "stopped", "failed"}
 _RUNNING = {"running", "at work"}  # what is said of a job that has started
 STATES = ("done", "running", "stopped", "failed", "missing")
 
@@ -43,7 +44,7 @@ def read_status(study: Path) -> list[RunState]:
     jobs = read_jobs(study)
     names = [*planned, *sorted(folders.keys() - planned.keys())]
     states = [_look(study / "runs" / name, planned.get(name)) for name in names]
-    waiting = [jobs[state.run] for state in states if state.state in {"missing", "stopped"} and state.run in jobs]
+    waiting = [jobs[state.run] for state in states if state.state in _MAY_BE_QUEUED and state.run in jobs]
     at_work = ask_for_states(waiting)
     return [_with_job(state, study, jobs.get(state.run), at_work) for state in states]
 
@@ -56,12 +57,12 @@ def _look(folder: Path, planned: Planned | None) -> RunState:
     epochs = saved_epochs(folder)
     saved = "" if epochs is None else f"epoch {epochs}{of} is saved"
     owner, silence = describe_owner(folder), seconds_since_sign(folder)
-    if owner:
+    status, reason = _read_outcome(folder / "record.json")
+    if owner and (status != "done" or silence < EXPIRES_SECONDS):  # who finished it may have died before it let go
         alive = silence < EXPIRES_SECONDS
         sign = "" if alive else "which has died" if math.isinf(silence) else f"silent for {silence:,.0f} s"
         note = "; ".join(filter(None, [f"by {owner}{', ' if sign else ''}{sign}", saved]))
         return RunState(run, point, "running" if alive else "stopped", note)
-    status, reason = _read_outcome(folder / "record.json")
     if status == "missing" and saved:
         status = "stopped"
     note = reason or read_start_error(folder) or saved

@@ -21,10 +21,11 @@ from ibbench.config import Config
 from ibbench.errors import InputError, leave
 from ibbench.interrupt import Stopped, hand_over, listening, raise_if_asked
 from ibbench.lease import EXPIRES_SECONDS, describe_owner, hold, seconds_since_sign
-from ibbench.recall import read_finished, recall_finished, study_folder
+from ibbench.recall import read_finished, recall_finished, record_age, study_folder
 from ibbench.terminal import say, terminal
 from ibbench.tuning import TUNED
 
+_taken: set[Path] = set()  # runs that this process found being trained by another one
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes; 2 is `errors.leave`
 
 
@@ -47,6 +48,10 @@ class StudyCallback(Callback):
         self.configs = []
         self._folders: list[Path] = []
         self._redone: dict[Path, int] = {}  # with `rerun=true`: the age of the records to be replaced
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what the jobs have no use for: each of a thousand is sent its own copy."""
+        return self.__dict__ | {"configs": [], "_folders": [], "_redone": {}}
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Compose and check all points of the sweep."""
@@ -84,8 +89,10 @@ class StudyCallback(Callback):
                 raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
             study = study_folder(self.configs[0])
             refuse_if_edited(study)
+            if self._dry_run:  # which writes nothing, not even new names into records
+                self._plan(study, points, here=not _runs_elsewhere(config))
             records = [recall_finished(config) for config in self.configs]
-            if all(records) and not self._dry_run:
+            if all(records):
                 say(f"Study {study}: {len(records)} runs")
                 for record in records:
                     assert record is not None
@@ -93,15 +100,15 @@ class StudyCallback(Callback):
                     self._folders.append(study / "runs" / record.run)
                 self._tabulate(study)
                 raise SystemExit(DONE)
-            self._plan(study, points)
+            self._plan(study, points, here=not _runs_elsewhere(config))
 
-    def _plan(self, study: Path, overrides: list[list[str]]) -> None:
+    def _plan(self, study: Path, overrides: list[list[str]], here: bool) -> None:
         from ibbench.agenda import write_agenda
         from ibbench.announce import announce, list_planned
         from ibbench.compare.record import Planned, refuse_doubles
         from ibbench.plan import plan
 
-        points = [plan(config) for config in self.configs]
+        points = [plan(config, here) for config in self.configs]
         wanted = [
             Planned(point.run, point.config.numerics(), point.dataset.source, point.split.fingerprint)
             for point in points
@@ -112,7 +119,7 @@ class StudyCallback(Callback):
         if self._dry_run:
             announce(study, points, planned, with_cost=True)
             raise SystemExit(DONE)
-        self._redone = {point.folder: _age(point.folder) for point in points if point.config.rerun}
+        self._redone = {point.folder: record_age(point.folder) for point in points if point.config.rerun}
         try:
             write_agenda(study, planned)
         except OSError as error:
@@ -125,56 +132,49 @@ class StudyCallback(Callback):
         study = study_folder(self.configs[0])
         with _leaving():
             if self._detach:
-                say(f"Submitted. `ibbench status {study}` tells how far it is, `ibbench table {study}` what is found.")
+                say(f"`ibbench status {study}` tells how far it is, `ibbench table {study}` what is found.")
                 return
             self._wait_for_others(config)
             self._tabulate(study)
 
     def _wait_for_others(self, config: DictConfig) -> None:
         """Wait for the runs that another command trains, and train those that it gives up."""
+        here = not _runs_elsewhere(config)
         for one in [] if all(map(self._is_finished, self._folders)) else self.configs:
             from ibbench.plan import plan
             from ibbench.run import execute
 
-            point = plan(one)
+            point = plan(one, here)
             owner = describe_owner(point.folder)
-            if owner and not self._is_finished(point.folder):
-                if math.isfinite(seconds_since_sign(point.folder)):
+            if (owner or point.folder in _taken) and not self._is_finished(point.folder):
+                if owner and math.isfinite(seconds_since_sign(point.folder)):
                     say(f"{point.run}: waiting for {owner}")
-                if not _runs_elsewhere(config):
+                if here:
                     execute(point, patience=-1)
                     continue
                 with hold(point.folder, patience=-1):
                     pass
 
     def _is_finished(self, folder: Path) -> bool:
-        return bool(read_finished(folder)) and (folder not in self._redone or _age(folder) != self._redone[folder])
+        replaced = folder not in self._redone or record_age(folder) != self._redone[folder]
+        return replaced and bool(read_finished(folder))
 
     def _tabulate(self, study: Path) -> None:
         from ibbench.compare.tabulate import tabulate
 
         missing = [folder.name for folder in self._folders if not self._is_finished(folder)]
-        try:
-            tabulate(study, terminal())
-        except (InputError, OSError) as error:
-            if not missing:
-                raise
-            say(str(error))  # not even a failure could be recorded, as on a full disk
+        written = True
+        if len(missing) < len(self._folders) or list(study.glob("runs/*/record.json")):
+            written = tabulate(study, terminal())
         if missing:
             say(f"Not finished: {', '.join(missing)}. The same command tries them again.")
+        if missing or not written:
             raise SystemExit(FAILED)
 
 
 def _runs_elsewhere(config: DictConfig) -> bool:
     """Whether the launcher gives the runs to jobs that need no process to stay behind."""
     return str(config.hydra.launcher.get("_target_", "")).startswith("hydra_plugins.ibbench_cluster.")
-
-
-def _age(folder: Path) -> int:
-    """Return when the record of a run was written, only to tell it from another; 0 if there is none."""
-    with contextlib.suppress(FileNotFoundError):
-        return (folder / "record.json").stat().st_mtime_ns
-    return 0
 
 
 def _refuse_tuned_options(configs: list[Config], overrides: list[str]) -> None:
@@ -214,9 +214,12 @@ def job(composed: DictConfig) -> str:
         except Stopped as stop:
             if "SUBMITIT_EXECUTOR" in os.environ:
                 say(f"stopped by {stop}; what is trained is saved")
-            if hand_over(stop):  # SLURM's warning: submitit queues the job again, and does not return
-                return "stopped"
-            raise
+            try:
+                if not hand_over(stop):  # SLURM's warning: submitit queues the job again, and does not return
+                    raise
+            except Exception as error:
+                say(f"it could not be queued again: {error}")
+            return "stopped"
 
 
 def _run(composed: DictConfig) -> str:
@@ -236,7 +239,10 @@ def _run(composed: DictConfig) -> str:
     # A job of a cluster has to find out for itself whether the last owner is dead; a command does so at its end.
     in_job = "SUBMITIT_EXECUTOR" in os.environ
     record = execute(point, patience=1.25 * EXPIRES_SECONDS if in_job else 0.0)
-    return record.status if record else "elsewhere"
+    if record is None:
+        _taken.add(point.folder)
+        return "elsewhere"
+    return record.status
 
 
 def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False) -> None:
@@ -257,7 +263,12 @@ def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False)
     packed = pack_sweeps(arguments)
     for argument, as_list in packed.items():  # not into what `--cfg` prints
         sys.stderr.write(f"{argument} trains as one pack, as {as_list} does; see --help for runs of their own\n")
-    sys.argv = ["ibbench train", *(packed.get(argument, argument) for argument in arguments), *flags]
+    # Hydra finds `hydra.mode` out by composing, and runs a sweep as one point where a mistake keeps it from that.
+    mode = [] if any(argument.startswith(("-", "hydra.mode=")) for argument in arguments) else ["--multirun"]
+    given = [packed.get(argument, argument) for argument in arguments]
+    # Hydra's parser wants all overrides in one place, between options of its own.
+    place = next((at for at, word in enumerate(given) if "=" in word and not word.startswith("-")), len(given))
+    sys.argv = ["ibbench train", *mode, *given[:place], *flags, *given[place:]]
     try:
         with listening():
             hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=ROOT_CONFIG)(job)()

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,7 +82,8 @@ def test_results_that_cannot_be_written_are_refused_before_anything_starts(ibben
     assert "Read-only file system" in refused.stderr
     assert "Traceback" not in refused.stderr
     for command in (["status", str(small_disk / "quick")], ["table", str(small_disk / "quick"), "--format", "csv"]):
-        assert "Traceback" not in ibbench(*command).stderr
+        shown = ibbench(*command)
+        assert (shown.returncode, "mlp" in shown.stdout or "1 done" in shown.stdout) == (0, True), shown
         assert len(read_records(small_disk / "quick")) == 1
 
 
@@ -154,6 +156,34 @@ def test_a_run_is_redone_when_asked_and_keeps_its_record_until_then(ibbench: Com
     assert "done before" not in again.stdout
     assert path.stat().st_mtime_ns != age
     assert read_record(path).replicas == first.replicas
+
+
+def test_a_run_that_fails_when_it_is_redone_keeps_its_record(ibbench: Command, tmp_path: Path) -> None:
+    command = [*TINY, "model=mlp", "rerun=true"]
+    assert ibbench(*command).returncode == 0
+    (before,) = read_records(tmp_path / "results" / "quick")
+    code = "import ibbench.run, ibbench.cli; ibbench.run.train_pack = None; ibbench.cli.main()"
+    failed = subprocess.run([sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True)
+    assert failed.returncode == 1, failed
+    assert "Not finished: mlp-" in failed.stdout
+    assert read_records(tmp_path / "results" / "quick") == [before]
+
+
+def test_a_lock_left_on_a_finished_run_does_not_make_it_unfinished(ibbench: Command, tmp_path: Path) -> None:
+    assert ibbench(*TINY, "model=mlp").returncode == 0
+    (folder,) = tmp_path.glob("results/quick/runs/mlp-*")
+    dead = subprocess.run([sys.executable, "-c", _LEAVES_A_LOCK, folder], capture_output=True, text=True)
+    assert (dead.returncode, (folder / "lock").exists()) == (-signal.SIGKILL, True), dead
+    told = ibbench("status", "results/quick")
+    assert (told.returncode, "1 runs, 1 done" in told.stdout) == (0, True), told.stdout
+
+
+_LEAVES_A_LOCK = """
+import os, pathlib, signal, sys
+from ibbench.lease import hold
+with hold(pathlib.Path(sys.argv[1])):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def _write_many(folder: Path, source: Path, writer: int) -> None:

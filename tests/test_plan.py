@@ -33,6 +33,23 @@ def test_a_small_train_subset_is_seen_more_often(
     assert point.training.model_copy(update={"trainer": point.config.trainer}) == point.config
 
 
+def test_a_run_has_the_same_name_wherever_it_is_planned(
+    config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = config("model=gnn", "trainer.epochs=500")
+    here = plan(long)
+    assert here.compiled
+    for device in ("auto", "cuda:7"):  # which the machine that submits need not have
+        assert plan(long.model_copy(update={"device": device}), here=False).run == here.run
+    monkeypatch.setattr("ibbench.plan.compiler", lambda: None)
+    without = plan(long.model_copy(update={"name": "without_a_compiler"}))
+    assert (without.run, without.compiled) == (here.run, False)
+    wanted = config("model=gnn", "trainer.compile=true", "name=wanted")
+    with pytest.raises(InputError, match="needs a C"):
+        plan(wanted)
+    assert plan(wanted, here=False).run == plan(wanted.model_copy(update={"device": "auto"}), here=False).run
+
+
 def test_as_many_epochs_are_trained_as_the_steps_need(config: Callable[..., Config], tmp_path: Path) -> None:
     sizes = ("data.train_size=64", "trainer.epochs=1", "trainer.min_steps=7", f"results_dir={tmp_path}")
     point = plan(config(*FEW, *sizes))

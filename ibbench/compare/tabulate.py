@@ -26,7 +26,7 @@ def tabulate(
     targets: list[str] | None = None,
     sort: str | None = None,
     relative_to: str | None = None,
-) -> None:
+) -> bool:
     """Rebuild the tables of a study from its records, and print one.
 
     Args:
@@ -37,6 +37,9 @@ def tabulate(
         sort: print rows in the order of this column within each target and train size; `-` before it reverses.
         relative_to: print ratios to this model rather than to the best.
 
+    Returns:
+        Whether the tables could be written, too.
+
     Raises:
         InputError: the folder holds no records or one that cannot be read, its tables were edited by hand, or one
             of the arguments is not possible. No file is changed.
@@ -44,12 +47,12 @@ def tabulate(
     if style not in FORMATS:
         raise InputError(f"--format `{style}` is not possible: {suggest(style, FORMATS)}")
     with _memory_kept():
-        _tabulate(folder, console, style, targets or [], sort, relative_to)
+        return _tabulate(folder, console, style, targets or [], sort, relative_to)
 
 
 def _tabulate(
     folder: Path, console: Console, style: str, targets: list[str], sort: str | None, relative_to: str | None
-) -> None:
+) -> bool:
     study = read_study(folder)
     refuse_if_edited(folder)
     report = make_report(study)
@@ -62,12 +65,18 @@ def _tabulate(
     }
     if len(report.tuning):
         files["tuning.csv"] = to_marked_csv(report.tuning)
-    write_tables(folder, files)
+    reason = ""
+    try:
+        write_tables(folder, files)
+    except OSError as error:  # a colleague's study, or one on a full disk, can be looked at all the same
+        reason = error.strerror or str(error)
     if style == "terminal":
         console.print(to_terminal(shown, console.width), markup=False)
-        console.print(f"Written to {folder}: {', '.join(files)}", markup=False, highlight=False)
+        outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(files)}"
+        console.print(outcome, markup=False, highlight=False)
     else:
         console.file.write(_WRITERS[style](shown))
+    return not reason
 
 
 @contextlib.contextmanager

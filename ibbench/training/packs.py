@@ -23,9 +23,12 @@ def list_replicas(config: Config) -> list[Replica]:
 
 
 def split_into_packs(replicas: list[Replica], most: int) -> list[list[Replica]]:
-    """Split replicas, in their order, into as few packs of at most `most` as possible, as even as possible."""
+    """Split replicas, in their order, into as few packs of at most `most` as possible, as even as possible.
+
+    The first is one of the largest, so that its size as `most` gives the same packs again.
+    """
     count = math.ceil(len(replicas) / most)
-    bounds = [len(replicas) * number // count for number in range(count + 1)]
+    bounds = [-(-len(replicas) * number // count) for number in range(count + 1)]
     return [replicas[start:end] for start, end in pairwise(bounds)]
 
 

@@ -31,11 +31,12 @@ def saved_steps(path: Path) -> tuple[int, int]:
 
 def saved_epochs(folder: Path) -> int | None:
     """Return how many epochs of an interrupted run are saved, of the pack that it was at; None if nothing is."""
-    packs: dict[str, int] = {}
-    for path in sorted(folder.glob("checkpoint-*.safetensors")):
-        pack = path.stem[:-1]
-        packs[pack] = max(packs.get(pack, -1), saved_steps(path)[0])
-    return list(packs.values())[-1] if packs else None
+    packs: dict[int, int] = {}
+    for path in folder.glob("checkpoint-*.safetensors"):
+        number = path.stem.removeprefix("checkpoint-")[:-1]
+        if number.isdecimal():
+            packs[int(number)] = max(packs.get(int(number), -1), saved_steps(path)[0])
+    return packs[max(packs)] if packs and packs[max(packs)] >= 0 else None
 
 
 def saved_pack_size(folder: Path) -> int | None:

@@ -13,13 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
-_PATH = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PATH", os.defpath), "/usr/sbin"])
+_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
 _READY_WITHIN = 30.0
 _GONE_WITHIN = 10.0
 
 # The node has two CPUs on every machine (config_overrides), so that two jobs run side by side. Nothing limits memory.
 # SLURM holds a requeued job back until the credentials of its first start expire: two minutes, unless `cred_expire` is
-# set. A finished job stays known for an hour, for `sacct`.
+# set. A finished job stays known for an hour.
 _CONFIGURATION = """\
 ClusterName=ibbench
 SlurmctldHost={host}(127.0.0.1)

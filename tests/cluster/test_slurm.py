@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ MEASURED = ["train_seconds", "molecules_per_second", "check"]  # what differs be
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     if reason := why_no_slurm():
         pytest.skip(reason)
+    resource_tracker.ensure_running()  # or one that is started while SLURM runs would be taken for a part of it, and end
     with running_slurm(tmp_path_factory.mktemp("slurm")) as environment:
         yield environment
 
@@ -169,14 +171,37 @@ def test_a_study_survives_jobs_that_are_killed_or_cancelled_or_reach_their_limit
     pd.testing.assert_frame_equal(_table(study), _table(undisturbed.study))
 
 
-def test_ctrl_c_cancels_the_jobs(slurm: dict[str, str], tmp_path: Path) -> None:
-    with started(tmp_path / "study", *SMALL, *JOBS) as command:
+def test_ctrl_c_cancels_the_jobs_and_they_save_their_state(slurm: dict[str, str], tmp_path: Path) -> None:
+    endless = ["trainer.epochs=100000", "trainer.compile=false", "trainer.checkpoint_seconds=0.2"]
+    with started(tmp_path / "study", *SMALL, *JOBS, *endless) as command:
         command.wait_for("waiting for the job", lambda: "Jobs: " in command.printed())
-        command.wait_for("job at work", lambda: "RUNNING" in _queue(slurm))
+        (run, job), study = read_jobs(command.study).popitem(), command.study
+        command.wait_for("training", (study / "runs" / run / "checkpoint-0b.safetensors").exists)
         os.killpg(command.process.pid, signal.SIGINT)
         code, printed = command.end()
         assert (code, "1 jobs were cancelled" in printed) == (130, True), printed
         command.wait_for("end of the job", lambda: not _queue(slurm))
+        assert "JobState=CANCELLED" in _show(slurm, job.number)
+        assert "stopped by SIG" in _logs(study, run)
+        assert not describe_owner(study / "runs" / run)
+
+
+def test_jobs_outlive_a_closed_terminal_and_are_not_submitted_twice(slurm: dict[str, str], tmp_path: Path) -> None:
+    with holding_jobs_back(slurm):
+        with started(tmp_path / "study", *SMALL, *JOBS) as command:
+            command.wait_for("waiting for the job", lambda: "Jobs: 1 pending" in command.printed())
+            os.killpg(command.process.pid, signal.SIGHUP)
+            code, printed = command.end()
+            assert (code, "The jobs go on without this command" in printed) == (130, True), printed
+        again = [sys.executable, "-m", "ibbench", *SMALL, *JOBS, "--detach"]
+        told = subprocess.run(again, cwd=tmp_path / "study", capture_output=True, text=True, check=True).stdout
+        (job,) = read_jobs(command.study).values()
+        assert f"is job {job.number} already, pending" in told
+        assert _queue(slurm) == "PENDING"
+    with started(tmp_path / "study", *SMALL, *JOBS) as command:
+        assert command.end()[0] == 0, command.describe()
+    assert list(read_jobs(command.study).values()) == [job]
+    assert [record.status for record in read_records(command.study)] == ["done"]
 
 
 def test_a_detached_command_leaves_its_jobs_behind(slurm: dict[str, str], ibbench: Command) -> None:

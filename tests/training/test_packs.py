@@ -21,12 +21,21 @@ QM9 = QM9_PADDING["implicit"]
 SMALL = ["model=gnn", "targets=[gap,mu]", "seeds=[0,1]", "data.train_size=100", "trainer.epochs=2"]
 
 
-@pytest.mark.parametrize(("count", "most", "sizes"), [(7, 3, [2, 2, 3]), (4, 4, [4]), (4, 100, [4]), (3, 1, [1, 1, 1])])
+@pytest.mark.parametrize(("count", "most", "sizes"), [(7, 3, [3, 2, 2]), (4, 4, [4]), (4, 100, [4]), (3, 1, [1, 1, 1])])
 def test_packs_are_few_and_even_and_keep_the_order(count: int, most: int, sizes: list[int]) -> None:
     replicas = [Replica("gap", seed) for seed in range(count)]
     packs = split_into_packs(replicas, most)
     assert [len(pack) for pack in packs] == sizes
     assert [replica for pack in packs for replica in pack] == replicas
+
+
+def test_the_size_of_the_first_pack_gives_the_same_packs_again() -> None:
+    for count in range(1, 41):
+        replicas = [Replica("gap", seed) for seed in range(count)]
+        for most in range(1, count + 1):
+            packs = split_into_packs(replicas, most)
+            assert split_into_packs(replicas, len(packs[0])) == packs
+            assert max(map(len, packs)) <= most
 
 
 def _points(config: Callable[..., Config], tmp_path: Path) -> dict[str, ibbench.run.Point]:
