@@ -21,7 +21,8 @@ from ibbench.tuning import draw
 ROOT_CONFIG = "train"
 _VALUE = re.compile(r"(\w+\.[\w.]+|seeds|targets)=")  # and not of a group, whose choice is a file
 _REPLICAS = ("seeds", "targets")  # what one run can have many of
-_EXTRA_OF_LAUNCHER = {"joblib": "cluster", "ibbench_slurm": "cluster", "ibbench_slurm_local": "cluster", "ray": "ray"}
+_EXTRA_OF_LAUNCHER = dict.fromkeys(("ibbench_processes", "ibbench_slurm", "ibbench_slurm_local"), "cluster")
+_EXTRA_OF_LAUNCHER["ray"] = "ray"
 
 
 def config_folder() -> Path:

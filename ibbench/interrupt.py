@@ -8,7 +8,7 @@ destructor, or a callback from C that cannot pass it on, what is raised is print
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -19,6 +19,7 @@ GRACE_SECONDS = 5.0  # to come to the end of a step; compiling one can take long
 _asked: int | None = None
 _deferred = False
 _grace = GRACE_SECONDS
+_tell: Callable[[], object] | None = None
 _handlers_before: dict[int, Any] = {}
 
 
@@ -51,10 +52,15 @@ def listening() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def deferring(seconds: float = GRACE_SECONDS) -> Iterator[None]:
-    """Let signals wait for `raise_if_asked`, but no longer than some seconds; a second Ctrl-C does not wait."""
-    global _deferred, _grace
-    _deferred, _grace = True, seconds
+def deferring(seconds: float = GRACE_SECONDS, tell: Callable[[], object] | None = None) -> Iterator[None]:
+    """Let signals wait for `raise_if_asked`, but no longer than some seconds; a second Ctrl-C does not wait.
+
+    Args:
+        seconds: how long.
+        tell: called when a signal has come.
+    """
+    global _deferred, _grace, _tell
+    _deferred, _grace, _tell = True, seconds, tell
     try:
         yield
     finally:
@@ -92,11 +98,13 @@ def hand_over(stop: Stopped) -> bool:
 
 def _note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (what `signal` calls)
     global _asked
-    impatient = _asked is not None and number == signal.SIGINT
+    impatient = _asked == number == signal.SIGINT
     _asked = number
     if impatient or not _deferred:
         raise Stopped(number)
     signal.setitimer(signal.ITIMER_REAL, _grace)
+    if _tell:
+        _tell()
 
 
 def _lose_patience(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (what `signal` calls)

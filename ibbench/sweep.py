@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
@@ -24,6 +25,7 @@ from ibbench.lease import EXPIRES_SECONDS, describe_owner, hold, seconds_since_s
 from ibbench.recall import read_finished, recall_finished, record_age, study_folder
 from ibbench.terminal import say, terminal
 from ibbench.tuning import TUNED
+from ibbench.workers import stop_working, told_to_stop
 
 _taken: set[Path] = set()  # runs that this process found being trained by another one
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes; 2 is `errors.leave`
@@ -174,7 +176,11 @@ class StudyCallback(Callback):
 
 def _runs_elsewhere(config: DictConfig) -> bool:
     """Whether the launcher gives the runs to jobs that need no process to stay behind."""
-    return str(config.hydra.launcher.get("_target_", "")).startswith("hydra_plugins.ibbench_cluster.")
+    return _launcher(config.hydra).endswith(("StudySlurmLauncher", "StudyLocalLauncher"))
+
+
+def _launcher(hydra_config: Any) -> str:
+    return str(hydra_config.launcher.get("_target_", ""))
 
 
 def _refuse_tuned_options(configs: list[Config], overrides: list[str]) -> None:
@@ -208,10 +214,13 @@ def job(composed: DictConfig) -> str:
         has ended the job of a cluster.
     """
     with listening():
-        raise_if_asked()
         try:
-            return _run(composed)
+            raise_if_asked()
+            return "stopped" if told_to_stop() else _run(composed)
         except Stopped as stop:
+            if _launcher(HydraConfig.get()).endswith("StudyProcessLauncher"):
+                stop_working()
+                return "stopped"
             if "SUBMITIT_EXECUTOR" in os.environ:
                 say(f"stopped by {stop}; what is trained is saved")
             try:

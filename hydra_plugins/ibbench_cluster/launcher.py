@@ -1,6 +1,7 @@
-"""The launchers of hydra-submitit-launcher, which submit what is missing only and wait for every job.
+"""The launchers of hydra-submitit-launcher and hydra-joblib-launcher, as a study needs them.
 
-The stock ones submit all points, done or not, cannot leave without waiting, and give up waiting at the first dead job.
+The stock ones of submitit submit all points, done or not, cannot leave without waiting, and give up waiting at the
+first dead job. That of joblib kills its processes when the command is interrupted, before they can save their states.
 """
 
 import contextlib
@@ -35,3 +36,21 @@ with contextlib.suppress(ImportError):  # an extra; `explain` of ibbench.compose
     ):
         target = f"{__name__}.{launcher.__name__}"
         ConfigStore.instance().store(group="hydra/launcher", name=name, node=options(_target_=target))
+
+
+with contextlib.suppress(ImportError):
+    from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
+    from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
+
+    class StudyProcessLauncher(JoblibLauncher):
+        """Processes on this machine, some at a time."""
+
+        def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+            """Run the points; when the command is to stop, wait for what is being saved."""
+            from ibbench.workers import saved_before_they_end
+
+            with saved_before_they_end():
+                return super().launch(job_overrides, initial_job_idx)
+
+    target = f"{__name__}.{StudyProcessLauncher.__name__}"
+    ConfigStore.instance().store(group="hydra/launcher", name="ibbench_processes", node=JobLibLauncherConf(target))

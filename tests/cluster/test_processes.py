@@ -78,6 +78,26 @@ def test_a_study_survives_the_death_of_a_worker(cluster: str, ibbench: Callable,
     assert one == other
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_workers_save_their_states_when_the_command_is_to_stop(number: signal.Signals, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="ibbench[cluster] is not installed")
+    long = ["trainer.epochs=100000", "trainer.checkpoint_seconds=3600"]
+    with started(_ibbench([*STUDY, *long, *ON_TWO["processes"]]), cwd=tmp_path, stderr=subprocess.STDOUT) as command:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("results/quick/runs/*/lock"))) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(3)  # in the middle of the training, and not of the preparation for it
+        stopped = time.monotonic()
+        command.send_signal(number)
+        printed, _ = command.communicate(timeout=60)
+    assert time.monotonic() - stopped < 10
+    assert (command.returncode, "Interrupted" in printed, "Traceback" in printed) == (130, True, False), printed
+    folders = list(tmp_path.glob("results/quick/runs/*-*/"))
+    assert [[path.name for path in folder.iterdir()] for folder in folders] == [["checkpoint-0a.safetensors"]] * 2
+
+
 def test_the_cores_are_divided_between_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="ibbench[cluster] is not installed")

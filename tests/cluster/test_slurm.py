@@ -40,7 +40,7 @@ MEASURED = ["train_seconds", "molecules_per_second", "check"]  # what differs be
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     if reason := why_no_slurm():
         pytest.skip(reason)
-    resource_tracker.ensure_running()  # or one that is started while SLURM runs would be taken for a part of it, and end
+    resource_tracker.ensure_running()  # one that is started while SLURM runs would be taken for a part of it
     with running_slurm(tmp_path_factory.mktemp("slurm")) as environment:
         yield environment
 
