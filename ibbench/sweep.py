@@ -166,8 +166,13 @@ class StudyCallback(Callback):
 
         missing = [folder.name for folder in self._folders if not self._is_finished(folder)]
         written = True
-        if len(missing) < len(self._folders) or list(study.glob("runs/*/record.json")):
-            written = tabulate(study, terminal())
+        try:
+            if len(missing) < len(self._folders) or list(study.glob("runs/*/record.json")):
+                written = tabulate(study, terminal())
+        except InputError as error:  # the record of another run cannot be read
+            if not missing:
+                raise
+            say(str(error))
         if missing:
             say(f"Not finished: {', '.join(missing)}. The same command tries them again.")
         if missing or not written:

@@ -186,11 +186,11 @@ def test_ctrl_c_cancels_the_jobs_and_they_save_their_state(slurm: dict[str, str]
         assert not describe_owner(study / "runs" / run)
 
 
-def test_jobs_outlive_a_closed_terminal_and_are_not_submitted_twice(slurm: dict[str, str], tmp_path: Path) -> None:
+def test_jobs_outlive_the_command_and_are_not_submitted_twice(slurm: dict[str, str], tmp_path: Path) -> None:
     with holding_jobs_back(slurm):
         with started(tmp_path / "study", *SMALL, *JOBS) as command:
             command.wait_for("waiting for the job", lambda: "Jobs: 1 pending" in command.printed())
-            os.killpg(command.process.pid, signal.SIGHUP)
+            os.killpg(command.process.pid, signal.SIGTERM)  # as a closed terminal does, but not under `nohup`
             code, printed = command.end()
             assert (code, "The jobs go on without this command" in printed) == (130, True), printed
         again = [sys.executable, "-m", "ibbench", *SMALL, *JOBS, "--detach"]
