@@ -9,8 +9,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "Config": "ibbench.config",
-    "read_config": "ibbench.config",
+    "Config": "ibbench.options.config",
+    "read_config": "ibbench.options.config",
     "InputError": "ibbench.errors",
     "QM9_TARGETS": "ibbench.data.targets",
     "Molecules": "ibbench.data.molecules",
@@ -20,11 +20,11 @@ _HOME = {
     "Model": "ibbench.models.registry",
     "register": "ibbench.models.registry",
     "build_model": "ibbench.models.registry",
-    "read_records": "ibbench.compare.record",
+    "read_records": "ibbench.record.schema",
     "read_study": "ibbench.compare.study",
     "build_table": "ibbench.compare.table",
     "compare_pairs": "ibbench.compare.pairs",
-    "read_worth": "ibbench.worth.report",
+    "read_worth": "ibbench.worth.worth",
 }
 __all__ = ["__version__", *_HOME]
 

@@ -49,7 +49,7 @@ def train(
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the jobs of a cluster")] = False,
 ) -> None:
     """Train and compare models: every option of the config, e.g. model=gnn,mlp targets=[gap,mu]."""
-    from ibbench.sweep import run_sweep
+    from ibbench.commands.train import run_sweep
 
     run_sweep(context.args, dry_run, detach)
 
@@ -60,7 +60,7 @@ def status(
     everything: Annotated[bool, typer.Option("--all", help="List the runs that are done, too")] = False,
 ) -> None:
     """Say which runs of a study are done, running, stopped, failed or missing; exit with 1 unless all are done."""
-    from ibbench.status import show_status
+    from ibbench.commands.status import show_status
     from ibbench.terminal import terminal
 
     if not show_status(study, terminal(), everything):
@@ -78,7 +78,7 @@ def table(
     relative_to: Annotated[str | None, typer.Option(help="Show ratios to this model, not to the best")] = None,
 ) -> None:
     """Rebuild the tables of a study from its records, and print one with its verdicts."""
-    from ibbench.compare.tabulate import tabulate
+    from ibbench.commands.table import tabulate
     from ibbench.terminal import terminal
 
     tabulate(study, terminal(), style, target, sort, relative_to)
@@ -95,7 +95,7 @@ def diff(
     style: Annotated[str, typer.Option("--format", help="terminal, md or json")] = "terminal",
 ) -> None:
     """Compare two results, each a study folder, a table.csv, or REVISION:path of a git repository."""
-    from ibbench.compare.diff_text import show_diff
+    from ibbench.commands.diff import show_diff
     from ibbench.terminal import terminal
 
     if show_diff(a, b, terminal(), style, fail_on, tolerance):
@@ -109,8 +109,8 @@ def worth(
     at: Annotated[float | None, typer.Option(help="The size at which it is told, such as 1000")] = None,
 ) -> None:
     """Say what assumptions are worth: labels to the same error, bits a label, and the steps of a ladder."""
+    from ibbench.commands.worth import show_worth
     from ibbench.terminal import terminal
-    from ibbench.worth.show import show_worth
 
     show_worth(study, terminal(), by, at)
 
@@ -121,7 +121,7 @@ def plot(
     by: Annotated[str, typer.Option(help="Learning curves along labels, seconds or parameters")] = "labels",
 ) -> None:
     """Draw learning curves, the ladder, error against cost, and predictions, as PNG and SVG in the study's folder."""
-    from ibbench.plot.draw import draw_study
+    from ibbench.commands.plot import draw_study
 
     draw_study(study, by)
 
@@ -136,7 +136,7 @@ def speed(
     ] = False,
 ) -> None:
     """Time training and prediction beside the same models out of PyTorch Geometric's parts."""
-    from ibbench.speed.report import report_speed
+    from ibbench.commands.speed import report_speed
     from ibbench.terminal import terminal
 
     report_speed(overrides or [], repeats, seconds, sweep, terminal())
@@ -145,7 +145,7 @@ def speed(
 @app.command()
 def models(overrides: Overrides = None) -> None:
     """List the models: what each assumes, and how many parameters it has."""
-    from ibbench.listing import list_models
+    from ibbench.commands.models import list_models
     from ibbench.terminal import terminal
 
     terminal().print(list_models(overrides or []))
@@ -154,7 +154,7 @@ def models(overrides: Overrides = None) -> None:
 @app.command()
 def targets() -> None:
     """List the 19 targets of QM9 with symbol and unit."""
-    from ibbench.listing import list_targets
+    from ibbench.commands.targets import list_targets
     from ibbench.terminal import terminal
 
     terminal().print(list_targets())
@@ -163,7 +163,7 @@ def targets() -> None:
 @data.command()
 def prepare(overrides: Overrides = None) -> None:
     """Build the data cache, or check the one that is there."""
-    from ibbench.listing import load
+    from ibbench.commands.data import load
     from ibbench.terminal import say
 
     dataset = load(overrides or [])
@@ -173,7 +173,7 @@ def prepare(overrides: Overrides = None) -> None:
 @data.command()
 def info(overrides: Overrides = None) -> None:
     """Count the molecules, summarise each target, flag dead columns, and say where the cache is."""
-    from ibbench.listing import describe_dataset, load
+    from ibbench.commands.data import describe_dataset, load
     from ibbench.terminal import terminal
 
     terminal().print(describe_dataset(load(overrides or [])))
@@ -185,7 +185,7 @@ def show(
     overrides: Overrides = None,
 ) -> None:
     """Show one molecule: atoms, bonds, features and targets."""
-    from ibbench.listing import describe_molecule, load
+    from ibbench.commands.data import describe_molecule, load
     from ibbench.terminal import terminal
 
     terminal().print(describe_molecule(molecule, load(overrides or [])))

@@ -12,9 +12,9 @@ from jaxtyping import install_import_hook
 
 install_import_hook("ibbench.models", "beartype.beartype")  # shapes in the types are checked here, and free elsewhere
 
-from ibbench.compose import compose_config  # noqa: E402
-from ibbench.config import Config  # noqa: E402
 from ibbench.data.dataset import DataSet, load_dataset  # noqa: E402
+from ibbench.options.compose import compose_config  # noqa: E402
+from ibbench.options.config import Config  # noqa: E402
 from tests.forked import run_command  # noqa: E402
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -19,7 +19,13 @@ from typing import Any
 import torch
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_COMMAND = ["ibbench.cli", "ibbench.sweep", "ibbench.run", "ibbench.listing", "ibbench.compare.tabulate"]
+_COMMAND = [
+    "ibbench.cli",
+    "ibbench.commands.train",
+    "ibbench.run.execute",
+    "ibbench.commands.data",
+    "ibbench.commands.table",
+]
 # torch imports its compiler, for seconds, when the first optimizer is made.
 _CONTEXT.set_forkserver_preload([*_COMMAND, "torch._dynamo", "tests.forked"])
 

@@ -14,13 +14,13 @@ from hydra.core.utils import JobReturn
 class _MissingOnly:
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit the points that are missing; return nothing, for all that is to be known is in their records."""
-        from ibbench.cluster import launch
+        from ibbench.sweep.jobs import launch
 
         launch(self, job_overrides, initial_job_idx)
         return []
 
 
-with contextlib.suppress(ImportError):  # an extra; `explain` of ibbench.compose names it where it is missing
+with contextlib.suppress(ImportError):  # an extra; `explain` of ibbench.options.compose names it where it is missing
     from hydra_plugins.hydra_submitit_launcher.config import LocalQueueConf, SlurmQueueConf
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import LocalLauncher, SlurmLauncher
 
@@ -47,7 +47,7 @@ with contextlib.suppress(ImportError):
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
             """Run the points; when the command is to stop, wait for what is being saved."""
-            from ibbench.workers import saved_before_they_end
+            from ibbench.sweep.workers import saved_before_they_end
 
             with saved_before_they_end():
                 return super().launch(job_overrides, initial_job_idx)

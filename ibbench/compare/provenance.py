@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from ibbench.compare.record import explain, read_versioned
 from ibbench.compare.study import Entry, Study
 from ibbench.errors import InputError
-from ibbench.tuning import TUNED
+from ibbench.options.trial import TUNED
+from ibbench.record.schema import explain, read_versioned
 
 SCHEMA_VERSION = 1
 _IN_THE_TABLE = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}

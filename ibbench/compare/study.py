@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ibbench.compare.predictions import Floats, read_errors
-from ibbench.compare.record import Record, ReplicaEntry, RungEntry, read_records
+from ibbench.compare.search import Search, find_searches
 from ibbench.compare.statistics import Sample
-from ibbench.compare.tuning import Search, find_searches
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.models import model_names
-from ibbench.tuning import TUNED
+from ibbench.options.trial import TUNED
+from ibbench.record.predictions import Floats, read_errors
+from ibbench.record.schema import Record, ReplicaEntry, RungEntry, read_records
 
 BASELINES = ("mean", "composition")
 # Options that keys name anyway; `seeds` are what is averaged over.

@@ -17,7 +17,7 @@ from ibbench.data.molecules import Molecules
 from ibbench.data.targets import Target
 from ibbench.data.tokens import tokenize
 from ibbench.errors import InputError, suggest
-from ibbench.options import DataOptions
+from ibbench.options.groups import DataOptions
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ import importlib.metadata
 from typing import Any
 
 from ibbench.data.targets import QM9_TARGETS, Target
-from ibbench.options import DataOptions
+from ibbench.options.groups import DataOptions
 
 CACHE_FORMAT = 1  # raise it when the features or the layout change: older caches are then rebuilt
 

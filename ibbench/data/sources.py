@@ -14,7 +14,7 @@ from pyarrow import ArrowInvalid
 from ibbench.data.positions import Geometry
 from ibbench.data.targets import ATOM_REFERENCES_HARTREE, QM9_TARGETS, Target
 from ibbench.errors import InputError, suggest
-from ibbench.options import DataOptions
+from ibbench.options.groups import DataOptions
 
 
 class Source(NamedTuple):

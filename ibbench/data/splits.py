@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ibbench.data.dataset import DataSet
 from ibbench.errors import InputError
-from ibbench.options import DataOptions
+from ibbench.options.groups import DataOptions
 
 
 class Split(NamedTuple):

@@ -8,10 +8,9 @@ STANDARD_MODELS = (
     "gnn",
     "graph_transformer",
 )  # from no assumption to content-dependent weights
-_NOT_MODELS = {"registry", "blocks", "budget", "cost", "attention", "distances"}
 
 
 def model_names() -> list[str]:
     """List the models, which are the files of this folder: the standard four first, then the others by name."""
-    found = {module.name for module in pkgutil.iter_modules(__path__)} - _NOT_MODELS
+    found = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg} - {"registry"}
     return [*STANDARD_MODELS, *sorted(found - set(STANDARD_MODELS))]

@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from ibbench.data.molecules import Molecules
 from ibbench.data.tokens import NUM_TOKENS
-from ibbench.models.blocks import FeedForward, Readout, Residual
+from ibbench.models.layers.blocks import FeedForward, Readout, Residual
 from ibbench.models.registry import Model, register
-from ibbench.options import CnnOptions
+from ibbench.options.groups import CnnOptions
 
 
 class Convolution(nn.Module):

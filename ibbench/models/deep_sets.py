@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from ibbench.data.layout import NUM_ATOM_FEATURES
 from ibbench.data.molecules import Molecules
-from ibbench.models.blocks import FeedForward, Readout, Residual
+from ibbench.models.layers.blocks import FeedForward, Readout, Residual
 from ibbench.models.registry import Model, register
-from ibbench.options import ModelOptions
+from ibbench.options.groups import ModelOptions
 
 
 @register("deep_sets")

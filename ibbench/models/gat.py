@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from ibbench.data.layout import NUM_BOND_TYPES
 from ibbench.data.molecules import Molecules
-from ibbench.models.attention import AttentionModel
+from ibbench.models.layers.attention import AttentionModel
 from ibbench.models.registry import register
-from ibbench.options import AttentionOptions
+from ibbench.options.groups import AttentionOptions
 
 
 @register("gat")

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
 from ibbench.data.molecules import Molecules
-from ibbench.models.blocks import ACTIVATIONS, FeedForward, Readout, Residual, one_hot_bonds
-from ibbench.models.distances import pair_distances, radial_basis
+from ibbench.models.layers.blocks import ACTIVATIONS, FeedForward, Readout, Residual, one_hot_bonds
+from ibbench.models.layers.distances import pair_distances, radial_basis
 from ibbench.models.registry import Model, register
-from ibbench.options import GnnOptions
+from ibbench.options.groups import GnnOptions
 
 LONGEST_BOND = 2.5  # angstrom; the longest between heavy atoms of QM9 is a strained 2.2
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ibbench.data.molecules import Molecules
 from ibbench.errors import InputError, suggest
 from ibbench.models import model_names
-from ibbench.models.blocks import initialise, number_dropouts
-from ibbench.options import ModelOptions
+from ibbench.models.layers.blocks import initialise, number_dropouts
+from ibbench.options.groups import ModelOptions
 
 
 class Model(nn.Module, ABC):

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from ibbench.data.molecules import Molecules
 from ibbench.data.tokens import NUM_TOKENS
-from ibbench.models.blocks import Dropout, Readout, Residual
 from ibbench.models.cnn import one_hot_tokens
+from ibbench.models.layers.blocks import Dropout, Readout, Residual
 from ibbench.models.registry import Model, register
-from ibbench.options import ModelOptions
+from ibbench.options.groups import ModelOptions
 
 
 class Recurrence(nn.Module):

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from ibbench.data.layout import NUM_ATOM_FEATURES
 from ibbench.data.molecules import Molecules
-from ibbench.models.blocks import ACTIVATIONS, FeedForward, Readout, Residual
-from ibbench.models.distances import pair_distances, radial_basis, smooth_cutoff
+from ibbench.models.layers.blocks import ACTIVATIONS, FeedForward, Readout, Residual
+from ibbench.models.layers.distances import pair_distances, radial_basis, smooth_cutoff
 from ibbench.models.registry import Model, register
-from ibbench.options import SchNetOptions
+from ibbench.options.groups import SchNetOptions
 
 
 class ContinuousFilter(nn.Module):

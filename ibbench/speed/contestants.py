@@ -10,7 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
-from ibbench.plan import Point
+from ibbench.run.plan import Point
 from ibbench.speed.peers import PEERS, flatten_molecules
 from ibbench.training.loop import prepare
 from ibbench.training.optim import LOSSES, build_optimizer, clip_gradients

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ibbench.compose import compose_config
-from ibbench.plan import plan
+from ibbench.options.compose import compose_config
+from ibbench.run.plan import plan
 from ibbench.speed.contestants import Ours
 from ibbench.speed.measure import Rate, compete
 from ibbench.training.device import peak_memory_mb, reset_peak_memory

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ibbench.budget.cost import count_flops, count_parameters
 from ibbench.errors import InputError
-from ibbench.models.cost import count_flops, count_parameters
-from ibbench.plan import Point
+from ibbench.run.plan import Point
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
 from ibbench.speed.contestants import PHASES, Contestant, Ours, Peer
 from ibbench.speed.peers import PEERS

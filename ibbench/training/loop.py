@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.data.graphs import altered_molecules, random_order
 from ibbench.data.molecules import Molecules
 from ibbench.data.splits import Split
 from ibbench.errors import DivergedError
 from ibbench.models.registry import get_model
-from ibbench.options import ModelOptions
+from ibbench.options.config import Config
+from ibbench.options.groups import ModelOptions
 from ibbench.training.metrics import mean_absolute_error
 from ibbench.training.optim import LOSSES, build_optimizer, clip_gradients, learning_rate_factor
 from ibbench.training.replicas import Replica, Replicas

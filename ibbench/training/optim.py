@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from ibbench.options import (
+from ibbench.options.groups import (
     AdamOptions,
     AnyOptimizerOptions,
     AnyScheduleOptions,

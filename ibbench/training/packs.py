@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import torch
 
-from ibbench.config import Config
+from ibbench.budget.cost import count_parameters, count_saved_bytes
 from ibbench.data.layout import Padding
-from ibbench.models.cost import count_parameters, count_saved_bytes
-from ibbench.options import ModelOptions
+from ibbench.options.config import Config
+from ibbench.options.groups import ModelOptions
 from ibbench.training.device import free_memory
 from ibbench.training.loop import PREDICTION_BATCH
 from ibbench.training.replicas import Replica

@@ -9,7 +9,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import build_model
-from ibbench.options import ModelOptions
+from ibbench.options.groups import ModelOptions
 
 
 class Replica(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
-from ibbench.sweep import run_sweep
+from ibbench.commands.train import run_sweep
 
 CASES = {
     "misspelt key": (["trainer.epoch=3"], "`trainer.epoch` is not an option: did you mean `trainer.epochs`"),

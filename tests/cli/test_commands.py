@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from ibbench.compare.record import read_records
 from ibbench.data.targets import QM9_TARGETS
+from ibbench.record.schema import read_records
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 TINY = ["data.train_size=100", "trainer.epochs=1", "budget.value=10000", "seeds=[0,1]"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ibbench.compare.predictions import write_predictions
-from ibbench.compare.record import (
+from ibbench.record.predictions import write_predictions
+from ibbench.record.schema import (
     SCHEMA_VERSION,
     BaselineEntry,
     CostEntry,

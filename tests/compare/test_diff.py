@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ibbench.commands.diff import show_diff
+from ibbench.commands.table import tabulate
 from ibbench.compare.diff import Diff, diff
-from ibbench.compare.diff_text import show_diff
 from ibbench.compare.side import read_side
-from ibbench.compare.tabulate import tabulate
 from ibbench.errors import InputError
 from tests.compare.conftest import MakeRecord, WriteStudy
 

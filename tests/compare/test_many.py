@@ -14,13 +14,13 @@ from scipy import optimize
 
 from ibbench.compare import record as record_module
 from ibbench.compare.pairs import compare_pairs
-from ibbench.compare.predictions import read_predictions, write_predictions
-from ibbench.compare.quick import QuickTable
-from ibbench.compare.record import Planned, refuse_doubles
 from ibbench.compare.root import find_root
 from ibbench.compare.statistics import quantile, quantile_bounds
 from ibbench.compare.study import gather
 from ibbench.errors import InputError
+from ibbench.record.predictions import read_predictions, write_predictions
+from ibbench.record.schema import Planned, refuse_doubles
+from ibbench.report.quick import QuickTable
 from ibbench.terminal import fitting_table
 from tests.compare.conftest import MakeRecord, WriteStudy
 from tests.compare.many import many_runs

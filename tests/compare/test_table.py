@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from ibbench.compare.record import (
+from ibbench.commands.table import FORMATS, tabulate
+from ibbench.compare.comparison import Report, make_report
+from ibbench.compare.study import gather, read_study
+from ibbench.compare.table import COLUMNS, build_table, select
+from ibbench.compare.table_file import MARK, read_table, to_csv, to_marked_csv
+from ibbench.errors import InputError
+from ibbench.record.schema import (
     SCHEMA_VERSION,
     Planned,
     Record,
@@ -17,14 +23,8 @@ from ibbench.compare.record import (
     refuse_doubles,
     write_record,
 )
-from ibbench.compare.render import to_json, to_latex, to_markdown
-from ibbench.compare.report import Report, make_report
-from ibbench.compare.screen import to_terminal
-from ibbench.compare.study import gather, read_study
-from ibbench.compare.table import COLUMNS, build_table, select
-from ibbench.compare.table_file import MARK, read_table, to_csv, to_marked_csv
-from ibbench.compare.tabulate import FORMATS, tabulate
-from ibbench.errors import InputError
+from ibbench.report.render import to_json, to_latex, to_markdown
+from ibbench.report.screen import to_terminal
 from tests.compare.conftest import MakeRecord, WriteStudy
 
 QUIET = Console(quiet=True)

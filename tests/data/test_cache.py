@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ibbench.config import Config
 from ibbench.data import identity
 from ibbench.data.dataset import DataSet, load_dataset
+from ibbench.options.config import Config
 from tests.forked import started
 
 SMILES = ["C" * n for n in range(1, 40)] + ["c1ccccc1" + "C" * n for n in range(40)]
@@ -54,8 +54,8 @@ import sys
 import time
 for name in ("rdkit", "qm9pack", "pyarrow"):
     sys.modules[name] = None  # importing them raises ImportError
-from ibbench.plan import plan
-from ibbench.compose import compose_config
+from ibbench.run.plan import plan
+from ibbench.options.compose import compose_config
 print(len(plan(compose_config(["model=gnn"])).dataset))
 """
 
@@ -93,7 +93,7 @@ def test_a_damaged_or_outdated_cache_is_said_and_rebuilt(
 BUILD = """
 import sys
 import time
-from ibbench.compose import compose_config
+from ibbench.options.compose import compose_config
 from ibbench.data.dataset import load_dataset
 print(len(load_dataset(compose_config(sys.argv[1:]).data, lambda line: None)))
 """

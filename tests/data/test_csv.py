@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ibbench.config import Config
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.errors import InputError
+from ibbench.options.config import Config
 
 ROWS = ["CCO,-0.77,46.1", "c1ccccc1,-1.64,78.1", "CC(=O)O,1.22,60.1", "CCCCCCCCCCCC,-7.7,170.3"]
 BROKEN = ["C1CC,-1.0,40.0", "CCN,,45.1", "CCC,soluble,44.1", "CCCl,inf,64.5", ",1.0,2.0"]

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from ibbench.compare.statistics import Sample, compare
-from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.data.graphs import alter_graph
 from ibbench.data.molecules import Molecules
 from ibbench.data.splits import split_dataset
+from ibbench.options.config import Config
 from ibbench.training.loop import predict, prepare, train
 from ibbench.training.packs import list_replicas
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import split_dataset
 from ibbench.errors import InputError
+from ibbench.options.config import Config
 
 
 def test_parts_are_disjoint_and_complete(qm9: DataSet, config: Callable[..., Config]) -> None:

@@ -3,11 +3,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import Model, build_model
-from ibbench.options import ModelOptions
+from ibbench.options.config import Config
+from ibbench.options.groups import ModelOptions
 
 Options = Callable[..., ModelOptions]
 Build = Callable[..., Model]

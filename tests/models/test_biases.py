@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import Model, build_model
-from ibbench.options import ModelOptions
+from ibbench.options.groups import ModelOptions
 
 # By the names of their configs; those of the ladder are variants of a model.
 SET_MODELS = ["deep_sets", "gnn", "gat", "graph_transformer", "schnet", "ladder/gnn_lengths", "ladder/transformer"]

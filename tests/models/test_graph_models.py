@@ -11,8 +11,8 @@ from torch_geometric.nn import GINEConv, TransformerConv
 from ibbench.data.dataset import DataSet
 from ibbench.data.featurize import featurize
 from ibbench.data.molecules import Molecules
-from ibbench.models.blocks import one_hot_bonds
 from ibbench.models.graph_transformer import hop_distances
+from ibbench.models.layers.blocks import one_hot_bonds
 from ibbench.models.registry import Model
 
 Build = Callable[..., Model]

@@ -7,7 +7,7 @@ import torch
 from torch_geometric.nn.models.schnet import CFConv, GaussianSmearing
 
 from ibbench.data.molecules import Molecules
-from ibbench.models.distances import pair_distances, radial_basis, smooth_cutoff
+from ibbench.models.layers.distances import pair_distances, radial_basis, smooth_cutoff
 from ibbench.models.registry import Model
 
 Build = Callable[..., Model]

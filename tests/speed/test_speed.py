@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch_geometric.loader import DataLoader
 
-from ibbench.config import Config
+from ibbench.budget.cost import count_flops, count_parameters
 from ibbench.data.dataset import DataSet
 from ibbench.data.layout import QM9_PADDING
 from ibbench.models import STANDARD_MODELS
-from ibbench.models.cost import count_flops, count_parameters
-from ibbench.plan import plan
+from ibbench.options.config import Config
+from ibbench.run.plan import plan
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
 from ibbench.speed.contestants import PHASES
 from ibbench.speed.growth import growth_exponent

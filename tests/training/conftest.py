@@ -3,9 +3,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import split_dataset
+from ibbench.options.config import Config
 from ibbench.training.loop import State, Task, prepare
 from ibbench.training.packs import list_replicas
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ibbench.config import Config
 from ibbench.data.molecules import Molecules
+from ibbench.options.config import Config
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.loop import State, Task, train
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ibbench.config import Config
-from ibbench.plan import plan
-from ibbench.run import execute
+from ibbench.options.config import Config
+from ibbench.run.execute import execute
+from ibbench.run.plan import plan
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.loop import State, Task, train
 from ibbench.training.saved import saved_epochs, saved_pack_size
@@ -103,7 +103,7 @@ def test_a_run_whose_last_state_is_damaged_resumes_from_the_one_before(
             if calls == [1, 2, 3]:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("ibbench.pack.train", interrupted)
+    monkeypatch.setattr("ibbench.run.pack.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         execute(disturbed)
     files = sorted(disturbed.folder.glob("checkpoint-*"))

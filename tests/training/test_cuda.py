@@ -3,10 +3,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import split_dataset
 from ibbench.models import STANDARD_MODELS
+from ibbench.options.config import Config
 from ibbench.training.loop import prepare, train
 from ibbench.training.packs import list_replicas
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ibbench.config import Config
 from ibbench.errors import DivergedError
 from ibbench.models import STANDARD_MODELS
+from ibbench.options.config import Config
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.loop import State, Task, _train_epoch, predict, train
 from ibbench.training.metrics import mean_absolute_error

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ibbench.config import Config
+from ibbench.options.config import Config
 from ibbench.training.optim import build_optimizer, clip_gradients, learning_rate_factor
 
 PEERS = {

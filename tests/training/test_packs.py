@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-import ibbench.pack
-from ibbench.config import Config
+import ibbench.run.pack
 from ibbench.data.layout import QM9_PADDING
-from ibbench.plan import plan
-from ibbench.run import execute
+from ibbench.options.config import Config
+from ibbench.run.execute import execute
+from ibbench.run.plan import plan
 from ibbench.training.device import peak_memory_mb, reset_peak_memory
 from ibbench.training.loop import State, Task, train
 from ibbench.training.packs import bytes_per_replica, choose_pack_size, list_replicas, split_into_packs
@@ -38,7 +38,7 @@ def test_the_size_of_the_first_pack_gives_the_same_packs_again() -> None:
             assert max(map(len, packs)) <= most
 
 
-def _points(config: Callable[..., Config], tmp_path: Path) -> dict[str, ibbench.run.Point]:
+def _points(config: Callable[..., Config], tmp_path: Path) -> dict[str, ibbench.run.execute.Point]:
     shared = [*SMALL, "budget.value=5000"]
     return {
         size: plan(config(*shared, f"trainer.replicas_per_pack={size}", f"results_dir={tmp_path / size}"))
@@ -73,7 +73,7 @@ def test_an_interruption_keeps_the_packs_before_it(
             raise KeyboardInterrupt
         return train(*arguments)
 
-    monkeypatch.setattr(ibbench.pack, "train", interrupted)
+    monkeypatch.setattr(ibbench.run.pack, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         execute(point)
     assert [path.name for path in point.folder.glob("checkpoint*")] == ["checkpoint-0a.safetensors"]

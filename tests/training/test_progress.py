@@ -4,9 +4,9 @@ from collections.abc import Callable
 import torch
 from rich.console import Console
 
-from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import split_dataset
+from ibbench.options.config import Config
 from ibbench.training.loop import prepare, train
 from ibbench.training.packs import list_replicas
 from ibbench.training.progress import RunProgress

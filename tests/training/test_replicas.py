@@ -3,9 +3,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ibbench.config import Config
 from ibbench.models import STANDARD_MODELS
 from ibbench.models.registry import build_model
+from ibbench.options.config import Config
 from ibbench.training.loop import State, Task, predict, train
 
 Start = Callable[..., tuple[Config, Task, State]]
@@ -74,7 +74,7 @@ def test_dropout_drops_the_share_it_should_and_differs_between_steps_and_seeds(s
 
 
 def test_dropout_keeps_the_mean() -> None:
-    from ibbench.models.blocks import Dropout
+    from ibbench.models.layers.blocks import Dropout
 
     layer = Dropout(0.3)
     layer.salt = 1

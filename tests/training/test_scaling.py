@@ -3,10 +3,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ibbench.config import Config
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import split_dataset
 from ibbench.data.targets import QM9_TARGETS
+from ibbench.options.config import Config
 from ibbench.training.metrics import mean_absolute_error, measure
 from ibbench.training.replicas import Replica
 from ibbench.training.scaling import TargetScaling, atom_statistics

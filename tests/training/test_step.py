@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ibbench.config import Config
 from ibbench.models import STANDARD_MODELS
 from ibbench.models.registry import build_model
+from ibbench.options.config import Config
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.loop import State, Task, train
 from ibbench.training.optim import learning_rate_factor

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ibbench.compare.record import RungEntry
 from ibbench.compare.statistics import Sample
 from ibbench.compare.study import Cost, Entry, Group, Key, Section
+from ibbench.record.schema import RungEntry
 from ibbench.worth.curves import Curve
 from tests.compare.conftest import MakeRecord, WriteStudy, make_record, write_study
 

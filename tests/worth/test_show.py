@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from ibbench.compare.record import RungEntry
+from ibbench.commands.worth import show_worth
 from ibbench.compare.study import read_study
 from ibbench.errors import InputError
-from ibbench.worth.report import make_worth, read_worth
-from ibbench.worth.show import show_worth
-from ibbench.worth.text import sentences
+from ibbench.record.schema import RungEntry
+from ibbench.report.worth import sentences
+from ibbench.worth.worth import make_worth, read_worth
 from tests.compare.conftest import MakeRecord, WriteStudy
 
 SIZES = (500, 1000, 2000, 4000)

@@ -1,0 +1,75 @@
+"""The budget: the width at which a model costs as many parameters, FLOPs or seconds as the others."""
+
+import functools
+import math
+from collections.abc import Callable
+
+from ibbench.budget.cost import count_flops, count_parameters
+from ibbench.data.layout import Padding
+from ibbench.errors import InputError
+from ibbench.options.groups import BudgetOptions, ModelOptions
+
+TOLERANCE = 0.02  # of the budget, where the cost is counted rather than measured
+_WIDEST = 1 << 14
+_GRAINS = (8, 4, 2, 1)
+
+
+@functools.cache
+def fit_to_budget(padding: Padding, options: ModelOptions, budget: BudgetOptions) -> ModelOptions:
+    """Choose a width, and a hidden width of about twice that, at which the model has the budget's cost.
+
+    Both are multiples of 8 if that is possible within 2 % of the budget, and of 4, 2 or 1 if not: matrix products of
+    such sizes are up to a third faster than those of their neighbours.
+
+    Args:
+        padding: of the molecules.
+        options: the model, without a width.
+        budget: a number of parameters, or of FLOPs of one prediction.
+
+    Returns:
+        The options with `width` and `hidden` set.
+
+    Raises:
+        InputError: no width comes within 2 % of the budget.
+    """
+    assert budget.match != "seconds"  # measured, see `ibbench.run.pace`
+
+    @functools.cache
+    def count(width: int, hidden: int) -> int:
+        sized = options.model_copy(update={"width": width, "hidden": hidden})
+        if budget.match == "parameters":
+            return count_parameters(padding.num_atoms, sized)
+        return count_flops(padding, sized)
+
+    reached: dict[tuple[int, int], int] = {}
+    for grain in _GRAINS:
+        for width in bracket(lambda size: count(size, 2 * size), budget.value, grain):
+            for hidden in bracket(functools.partial(count, width), budget.value, grain):
+                reached[width, hidden] = count(width, hidden)
+        near = {
+            sizes: abs(math.log(sizes[1] / sizes[0] / 2)) for sizes in reached if _meets(reached[sizes], budget.value)
+        }
+        # The finest grain takes what it can get: a tiny budget allows no choice.
+        if near and (min(near.values()) < math.log(1.3) or grain == _GRAINS[-1]):
+            width, hidden = min(near, key=near.__getitem__)
+            return options.model_copy(update={"width": width, "hidden": hidden})
+    (width, _), nearest = min(reached.items(), key=lambda item: abs(item[1] - budget.value))
+    raise InputError(
+        f"`budget.value={budget.value:.15g}` {budget.match} cannot be met by {options.name} with depth "
+        f"{options.depth}: the nearest is {nearest} (width {width}). Choose a larger budget or a smaller model.depth"
+    )
+
+
+def _meets(count: int, goal: float) -> bool:
+    return abs(count - goal) <= TOLERANCE * goal
+
+
+def bracket(count: Callable[[int], float], goal: float, grain: int) -> tuple[int, int]:
+    """Return neighbouring multiples of `grain` between whose counts, which rise with the size, the goal lies."""
+    low, high = 1, 2
+    while count(high * grain) <= goal and high * grain < _WIDEST:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle * grain) <= goal else (low, middle)
+    return low * grain, high * grain

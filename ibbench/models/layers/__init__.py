@@ -1,0 +1,1 @@
+"""What models share: the blocks of the recipe, attention, distances."""

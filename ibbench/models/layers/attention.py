@@ -1,0 +1,65 @@
+"""Layers of attention over atoms; the models of this family differ in what is added to its scores."""
+
+from abc import abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from ibbench.data.layout import NUM_ATOM_FEATURES
+from ibbench.data.molecules import Molecules
+from ibbench.models.layers.blocks import FeedForward, Readout, Residual
+from ibbench.models.registry import Model
+from ibbench.options.groups import AttentionOptions
+
+
+class Attention(nn.Module):
+    """Multi-head scaled dot-product attention (Vaswani et al. 2017) with an additive bias to the scores."""
+
+    def __init__(self, options: AttentionOptions) -> None:
+        super().__init__()
+        width, _ = options.sizes
+        self.heads = options.heads
+        inner = self.heads * max(1, round(width / self.heads))
+        # No biases: that of the keys cancels in the softmax, and Adam would amplify the noise in its zero gradient.
+        self.query_key_value = nn.Linear(width, 3 * inner, bias=False)
+        self.out = nn.Linear(inner, width)
+
+    def forward(self, h: Float[Tensor, "b n w"], bias: Float[Tensor, "b heads n n"]) -> Float[Tensor, "b n w"]:
+        """Update the states of the atoms; `bias` is added to the scores before the softmax."""
+        split = self.query_key_value(h).unflatten(-1, (3, self.heads, -1)).movedim(-2, -4)
+        query, key, value = split.unbind(-2)
+        # The tiny matrices of a molecule gain nothing from fused kernels, and the fused CPU one has no gradient
+        # with respect to the bias.
+        with sdpa_kernel(SDPBackend.MATH):
+            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return self.out(mixed.movedim(-3, -2).flatten(-2))
+
+
+class AttentionModel(Model):
+    """Embedding, then layers of attention and of what Deep Sets does, then the readout."""
+
+    def __init__(self, num_atoms: int, options: AttentionOptions) -> None:  # noqa: ARG002 (any number will do)
+        super().__init__()
+        self.embed = nn.Linear(NUM_ATOM_FEATURES, options.sizes[0])
+        self.attentions = nn.ModuleList(Residual(options, Attention(options)) for _ in range(options.depth))
+        self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
+        self.readout = Readout(options)
+
+    @abstractmethod
+    def score_bias(self, molecules: Molecules) -> Float[Tensor, "b heads n n"]:
+        """Return what is added to the score of each pair of atoms, the hearer first; -inf: they do not meet."""
+
+    def atom_states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
+        """Return the states of the atoms after the last layer."""
+        bias = self.score_bias(molecules)
+        h = self.embed(molecules.atoms)
+        for attention, layer in zip(self.attentions, self.layers, strict=True):
+            h = attention(h, molecules.mask, bias)
+            h = layer(h, molecules.mask)
+        return h
+
+    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
+        """Predict the normalised target of each molecule."""
+        return self.readout(self.atom_states(molecules), molecules.mask)

@@ -1,0 +1,198 @@
+"""The recipe that all models share, so that a comparison between them compares their biases only."""
+
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ibbench.options.groups import ModelOptions
+
+Mask = Bool[Tensor, "*b"] | None  # where there is an atom; None where states are those of molecules
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+
+
+class Identity(nn.Module):
+    """No normalisation."""
+
+    def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:  # noqa: ARG002
+        """Return `h`."""
+        return h
+
+
+class LayerNorm(nn.Module):
+    """Normalises the features of each atom (Ba et al. 2016, arXiv:1607.06450); padding cannot matter.
+
+    It learns no scale and shift of its own: the linear map that follows it has both.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.shape = (width,)
+
+    def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:  # noqa: ARG002
+        """Normalise over the last dimension."""
+        return functional.layer_norm(h, self.shape)
+
+
+class MaskedBatchNorm(nn.Module):
+    """Normalises each feature over the batch (Ioffe & Szegedy 2015, arXiv:1502.03167), counting atoms only.
+
+    Like `LayerNorm`, it leaves scale and shift to the linear map that follows.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, width: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(width))
+        self.register_buffer("running_var", torch.ones(width))
+        self.momentum, self.eps = momentum, eps
+
+    def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:
+        """Normalise over all leading dimensions where `mask` is true (`None`: everywhere)."""
+        if self.training:
+            weight = torch.ones_like(h[..., :1]) if mask is None else mask[..., None].to(h.dtype)
+            dims = tuple(range(h.dim() - 1))
+            count = weight.sum().clamp(min=1)
+            mean = (h * weight).sum(dims) / count
+            var = ((h - mean).square() * weight).sum(dims) / count
+            with torch.no_grad():
+                unbiased = var * (count / (count - 1).clamp(min=1))
+                self.running_mean.mul_(1 - self.momentum).add_(mean, alpha=self.momentum)
+                self.running_var.mul_(1 - self.momentum).add_(unbiased, alpha=self.momentum)
+        else:
+            mean, var = self.running_mean, self.running_var
+        return (h - mean) * (var + self.eps).rsqrt()
+
+
+NORMALISATIONS = {"none": lambda _: Identity(), "layer": LayerNorm, "batch": MaskedBatchNorm}
+
+
+class FeedForward(nn.Module):
+    """Linear, activation, dropout, linear: applied to each row of `[..., W]` by itself."""
+
+    def __init__(self, options: ModelOptions) -> None:
+        super().__init__()
+        width, hidden = options.sizes
+        self.inner = nn.Linear(width, hidden)
+        self.outer = nn.Sequential(
+            ACTIVATIONS[options.activation](), Dropout(options.dropout), nn.Linear(hidden, width)
+        )
+
+    def forward(self, h: Float[Tensor, "*b w"]) -> Float[Tensor, "*b w"]:
+        """Map each row by itself."""
+        return self.outer(self.inner(h))
+
+
+class Residual(nn.Module):
+    """The pre-norm residual step h' = h + F(Norm(h)) (He et al. 2016, arXiv:1603.05027; Xiong et al. 2020).
+
+    With `residual=false` it is h' = F(Norm(h)).
+    """
+
+    def __init__(self, options: ModelOptions, function: nn.Module) -> None:
+        super().__init__()
+        self.norm = NORMALISATIONS[options.normalisation](options.sizes[0])
+        self.function = function
+        self.residual = options.residual
+
+    def forward(self, h: Float[Tensor, "*b w"], mask: Mask, *context: Tensor | None) -> Float[Tensor, "*b w"]:
+        """Take one step; `context` goes to F as it is."""
+        update = self.function(self.norm(h, mask), *context)
+        return h + update if self.residual else update
+
+
+class Readout(nn.Module):
+    """The end of every model: the sum over the atoms, where there are any, and the head rho.
+
+    rho is linear, activation, dropout, linear to one number: the outer function of Deep Sets
+    (Zaheer et al. 2017, arXiv:1703.06114, theorem 2).
+    """
+
+    def __init__(self, options: ModelOptions) -> None:
+        super().__init__()
+        width, _ = options.sizes
+        self.rho = nn.Sequential(
+            nn.Linear(width, width),
+            ACTIVATIONS[options.activation](),
+            Dropout(options.dropout),
+            nn.Linear(width, 1),
+        )
+
+    def forward(self, h: Float[Tensor, "b *n w"], mask: Bool[Tensor, "b *n"] | None) -> Float[Tensor, "b"]:
+        """Map states of atoms and where there are any, or states of molecules and None, to predictions."""
+        if mask is not None:
+            h = (h * mask[..., None]).sum(-2)
+        return self.rho(h).squeeze(-1)
+
+
+class Dropout(nn.Module):
+    """Dropout whose mask is a function of the replica's key, the layer and the element, not of a global state.
+
+    A replica then drops the same elements alone, packed with others, resumed, and on every device, which
+    torch's generators cannot promise. The training loop sets `key` before each step.
+    """
+
+    key: Tensor
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+        self.salt = 0  # `number_dropouts` gives each layer of a model its own
+        if probability:
+            self.register_buffer("key", torch.zeros((), dtype=torch.int64), persistent=False)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Zero each element of `h` with the layer's probability and scale up the rest, while training."""
+        if not self.training or not self.probability:
+            return h
+        count = torch.arange(h.numel(), device=h.device).reshape(h.shape)
+        bits = _mix(count + _mix(self.key + self.salt * 0x9E3779B9))
+        keep = bits >= int(self.probability * 2**32)
+        return h * keep / (1 - self.probability)
+
+
+def _mix(x: Tensor) -> Tensor:
+    """Mix 32 bits so that neighbouring integers give unrelated ones (the finaliser `lowbias32` of C. Wellons)."""
+    mask = 0xFFFFFFFF
+    x = x & mask
+    x = ((x ^ (x >> 16)) * 0x7FEB352D) & mask
+    x = ((x ^ (x >> 15)) * 0x846CA68B) & mask
+    return x ^ (x >> 16)
+
+
+def number_dropouts(model: nn.Module) -> None:
+    """Give every dropout layer of `model` a salt of its own."""
+    for salt, layer in enumerate(module for module in model.modules() if isinstance(module, Dropout)):
+        layer.salt = salt + 1
+
+
+def initialise(model: nn.Module, initialisation: str) -> None:
+    """Draw the weights of all linear layers anew, from torch's global generator.
+
+    `default` keeps torch's own; `he` is He et al. 2015 (arXiv:1502.01852, normal, fan-in), `xavier` is
+    Glorot & Bengio 2010 (uniform); both start biases at zero.
+    """
+    if initialisation == "default":
+        return
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            if initialisation == "he":
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            else:
+                nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def one_hot_bonds(bonds: UInt8[Tensor, "*b"], dtype: torch.dtype) -> Float[Tensor, "*b 4"]:
+    """Map bond types to one-hot; no bond is all zero."""
+    return functional.one_hot(bonds.long(), 5)[..., 1:].to(dtype)

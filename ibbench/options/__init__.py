@@ -1,0 +1,1 @@
+"""What a user can set: groups of options, the config they make, how it is composed."""

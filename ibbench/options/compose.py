@@ -1,0 +1,171 @@
+"""Overrides in, validated configs out: what Hydra composes, and what is said of overrides that it cannot."""
+
+import contextlib
+import copy
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ibbench.errors import InputError, suggest
+from ibbench.options.config import Config, option_names, read_config
+from ibbench.options.trial import draw
+
+ROOT_CONFIG = "train"
+_VALUE = re.compile(r"(\w+\.[\w.]+|seeds|targets)=")  # and not of a group, whose choice is a file
+_REPLICAS = ("seeds", "targets")  # what one run can have many of
+_EXTRA_OF_LAUNCHER = dict.fromkeys(("ibbench_processes", "ibbench_slurm", "ibbench_slurm_local"), "cluster")
+_EXTRA_OF_LAUNCHER["ray"] = "ray"
+
+
+def config_folder() -> Path:
+    """Return the folder of configs: inside the package of an installed wheel, else the checkout's own."""
+    package = Path(__file__).parents[1]
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def compose_config(overrides: Sequence[str]) -> Config:
+    """Compose and validate one config outside of a sweep.
+
+    Raises:
+        InputError: an override or its value is not possible.
+    """
+    with hydra.initialize_config_dir(str(config_folder()), job_name="ibbench", version_base="1.3"):
+        return compose_point(overrides, ROOT_CONFIG)
+
+
+def compose_point(overrides: Sequence[str], config_name: str) -> Config:
+    """Compose and validate one point of a sweep, from within Hydra.
+
+    Raises:
+        InputError: an override or its value is not possible.
+    """
+    return read_composed(_compose(overrides, config_name))
+
+
+def compose_points(points: Sequence[Sequence[str]], config_name: str) -> list[Config]:
+    """Compose and validate the points of a sweep, from within Hydra.
+
+    Hydra takes a tenth of a second for a config. So it is asked once for all points that differ in the values of
+    options only, and these are set as Hydra itself would.
+
+    Raises:
+        InputError: an override or its value is not possible.
+    """
+    common = set(points[0]).intersection(*points[1:])
+    composed: dict[tuple[str, ...], DictConfig] = {}
+    configs = []
+    for point in points:
+        values = [override for override in point if override not in common and _VALUE.match(override)]
+        rest = tuple(override for override in point if override not in values)
+        if rest not in composed:
+            composed[rest] = _compose(rest, config_name)
+        config = copy.deepcopy(composed[rest])
+        try:
+            for override in OverridesParser.create().parse_overrides(values):
+                OmegaConf.update(config, override.key_or_group, override.value())
+        except (HydraException, OmegaConfBaseException):
+            config = _compose(point, config_name)  # which says what is wrong
+        configs.append(read_composed(config))
+    return configs
+
+
+def _compose(overrides: Sequence[str], config_name: str) -> DictConfig:
+    try:
+        return hydra.compose(config_name, list(overrides))
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise InputError(explain(error)) from None
+
+
+def read_composed(composed: DictConfig) -> Config:
+    """Validate what Hydra composed.
+
+    Raises:
+        InputError: it names every wrong option at once, with what was expected.
+    """
+    options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    assert isinstance(options, dict)
+    return draw(read_config({str(key): value for key, value in options.items()}))
+
+
+def explain(error: Exception) -> str:
+    """Say what was wrong with an override in one line, with the nearest names that would be right."""
+    text = str(error)
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, name = (error.missing_cfg_file or "").rpartition("/")
+        if group == "hydra/launcher" and name in _EXTRA_OF_LAUNCHER:
+            extra = f"ibbench[{_EXTRA_OF_LAUNCHER[name]}]"
+            return f"the launcher `{name}` is not installed: expected {extra}, from: pip install '{extra}'"
+        folder = ""
+        if not group.startswith("hydra/"):  # a folder within a group, such as model/ladder, is part of the choice
+            group, _, folder = group.partition("/")
+        names = [f"{folder}/{option}" if folder else option for option in error.options]
+        name = f"{folder}/{name}" if folder else name
+        return f"`{group}={name}` is not possible: {suggest(name, names)}"
+    if isinstance(error, OverrideParseException):
+        return f"`{error.override}` cannot be read: {text.splitlines()[0]}"
+    unknown = re.search(r"Could not (?:override|append|delete from) '([^'@]+)", text)
+    if unknown and "already" not in text:
+        key = unknown[1]
+        if (config_folder() / key).is_dir():
+            return f"`{key}` is not in the config yet: expected +{key}=..., with a plus"
+        if key.startswith("hydra."):
+            return f"`{key}` is not an option of Hydra, or not of this launcher: `--cfg hydra` shows those there are"
+        if key in option_names():
+            group = key.partition(".")[0]
+            return f"`{key}` is not an option of every choice of `{group}` in this command"
+        return f"`{key}` is not an option: {suggest(key, option_names())}"
+    if error.__cause__ and text.startswith("Error merging override"):
+        text += f": {str(error.__cause__).partition(chr(10))[0]}"
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def pack_sweeps(arguments: Sequence[str]) -> dict[str, str]:
+    """Find sweeps over single seeds or targets, and write them as lists: `seeds=0,1` as `seeds=[0,1]`.
+
+    The replicas of a list train together, as one run, which is faster than one run after another. The number of
+    workers has no say in it: it would then be part of what names a run, and no command could go on elsewhere. Who has
+    more workers than points sweeps over lists, `seeds=[0],[1]`, which stay as they are.
+
+    Returns:
+        The argument that replaces each of those found.
+    """
+    packed = {}
+    for argument in arguments:
+        if argument.partition("=")[0] in _REPLICAS:
+            with contextlib.suppress(HydraException):  # Hydra will say what is wrong with it
+                override = OverridesParser.create().parse_override(argument)
+                if override.is_discrete_sweep():
+                    values = list(override.sweep_string_iterator())
+                    if not any(value.startswith("[") for value in values):
+                        packed[argument] = f"{override.key_or_group}=[{','.join(values)}]"
+    return packed
+
+
+def expand(overrides: Iterable[str]) -> list[list[str]]:
+    """List the points of a sweep, in the order in which Hydra's basic sweeper runs them.
+
+    A later override of a key replaces an earlier one; a value with commas is a sweep over its parts.
+    """
+    choices: dict[str, list[str]] = {}
+    known = GlobalHydra.instance()
+    loader = known.config_loader() if known.is_initialized() else None  # it knows what `model=glob(*)` means
+    for override in OverridesParser.create(loader).parse_overrides(list(overrides)):
+        key = override.get_key_element()
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            raise InputError(f"`{override.input_line}`: a sweep needs single values, such as {key}=1,2,3")
+        values = (
+            override.sweep_string_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
+        )
+        choices[key] = [f"{key}={value}" for value in values]
+        if not choices[key]:
+            raise InputError(f"`{override.input_line}` means no value at all")
+    return [list(point) for point in itertools.product(*choices.values())]

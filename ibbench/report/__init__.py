@@ -1,0 +1,1 @@
+"""Words and pictures: how results are written for people and for programs."""

@@ -1,0 +1,67 @@
+"""Learning curves on logarithmic axes, with their intervals, laws and the laws' bands."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain
+from ibbench.worth.curves import AXES, Curve, comparable
+from ibbench.worth.power_law import Fit
+from ibbench.worth.worth import Worth
+
+_MOST_BANDS = 6  # more, and intervals and laws would hide each other
+_MOST_LABELS = 12
+
+
+def draw_learning_curves(worth: Worth) -> Figure:
+    """Draw the curves of a study, a panel a target; points are MAEs with their 95 % intervals, lines the laws."""
+    groups = comparable(worth.curves)
+    look = looks([curve.model for curve in worth.curves])
+    fits = {id(curve): fit for curve, fit in zip(worth.curves, worth.fits, strict=True)}
+    figure = new_figure(6.2 * len(groups), 4.4)
+    for axes, curves in zip(add_axes(figure, 1, len(groups)), groups, strict=True):
+        for curve in curves:
+            few = len(curves) <= _MOST_BANDS
+            _draw(axes, curve, fits[id(curve)] if few else None, look[curve.model], with_intervals=few)
+        _label(axes, curves, worth.by)
+    return figure
+
+
+def _draw(axes: Any, curve: Curve, fit: Fit | None, look: Look, with_intervals: bool) -> None:
+    ends = [sample.mae_interval() or (sample.mae, sample.mae) for sample in curve.samples]
+    reach = np.abs(np.array(ends).T - curve.maes)
+    if fit:
+        axes.fill_between(fit.grid, *fit.band, color=look.color, alpha=0.12, linewidth=0)
+        axes.plot(fit.grid, fit(fit.grid), color=look.color, linestyle=look.linestyle, linewidth=1.3)
+    axes.errorbar(
+        curve.sizes,
+        curve.maes,
+        yerr=reach if with_intervals else None,
+        color=look.color,
+        marker=look.marker,
+        markersize=5,
+        linestyle="none" if fit else look.linestyle,
+        linewidth=1.1,
+        elinewidth=0.9,
+        capsize=2,
+        label=plain(curve.model),
+    )
+
+
+def _label(axes: Any, curves: list[Curve], by: str) -> None:
+    first = curves[0]
+    axes.set(xscale="log", yscale="log", xlabel=AXES[by], ylabel=plain(f"test MAE of {first.target} ({first.unit})"))
+    if by == "labels" and len(first.sizes) <= _MOST_LABELS:
+        axes.set_xticks(first.sizes, [f"{size:,.0f}" for size in first.sizes], rotation=30)
+    else:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    handles, names = axes.get_legend_handles_labels()
+    order = sorted(range(len(names)), key=lambda place: -curves[place].maes[-1])  # as the curves end, top down
+    where = {} if len(curves) <= _MOST_BANDS else {"bbox_to_anchor": (1.02, 1), "loc": "upper left"}
+    axes.legend([handles[place] for place in order], [names[place] for place in order], handlelength=3, **where)

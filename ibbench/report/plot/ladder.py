@@ -1,0 +1,77 @@
+"""The ladder of assumptions as a waterfall: each rung goes down, or up, from the one that it differs from."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ibbench.compare.study import Section
+from ibbench.report.plot.style import add_axes, new_figure, plain
+
+_STYLES = {  # by the first word of a verdict: colour, hatch, and what it means
+    "better": ("#9ecae1", "", "better than the rung it differs from"),
+    "worse": ("#fdae6b", "////", "worse"),
+    "not": ("#d9d9d9", "....", "not distinguishable"),
+    "lower": ("#deebf7", "--", "lower, with one seed: not tested"),
+    "higher": ("#fee6ce", "xx", "higher, with one seed: not tested"),
+}
+
+
+def draw_ladder(ladder: pd.DataFrame) -> Figure:
+    """Draw the rungs, a panel a target.
+
+    Args:
+        ladder: with `ibbench.worth.ladder.COLUMNS`. A bar spans from the error of the rung before to that of this
+            one: plain where that is better, hatched where it is worse, dotted where it is not distinguishable.
+    """
+    groups = list(ladder.astype(object).groupby([*Section._fields, "target", "unit", "train_size"], sort=False))
+    sections = ladder[list(Section._fields)].drop_duplicates()
+    figure = new_figure(6.2 * len(groups), 0.42 * int(ladder["number"].nunique()) + 1.3)
+    for axes, ((*section, target, unit, size), rows) in zip(add_axes(figure, 1, len(groups)), groups, strict=True):
+        maes = dict(zip(rows["rung"], rows["mae_mean"], strict=True))
+        for place, (_, row) in enumerate(rows.iterrows()):
+            _draw(axes, place, row, maes)
+        axes.set_yticks(range(len(rows)), [f"{row['number']}. {row['rung']}" for _, row in rows.iterrows()])
+        axes.invert_yaxis()
+        where = "" if len(sections) == 1 else f"\n{', '.join(map(str, section))}"
+        told = [f"\nlabels ×: at {at:,.0f} train molecules" for at in rows["multiplier_at"].dropna().unique()]
+        axes.set_xlabel(plain(f"test MAE of {target} ({unit}), {size:,} train molecules{where}{''.join(told)}"))
+        axes.grid(visible=False, axis="y")
+    used = [
+        style for word, style in _STYLES.items() if word in {_word(verdict) for verdict in ladder["verdict"].dropna()}
+    ]
+    handles = [Patch(facecolor=colour, hatch=hatch, edgecolor="#404040") for colour, hatch, _ in used]
+    figure.legend(handles, [meaning for *_, meaning in used], loc="outside upper center", ncols=3)
+    return figure
+
+
+def _draw(axes: Any, place: int, row: "pd.Series[Any]", maes: dict[str, float]) -> None:
+    mae = row["mae_mean"]
+    if pd.notna(row["gain"]):
+        before = maes[row["after"]]
+        colour, hatch, _ = _STYLES[_word(row["verdict"])]
+        axes.barh(place, mae - before, left=before, height=0.6, color=colour, hatch=hatch, edgecolor="#404040", lw=0.6)
+        text = f"{-row['gain']:+.3f}"
+        text += _labels(row)
+        beside = axes.get_yaxis_transform()
+        axes.text(1.01, place, text, transform=beside, va="center", fontsize=7.5)
+    reach = [[mae - row["mae_low"]], [row["mae_high"] - mae]] if pd.notna(row["mae_low"]) else None
+    axes.errorbar(mae, place, xerr=reach, marker="o", markersize=4, color="black", capsize=2, elinewidth=0.9)
+
+
+def _labels(row: "pd.Series[Any]") -> str:
+    """Write the data multiplier, or the bound on it that the sizes trained allow."""
+    if pd.isna(row["multiplier"]):
+        return ""
+    if row["multiplier"] == float("inf"):
+        return f" (labels > ×{row['multiplier_most']:.2g})"
+    if row["multiplier"] == 0:
+        return f" (labels < ×{row['multiplier_least']:.2g})"
+    return f" (labels ×{row['multiplier']:.2g})"
+
+
+def _word(verdict: str) -> str:
+    """Return the word by which a verdict is drawn; identical errors are not distinguishable either."""
+    first = verdict.split()[0]
+    return first if first in _STYLES else "not"

@@ -1,0 +1,127 @@
+"""The budget in seconds: the width at which a model trains at a given pace on this machine."""
+
+import functools
+import hashlib
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+
+from ibbench.budget.width import bracket
+from ibbench.data.dataset import DataSet
+from ibbench.data.splits import Split
+from ibbench.errors import InputError
+from ibbench.files import write_atomically
+from ibbench.options.config import Config
+from ibbench.options.groups import ModelOptions
+from ibbench.training.device import describe_device, free_memory
+from ibbench.training.loop import prepare
+from ibbench.training.optim import LOSSES
+from ibbench.training.packs import bytes_per_replica, list_replicas
+from ibbench.training.step import Step
+
+_GRAIN = 8  # widths tried are multiples of it
+_NEAR = 1.5  # times the budget: a pace farther off is refused
+_WARM_UP, _STEPS, _REPEATS = 2, 4, 5
+
+
+def fit_to_seconds(config: Config, dataset: DataSet, split: Split, device: torch.device, study: Path) -> ModelOptions:
+    """Choose the width, and twice that inside a block, at which training takes `budget.value` seconds a molecule.
+
+    A molecule counts once a replica. What was measured is kept in the study's folder `matched/`, so that the same
+    command means the same widths again; there is no telling how near a later timing would come.
+
+    Args:
+        config: the run, with `budget.match=seconds`.
+        dataset: the molecules.
+        split: of that data set.
+        device: where to train.
+        study: the folder of the study.
+
+    Raises:
+        InputError: the narrowest model is slower than that, or there are fewer train molecules than a batch has.
+    """
+    assert config.budget
+    path = study / "matched" / f"{config.model.name}-{_digest(config, dataset, device)}.json"
+    width = _read_width(path)
+    if width is None:
+        if split.train_size < config.trainer.batch_size:
+            raise InputError("budget.match=seconds times whole batches: expected data.train_size >= trainer.batch_size")
+        width = _measure_width(config, dataset, split, device)
+        write_atomically(path, json.dumps({"width": width, "device": describe_device(device)}) + "\n")
+    return _sized(config.model, width)
+
+
+def _digest(config: Config, dataset: DataSet, device: torch.device) -> str:
+    """Name all that the time of a step depends on: runs that differ in other options get the same width."""
+    facts = {
+        "model": config.model.model_dump(mode="json"),
+        "padding": dataset.molecules.padding,
+        "replicas": len(config.targets) * len(config.seeds),
+        "batch_size": config.trainer.batch_size,
+        "options": [config.budget and config.budget.value, config.precision, config.loss, config.optimizer.name],
+        "augmentation": config.data.augmentation,
+        "device": describe_device(device),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _read_width(path: Path) -> int | None:
+    try:
+        width = json.loads(path.read_text())["width"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not readable: {error!r}. Remove it, and the width is measured anew") from None
+    return int(width)
+
+
+def _sized(options: ModelOptions, width: int) -> ModelOptions:
+    return options.model_copy(update={"width": width, "hidden": 2 * width})
+
+
+def _measure_width(config: Config, dataset: DataSet, split: Split, device: torch.device) -> int:
+    assert config.budget
+    goal = config.budget.value
+
+    most = free_memory(device) / 2 / (len(config.targets) * len(config.seeds))
+
+    @functools.cache
+    def seconds(width: int) -> float:
+        options = _sized(config.model, width)
+        if bytes_per_replica(config, options, dataset.molecules.padding) > most:
+            return math.inf
+        return seconds_per_molecule(config, options, dataset, split, device)
+
+    low, high = bracket(seconds, goal, _GRAIN)
+    width = min((low, high), key=lambda size: abs(math.log(seconds(size) / goal)))
+    if not 1 / _NEAR < seconds(width) / goal < _NEAR:
+        other = "larger" if seconds(width) > goal else "smaller"
+        raise InputError(
+            f"`budget.value={goal:.3g}` seconds a molecule cannot be met by {config.model.name} with depth "
+            f"{config.model.depth}: width {width} takes {seconds(width):.3g}. Choose a {other} budget"
+        )
+    return width
+
+
+def seconds_per_molecule(
+    config: Config, options: ModelOptions, dataset: DataSet, split: Split, device: torch.device
+) -> float:
+    """Time training steps, not compiled, of all replicas of a run; return the median, a molecule and replica."""
+    task, state = prepare(config, options, dataset, split, device, list_replicas(config))
+    step, size = Step(state.models, LOSSES[config.loss], compiled=False), config.trainer.batch_size
+    batch = torch.arange(size, device=device).expand(len(task.replicas), size)
+    spent = []
+    for repeat in range(_WARM_UP + _REPEATS):
+        started = time.perf_counter()
+        for number in range(_STEPS):
+            state.models.train(number)
+            step(*task.train_batch(batch, number))
+            state.optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if repeat >= _WARM_UP:
+            spent.append(time.perf_counter() - started)
+    return sorted(spent)[_REPEATS // 2] / (_STEPS * batch.numel())

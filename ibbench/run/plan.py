@@ -1,0 +1,186 @@
+"""A validated config in, all that follows from it before training out: the data, the width, the name of the run."""
+
+import functools
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from ibbench.budget.cost import count_flops
+from ibbench.budget.width import fit_to_budget
+from ibbench.data.dataset import DataSet, load_dataset
+from ibbench.data.identity import CACHE_FORMAT
+from ibbench.data.layout import Padding
+from ibbench.data.splits import Split, split_dataset
+from ibbench.errors import InputError
+from ibbench.models.registry import get_model
+from ibbench.options.config import Config
+from ibbench.options.groups import DataOptions, ModelOptions
+from ibbench.record.folder import study_folder
+from ibbench.record.schema import SCHEMA_VERSION
+from ibbench.run.pace import fit_to_seconds
+from ibbench.run.recall import remember
+from ibbench.terminal import say
+from ibbench.training.device import choose_device
+from ibbench.training.step import compiler, pays
+
+# The options of the data, as they are to be where they do not matter: for who is where, and for who there is.
+_DIVIDED = {"train_size": None, "graph": "true", "augmentation": "none"}
+_WHOLE = _DIVIDED | {"validation_size": 1, "test_size": 1, "split_seed": 0}
+
+
+class Point(NamedTuple):
+    """One point of a sweep, with all that follows from its config before training.
+
+    Attributes:
+        config: as validated.
+        options: the model with its width solved.
+        dataset: the molecules.
+        split: of that data set.
+        training: the config, with the number of epochs that `trainer.min_steps` makes of it.
+        compiled: whether the training step is, on this machine.
+        facts: all that can change the numbers, as JSON types.
+        run: the run's name, `<model>-<hash>`, with a hash of the facts.
+    """
+
+    config: Config
+    options: ModelOptions
+    dataset: DataSet
+    split: Split
+    training: Config
+    compiled: bool
+    facts: dict[str, Any]
+    run: str
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return study_folder(self.config) / "runs" / self.run
+
+
+def plan(config: Config, here: bool = True) -> Point:
+    """Find out everything about a run that can be wrong before it is started.
+
+    Args:
+        config: the run.
+        here: whether this machine is to train it. If not, it need not have the device and the compiler for it.
+
+    Raises:
+        InputError: the data, the targets, the sizes, the device or the budget are not possible.
+    """
+    return _plan(config.model_dump_json(), here or (config.budget is not None and config.budget.match == "seconds"))
+
+
+@functools.cache  # the check before a sweep plans each point, and the job that runs in the same process again
+def _plan(composed: str, here: bool) -> Point:
+    config = Config.model_validate_json(composed)
+    device = choose_device(config.device if here else "cpu")
+    if config.precision == "tf32" and device.type != "cuda" and (here or config.device == "cpu"):
+        raise InputError("`precision=tf32` needs a CUDA device: expected float32 or bfloat16 on the CPU")
+    get_model(config.model.name)
+    dataset = _load(config.data)
+    for target in config.targets:
+        dataset.column(target)
+    split = _divide(config.data)
+    options = _size_model(config, dataset, split, device)
+    training = _with_enough_epochs(config, split)
+    wanted = _is_to_be_compiled(training, options, split, dataset.molecules.padding)
+    compiled = wanted and _can_compile(training, device, here)
+    # Not whether it is compiled here, or a run would have other names on machines with and without a compiler. That
+    # changes rounding only, as the device does.
+    facts = config.numerics() | {
+        "compiled": wanted,
+        "source": dataset.source,
+        "sizes": options.sizes,
+        "split": split.fingerprint,
+        "features": CACHE_FORMAT,
+        "schema": SCHEMA_VERSION,
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
+    run = f"{config.model.name}-{digest}"
+    remember(config, run)
+    return Point(config, options, dataset, split, training, compiled, facts, run)
+
+
+def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.device) -> ModelOptions:
+    """Return the model with its width solved, if it has a budget.
+
+    Raises:
+        InputError: the budget cannot be met, the data lack what the model reads, or have altered what it does not.
+    """
+    options, budget = config.model, config.budget
+    reads = get_model(options.name).reads(options)
+    if "positions" in reads and dataset.molecules.positions.isnan().any():
+        raise InputError(f"`model={options.name}` reads coordinates, which data.source={config.data.source} has not")
+    for option, part in _parts_altered(config.data).items():
+        if part not in reads:
+            raise InputError(f"`{option}` alters {part}, which `model={options.name}` does not read: leave one out")
+    if not budget:
+        return options
+    if budget.match == "seconds":
+        return fit_to_seconds(config, dataset, split, device, study_folder(config))
+    return fit_to_budget(dataset.molecules.padding, options, budget)
+
+
+def _parts_altered(data: DataOptions) -> dict[str, str]:
+    """Name the options of the data that are not the usual ones, with what of a molecule each of them alters."""
+    altered = {}
+    if data.graph != "true":
+        altered[f"data.graph={data.graph}"] = "atoms" if data.graph == "shuffled_features" else "bonds"
+    if data.augmentation != "none":
+        altered[f"data.augmentation={data.augmentation}"] = "atoms"
+    if data.hydrogens != "implicit":
+        altered[f"data.hydrogens={data.hydrogens}"] = "atoms"
+    return altered
+
+
+def _with_enough_epochs(config: Config, split: Split) -> Config:
+    """Return the config with as many epochs as it takes to make `trainer.min_steps`."""
+    trainer = config.trainer
+    if trainer.min_steps is None:
+        return config
+    needed = math.ceil(trainer.min_steps / math.ceil(split.train_size / trainer.batch_size))
+    return config.model_copy(update={"trainer": trainer.model_copy(update={"epochs": max(trainer.epochs, needed)})})
+
+
+def _is_to_be_compiled(config: Config, options: ModelOptions, split: Split, padding: Padding) -> bool:
+    """Whether the training step is to be compiled where it can be: for `auto`, if there is enough to do."""
+    if config.trainer.compile != "auto":
+        return config.trainer.compile
+    if not get_model(options.name).compiles:
+        return False  # not worth it
+    num_steps = config.trainer.epochs * math.ceil(split.train_size / config.trainer.batch_size)
+    num_molecules = config.trainer.epochs * split.train_size * len(config.targets) * len(config.seeds)
+    return pays(num_steps, count_flops(padding, options), num_molecules)
+
+
+def _can_compile(config: Config, device: torch.device, here: bool) -> bool:
+    if device.type != "cpu":
+        return config.trainer.compile is True  # whether it pays was not measured
+    if compiler() is not None:
+        return True
+    if config.trainer.compile is True and here:
+        raise InputError("trainer.compile=true needs a C++ compiler: expected g++ or clang++ on the PATH, or in CXX")
+    return False
+
+
+def _load(data: DataOptions) -> DataSet:
+    return _load_once(data.model_copy(update=_WHOLE).model_dump_json())
+
+
+def _divide(data: DataOptions) -> Split:
+    return _divide_once(data.model_copy(update=_DIVIDED).model_dump_json()).take(data.train_size)
+
+
+@functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, and how they are divided
+def _load_once(options: str) -> DataSet:
+    return load_dataset(DataOptions.model_validate_json(options), say)
+
+
+@functools.lru_cache(maxsize=2)
+def _divide_once(options: str) -> Split:
+    data = DataOptions.model_validate_json(options)
+    return split_dataset(_load(data), data)

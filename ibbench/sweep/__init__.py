@@ -1,0 +1,1 @@
+"""Many runs: checked together, trained or submitted, waited for."""

@@ -1,0 +1,211 @@
+"""Runs as jobs of a cluster: submitted, waited for, and found again by `ibbench status`."""
+
+import contextlib
+import io
+import json
+import math
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+from ibbench.errors import InputError
+from ibbench.files import write_atomically
+from ibbench.record.folder import read_finished, study_folder
+from ibbench.run.interrupt import Stopped, deferring, raise_if_asked
+from ibbench.terminal import say
+
+_LOOK_SECONDS = 10.0  # between two questions to SLURM
+_MOST_IN_ARRAY = 1000  # SLURM's MaxArraySize is 1001 where nobody has changed it
+_SUBMISSION_SECONDS = 60.0  # that a Ctrl-C waits for the end of a submission
+_FOLDER = ".submitit"  # in a study's runs/; see configs/cluster
+UNKNOWN = "not known to this machine"
+
+
+class Job(NamedTuple):
+    """What a run was submitted as: `kind` is slurm or local, `number` its id there."""
+
+    kind: str
+    number: str
+
+
+def launch(launcher: Any, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> None:
+    """Submit the points of a sweep that are missing, and wait for all jobs unless the command detaches.
+
+    Args:
+        launcher: a launcher of hydra-submitit-launcher, set up.
+        job_overrides: of each point.
+        initial_job_idx: the number of the first of them in the sweep.
+
+    Raises:
+        InputError: there is no such cluster here, or it refuses the jobs.
+    """
+    from hydra.core.singleton import Singleton
+
+    from ibbench.run.plan import plan
+    from ibbench.sweep.callback import StudyCallback
+
+    calls = {}
+    for number, overrides in enumerate(job_overrides, initial_job_idx):
+        point = plan(StudyCallback.latest.configs[number], here=False)
+        if point.config.rerun or not read_finished(point.folder):
+            calls[point.run] = (list(overrides), "hydra.sweep.dir", number, f"point_{number}", Singleton.get_state())
+    study = study_folder(StudyCallback.latest.configs[0])
+    jobs = {run: job for run, job in read_jobs(study).items() if run in calls}
+    at_work = ask_for_states(list(jobs.values()))
+    jobs = {run: job for run, job in jobs.items() if at_work.get(job, UNKNOWN) != UNKNOWN}
+    for run, job in jobs.items():
+        say(f"{run}: is job {job.number} already, {at_work[job]}")
+    missing, submitted = [run for run in calls if run not in jobs], dict[str, Any]()
+    for runs in (missing[start : start + _MOST_IN_ARRAY] for start in range(0, len(missing), _MOST_IN_ARRAY)):
+        with deferring(_SUBMISSION_SECONDS):  # an interruption in the middle would leave jobs that nobody knows of
+            submitted |= dict(zip(runs, _submit(launcher, [calls[run] for run in runs]), strict=True))
+            _note_jobs(study, launcher._EXECUTOR, {run: submitted[run].job_id for run in runs})
+        for run in runs:
+            say(f"{run}: submitted as job {submitted[run].job_id}")
+    jobs |= {run: Job(launcher._EXECUTOR, job.job_id) for run, job in submitted.items()}
+    if not launcher.config.hydra.callbacks.study.detach:
+        _wait(study, jobs, submitted)
+
+
+def _submit(launcher: Any, calls: list[tuple[Any, ...]]) -> list[Any]:
+    import submitit
+    from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
+
+    kind, options = launcher._EXECUTOR, dict(launcher.params)
+    folder = options.pop("submitit_folder")
+    timeouts = {f"{kind}_max_num_timeout": options.pop("max_num_timeout")} if "max_num_timeout" in options else {}
+    shared = BaseQueueConf.__dataclass_fields__
+    printed = io.StringIO()  # submitit prints what sbatch refuses before it raises it
+    try:
+        with contextlib.redirect_stderr(printed):
+            executor = submitit.AutoExecutor(folder, cluster=kind, **timeouts)
+            executor.update_parameters(**{key if key in shared else f"{kind}_{key}": options[key] for key in options})
+            jobs: list[Any] = executor.map_array(launcher, *zip(*calls, strict=True))
+    except (RuntimeError, OSError, subprocess.CalledProcessError, submitit.core.utils.FailedJobError) as error:
+        if kind == "slurm" and not shutil.which("sbatch"):
+            raise InputError(
+                "+cluster=slurm needs SLURM's `sbatch` and `srun` on the PATH: run it where jobs are submitted from"
+            ) from None
+        reasons = [line for line in str(error).splitlines() if "error:" in line] or str(error).splitlines()[:1]
+        raise InputError(
+            f"the jobs were not accepted: {' '.join(reasons)}; see hydra.launcher in --cfg hydra"
+        ) from None
+    sys.stderr.write(printed.getvalue())
+    return jobs
+
+
+def _wait(study: Path, jobs: dict[str, Job], submitted: dict[str, Any]) -> None:
+    """Wait until no job is queued or running, and say how each one ended.
+
+    A job has ended when it has left its result, or when SLURM did not name it twice: its accounting, which knows more,
+    does not run everywhere. Ctrl-C cancels the jobs that this command has submitted.
+    """
+    left, unseen = dict(jobs), Counter[str]()
+    looked_at, told = -math.inf, ""
+    try:
+        raise_if_asked()
+        while left:
+            if time.monotonic() - looked_at > _LOOK_SECONDS:
+                states = ask_for_states(list(left.values()))
+                unseen = Counter({run: unseen[run] + 1 for run, job in left.items() if job not in states})
+                looked_at = time.monotonic()
+                news = "; ".join(f"{count} {state}" for state, count in sorted(Counter(states.values()).items()))
+                if news not in {told, ""}:
+                    say(f"Jobs: {news}")
+                    told = news
+            for run, job in list(left.items()):
+                if unseen[run] > 1 or (run in submitted and _has_ended(submitted[run])):
+                    del left[run]
+                    how = _how(submitted[run]) if run in submitted else ""
+                    say(f"{run}: job {job.number} has ended{how}; {len(left)} are left")
+            time.sleep(max(0.5, len(left) / 100))  # a thousand are looked for on a file system that others use, too
+    except KeyboardInterrupt as stop:
+        if isinstance(stop, Stopped) and stop.number != signal.SIGINT:
+            say(f"The jobs go on without this command: `ibbench status {study}` tells how far they are.")
+        else:
+            _cancel([submitted[run] for run in left if run in submitted])
+        raise
+
+
+def _has_ended(job: Any) -> bool:
+    import submitit
+
+    return job.paths.result_pickle.exists() or (isinstance(job, submitit.LocalJob) and job.done())
+
+
+def _how(job: Any) -> str:
+    """Say how a job ended if its run is not done, and where it left its words."""
+    how = "without a result"
+    if job.paths.result_pickle.exists():
+        try:
+            how = job.results()[0].return_value
+        except Exception as error:  # whatever it raised there
+            how = str(error).partition("\n")[0]
+    return "" if how == "done" else f" ({how}), see {job.paths.stdout}"
+
+
+def _cancel(jobs: Sequence[Any]) -> None:
+    import submitit
+
+    for job in jobs:
+        if isinstance(job, submitit.LocalJob):
+            job.cancel()
+    if numbers := [job.job_id for job in jobs if isinstance(job, submitit.SlurmJob)]:
+        subprocess.run(["scancel", *numbers], check=False)
+    say(f"{len(jobs)} jobs were cancelled; they save what they have trained.")
+
+
+def _note_jobs(study: Path, kind: str, jobs: dict[str, str]) -> None:
+    first = next(iter(jobs.values())).partition("_")[0]
+    write_atomically(study / "runs" / _FOLDER / f"jobs-{first}.json", json.dumps({"kind": kind, "jobs": jobs}))
+
+
+def read_jobs(study: Path) -> dict[str, Job]:
+    """Return the last job that each run of a study was submitted as."""
+    jobs: dict[str, Job] = {}
+    for path in sorted((study / "runs" / _FOLDER).glob("jobs-*.json"), key=lambda path: path.stat().st_mtime_ns):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # somebody has edited it
+            noted = json.loads(path.read_text())
+            jobs |= {run: Job(noted["kind"], str(number)) for run, number in noted["jobs"].items()}
+    return jobs
+
+
+def find_logs(study: Path, job: Job) -> list[Path]:
+    """Return the files into which a job has written, errors first."""
+    return sorted((study / "runs" / _FOLDER / job.number).glob("*_log.*"))
+
+
+def ask_for_states(jobs: Sequence[Job]) -> dict[Job, str]:
+    """Say what the jobs that have not ended are doing, such as `pending, Resources`; `UNKNOWN` if SLURM is silent."""
+    states = {job: "at work" for job in jobs if job.kind == "local" and _is_at_work(job)}
+    queued = [job for job in jobs if job.kind == "slurm"]
+    if not queued:
+        return states
+    ids = ",".join(dict.fromkeys(job.number.partition("_")[0] for job in queued))
+    command = ["squeue", "--noheader", "--array", "--jobs", ids, "--format=%i %T %r"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return states | dict.fromkeys(queued, UNKNOWN)
+    if asked.returncode and "Invalid job id" not in asked.stderr:  # SLURM has forgotten jobs that ended long ago
+        return states | dict.fromkeys(queued, UNKNOWN)
+    for line in asked.stdout.splitlines():
+        number, state, reason = line.split(maxsplit=2)
+        states[Job("slurm", number)] = state.lower() + ("" if reason in {"None", "(null)"} else f", {reason}")
+    return states
+
+
+def _is_at_work(job: Job) -> bool:
+    """Whether a local job's process lives, and its number was not given to another one."""
+    try:
+        return any("submitit" in word for word in psutil.Process(int(job.number)).cmdline())
+    except (psutil.Error, ValueError):
+        return False

@@ -1,0 +1,93 @@
+"""How far a study is, told from what lies in its folder."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ibbench.errors import InputError
+from ibbench.record.agenda import Planned, read_agenda, read_start_error
+from ibbench.record.lease import EXPIRES_SECONDS, describe_owner, seconds_since_sign
+from ibbench.sweep.jobs import Job, ask_for_states, find_logs, read_jobs
+from ibbench.training.saved import saved_epochs
+
+_MAY_BE_QUEUED = {"missing", "stopped", "failed"}
+_RUNNING = {"running", "at work"}  # what is said of a job that has started
+STATES = ("done", "running", "stopped", "failed", "missing")
+
+
+class RunState(NamedTuple):
+    """How far one run is: one of `STATES`, and what is known of it."""
+
+    run: str
+    point: str
+    state: str
+    note: str
+
+
+def read_status(study: Path) -> list[RunState]:
+    """Say of each run of a study how far it is.
+
+    Runs that no command has planned, as those of an older version, are known if they have a folder.
+
+    Raises:
+        InputError: there is no study.
+    """
+    planned = read_agenda(study)
+    folders = {path.name: path for path in study.glob("runs/*-*/") if path.is_dir()}
+    if not planned and not folders:
+        raise InputError(f"{study} holds no runs: expected a study, such as results/quick, that was trained here")
+    jobs = read_jobs(study)
+    names = [*planned, *sorted(folders.keys() - planned.keys())]
+    states = [_look(study / "runs" / name, planned.get(name)) for name in names]
+    waiting = [jobs[state.run] for state in states if state.state in _MAY_BE_QUEUED and state.run in jobs]
+    at_work = ask_for_states(waiting)
+    return [_with_job(state, study, jobs.get(state.run), at_work) for state in states]
+
+
+def _look(folder: Path, planned: Planned | None) -> RunState:
+    run, point = folder.name, planned.point if planned else ""
+    if not folder.exists():
+        return RunState(run, point, "missing", "")
+    of = f" of {planned.epochs}" if planned else ""
+    epochs = saved_epochs(folder)
+    saved = "" if epochs is None else f"epoch {epochs}{of} is saved"
+    owner, silence = describe_owner(folder), seconds_since_sign(folder)
+    status, reason = _read_outcome(folder / "record.json")
+    if owner and (status != "done" or silence < EXPIRES_SECONDS):  # who finished it may have died before it let go
+        alive = silence < EXPIRES_SECONDS
+        sign = "" if alive else "which has died" if math.isinf(silence) else f"silent for {silence:,.0f} s"
+        note = "; ".join(filter(None, [f"by {owner}{', ' if sign else ''}{sign}", saved]))
+        return RunState(run, point, "running" if alive else "stopped", note)
+    if status == "missing" and saved:
+        status = "stopped"
+    note = reason or read_start_error(folder) or saved
+    if status == "missing" and note:
+        status = "failed"
+    return RunState(run, point, status, "" if status == "done" else note)
+
+
+def _read_outcome(path: Path) -> tuple[str, str]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        if record["status"] == "failed":
+            return "failed", str((record.get("error") or {}).get("message", ""))
+        return "done", ""
+    except FileNotFoundError:
+        return "missing", ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return "failed", f"{path} is not readable: {error}"
+
+
+def _with_job(state: RunState, study: Path, job: Job | None, at_work: dict[Job, str]) -> RunState:
+    """Add what is known of the job that a run was submitted as."""
+    if not job or state.state in {"done", "running"}:
+        return state
+    if job in at_work:
+        state = state._replace(state="running" if at_work[job] in _RUNNING else state.state)
+        told = f"job {job.number} is {at_work[job]}"
+    else:
+        told = f"job {job.number} is not at work"
+    logs = [] if job in at_work else find_logs(study, job)
+    where = f"see {logs[0]}" if logs else ""
+    return state._replace(note="; ".join(filter(None, [state.note, told, where])))

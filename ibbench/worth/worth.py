@@ -1,0 +1,192 @@
+"""All that the curves of a study tell: fits, data multipliers, bits, and the rungs of a ladder."""
+
+import itertools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ibbench.compare.study import Section, Study, read_study
+from ibbench.errors import InputError
+from ibbench.record.schema import Record
+from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
+from ibbench.worth.ladder import ladder_table
+from ibbench.worth.power_law import Fit, fit_power_law
+from ibbench.worth.saving import multiplier, prequential_bits
+
+MULTIPLIER_COLUMNS = [
+    "target", "unit", "by", "at", "a", "b", "multiplier", "multiplier_low", "multiplier_high",
+    "multiplier_least", "multiplier_most", *Section._fields,
+]  # fmt: skip
+BITS_COLUMNS = [
+    "target", "a", "b", "smallest", "largest", "bits_per_label", "bits_low", "bits_high", *Section._fields,
+]  # fmt: skip
+FIT_COLUMNS = [
+    "target", "unit", "by", "model", "a", "a_low", "a_high", "b", "b_low", "b_high", "c", "c_low", "c_high",
+    "floor_known", "largest_residual", "residuals", *Section._fields,
+]  # fmt: skip
+_USUAL = 1000.0  # labels, where data multipliers are told if it was trained
+
+
+class Worth(NamedTuple):
+    """What the curves of a study tell.
+
+    Attributes:
+        study: its name.
+        by: the axis, of `curves.AXES`.
+        at: the size at which sentences and rungs tell the multiplier; None without curves.
+        asked: whether that size was asked for; if not, a sentence may tell it where it is known best.
+        curves: in their order.
+        fits: of each curve; None with too few sizes.
+        multipliers: `MULTIPLIER_COLUMNS`: of all pairs, those first whose A has the lower error at its largest size,
+            then B against A.
+        bits: `BITS_COLUMNS`, over labels only.
+        laws: `FIT_COLUMNS`.
+        ladder: `ladder.COLUMNS`; empty if the study is none.
+        failed: the runs that failed, which are missing in all of that.
+    """
+
+    study: str
+    by: str
+    at: float | None
+    asked: bool
+    curves: list[Curve]
+    fits: list[Fit | None]
+    multipliers: pd.DataFrame
+    bits: pd.DataFrame
+    laws: pd.DataFrame
+    ladder: pd.DataFrame
+    failed: list[Record]
+
+    @property
+    def sections(self) -> list[Section]:
+        """The sections that curves and rungs are of; what is of two of them is never compared."""
+        found = [curve.section for curve in self.curves]
+        return list(dict.fromkeys(found or map(Section._make, self.ladder[list(Section._fields)].values.tolist())))
+
+
+def read_worth(folder: Path, by: str = "labels", at: float | None = None) -> Worth:
+    """Read a study and compare its curves.
+
+    Raises:
+        InputError: it has no records or no curves, or `at` lies outside of all of them.
+    """
+    return make_worth(read_study(folder), by, at)
+
+
+def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Worth:
+    """Compare the curves of a study; see `read_worth`."""
+    is_ladder = by == "labels" and any(entry.rung for entry in study.entries)
+    try:
+        curves = read_curves(study, by)
+    except InputError:
+        if not is_ladder:  # the rungs of one train size can be compared all the same
+            raise
+        curves = []
+    draws = draw_curves(curves)
+    asked = at is not None
+    at = _reference(curves, at) if curves else None
+    # Timings vary, which no interval would tell.
+    lawful = by != "seconds"
+    fits = [fit_power_law(curve, drawn) if lawful else None for curve, drawn in zip(curves, draws, strict=True)]
+    pairs = _pairs(curves, draws)
+    both = [*pairs, *((b, a, draws_b, draws_a) for a, b, draws_a, draws_b in pairs)]
+    multipliers = [_multiplier_row(by, pair, size) for pair in both for size in _told_at(pair[0].sizes, at, asked)]
+    common = [_at_common_sizes(pair) for pair in pairs] if by == "labels" else []
+    return Worth(
+        study.name,
+        by,
+        at,
+        asked,
+        curves,
+        fits,
+        pd.DataFrame(multipliers, columns=MULTIPLIER_COLUMNS),
+        pd.DataFrame([_bits_row(pair) for pair in common if len(pair[0].sizes) > 1], columns=BITS_COLUMNS),
+        pd.DataFrame(
+            [_law_row(by, curve, fit) for curve, fit in zip(curves, fits, strict=True) if fit], columns=FIT_COLUMNS
+        ),
+        ladder_table(study, curves, draws, at) if by == "labels" else pd.DataFrame(),
+        [record for record in study.records if record.status == "failed"],
+    )
+
+
+def _reference(curves: list[Curve], at: float | None) -> float:
+    """Return the size to tell multipliers at: as asked for, or the usual one, or the middle one."""
+    low, high = min(curve.sizes[0] for curve in curves), max(curve.sizes[-1] for curve in curves)
+    if at is not None:
+        if not low <= at <= high:
+            raise InputError(f"--at {at:g} lies outside of what was trained: expected {low:g} to {high:g}")
+        return at
+    sizes = curves[0].sizes
+    return _USUAL if _USUAL in sizes[:-1] else float(sizes[(len(sizes) - 1) // 2])
+
+
+def _told_at(sizes: Floats, at: float | None, asked: bool) -> list[float]:
+    wanted = [at] if asked and at is not None and sizes[0] <= at <= sizes[-1] else []
+    return sorted({*map(float, sizes), *wanted})
+
+
+_Pair = tuple[Curve, Curve, Floats, Floats]
+
+
+def _pairs(curves: list[Curve], draws: list[Floats]) -> list[_Pair]:
+    """List all pairs that can be compared; A is the one with the lower error at its largest size."""
+    drawn = dict(zip(map(id, curves), draws, strict=True))
+    pairs = []
+    for group in comparable(curves):
+        for one, other in itertools.combinations(group, 2):
+            a, b = (one, other) if one.maes[-1] <= other.maes[-1] else (other, one)
+            pairs.append((a, b, drawn[id(a)], drawn[id(b)]))
+    return pairs
+
+
+def _at_common_sizes(pair: _Pair) -> _Pair:
+    """Keep the sizes that both curves have, as where a run of one of them has failed."""
+    a, b, draws_a, draws_b = pair
+    in_a, in_b = np.isin(a.sizes, b.sizes), np.isin(b.sizes, a.sizes)
+    return _only(a, in_a), _only(b, in_b), draws_a[:, in_a], draws_b[:, in_b]
+
+
+def _only(curve: Curve, kept: NDArray[np.bool_]) -> Curve:
+    entries = tuple(entry for entry, keep in zip(curve.entries, kept, strict=True) if keep)
+    return curve._replace(sizes=curve.sizes[kept], entries=entries)
+
+
+def _multiplier_row(by: str, pair: _Pair, at: float) -> dict[str, Any]:
+    a, b, *_ = pair
+    found = multiplier(*pair, at)
+    figures = {f"multiplier_{name}": getattr(found, name) for name in ("low", "high", "least", "most")}
+    row = {"target": a.target, "unit": a.unit, "by": by, "at": at, "a": a.model, "b": b.model}
+    return row | {"multiplier": found.value} | figures | a.section._asdict()
+
+
+def _bits_row(pair: _Pair) -> dict[str, Any]:
+    a, b, *_ = pair
+    found = prequential_bits(*pair)
+    return {
+        "target": a.target,
+        "a": a.model,
+        "b": b.model,
+        "smallest": a.sizes[0],
+        "largest": a.sizes[-1],
+        "bits_per_label": found.value,
+        "bits_low": found.low,
+        "bits_high": found.high,
+        **a.section._asdict(),
+    }
+
+
+def _law_row(by: str, curve: Curve, fit: Fit) -> dict[str, Any]:
+    row: dict[str, Any] = {"target": curve.target, "unit": curve.unit, "by": by, "model": curve.model}
+    for name in ("a", "b", "c"):
+        low, high = getattr(fit, f"{name}_interval")
+        row |= {name: getattr(fit, name), f"{name}_low": low, f"{name}_high": high}
+    residuals = " ".join(f"{residual:+.4f}" for residual in fit.residuals)  # size by size, MAE / law - 1
+    largest = float(np.abs(fit.residuals).max())
+    return (
+        row
+        | {"floor_known": fit.floor_known, "largest_residual": largest, "residuals": residuals}
+        | curve.section._asdict()
+    )

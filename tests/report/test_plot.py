@@ -1,0 +1,90 @@
+"""Pictures show the figures of the tables, and are files that open."""
+
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.container import BarContainer, ErrorbarContainer
+
+from ibbench.commands.plot import draw_study, make_figures
+from ibbench.compare.study import read_study
+from ibbench.errors import InputError
+from ibbench.report.plot.style import looks
+from ibbench.worth.worth import make_worth
+from tests.compare.conftest import MakeRecord, WriteStudy
+from tests.worth.conftest import ladder_study, make_record, write_study
+
+__all__ = ["ladder_study", "make_record", "write_study"]
+
+
+def test_every_picture_is_a_png_and_an_svg_that_open(ladder_study: Path) -> None:
+    draw_study(ladder_study)
+    names = ["cost", "ladder", "learning_curves", "parity_gap", "parity_mu"]
+    assert sorted(path.stem for path in ladder_study.glob("*.png")) == names
+    assert sorted(path.stem for path in ladder_study.glob("*.svg")) == names
+    for name in names:
+        pixels = matplotlib.image.imread(ladder_study / f"{name}.png")
+        assert min(pixels.shape[:2]) > 300
+        assert pixels[..., :3].std() > 0.02  # not blank
+        assert (ladder_study / f"{name}.svg").read_text().startswith("<?xml")
+
+
+def test_the_same_study_gives_the_same_files(ladder_study: Path) -> None:
+    def content() -> list[bytes]:
+        draw_study(ladder_study)
+        return [path.read_bytes() for path in sorted(ladder_study.glob("*.svg"))]
+
+    assert content() == content()
+
+
+def test_points_and_bars_are_at_the_errors_of_the_tables(ladder_study: Path) -> None:
+    figures = make_figures(ladder_study)
+    worth = make_worth(read_study(ladder_study))
+    axes = next(axes for axes in figures["learning_curves"].axes if "gap" in axes.get_ylabel())
+    drawn = {one.get_label(): one.lines[0].get_data() for one in axes.containers if isinstance(one, ErrorbarContainer)}
+    for curve in (curve for curve in worth.curves if curve.target == "gap"):
+        sizes, maes = drawn[curve.model]
+        assert np.array_equal(sizes, curve.sizes)
+        assert np.allclose(maes, curve.maes)
+    axes = next(axes for axes in figures["ladder"].axes if "gap" in axes.get_xlabel())
+    rows = worth.ladder[worth.ladder["target"] == "gap"].set_index("rung")
+    bars = [bar for one in axes.containers if isinstance(one, BarContainer) for bar in one]
+    assert len(bars) == 3
+    for bar, (rung, after) in zip(bars, [("two", "one"), ("three", "two"), ("sideways", "two")], strict=True):
+        assert bar.get_x() == pytest.approx(rows.loc[after, "mae_mean"])
+        assert bar.get_x() + bar.get_width() == pytest.approx(rows.loc[rung, "mae_mean"])
+
+
+def test_models_differ_without_colour() -> None:
+    many = [f"model {number}" for number in range(13)]
+    assert len({(look.marker, str(look.linestyle)) for look in looks(many).values()}) == len(many)
+    assert len({look.marker for look in looks(many).values()}) == len(many)
+
+
+def test_names_and_units_of_a_user_are_shown_as_they_are_and_stay_in_the_folder(
+    write_study: WriteStudy,
+    make_record: MakeRecord,
+) -> None:
+    maes = {("a/../../b", seed): 0.3 + 0.01 * seed for seed in range(2)}
+    study = write_study("strange", make_record("gnn", maes, unit="$\\foo$", baselines=False))
+    before = sorted(study.parent.rglob("*"))
+    draw_study(study)
+    new = set(study.parent.rglob("*")) - set(before)
+    assert {path.parent for path in new} == {study}
+    assert (study / "parity_a_.._.._b.png").exists()
+    assert "$\\foo$" in (study / "parity_a_.._.._b.svg").read_text()
+
+
+def test_a_study_of_one_size_has_no_curves_and_one_without_predictions_no_parity(
+    write_study: WriteStudy,
+    make_record: MakeRecord,
+) -> None:
+    maes = {("gap", seed): 0.3 + 0.01 * seed for seed in range(2)}
+    study = write_study("plain", make_record("gnn", maes), make_record("mlp", maes), predictions=False)
+    assert set(make_figures(study)) == {"cost"}
+    with pytest.raises(InputError, match="has no curve"):
+        make_figures(study, by="seconds")
+    failed = write_study("failed", make_record("gnn", maes, status="failed", baselines=False))
+    with pytest.raises(InputError, match="no finished run"):
+        make_figures(failed)
