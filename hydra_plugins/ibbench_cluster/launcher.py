@@ -2,21 +2,34 @@
 
 The stock ones of submitit submit all points, done or not, cannot leave without waiting, and give up waiting at the
 first dead job. That of joblib kills its processes when the command is interrupted, before they can save their states.
+
+Hydra imports this file in each command, so that everything heavy is imported in the functions.
 """
 
 import contextlib
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
 
 
 class _MissingOnly:
+    detaches = True  # jobs go on when the command has ended
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit the points that are missing; return nothing, for all that is to be known is in their records."""
+        from ibbench.commands.train import sweep_of
         from ibbench.sweep.jobs import launch
 
-        launch(self, job_overrides, initial_job_idx)
+        state = Singleton.get_state()
+        calls = {
+            number: (list(overrides), "hydra.sweep.dir", number, f"point_{number}", state)
+            for number, overrides in enumerate(job_overrides, initial_job_idx)
+        }
+        launch(sweep_of(self), self, calls)
         return []
 
 
@@ -45,12 +58,31 @@ with contextlib.suppress(ImportError):
     class StudyProcessLauncher(JoblibLauncher):
         """Processes on this machine, some at a time."""
 
-        def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-            """Run the points; when the command is to stop, wait for what is being saved."""
-            from ibbench.sweep.workers import saved_before_they_end
+        def setup(self, **given: Any) -> None:
+            """Have the points run by workers that stop when they are told to."""
+            from ibbench.sweep.workers import run_in_worker
 
-            with saved_before_they_end():
-                return super().launch(job_overrides, initial_job_idx)
+            super().setup(**given | {"task_function": partial(run_in_worker, given["task_function"])})
+
+        def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+            """Run the points. When the command is to stop, wait for what is being saved.
+
+            Raises:
+                SystemExit: a worker was killed, which has ended the others; the study is tabulated.
+            """
+            from concurrent.futures import BrokenExecutor
+
+            from ibbench.commands.train import FAILED, sweep_of
+            from ibbench.sweep.workers import saved_before_they_end
+            from ibbench.terminal import say
+
+            try:
+                with saved_before_they_end():
+                    return super().launch(job_overrides, initial_job_idx)
+            except BrokenExecutor:
+                say("A process of +cluster=processes was killed, and the others ended with it.")
+                sweep_of(self).finish(wait=False)
+                raise SystemExit(FAILED) from None
 
     target = f"{__name__}.{StudyProcessLauncher.__name__}"
     ConfigStore.instance().store(group="hydra/launcher", name="ibbench_processes", node=JobLibLauncherConf(target))

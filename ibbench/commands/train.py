@@ -1,18 +1,38 @@
-"""`ibbench train`: the command line, handed to Hydra."""
+"""`ibbench train`: the command line handed to Hydra, and what Hydra says handed to a `Sweep`."""
 
+import contextlib
 import os
 import sys
-from concurrent.futures import BrokenExecutor
+import traceback
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import hydra
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ibbench.errors import InputError, leave
-from ibbench.options.compose import ROOT_CONFIG, config_folder, explain, pack_sweeps
+from ibbench.options.compose import (
+    ROOT_CONFIG,
+    compose_points,
+    config_folder,
+    expand,
+    explain,
+    pack_sweeps,
+    read_composed,
+)
 from ibbench.run.interrupt import listening
-from ibbench.sweep.callback import FAILED, INTERRUPTED, StudyCallback, job
-from ibbench.terminal import say
+from ibbench.sweep.point import run_point
+from ibbench.sweep.sweep import Sweep
+from ibbench.terminal import say, terminal
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes; 2 is `errors.leave`
 
 
 def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False) -> None:
@@ -46,10 +66,113 @@ def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False)
         leave(error)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         leave(InputError(explain(error)))
-    except BrokenExecutor:
-        say("A process of +cluster=processes was killed, and the others ended with it.")
-        StudyCallback.latest.on_broken_pool()
-        raise SystemExit(FAILED) from None
     except KeyboardInterrupt:
         say("Interrupted. What is finished stays; the same command goes on from there.")
         raise SystemExit(INTERRUPTED) from None
+
+
+def job(composed: DictConfig) -> str:
+    """Run one point; what Hydra's launchers call, in this process or another."""
+    return run_point(read_composed(composed))
+
+
+class StudyCallback(Callback):
+    """Checks every point before Hydra starts the first, and tabulates the study after the last.
+
+    Hydra turns exceptions of callbacks into warnings, so this one leaves through `SystemExit`.
+
+    Args:
+        dry_run: whether to show the points, and leave.
+        detach: whether to leave when the jobs are submitted.
+
+    Attributes:
+        sweep: the runs of this command; None before Hydra says that they begin, and in the processes of jobs.
+    """
+
+    def __init__(self, dry_run: bool, detach: bool) -> None:
+        self.sweep: Sweep | None = None
+        self._dry_run, self._detach = dry_run, detach
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what the jobs have no use for: each of a thousand is sent its own copy."""
+        return self.__dict__ | {"sweep": None}
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check and plan all points of the sweep."""
+        params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
+        self._begin(config, [*params, *config.hydra.overrides.task], kwargs["config_name"])
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check and plan the only point of `hydra.mode=RUN`."""
+        self._begin(config, config.hydra.overrides.task, kwargs["config_name"])
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
+        """Note a run that another process trains, if this one has tried it."""
+        if self.sweep and job_return.status == JobStatus.COMPLETED and job_return.return_value == "elsewhere":
+            self.sweep.note_taken(OmegaConf.select(config, "hydra.job.num") or 0)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        """Write and print the table."""
+        self._finish()
+
+    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        """Write and print the table."""
+        self._finish()
+
+    def _begin(self, config: DictConfig, overrides: Iterable[str], config_name: str) -> None:
+        from ibbench.compare.table_file import refuse_if_edited
+
+        with _leaving():
+            points = expand(overrides)
+            own = [override for override in config.hydra.overrides.hydra if "hydra.searchpath" in override]
+            configs = compose_points([[*point, *own] for point in points], config_name)
+            here = not detaches(config)
+            self.sweep = Sweep(configs, points, _tabulate, here=here, dry_run=self._dry_run, detach=self._detach)
+            self.sweep.check()
+            refuse_if_edited(self.sweep.study)
+            if not self.sweep.plan():
+                raise SystemExit(DONE if self._dry_run or self.sweep.finish() else FAILED)
+
+    def _finish(self) -> None:
+        with _leaving():
+            if self.sweep and not self.sweep.finish():
+                raise SystemExit(FAILED)
+
+
+def sweep_of(launcher: Any) -> Sweep:
+    """Return the sweep whose points a launcher of Hydra was given, once it is set up."""
+    callbacks = launcher.hydra_context.callbacks.callbacks
+    sweep = next(callback.sweep for callback in callbacks if isinstance(callback, StudyCallback))
+    assert sweep is not None
+    return sweep
+
+
+def detaches(config: DictConfig) -> bool:
+    """Whether the launcher of a command gives its runs to jobs that need no process to stay behind.
+
+    Raises:
+        InputError: there is no such launcher.
+    """
+    chosen = config.hydra.launcher.get("_target_")
+    launchers = {f"{kind.__module__}.{kind.__name__}": kind for kind in Plugins.instance().discover(Launcher)}
+    if chosen not in launchers:
+        raise InputError(f"`hydra.launcher._target_={chosen}` is not possible: expected +cluster=NAME")
+    return bool(getattr(launchers[chosen], "detaches", False))
+
+
+def _tabulate(study: Path) -> bool:
+    from ibbench.commands.table import tabulate
+
+    return tabulate(study, terminal())
+
+
+@contextlib.contextmanager
+def _leaving() -> Iterator[None]:
+    """Leave through `SystemExit` on any error: Hydra would turn the exception of a callback into a warning."""
+    try:
+        yield
+    except InputError as error:
+        leave(error)
+    except Exception:
+        traceback.print_exc()
+        raise SystemExit(FAILED) from None

@@ -32,8 +32,13 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def listening() -> Iterator[None]:
-    """Listen to the signals that ask to stop; within another `listening`, or in another thread, do nothing."""
+def listening(remembering: bool = False) -> Iterator[None]:
+    """Listen to the signals that ask to stop; within another `listening`, or in another thread, do nothing.
+
+    Args:
+        remembering: whether a signal that has come counts in the next `listening` of this process, too. A process
+            that is given one run after another must begin none when it was told to stop.
+    """
     global _asked
     if threading.current_thread() is not threading.main_thread() or _handlers_before:
         yield
@@ -48,7 +53,8 @@ def listening() -> Iterator[None]:
         for number, handler in _handlers_before.items():
             signal.signal(number, handler or signal.SIG_DFL)
         _handlers_before.clear()
-        _asked = None
+        if not remembering:
+            _asked = None
 
 
 @contextlib.contextmanager

@@ -30,14 +30,23 @@ def _plan(point: Point, text: str) -> Planned:
     )
 
 
+def is_to_do(point: Point) -> bool:
+    """Whether a point is not done, or is to be trained again.
+
+    Raises:
+        InputError: its record cannot be read.
+    """
+    return point.config.rerun or not read_finished(point.folder)
+
+
 def announce(study: Path, points: list[Point], planned: list[Planned], with_cost: bool = False) -> None:
     """Print a line for each point, and with `with_cost` what those that are to do will cost."""
     first = points[0]
     say(f"Study {study}: {len(points)} runs, {len(first.dataset):,} molecules, split {first.split.fingerprint}")
     left = []
     for point, entry in zip(points, planned, strict=True):
-        done = not point.config.rerun and read_finished(point.folder)
-        left += [] if done else [entry]
+        to_do = is_to_do(point)
+        left += [entry] if to_do else []
         width, hidden = point.options.sizes
         parameters = count_parameters(point.dataset.molecules.padding.num_atoms, point.options)
         replicas = len(point.config.targets) * len(point.config.seeds)
@@ -45,7 +54,7 @@ def announce(study: Path, points: list[Point], planned: list[Planned], with_cost
         say(
             f"  {point.run}: {f'{entry.point}, ' if with_cost else ''}width {width}, hidden {hidden}, "
             f"{parameters:,} parameters, {replicas} replicas on {point.split.train_size:,} molecules{cost}, "
-            f"{'done' if done else 'to do'}"
+            f"{'to do' if to_do else 'done'}"
         )
     if with_cost:
         say(f"To do: {len(left)} of {len(points)} runs, {describe_cost(left)}. Nothing was started.")

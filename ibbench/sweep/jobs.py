@@ -1,5 +1,7 @@
 """Runs as jobs of a cluster: submitted, waited for, and found again by `ibbench status`."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 import json
@@ -12,15 +14,17 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
-from ibbench.record.folder import read_finished, study_folder
 from ibbench.run.interrupt import Stopped, deferring, raise_if_asked
 from ibbench.terminal import say
+
+if TYPE_CHECKING:  # it imports more than `ibbench status` needs
+    from ibbench.sweep.sweep import Sweep
 
 _LOOK_SECONDS = 10.0  # between two questions to SLURM
 _MOST_IN_ARRAY = 1000  # SLURM's MaxArraySize is 1001 where nobody has changed it
@@ -36,43 +40,36 @@ class Job(NamedTuple):
     number: str
 
 
-def launch(launcher: Any, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> None:
-    """Submit the points of a sweep that are missing, and wait for all jobs unless the command detaches.
+def launch(sweep: Sweep, launcher: Any, calls: dict[int, tuple[Any, ...]]) -> None:
+    """Submit the points of a sweep that are missing, and wait for all jobs unless the sweep detaches.
 
     Args:
-        launcher: a launcher of hydra-submitit-launcher, set up.
-        job_overrides: of each point.
-        initial_job_idx: the number of the first of them in the sweep.
+        sweep: the runs of this command, planned.
+        launcher: a launcher of hydra-submitit-launcher, set up; it is sent to each job, which calls it.
+        calls: the arguments of that call, per number of a point in the sweep.
 
     Raises:
         InputError: there is no such cluster here, or it refuses the jobs.
+        Stopped: a signal has asked to stop.
     """
-    from hydra.core.singleton import Singleton
+    from ibbench.sweep.announce import is_to_do
 
-    from ibbench.run.plan import plan
-    from ibbench.sweep.callback import StudyCallback
-
-    calls = {}
-    for number, overrides in enumerate(job_overrides, initial_job_idx):
-        point = plan(StudyCallback.latest.configs[number], here=False)
-        if point.config.rerun or not read_finished(point.folder):
-            calls[point.run] = (list(overrides), "hydra.sweep.dir", number, f"point_{number}", Singleton.get_state())
-    study = study_folder(StudyCallback.latest.configs[0])
-    jobs = {run: job for run, job in read_jobs(study).items() if run in calls}
+    wanted = {sweep.points[number].run: call for number, call in calls.items() if is_to_do(sweep.points[number])}
+    jobs = {run: job for run, job in read_jobs(sweep.study).items() if run in wanted}
     at_work = ask_for_states(list(jobs.values()))
     jobs = {run: job for run, job in jobs.items() if at_work.get(job, UNKNOWN) != UNKNOWN}
     for run, job in jobs.items():
         say(f"{run}: is job {job.number} already, {at_work[job]}")
-    missing, submitted = [run for run in calls if run not in jobs], dict[str, Any]()
+    missing, submitted = [run for run in wanted if run not in jobs], dict[str, Any]()
     for runs in (missing[start : start + _MOST_IN_ARRAY] for start in range(0, len(missing), _MOST_IN_ARRAY)):
         with deferring(_SUBMISSION_SECONDS):  # an interruption in the middle would leave jobs that nobody knows of
-            submitted |= dict(zip(runs, _submit(launcher, [calls[run] for run in runs]), strict=True))
-            _note_jobs(study, launcher._EXECUTOR, {run: submitted[run].job_id for run in runs})
+            submitted |= dict(zip(runs, _submit(launcher, [wanted[run] for run in runs]), strict=True))
+            _note_jobs(sweep.study, launcher._EXECUTOR, {run: submitted[run].job_id for run in runs})
         for run in runs:
             say(f"{run}: submitted as job {submitted[run].job_id}")
     jobs |= {run: Job(launcher._EXECUTOR, job.job_id) for run, job in submitted.items()}
-    if not launcher.config.hydra.callbacks.study.detach:
-        _wait(study, jobs, submitted)
+    if not sweep.detach:
+        _wait(sweep.study, jobs, submitted)
 
 
 def _submit(launcher: Any, calls: list[tuple[Any, ...]]) -> list[Any]:

@@ -1,15 +1,14 @@
 """Processes of joblib that train runs side by side: when the command is to stop, they save their states first."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import psutil
 
-from ibbench.run.interrupt import deferring, raise_if_asked
+from ibbench.run.interrupt import Stopped, deferring, listening, raise_if_asked
 
 _SAVE_SECONDS = 9.0  # then joblib kills them
-
-_stopped = False  # in a worker: whether it was told to stop, and is not to begin another run
 
 
 @contextlib.contextmanager
@@ -22,7 +21,7 @@ def saved_before_they_end() -> Iterator[None]:
     with deferring(_SAVE_SECONDS, _tell_workers):
         try:
             yield
-        finally:  # a worker that has not come to listening yet ends at once, and joblib's pool with it
+        finally:  # a worker that was between two runs ends at once, and joblib raises: this replaces what it raised
             raise_if_asked()
 
 
@@ -32,12 +31,19 @@ def _tell_workers() -> None:
             worker.terminate()
 
 
-def stop_working() -> None:
-    """Note, in a worker, that it was told to stop."""
-    global _stopped
-    _stopped = True
+def run_in_worker(task: Callable[[Any], str], config: Any) -> str:
+    """Call the task of a launcher in a worker, which joblib gives one run after another.
 
+    Args:
+        task: the function that runs a point.
+        config: what it is called with.
 
-def told_to_stop() -> bool:
-    """Whether this process is a worker that was told to stop."""
-    return _stopped
+    Returns:
+        What the task returns; `stopped` if this worker was told to stop, now or in a run before.
+    """
+    with listening(remembering=True):
+        try:
+            raise_if_asked()
+            return task(config)
+        except Stopped:
+            return "stopped"

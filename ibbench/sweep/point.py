@@ -1,0 +1,60 @@
+"""One point of a sweep, as a launcher has it run: in this process, in another one, or on another machine."""
+
+import os
+import traceback
+from typing import Literal
+
+from ibbench.errors import InputError
+from ibbench.options.config import Config
+from ibbench.record.lease import EXPIRES_SECONDS
+from ibbench.run.interrupt import Stopped, hand_over, listening, raise_if_asked
+from ibbench.terminal import say
+
+Outcome = Literal["done", "failed", "elsewhere", "stopped"]
+
+
+def run_point(config: Config) -> Outcome:
+    """Run one point. It never raises into the sweep, so that the other points go on.
+
+    Returns:
+        The status of its record, `done` or `failed`; `elsewhere` if another process trains it; `stopped` if a signal
+        has ended the job of a cluster.
+
+    Raises:
+        Stopped: a signal has asked this process to stop, and it is not the job of a cluster.
+    """
+    with listening():
+        try:
+            raise_if_asked()
+            return _run(config)
+        except Stopped as stop:
+            if _is_job_of_cluster():
+                say(f"stopped by {stop}; what is trained is saved")
+            try:
+                if not hand_over(stop):  # on SLURM's warning submitit queues the job again, and does not return
+                    raise
+            except Exception as error:
+                say(f"it could not be queued again: {error}")
+            return "stopped"
+
+
+def _run(config: Config) -> Outcome:
+    from ibbench.record.agenda import note_start_error
+    from ibbench.run.execute import execute
+    from ibbench.run.plan import plan
+
+    try:
+        point = plan(config)
+    except Exception as error:  # it was possible when the sweep was checked: the data or the machine have changed
+        say(f"a run could not be started: {error}")
+        if not isinstance(error, InputError):
+            traceback.print_exc()
+        note_start_error(config, error)
+        return "failed"
+    # A job of a cluster has to find out for itself whether the last owner is dead; a command does so at its end.
+    record = execute(point, patience=1.25 * EXPIRES_SECONDS if _is_job_of_cluster() else 0.0)
+    return record.status if record else "elsewhere"
+
+
+def _is_job_of_cluster() -> bool:
+    return "SUBMITIT_EXECUTOR" in os.environ

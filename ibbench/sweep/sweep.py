@@ -1,0 +1,189 @@
+"""The runs of one command: checked together before the first is started, and tabulated after the last.
+
+Nothing here knows Hydra, which runs the points: `commands/train.py` calls these methods when Hydra says that a sweep
+begins or ends. `README.md` beside this file says why things are done in this order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ibbench.errors import InputError
+from ibbench.options.config import Config
+from ibbench.options.trial import TUNED
+from ibbench.record.folder import read_finished, record_age, study_folder
+from ibbench.record.lease import describe_owner, hold, seconds_since_sign
+from ibbench.run.recall import recall_finished
+from ibbench.terminal import say
+
+if TYPE_CHECKING:  # it imports torch, which is not needed to find that all runs are done
+    from ibbench.run.plan import Point
+
+
+class Sweep:
+    """The runs of one command, from their check to their table.
+
+    Args:
+        configs: the points, in the order in which they are run.
+        overrides: what was given for each point.
+        tabulate: a function that writes and prints the table of a study, and returns whether it could be written.
+        here: whether this command trains the points itself. If not, they are trained by jobs that go on when the
+            command has ended, maybe on machines with devices that this one has not.
+        dry_run: whether to show the points only, and write nothing.
+        detach: whether to end as soon as the jobs are submitted.
+
+    Attributes:
+        study: the folder of the study that all runs belong to.
+        points: the points as planned, in their order. Empty before `plan`, and if all runs were done before it.
+        detach: as given.
+    """
+
+    def __init__(
+        self,
+        configs: list[Config],
+        overrides: list[list[str]],
+        tabulate: Callable[[Path], bool],
+        *,
+        here: bool = True,
+        dry_run: bool = False,
+        detach: bool = False,
+    ) -> None:
+        self.study = study_folder(configs[0])
+        self.points: list[Point] = []
+        self.detach = detach
+        self._configs, self._overrides, self._tabulate = configs, overrides, tabulate
+        self._here, self._dry_run = here, dry_run
+        self._folders: list[Path] = []  # of all runs, also where `points` is empty
+        self._replaced: dict[Path, int] = {}  # with `rerun=true`, the age of each record that is to be replaced
+        self._taken: set[int] = set()  # numbers of the points that another process was training in their turn
+
+    def check(self) -> None:
+        """Check what can be said of the points without their data.
+
+        Raises:
+            InputError: they belong to more than one study, give a value for what a search draws, or are to be left to
+                jobs that there are not.
+        """
+        if self.detach and self._here:
+            raise InputError("`--detach` needs jobs that live on without this command: expected +cluster=slurm")
+        _refuse_tuned_options(self._configs, self._overrides[0])
+        if len({study_folder(config) for config in self._configs}) > 1:
+            raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
+
+    def plan(self) -> bool:
+        """Plan all points, say what they are, and note them in the study for `ibbench status`.
+
+        Returns:
+            Whether there is something to start: not in a dry run, nor if all runs are known to be done.
+
+        Raises:
+            InputError: a point is not possible, the study cannot be written, or it holds a run of the same config by
+                another version.
+        """
+        if not self._dry_run and self._recall():
+            return False
+        from ibbench.record.agenda import write_agenda
+        from ibbench.record.schema import Planned, refuse_doubles
+        from ibbench.run.plan import plan
+        from ibbench.sweep.announce import announce, list_planned
+
+        self.points = [plan(config, self._here) for config in self._configs]
+        self._folders = [point.folder for point in self.points]
+        wanted = [
+            Planned(point.run, point.config.numerics(), point.dataset.source, point.split.fingerprint)
+            for point in self.points
+        ]
+        refuse_doubles(self.study, wanted)
+        planned = list_planned(self.points, self._overrides)
+        if not self._dry_run:
+            self._replaced = {point.folder: record_age(point.folder) for point in self.points if point.config.rerun}
+            try:
+                write_agenda(self.study, planned)
+            except OSError as error:
+                reason = error.strerror or error
+                raise InputError(f"the study {self.study} cannot be written: {reason}; see results_dir") from None
+        announce(self.study, self.points, planned, with_cost=self._dry_run)
+        return not self._dry_run
+
+    def note_taken(self, number: int) -> None:
+        """Note that another process was training a point when it was its turn, so that `finish` waits for it.
+
+        Args:
+            number: its place among the points, from 0.
+        """
+        self._taken.add(number)
+
+    def finish(self, wait: bool = True) -> bool:
+        """Wait for the runs that other processes train, and tabulate the study; but leave what is left to jobs.
+
+        Args:
+            wait: whether to wait.
+
+        Returns:
+            Whether all runs are finished and the table is written, or are left to jobs.
+
+        Raises:
+            InputError: a record or the table cannot be read.
+        """
+        if self.detach and self.points:
+            say(f"`ibbench status {self.study}` tells how far it is, `ibbench table {self.study}` what is found.")
+            return True
+        if wait:
+            self._wait_for_others()
+        missing = [folder.name for folder in self._folders if not self._is_finished(folder)]
+        written = True
+        try:
+            if len(missing) < len(self._folders) or list(self.study.glob("runs/*/record.json")):
+                written = self._tabulate(self.study)
+        except InputError as error:  # the record of another run cannot be read
+            if not missing:
+                raise
+            say(str(error))
+        if missing:
+            say(f"Not finished: {', '.join(missing)}. The same command tries them again.")
+        return written and not missing
+
+    def _recall(self) -> bool:
+        """Whether all runs are known to be done, from the names that their configs had before; then say so."""
+        records = [record for record in map(recall_finished, self._configs) if record]
+        if len(records) < len(self._configs):
+            return False
+        say(f"Study {self.study}: {len(records)} runs")
+        for record in records:
+            say(f"  {record.run}: done before")
+            self._folders.append(self.study / "runs" / record.run)
+        return True
+
+    def _wait_for_others(self) -> None:
+        """Wait for the runs that another command trains, and train those that it gives up."""
+        for number, point in enumerate(self.points):
+            owner = describe_owner(point.folder)
+            if not (owner or number in self._taken) or self._is_finished(point.folder):
+                continue
+            if owner and math.isfinite(seconds_since_sign(point.folder)):
+                say(f"{point.run}: waiting for {owner}")
+            if self._here:
+                from ibbench.run.execute import execute
+
+                execute(point, patience=-1)
+            else:
+                with hold(point.folder, patience=-1):
+                    pass
+
+    def _is_finished(self, folder: Path) -> bool:
+        replaced = folder not in self._replaced or record_age(folder) != self._replaced[folder]
+        return replaced and bool(read_finished(folder))
+
+
+def _refuse_tuned_options(configs: list[Config], overrides: list[str]) -> None:
+    """Refuse values for options that a search draws: they would be ignored."""
+    if not any(config.tuning for config in configs):
+        return
+    for override in overrides:
+        key = override.partition("=")[0].lstrip("+~")
+        if key in TUNED:
+            name = key.partition(".")[2]
+            raise InputError(f"`{override}` is drawn by the search: expected a range, such as tuning.{name}=[low,high]")
