@@ -20,7 +20,7 @@ _HOME = {
     "Model": "ibbench.models.registry",
     "register": "ibbench.models.registry",
     "build_model": "ibbench.models.registry",
-    "read_records": "ibbench.record.schema",
+    "read_records": "ibbench.record.folder",
     "read_study": "ibbench.compare.study",
     "build_table": "ibbench.compare.table",
     "compare_pairs": "ibbench.compare.pairs",

@@ -8,6 +8,7 @@ from ibbench.compare.comparison import differing
 from ibbench.compare.pairs import by_group
 from ibbench.compare.study import BASELINES, Entry, Group, Study, read_study
 from ibbench.errors import InputError
+from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import read_predictions
 from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
@@ -91,7 +92,7 @@ def _panels(folder: Path, study: Study, entries: list[Entry]) -> dict[str, tuple
         name, _ = names[entry.key]
         first = entry.replicas[0]
         record = records[id(first)]
-        found = read_predictions(folder / "runs" / record.run, record)
+        found = read_predictions(StudyFolder.at(folder).runs / record.run, record)
         if found:
             panels[name] = found[first.target, first.seed]
     return panels

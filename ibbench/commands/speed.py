@@ -8,11 +8,12 @@ import pandas as pd
 import torch
 from rich.console import Console
 
-from ibbench.compare.table_file import to_csv, write_tables
+from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError
 from ibbench.models import STANDARD_MODELS
 from ibbench.options.compose import compose_config, expand
-from ibbench.record.folder import study_folder
+from ibbench.record.folder import TABLE, TABLE_TEXT, study_folder
+from ibbench.record.tables import write_tables
 from ibbench.report.cells import markdown_table
 from ibbench.run.plan import plan
 from ibbench.speed.growth import growth_exponent, sweep
@@ -70,13 +71,13 @@ def _write(folder: Path, table: pd.DataFrame, growth: pd.DataFrame | None) -> No
     device = describe_device(torch.device("cpu"))
     lines = [f"# {folder.name}", "", *markdown_table(_readable(table)), ""]
     lines += [_LEGEND.format(repeats=table["repeats"].iloc[0]), ""]
-    files = {"table.csv": to_csv(table)}
+    files = {TABLE: to_csv(table)}
     if growth is not None:
         lines += ["## Where the time grows", "", *markdown_table(_readable_growth(growth)), ""]
         lines += [f"{line}\n" for line in _exponents(growth)]
         files["sweep.csv"] = to_csv(growth)
     lines.append(f"Device: {device}; torch {torch.__version__}. No GPU was measured.")
-    write_tables(folder, files | {"table.md": "\n".join(lines) + "\n"})
+    write_tables(folder, files | {TABLE_TEXT: "\n".join(lines) + "\n"})
 
 
 def _readable(table: pd.DataFrame) -> list[dict[str, str]]:

@@ -13,8 +13,10 @@ from ibbench.compare.comparison import Report, make_report
 from ibbench.compare.study import read_study
 from ibbench.compare.summary import summarise
 from ibbench.compare.table import select
-from ibbench.compare.table_file import refuse_if_edited, to_marked_csv, to_marked_markdown, write_tables
+from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError, suggest
+from ibbench.record.folder import PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING
+from ibbench.record.tables import checksums_of, refuse_if_edited, write_tables
 from ibbench.report.render import to_json, to_latex, to_markdown
 from ibbench.report.screen import to_terminal
 
@@ -58,13 +60,12 @@ def _tabulate(
     report = make_report(study)
     shown = _selected(make_report(study, relative_to) if relative_to else report, targets, sort)
     files = {
-        "table.csv": to_marked_csv(report.table),
-        "table.md": to_marked_markdown(to_markdown(report)),
-        "pairs.csv": to_marked_csv(report.pairs),
-        "study.json": provenance.to_json(report.provenance),
+        TABLE: to_csv(report.table),
+        TABLE_TEXT: to_markdown(report),
+        PAIRS: to_csv(report.pairs),
+        **({TUNING: to_csv(report.tuning)} if len(report.tuning) else {}),
     }
-    if len(report.tuning):
-        files["tuning.csv"] = to_marked_csv(report.tuning)
+    files[PROVENANCE] = provenance.to_json(report.provenance, checksums_of(files))
     reason = ""
     try:
         write_tables(folder, files)
@@ -98,7 +99,7 @@ def _memory_kept() -> Iterator[None]:
 
 _WRITERS: dict[str, Callable[[Report], str]] = {
     "md": to_markdown,
-    "csv": lambda report: to_marked_csv(report.table),
+    "csv": lambda report: to_csv(report.table),
     "latex": to_latex,
     "json": to_json,
 }

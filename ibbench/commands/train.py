@@ -27,6 +27,7 @@ from ibbench.options.compose import (
     pack_sweeps,
     read_composed,
 )
+from ibbench.record.made import note_command
 from ibbench.run.interrupt import listening
 from ibbench.sweep.point import run_point
 from ibbench.sweep.sweep import Sweep
@@ -46,6 +47,7 @@ def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False)
     Raises:
         SystemExit: with exit code 1, 2 or 130 (see `StudyCallback`).
     """
+    note_command(["ibbench", "train", *arguments])
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as exceptions, to be said in one line
     flags = [
         f"hydra.callbacks.study.{name}=true" for name, given in (("dry_run", dry_run), ("detach", detach)) if given
@@ -120,7 +122,7 @@ class StudyCallback(Callback):
         self._finish()
 
     def _begin(self, config: DictConfig, overrides: Iterable[str], config_name: str) -> None:
-        from ibbench.compare.table_file import refuse_if_edited
+        from ibbench.record.tables import refuse_if_edited
 
         with _leaving():
             points = expand(overrides)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console, RenderableType
 
-from ibbench.compare.table_file import to_csv, write_tables
+from ibbench.compare.table_file import to_csv
+from ibbench.record.tables import write_tables
 from ibbench.report import worth as text
 from ibbench.report.cells import markdown_table
 from ibbench.terminal import fitting_table, say

@@ -83,9 +83,14 @@ def _options(entries: list[Entry]) -> dict[str, Any]:
     return options
 
 
-def to_json(content: Provenance) -> str:
-    """Format as JSON, one option a line, so that a diff of it is readable."""
-    return json.dumps(content.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+def to_json(content: Provenance, checksums: dict[str, str]) -> str:
+    """Format as JSON, one option per line, so that a diff of it is readable.
+
+    Args:
+        content: with what the tables were made.
+        checksums: the checksum of each table, by the name of its file.
+    """
+    return json.dumps(content.model_dump(mode="json") | {"checksums": checksums}, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_provenance(text: str, name: str) -> Provenance:
@@ -95,6 +100,8 @@ def read_provenance(text: str, name: str) -> Provenance:
         InputError: it is not one that this version can read.
     """
     try:
-        return Provenance.model_validate(read_versioned(text, SCHEMA_VERSION))
+        content = read_versioned(text, SCHEMA_VERSION)
+        content.pop("checksums", None)  # for whom it reads the tables, see `record.tables`
+        return Provenance.model_validate(content)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is not readable: {explain(error)}. `ibbench table` writes it anew") from None

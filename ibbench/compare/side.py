@@ -9,8 +9,10 @@ import pandas as pd
 from ibbench.compare.provenance import Provenance, Row, provenance, read_provenance
 from ibbench.compare.statistics import Sample
 from ibbench.compare.study import Study, read_study
-from ibbench.compare.table_file import read_table, read_text
+from ibbench.compare.table_file import read_table
 from ibbench.errors import InputError
+from ibbench.record.folder import PROVENANCE, TABLE, StudyFolder
+from ibbench.record.tables import read_checksums, read_text
 
 
 class Place(NamedTuple):
@@ -64,13 +66,13 @@ def read_side(given: str) -> Side:
     """
     path = Path(given)
     if path.is_dir():
-        if any(path.glob("runs/*/record.json")) or not (path / "table.csv").exists():
+        if StudyFolder.at(path).run_names() or not (path / TABLE).exists():
             return _of_study(given, read_study(path))
-        path /= "table.csv"
+        path /= TABLE
     if path.is_file():
-        beside = path.with_name("study.json")
+        beside = path.with_name(PROVENANCE)
         made_with = read_text(beside) if beside.exists() else None
-        return _of_table(given, read_text(path), made_with)
+        return _of_table(given, path.name, read_text(path), made_with)
     revision, colon, inside = given.partition(":")
     if not colon or not revision or not inside:
         raise InputError(
@@ -91,8 +93,8 @@ def _of_study(name: str, study: Study) -> Side:
     return _with_options(name, rows, provenance(study))
 
 
-def _of_table(name: str, text: str, made_with: str | None) -> Side:
-    table = read_table(text, name)
+def _of_table(name: str, file: str, text: str, made_with: str | None) -> Side:
+    table = read_table(text, name, read_checksums(made_with or "").get(file))
     rows = [_table_row(row) for _, row in table.iterrows()]
     return _with_options(
         name, rows, read_provenance(made_with, f"study.json of {name}") if made_with is not None else None
@@ -120,11 +122,12 @@ def _with_options(name: str, rows: list[SideRow], made_with: Provenance | None) 
 
 def _of_revision(name: str, revision: str, inside: str) -> Side:
     folder = inside.rstrip("/")
-    table = _shown(revision, folder) if folder.endswith(".csv") else _shown(revision, f"{folder}/table.csv")
+    table = _shown(revision, folder) if folder.endswith(".csv") else _shown(revision, f"{folder}/{TABLE}")
     if table is None:
-        raise InputError(f"revision {revision} has no {folder}/table.csv (nor a table {folder})")
+        raise InputError(f"revision {revision} has no {folder}/{TABLE} (nor a table {folder})")
     parent = folder.rpartition("/")[0] if folder.endswith(".csv") else folder
-    return _of_table(name, table, _shown(revision, f"{parent}/study.json" if parent else "study.json"))
+    file = folder.rpartition("/")[2] if folder.endswith(".csv") else TABLE
+    return _of_table(name, file, table, _shown(revision, f"{parent}/{PROVENANCE}" if parent else PROVENANCE))
 
 
 def _shown(revision: str, path: str) -> str | None:

@@ -14,9 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special  # not stats or optimize, which take a second and half of one to import
-
-from ibbench.compare.root import find_root
+from scipy import optimize, special
 
 ALPHA = 0.05  # of every test, after Holm's correction; intervals are at 1 - ALPHA
 
@@ -277,7 +275,7 @@ def quantile(alpha: float, seed_variance: float, molecule_variance: float, degre
     def excess(value: float) -> float:
         return 2 * float(weights @ special.ndtr(-value / spread)) - alpha
 
-    return unit * find_root(excess, *_unit_bounds(alpha, degrees), tolerance=1e-5)
+    return unit * float(optimize.brentq(excess, *_unit_bounds(alpha, degrees), xtol=1e-5, rtol=1e-5))
 
 
 def quantile_bounds(

@@ -12,8 +12,9 @@ from ibbench.compare.statistics import Sample
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.models import model_names
 from ibbench.options.trial import TUNED
+from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Floats, read_errors
-from ibbench.record.schema import Record, ReplicaEntry, RungEntry, read_records
+from ibbench.record.schema import Record, ReplicaEntry, RungEntry
 
 BASELINES = ("mean", "composition")
 # Options that keys name anyway; `seeds` are what is averaged over.
@@ -114,7 +115,7 @@ def read_study(folder: Path) -> Study:
     Raises:
         InputError: there are no records, or one of them or its predictions cannot be read.
     """
-    return gather(folder.resolve().name, read_records(folder), folder)
+    return gather(folder.resolve().name, StudyFolder.at(folder).records(), folder)
 
 
 def gather(name: str, records: list[Record], folder: Path | None = None) -> Study:
@@ -148,7 +149,7 @@ def _read_errors(done: list[Record], rows: dict[Key, list[_Replica]], folder: Pa
     found: dict[Key, Floats] = {}
     unknown = set()
     for record in done:
-        errors = read_errors(folder / "runs" / record.run, record)
+        errors = read_errors(StudyFolder.at(folder).runs / record.run, record)
         for key, place in wanted.get(record.run, []):
             replicas = rows[key]
             of_one = errors.get((key.group.target, replicas[place].entry.seed))

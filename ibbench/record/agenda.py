@@ -11,10 +11,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from ibbench.files import write_atomically
 from ibbench.options.config import Config
-from ibbench.record.folder import study_folder
+from ibbench.record.folder import RUNS, START_ERROR, study_folder
 from ibbench.record.schema import ErrorEntry
-
-START_ERROR = "start_error.json"  # in a run's folder: why it could not even be planned where it was to run
 
 
 class Planned(BaseModel):
@@ -50,13 +48,13 @@ def config_key(config: Config) -> str:
 def write_agenda(study: Path, planned: list[Planned]) -> None:
     """Note what a command is to run; the same command notes the same again, other commands something beside it."""
     content = _AGENDA.dump_json(planned)
-    write_atomically(study / "runs" / f"agenda-{hashlib.sha256(content).hexdigest()[:10]}.json", content)
+    write_atomically(study / RUNS / f"agenda-{hashlib.sha256(content).hexdigest()[:10]}.json", content)
 
 
 def read_agenda(study: Path) -> dict[str, Planned]:
     """Read what all commands so far were to run in a study, by the name of the run."""
     found: dict[str, Planned] = {}
-    for path in sorted(study.glob("runs/agenda-*.json"), key=lambda path: path.stat().st_mtime_ns):
+    for path in sorted(study.glob(f"{RUNS}/agenda-*.json"), key=lambda path: path.stat().st_mtime_ns):
         with contextlib.suppress(OSError, ValidationError):  # of another version: its runs are known by their records
             found |= {planned.run: planned for planned in _AGENDA.validate_json(path.read_bytes())}
     return found
@@ -79,7 +77,7 @@ def note_start_error(config: Config, error: Exception) -> None:
         if planned.key == key:
             entry = ErrorEntry(message=str(error) or type(error).__name__, traceback=traceback.format_exc())
             with contextlib.suppress(OSError):
-                write_atomically(study / "runs" / planned.run / START_ERROR, entry.model_dump_json())
+                write_atomically(study / RUNS / planned.run / START_ERROR, entry.model_dump_json())
 
 
 def read_start_error(folder: Path) -> str:

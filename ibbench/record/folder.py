@@ -1,11 +1,156 @@
-"""Where a run and its study lie on disk, and whether a run is finished."""
+"""A study on disk: where its files lie, and the records of its runs, each read and checked once."""
 
 import contextlib
+import functools
+import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ibbench.errors import InputError
 from ibbench.options.config import Config
-from ibbench.record.schema import Record, RungEntry, read_record, write_record
+from ibbench.record.schema import RECORD, Record, RungEntry, read_record, write_record
+
+# In the folder of a study.
+RUNS, MATCHED = "runs", "matched"
+TABLE, TABLE_TEXT, PAIRS, TUNING, PROVENANCE = "table.csv", "table.md", "pairs.csv", "tuning.csv", "study.json"
+# In the folder of a run.
+HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.npz", "weights.safetensors"  # and RECORD
+LOCK, START_ERROR, CHECKPOINTS = "lock", "start_error.json", "checkpoint-*.safetensors"
+
+
+class RunIdentity(NamedTuple):
+    """What tells a run from others: name, config as recorded, source of the data, fingerprint of the split."""
+
+    run: str
+    config: dict[str, Any]
+    source: str
+    split: str
+
+
+class StudyFolder:
+    """The folder of a study. `StudyFolder.at` returns the one object of a folder, which remembers what it has read.
+
+    A record is read again only when its file has changed: one command asks for the same records many times.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._records: dict[str, tuple[tuple[int, ...], Record]] = {}
+
+    @staticmethod
+    def at(path: Path) -> "StudyFolder":
+        """Return the object that stands for a folder in this process."""
+        return _at(path.absolute())
+
+    @property
+    def runs(self) -> Path:
+        """The folder that holds a folder for each run."""
+        return self.path / RUNS
+
+    def run_names(self, prefix: str = "") -> list[str]:
+        """List the runs that have left a record, in the order of their names.
+
+        Args:
+            prefix: beginning of the names, such as `gnn-`.
+        """
+        return sorted(path.parent.name for path in self.runs.glob(f"{prefix}*/{RECORD}"))
+
+    def record(self, run: str) -> Record | None:
+        """Return the record of a run; None if it has left none.
+
+        Raises:
+            InputError: there is one, but it cannot be read.
+        """
+        path = self.runs / run / RECORD
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+        sign = status.st_mtime_ns, status.st_size, status.st_ino
+        known = self._records.get(run)
+        if known is None or known[0] != sign:
+            known = self._records[run] = sign, read_record(path)
+        return known[1]
+
+    def finished(self, run: str) -> Record | None:
+        """Return the record of a run that is done; None if it has failed or has left no record.
+
+        Raises:
+            InputError: there is a record, but it cannot be read.
+        """
+        record = self.record(run)
+        return record if record and record.status == "done" else None
+
+    def records(self) -> list[Record]:
+        """Return the records of all runs, in the order of their names.
+
+        Raises:
+            InputError: there are none; or one of them cannot be read, is a copy, or is of the same config as another.
+        """
+        names = self.run_names()
+        if not names:
+            raise InputError(
+                f"{self.path} holds no records: expected a study, with {self.path}/runs/<model>-<hash>/record.json"
+            )
+        records = [record for name in names if (record := self.record(name))]
+        for name, record in zip(names, records, strict=True):
+            if record.run != name:
+                path = self.runs / name / RECORD
+                raise InputError(f"{path} is the record of {record.run}: a copy, or renamed. Move its folder away")
+        self._refuse_same_configs(records)
+        return records
+
+    def refuse_doubles(self, planned: Iterable[RunIdentity]) -> None:
+        """Check that the study holds no other run of the same config, before runs are trained beside it.
+
+        Only the records of the models that are planned are read.
+
+        Raises:
+            InputError: it does, made by another version of the code or the data; or a record cannot be read.
+        """
+        planned = list(planned)
+        done: dict[str, list[str]] = {}
+        for model in sorted({one.run.partition("-")[0] for one in planned}):
+            for name in self.run_names(f"{model}-"):
+                if record := self.finished(name):
+                    done.setdefault(_identity_of(record), []).append(name)
+        for one in planned:
+            for name in done.get(_identity(one.config, one.source, one.split), []):
+                if name != one.run:
+                    raise InputError(
+                        f"{self.runs / name} is a run of the same config, by another version of the code or the data: "
+                        "move it away, or choose another name for the study"
+                    )
+
+    def _refuse_same_configs(self, records: list[Record]) -> None:
+        """Refuse two runs of one config on the same data: whose figures to take, nobody could tell."""
+        found: dict[str, str] = {}
+        for record in records:
+            if record.status != "done":
+                continue
+            other = found.setdefault(_identity_of(record), record.run)
+            if other != record.run:
+                raise InputError(
+                    f"{self.runs / other} and {self.runs / record.run} are runs of the same config, by different "
+                    "versions of the code or the data: move one of them away"
+                )
+
+
+@functools.cache
+def _at(path: Path) -> StudyFolder:
+    return StudyFolder(path)
+
+
+def _identity_of(record: Record) -> str:
+    return _identity(record.config, record.data_source, record.split_fingerprint)
+
+
+def _identity(config: dict[str, Any], source: str, split: str) -> str:
+    return json.dumps([config, source, split], sort_keys=True)
 
 
 def study_folder(config: Config) -> Path:
@@ -13,31 +158,46 @@ def study_folder(config: Config) -> Path:
     return Path(config.results_dir) / config.name
 
 
-def read_finished(folder: Path, config: Config | None = None) -> Record | None:
-    """Return the record in the folder of a run if it is there and not of a failure.
+def read_records(study: Path) -> list[Record]:
+    """Return the records of all runs of a study, in the order of their names.
 
-    A run that was trained for itself and is now asked for as a rung of a ladder, or as a trial of a search, gets
-    their names: they change no number.
+    Args:
+        study: the folder of the study.
 
     Raises:
-        InputError: there is one, but it cannot be read.
+        InputError: there are none; or one of them cannot be read, is a copy, or is of the same config as another.
     """
-    path = folder / "record.json"
-    record = read_record(path) if path.exists() else None
-    if record is None or record.status != "done":
-        return None
-    names = name_in_study(config) if config else {}
-    if any(getattr(record, field) != name for field, name in names.items()):
-        record = record.model_copy(update=names)
-        write_record(folder, record)
-    return record
+    return StudyFolder.at(study).records()
+
+
+def read_finished(folder: Path) -> Record | None:
+    """Return the record in the folder of a run if the run is done. Nothing is written.
+
+    Raises:
+        InputError: there is a record, but it cannot be read.
+    """
+    return StudyFolder.at(folder.parents[1]).finished(folder.name)
 
 
 def record_age(folder: Path) -> int:
     """Return when the record of a run was written, only to tell it from another; 0 if there is none."""
     with contextlib.suppress(FileNotFoundError):
-        return (folder / "record.json").stat().st_mtime_ns
+        return (folder / RECORD).stat().st_mtime_ns
     return 0
+
+
+def adopt_names(folder: Path, config: Config) -> None:
+    """Give a finished run the names that a config has for it, and write its record if they are new.
+
+    A run that was trained for itself can be asked for later as a rung of a ladder, or as a trial of a search. These
+    names change no number.
+
+    Raises:
+        InputError: the record cannot be read.
+    """
+    record, names = read_finished(folder), name_in_study(config)
+    if record and any(getattr(record, field) != name for field, name in names.items()):
+        write_record(folder, record.model_copy(update=names))
 
 
 def name_in_study(config: Config) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from tempfile import TemporaryDirectory
 import psutil
 from filelock import SoftFileLease, Timeout
 
-FILE = "lock"
+from ibbench.record.folder import LOCK
+
 BEAT_SECONDS = 15.0
-_LOOK_SECONDS = 5.0  # while waiting, between two looks for an owner that is dead but still has a number
+_LOOK_SECONDS = 5.0  # between two checks, while waiting, whether the owner is a zombie process
 EXPIRES_SECONDS = 120.0  # a network file system may show a touch a minute late
 
 
@@ -57,7 +58,7 @@ def hold(folder: Path, patience: float = 0.0) -> Iterator[Lease]:
     """Hold the lock of a run.
 
     Args:
-        folder: of the run; it is made.
+        folder: the folder of the run; it is made if it does not exist.
         patience: seconds to wait for another process to let go, or to be known as dead; -1 for as long as it takes.
 
     Raises:
@@ -67,12 +68,12 @@ def hold(folder: Path, patience: float = 0.0) -> Iterator[Lease]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = _lock(folder)
     begun = changed = time.monotonic()
-    seen = _sign(folder / FILE)
+    seen = _read_sign(folder / LOCK)
     while not lock.is_locked:
-        if (now := _sign(folder / FILE)) != seen:
+        if (now := _read_sign(folder / LOCK)) != seen:
             seen, changed = now, time.monotonic()
         if seen and _is_dead(folder, silence=time.monotonic() - changed):
-            _bury(folder, seen)
+            _remove_lock(folder, seen)
         left = (math.inf if patience < 0 else patience) - (time.monotonic() - begun)
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=max(0.0, min(left, _LOOK_SECONDS)), poll_interval=0.5)
@@ -91,7 +92,7 @@ def describe_owner(folder: Path) -> str:
     return f"{owner.hostname}, process {owner.pid}" if owner else ""
 
 
-def seconds_since_sign(folder: Path) -> float:
+def seconds_since_read_sign(folder: Path) -> float:
     """Return how long the owner of a run has given no sign of life; infinite if it has none.
 
     An owner on this machine is looked for. Of another machine there is only the time of its last touch, by a clock that
@@ -103,12 +104,12 @@ def seconds_since_sign(folder: Path) -> float:
     if owner.hostname == _own_name():
         return 0.0 if _is_alive(owner.pid) else math.inf
     try:
-        return abs(time.time() - (folder / FILE).stat().st_mtime)
+        return abs(time.time() - (folder / LOCK).stat().st_mtime)
     except OSError:
         return math.inf
 
 
-def _sign(path: Path) -> tuple[int, int] | None:
+def _read_sign(path: Path) -> tuple[int, int] | None:
     """Return what changes when the owner of a lock touches it, or another one takes it; None if it is not there."""
     try:
         status = path.stat()
@@ -120,11 +121,12 @@ def _sign(path: Path) -> tuple[int, int] | None:
 def _is_dead(folder: Path, silence: float) -> bool:
     """Whether the owner of a lock is dead though filelock does not take it over.
 
-    It does not where its parent has not missed it, as happens in containers: it still has a number then. Nor on a file
-    system that cannot swap two names, such as NFS, nor where the machine died before it had written who it is.
+    filelock does not see that a zombie process is dead (common in containers, where nobody reaps them). It does not
+    take over a lock on a file system that cannot exchange two names, such as NFS, nor an empty lock, which a machine
+    leaves that loses power before it has written who it is.
 
     Args:
-        folder: of the run.
+        folder: the folder of the run.
         silence: seconds for which the lock was seen not to change, by the clock of this process.
     """
     owner = _lock(folder).owner
@@ -133,14 +135,14 @@ def _is_dead(folder: Path, silence: float) -> bool:
     return silence > 1.1 * EXPIRES_SECONDS  # filelock comes first, where it can
 
 
-def _bury(folder: Path, seen: tuple[int, int]) -> None:
-    """Remove a lock, if it is still the one that was seen."""
-    path, aside = folder / FILE, folder / f".{FILE}-{os.getpid()}"
+def _remove_lock(folder: Path, seen: tuple[int, int]) -> None:
+    """Remove the lock of a dead owner, if it is still the one that was seen."""
+    path, aside = folder / LOCK, folder / f".{LOCK}-{os.getpid()}"
     with contextlib.suppress(FileNotFoundError):
-        if _sign(path) != seen:
+        if _read_sign(path) != seen:
             return
         path.rename(aside)
-        if _sign(aside) != seen:  # another has taken it over in this very moment: it gets it back
+        if _read_sign(aside) != seen:  # another has taken it over in this very moment: it gets it back
             with contextlib.suppress(FileExistsError):
                 path.hardlink_to(aside)
         aside.unlink()
@@ -167,4 +169,4 @@ def _own_name() -> str:
 
 
 def _lock(folder: Path) -> SoftFileLease:
-    return SoftFileLease(folder / FILE, lease_duration=EXPIRES_SECONDS, heartbeat_interval=BEAT_SECONDS)
+    return SoftFileLease(folder / LOCK, lease_duration=EXPIRES_SECONDS, heartbeat_interval=BEAT_SECONDS)

@@ -1,9 +1,8 @@
 """The record: what a run leaves behind, checked when it is read."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError, model_validator
 
@@ -11,6 +10,7 @@ from ibbench.errors import InputError
 from ibbench.files import write_atomically
 
 SCHEMA_VERSION = 1
+RECORD = "record.json"  # in the folder of a run
 
 
 class _Entry(BaseModel):
@@ -74,11 +74,23 @@ class RungEntry(_Entry):
     after: str | None
 
 
+class MadeEntry(_Entry):
+    """How a record came about: time (UTC, ISO 8601), host, command line, and the git commit of the current folder.
+
+    `revision` ends with `+` where files differed from the commit; it is None outside of a repository.
+    """
+
+    at: str
+    host: str
+    command: str
+    revision: str | None
+
+
 class Record(_Entry):
     """Everything that is known about one run; `config` holds the options that can change its numbers.
 
     `rung` is its place in a ladder, if it was trained as one; `trial` the number of the draw of a random search that
-    its options come from, if they do.
+    its options come from, if they do; `made` is None in records of older versions.
     """
 
     schema_version: int
@@ -99,6 +111,7 @@ class Record(_Entry):
     error: ErrorEntry | None = None
     rung: RungEntry | None = None
     trial: int | None = None
+    made: MadeEntry | None = None
 
     @model_validator(mode="after")
     def _says_what_it_must(self) -> Self:
@@ -113,7 +126,7 @@ class Record(_Entry):
 def write_record(folder: Path, record: Record) -> None:
     """Write `record.json` into the folder of a run, whole or not at all."""
     text = json.dumps(json.loads(record.model_dump_json()), indent=1, ensure_ascii=False)
-    write_atomically(folder / "record.json", text + "\n")
+    write_atomically(folder / RECORD, text + "\n")
 
 
 def read_record(path: Path) -> Record:
@@ -151,75 +164,3 @@ def explain(error: Exception) -> str:
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))
     return f"{error.error_count()} fields are wrong, such as {where or 'the whole'}: {first['msg']}"
-
-
-def read_records(study: Path) -> list[Record]:
-    """Read the records of all runs of a study, in the order of their folders' names.
-
-    Raises:
-        InputError: there are none, or one of them cannot be read.
-    """
-    paths = sorted(study.glob("runs/*/record.json"))
-    if not paths:
-        raise InputError(f"{study} holds no records: expected a study, with {study}/runs/<model>-<hash>/record.json")
-    records = [read_record(path) for path in paths]
-    for path, record in zip(paths, records, strict=True):
-        if record.run != path.parent.name:
-            raise InputError(f"{path} is the record of {record.run}: a copy, or renamed. Move its folder away")
-    _refuse_doubles(paths, records)
-    return records
-
-
-class Planned(NamedTuple):
-    """A run to be trained: its name, its config as it will be recorded, its data's source and split fingerprint."""
-
-    run: str
-    config: dict[str, Any]
-    source: str
-    split: str
-
-
-def refuse_doubles(study: Path, planned: Iterable[Planned]) -> None:
-    """Check that a study holds no other run of the same config, before runs are trained beside it.
-
-    The records of the study are read once, and only those of the models that are planned.
-
-    Raises:
-        InputError: it does, made by another version of the code or the data; or a record cannot be read.
-    """
-    planned = list(planned)
-    done: dict[str, list[tuple[Path, str]]] = {}
-    for model in sorted({one.run.partition("-")[0] for one in planned}):
-        for path in sorted(study.glob(f"runs/{model}-*/record.json")):
-            record = read_record(path)
-            if record.status == "done":
-                done.setdefault(_identity_of(record), []).append((path, record.run))
-    for one in planned:
-        for path, run in done.get(_identity(one.config, one.source, one.split), []):
-            if run != one.run:
-                raise InputError(
-                    f"{path.parent} is a run of the same config, by another version of the code or the data: move it "
-                    "away, or choose another name for the study"
-                )
-
-
-def _identity_of(record: Record) -> str:
-    return _identity(record.config, record.data_source, record.split_fingerprint)
-
-
-def _identity(config: dict[str, Any], source: str, split: str) -> str:
-    return json.dumps([config, source, split], sort_keys=True)
-
-
-def _refuse_doubles(paths: list[Path], records: list[Record]) -> None:
-    """Refuse two runs of one config on the same data: whose figures to take, nobody could tell."""
-    found: dict[str, Path] = {}
-    for path, record in zip(paths, records, strict=True):
-        if record.status != "done":
-            continue
-        other = found.setdefault(_identity_of(record), path)
-        if other != path:
-            raise InputError(
-                f"{other.parent} and {path.parent} are runs of the same config, by different versions of the code or "
-                "the data: move one of them away"
-            )

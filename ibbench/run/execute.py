@@ -14,9 +14,18 @@ from ibbench.budget.cost import count_flops, count_parameters
 from ibbench.errors import DivergedError, InputError
 from ibbench.files import write_atomically
 from ibbench.models.registry import get_model
-from ibbench.record.agenda import START_ERROR
-from ibbench.record.folder import name_in_study, read_finished, record_age
+from ibbench.record.folder import (
+    CHECKPOINTS,
+    HISTORY,
+    START_ERROR,
+    WEIGHTS,
+    adopt_names,
+    name_in_study,
+    read_finished,
+    record_age,
+)
 from ibbench.record.lease import Lease, LostError, TakenError, hold
+from ibbench.record.made import describe_making
 from ibbench.record.predictions import write_predictions
 from ibbench.record.schema import (
     SCHEMA_VERSION,
@@ -66,8 +75,9 @@ def execute(point: Point, patience: float = 0.0) -> Record | None:
 
 
 def _find_finished(point: Point, redone: bool = False) -> Record | None:
-    record = None if point.config.rerun and not redone else read_finished(point.folder, point.config)
+    record = None if point.config.rerun and not redone else read_finished(point.folder)
     if record:
+        adopt_names(point.folder, point.config)
         say(f"{point.run}: done before")
     return record
 
@@ -90,7 +100,7 @@ def _attempt(point: Point, lease: Lease) -> Record:
             return record
         if not isinstance(error, DivergedError):
             return record
-    for checkpoint in point.folder.glob("checkpoint-*.safetensors"):
+    for checkpoint in point.folder.glob(CHECKPOINTS):
         with contextlib.suppress(OSError):
             checkpoint.unlink()
     return record
@@ -121,10 +131,10 @@ def _train(point: Point, lease: Lease) -> Record:
         prediction=torch.cat([pack.prediction for pack in trained]).numpy(),
     )
     history = pd.DataFrame([row for pack in trained for row in pack.history])
-    write_atomically(folder / "history.csv", history.to_csv(index=False, lineterminator="\n"))
+    write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
     facts: dict[str, object] = {"replicas": replicas, "options": point.options.model_dump(mode="json")}
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
-    save_weights(folder / "weights.safetensors", weights, facts)
+    save_weights(folder / WEIGHTS, weights, facts)
     train_seconds = sum(pack.train_seconds for pack in trained)
     cost = CostEntry(
         parameters=count_parameters(padding.num_atoms, point.options),
@@ -159,6 +169,7 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
         data_source=point.dataset.source,
         versions={"python": platform.python_version()} | _versions(),
         device=describe_device(choose_device(point.config.device)),
+        made=describe_making(),
         **name_in_study(point.config),
         **outcome,
     )

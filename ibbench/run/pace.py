@@ -16,6 +16,7 @@ from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.options.config import Config
 from ibbench.options.groups import ModelOptions
+from ibbench.record.folder import MATCHED
 from ibbench.training.device import describe_device, free_memory
 from ibbench.training.loop import prepare
 from ibbench.training.optim import LOSSES
@@ -44,7 +45,7 @@ def fit_to_seconds(config: Config, dataset: DataSet, split: Split, device: torch
         InputError: the narrowest model is slower than that, or there are fewer train molecules than a batch has.
     """
     assert config.budget
-    path = study / "matched" / f"{config.model.name}-{_digest(config, dataset, device)}.json"
+    path = study / MATCHED / f"{config.model.name}-{_digest(config, dataset, device)}.json"
     width = _read_width(path)
     if width is None:
         if split.train_size < config.trainer.batch_size:

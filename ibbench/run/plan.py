@@ -19,7 +19,7 @@ from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.options.groups import DataOptions, ModelOptions
-from ibbench.record.folder import study_folder
+from ibbench.record.folder import RUNS, study_folder
 from ibbench.record.schema import SCHEMA_VERSION
 from ibbench.run.pace import fit_to_seconds
 from ibbench.run.recall import remember
@@ -58,7 +58,7 @@ class Point(NamedTuple):
     @property
     def folder(self) -> Path:
         """The run's folder."""
-        return study_folder(self.config) / "runs" / self.run
+        return study_folder(self.config) / RUNS / self.run
 
 
 def plan(config: Config, here: bool = True) -> Point:

@@ -14,7 +14,7 @@ from ibbench.data.cache import cache_folder, write_to_cache
 from ibbench.data.identity import CACHE_FORMAT, describe_source
 from ibbench.errors import InputError
 from ibbench.options.config import Config
-from ibbench.record.folder import read_finished, study_folder
+from ibbench.record.folder import StudyFolder, study_folder
 from ibbench.record.schema import SCHEMA_VERSION, Record
 
 
@@ -31,11 +31,10 @@ def recall_finished(config: Config) -> Record | None:
         InputError: there is such a record, but it cannot be read.
     """
     note = _note(config)
-    if (
-        config.rerun or config.device not in {"auto", "cpu"} or not note.exists()
-    ):  # another device may be absent, which is an error
+    # Another device than the CPU may be absent, which is an error.
+    if config.rerun or config.device not in {"auto", "cpu"} or not note.exists():
         return None
-    return read_finished(study_folder(config) / "runs" / note.read_text(), config)
+    return StudyFolder.at(study_folder(config)).finished(note.read_text())
 
 
 def _note(config: Config) -> Path:

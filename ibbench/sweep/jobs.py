@@ -20,6 +20,7 @@ import psutil
 
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
+from ibbench.record.folder import RUNS
 from ibbench.run.interrupt import Stopped, deferring, raise_if_asked
 from ibbench.terminal import say
 
@@ -162,13 +163,13 @@ def _cancel(jobs: Sequence[Any]) -> None:
 
 def _note_jobs(study: Path, kind: str, jobs: dict[str, str]) -> None:
     first = next(iter(jobs.values())).partition("_")[0]
-    write_atomically(study / "runs" / _FOLDER / f"jobs-{first}.json", json.dumps({"kind": kind, "jobs": jobs}))
+    write_atomically(study / RUNS / _FOLDER / f"jobs-{first}.json", json.dumps({"kind": kind, "jobs": jobs}))
 
 
 def read_jobs(study: Path) -> dict[str, Job]:
     """Return the last job that each run of a study was submitted as."""
     jobs: dict[str, Job] = {}
-    for path in sorted((study / "runs" / _FOLDER).glob("jobs-*.json"), key=lambda path: path.stat().st_mtime_ns):
+    for path in sorted((study / RUNS / _FOLDER).glob("jobs-*.json"), key=lambda path: path.stat().st_mtime_ns):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # somebody has edited it
             noted = json.loads(path.read_text())
             jobs |= {run: Job(noted["kind"], str(number)) for run, number in noted["jobs"].items()}
@@ -177,7 +178,7 @@ def read_jobs(study: Path) -> dict[str, Job]:
 
 def find_logs(study: Path, job: Job) -> list[Path]:
     """Return the files into which a job has written, errors first."""
-    return sorted((study / "runs" / _FOLDER / job.number).glob("*_log.*"))
+    return sorted((study / RUNS / _FOLDER / job.number).glob("*_log.*"))
 
 
 def ask_for_states(jobs: Sequence[Job]) -> dict[Job, str]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ibbench.errors import InputError
 from ibbench.record.agenda import Planned, read_agenda, read_start_error
+from ibbench.record.folder import RECORD, RUNS
 from ibbench.record.lease import EXPIRES_SECONDS, describe_owner, seconds_since_sign
 from ibbench.sweep.jobs import Job, ask_for_states, find_logs, read_jobs
 from ibbench.training.saved import saved_epochs
@@ -34,12 +35,12 @@ def read_status(study: Path) -> list[RunState]:
         InputError: there is no study.
     """
     planned = read_agenda(study)
-    folders = {path.name: path for path in study.glob("runs/*-*/") if path.is_dir()}
+    folders = {path.name: path for path in study.glob(f"{RUNS}/*-*/") if path.is_dir()}
     if not planned and not folders:
         raise InputError(f"{study} holds no runs: expected a study, such as results/quick, that was trained here")
     jobs = read_jobs(study)
     names = [*planned, *sorted(folders.keys() - planned.keys())]
-    states = [_look(study / "runs" / name, planned.get(name)) for name in names]
+    states = [_look(study / RUNS / name, planned.get(name)) for name in names]
     waiting = [jobs[state.run] for state in states if state.state in _MAY_BE_QUEUED and state.run in jobs]
     at_work = ask_for_states(waiting)
     return [_with_job(state, study, jobs.get(state.run), at_work) for state in states]
@@ -53,7 +54,7 @@ def _look(folder: Path, planned: Planned | None) -> RunState:
     epochs = saved_epochs(folder)
     saved = "" if epochs is None else f"epoch {epochs}{of} is saved"
     owner, silence = describe_owner(folder), seconds_since_sign(folder)
-    status, reason = _read_outcome(folder / "record.json")
+    status, reason = _read_outcome(folder / RECORD)
     if owner and (status != "done" or silence < EXPIRES_SECONDS):  # who finished it may have died before it let go
         alive = silence < EXPIRES_SECONDS
         sign = "" if alive else "which has died" if math.isinf(silence) else f"silent for {silence:,.0f} s"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.options.trial import TUNED
-from ibbench.record.folder import read_finished, record_age, study_folder
+from ibbench.record.folder import RunIdentity, StudyFolder, adopt_names, read_finished, record_age, study_folder
 from ibbench.record.lease import describe_owner, hold, seconds_since_sign
 from ibbench.run.recall import recall_finished
 from ibbench.terminal import say
@@ -86,17 +86,16 @@ class Sweep:
         if not self._dry_run and self._recall():
             return False
         from ibbench.record.agenda import write_agenda
-        from ibbench.record.schema import Planned, refuse_doubles
         from ibbench.run.plan import plan
         from ibbench.sweep.announce import announce, list_planned
 
         self.points = [plan(config, self._here) for config in self._configs]
         self._folders = [point.folder for point in self.points]
         wanted = [
-            Planned(point.run, point.config.numerics(), point.dataset.source, point.split.fingerprint)
+            RunIdentity(point.run, point.config.numerics(), point.dataset.source, point.split.fingerprint)
             for point in self.points
         ]
-        refuse_doubles(self.study, wanted)
+        StudyFolder.at(self.study).refuse_doubles(wanted)
         planned = list_planned(self.points, self._overrides)
         if not self._dry_run:
             self._replaced = {point.folder: record_age(point.folder) for point in self.points if point.config.rerun}
@@ -136,7 +135,7 @@ class Sweep:
         missing = [folder.name for folder in self._folders if not self._is_finished(folder)]
         written = True
         try:
-            if len(missing) < len(self._folders) or list(self.study.glob("runs/*/record.json")):
+            if len(missing) < len(self._folders) or StudyFolder.at(self.study).run_names():
                 written = self._tabulate(self.study)
         except InputError as error:  # the record of another run cannot be read
             if not missing:
@@ -152,9 +151,10 @@ class Sweep:
         if len(records) < len(self._configs):
             return False
         say(f"Study {self.study}: {len(records)} runs")
-        for record in records:
-            say(f"  {record.run}: done before")
-            self._folders.append(self.study / "runs" / record.run)
+        self._folders = [StudyFolder.at(self.study).runs / record.run for record in records]
+        for config, folder in zip(self._configs, self._folders, strict=True):
+            adopt_names(folder, config)
+            say(f"  {folder.name}: done before")
         return True
 
     def _wait_for_others(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 from safetensors import safe_open
 
 from ibbench.data.targets import QM9_TARGETS
-from ibbench.record.schema import read_records
+from ibbench.record.folder import read_records
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 TINY = ["data.train_size=100", "trainer.epochs=1", "budget.value=10000", "seeds=[0,1]"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ibbench.record.schema import read_records
+from ibbench.record.folder import read_records
 from tests.forked import started
 
 FEW = ["seeds=[0]", "data.validation_size=100", "data.test_size=200", "budget.value=8000", "trainer.compile=false"]

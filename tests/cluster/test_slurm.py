@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from ibbench.record.agenda import read_agenda
+from ibbench.record.folder import read_records
 from ibbench.record.lease import describe_owner
-from ibbench.record.schema import read_records
 from ibbench.sweep.jobs import find_logs, read_jobs
 from tests.cluster.slurm import ask_slurm, running_slurm, task_process, why_no_slurm
 from tests.conftest import Command

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ibbench.record.folder import read_records
 from ibbench.record.predictions import read_predictions, write_predictions
-from ibbench.record.schema import Record, read_records
+from ibbench.record.schema import Record
 
 RATES = (0.0005, 0.001, 0.002, 0.004)
 SIZES = (50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000)

@@ -1,67 +1,23 @@
-"""Large studies: `ibbench table` answers within seconds, and what makes it quick changes nothing."""
+"""Large studies: what is read is read once, and what makes it quick changes nothing."""
 
 import io
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
-from scipy import optimize
 
-from ibbench.compare import record as record_module
 from ibbench.compare.pairs import compare_pairs
-from ibbench.compare.root import find_root
-from ibbench.compare.statistics import quantile, quantile_bounds
 from ibbench.compare.study import gather
 from ibbench.errors import InputError
+from ibbench.record.folder import RECORD, RunIdentity, StudyFolder, read_finished
 from ibbench.record.predictions import read_predictions, write_predictions
-from ibbench.record.schema import Planned, refuse_doubles
+from ibbench.record.schema import write_record
 from ibbench.report.quick import QuickTable
 from ibbench.terminal import fitting_table
 from tests.compare.conftest import MakeRecord, WriteStudy
-from tests.compare.many import many_runs
 
 TRAIN = ["train", "model=mlp,gnn", "seeds=[0]", "data.train_size=60", "trainer.epochs=1", "budget.value=5000"]
-
-
-@pytest.mark.slow
-@pytest.mark.alone
-def test_the_table_of_a_thousand_runs_takes_three_seconds(
-    ibbench: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    assert ibbench(*TRAIN, "name=many").returncode == 0
-    study = tmp_path / "results" / "many"
-    many_runs(study, 1000)
-    times = []
-    while len(times) < 5 and min(times, default=9) > 3:  # a busy machine makes any single one slow
-        started = time.perf_counter()
-        command = [sys.executable, "-m", "ibbench", "table", str(study)]
-        run = subprocess.run(command, check=True, capture_output=True, text=True)
-        times.append(time.perf_counter() - started)
-    assert min(times) <= 3
-    rows = (study / "table.csv").read_text().splitlines()
-    assert len(rows) == 1 + 10 * (2 + 2 * 4) + 4  # 10 train sizes of 2 baselines and 2 models at 4 rates; the real runs
-    assert "optimizer.lr=0.004" in run.stdout
-
-
-@pytest.mark.parametrize("degrees", [1, 2, 7.3])
-@pytest.mark.parametrize("share", [1.0, 0.5, 1e-6])
-def test_roots_are_those_of_scipy_to_the_last_digit(degrees: float, share: float) -> None:
-    def function(x: float) -> float:
-        return float(np.tanh(x - 1 / degrees) + share * (x / 10) ** 3)
-
-    assert find_root(function, -8, 50, 1e-5) == optimize.brentq(function, -8, 50, xtol=1e-5, rtol=1e-5)
-    low, high = quantile_bounds(0.01, share, 1 - share, degrees)
-    assert low <= quantile(0.01, share, 1 - share, degrees) <= high
-
-
-def test_a_root_needs_two_signs() -> None:
-    with pytest.raises(ValueError, match="the same sign"):
-        find_root(abs, 1, 2, 1e-5)
 
 
 @pytest.mark.parametrize("width", [200, 60, 40])
@@ -112,16 +68,25 @@ def test_predictions_of_an_older_version_are_read(make_record: MakeRecord, tmp_p
     assert all(np.array_equal(now[replica], then[replica]) for replica in now)
 
 
-def test_doubles_of_many_runs_are_sought_in_one_reading(
-    make_record: MakeRecord, write_study: WriteStudy, monkeypatch: pytest.MonkeyPatch
+def test_a_record_is_read_again_only_when_its_file_has_changed(
+    make_record: MakeRecord, write_study: WriteStudy
 ) -> None:
     records = [make_record(model, {("gap", 0): 0.5}, lr=lr) for model in ("gnn", "mlp") for lr in (0.1, 0.2, 0.3)]
-    study = write_study("planned", *records)
-    planned = [Planned(one.run, one.config, one.data_source, one.split_fingerprint) for one in records[:3]]
-    read: list[Path] = []
-    inner = record_module.read_record
-    monkeypatch.setattr(record_module, "read_record", lambda path: read.append(path) or inner(path))
-    refuse_doubles(study, planned)
-    assert [path.parent.name for path in read] == sorted(one.run for one in planned)
+    study = StudyFolder.at(write_study("planned", *records))
+    first = study.records()
+    assert all(again is before for again, before in zip(study.records(), first, strict=True))
+    assert read_finished(study.runs / first[0].run) is first[0]
+    write_record(study.runs / first[0].run, first[0].model_copy(update={"device": "another"}))
+    assert [record.device for record in study.records()] == ["another", *(record.device for record in first[1:])]
+    (study.runs / first[1].run / RECORD).unlink()
+    assert study.finished(first[1].run) is None
+
+
+def test_doubles_are_sought_among_the_models_that_are_planned(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    records = [make_record(model, {("gap", 0): 0.5}, lr=lr) for model in ("gnn", "mlp") for lr in (0.1, 0.2, 0.3)]
+    study = StudyFolder.at(write_study("planned", *records))
+    (study.runs / records[-1].run / RECORD).write_text("broken, of a model that nobody asks for")
+    planned = [RunIdentity(one.run, one.config, one.data_source, one.split_fingerprint) for one in records[:3]]
+    study.refuse_doubles(planned)
     with pytest.raises(InputError, match=f"{planned[1].run} is a run of the same config"):
-        refuse_doubles(study, [planned[0], planned[1]._replace(run="gnn-of-a-third"), planned[2]])
+        study.refuse_doubles([planned[0], planned[1]._replace(run="gnn-of-a-third"), planned[2]])

@@ -13,9 +13,9 @@ from ibbench.commands.table import tabulate
 from ibbench.compare.comparison import Report, make_report
 from ibbench.compare.search import expected_best, expected_best_interval
 from ibbench.compare.study import gather
-from ibbench.compare.table_file import refuse_if_edited
 from ibbench.errors import InputError
 from ibbench.record.schema import MetricsEntry, Record
+from ibbench.record.tables import refuse_if_edited
 from ibbench.report.render import to_json, to_markdown
 from ibbench.report.screen import to_terminal
 from tests.compare.conftest import MakeRecord, WriteStudy

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,16 @@ from ibbench.commands.table import FORMATS, tabulate
 from ibbench.compare.comparison import Report, make_report
 from ibbench.compare.study import gather, read_study
 from ibbench.compare.table import COLUMNS, build_table, select
-from ibbench.compare.table_file import MARK, read_table, to_csv, to_marked_csv
+from ibbench.compare.table_file import read_table, to_csv
 from ibbench.errors import InputError
+from ibbench.record.folder import RunIdentity, StudyFolder, read_records
 from ibbench.record.schema import (
     SCHEMA_VERSION,
-    Planned,
     Record,
     read_record,
-    read_records,
-    refuse_doubles,
     write_record,
 )
+from ibbench.record.tables import refuse_if_edited
 from ibbench.report.render import to_json, to_latex, to_markdown
 from ibbench.report.screen import to_terminal
 from tests.compare.conftest import MakeRecord, WriteStudy
@@ -120,7 +120,7 @@ def test_a_target_in_two_units_is_not_compared(make_record: MakeRecord) -> None:
     report = _report(make_record("gnn", GAP), make_record("mlp", GAP, unit="meV"))
     assert report.table[~(report.table["model"] == "mean")]["verdict_vs_best"].tolist() == ["best", "best"]
     assert "gap is in eV and in meV: these are not compared." in to_markdown(report)
-    assert len(read_table(to_marked_csv(report.table), "it")) == 4
+    assert len(read_table(to_csv(report.table), "it")) == 4
 
 
 def test_the_same_replica_in_two_runs_counts_once(make_record: MakeRecord) -> None:
@@ -220,7 +220,6 @@ def test_tabulating_writes_all_files_and_twice_the_same(make_record: MakeRecord,
         ("table.csv", "mae_mean", "mae"),
         ("table.csv", ",rmse_mean,r2_mean,", ",r2_mean,rmse_mean,"),
         ("table.csv", r"\ngnn,.*", ""),
-        ("table.csv", r",[0-9a-f]{8}\n", "\n"),
         ("table.csv", r"\n(.*)\n", r"\n\1,x\n"),
         ("table.md", "0.3000", "0.2000"),
         ("table.md", r"(?s).*", "my own notes"),
@@ -246,6 +245,35 @@ def test_a_table_that_was_edited_by_hand_is_not_overwritten(
     assert path.read_text() == original
 
 
+def test_tables_whose_checksums_are_gone_are_not_overwritten(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    study = write_study("edited", make_record("gnn", GAP))
+    tabulate(study, QUIET)
+    made, original = study / "study.json", (study / "study.json").read_text()
+    for before, after in ((r'"table.csv": "\w+"', '"table.csv": "0"'), (r'(?s),\s*"checksums".*', "}")):
+        made.write_text(re.sub(before, after, original))
+        assert made.read_text() != original
+        with pytest.raises(InputError, match=r"table.csv was edited by hand"):
+            tabulate(study, QUIET)
+    for name in ("table.csv", "table.md", "pairs.csv"):
+        (study / name).unlink()
+    tabulate(study, QUIET)
+    assert made.read_text() == original
+
+
+def test_tables_of_older_versions_are_read_and_an_edit_is_noticed(tmp_path: Path) -> None:
+    """These were committed when each row carried a checksum."""
+    old = Path(__file__).parent / "old_table"
+    study = shutil.copytree(old, tmp_path / "old")
+    refuse_if_edited(study)
+    assert len(read_table((study / "table.csv").read_text(), "it")) == 6
+    for name in ("table.csv", "table.md", "pairs.csv"):
+        text = (study / name).read_text()
+        (study / name).write_text(text.replace("mlp", "mpl"))
+        with pytest.raises(InputError, match="edited by hand"):
+            refuse_if_edited(study)
+        (study / name).write_text(text)
+
+
 def test_line_ends_of_another_system_are_no_edit(make_record: MakeRecord, write_study: WriteStudy) -> None:
     study = write_study("windows", make_record("gnn", GAP))
     tabulate(study, QUIET)
@@ -267,11 +295,10 @@ def test_line_ends_of_another_system_are_no_edit(make_record: MakeRecord, write_
 def test_a_table_with_impossible_cells_is_refused(
     make_record: MakeRecord, column: str, value: str, message: str
 ) -> None:
-    table = pd.read_csv(pd.io.common.StringIO(to_marked_csv(_table(make_record("gnn", GAP)))), dtype=str)
+    table = pd.read_csv(pd.io.common.StringIO(to_csv(_table(make_record("gnn", GAP)))), dtype=str)
     table.loc[0, column] = value
     with pytest.raises(InputError, match=message):
-        # As from before there were marks.
-        read_table(table.drop(columns=[MARK, "verdict_vs_best"]).to_csv(index=False), "it")
+        read_table(table.to_csv(index=False), "it")
     for text in ("", "a,b\n1,2\n", "<<<<<<< ours\n"):
         with pytest.raises(InputError, match="it is not a table that ibbench has written"):
             read_table(text, "it")
@@ -331,8 +358,8 @@ def test_two_runs_of_one_config_are_refused(make_record: MakeRecord, write_study
         tabulate(study, QUIET)
     facts = record.config, record.data_source, record.split_fingerprint
     with pytest.raises(InputError, match="is a run of the same config, by another version"):
-        refuse_doubles(study, [Planned("gnn-of-a-third", *facts)])
-    refuse_doubles(study, [Planned("gnn-of-a-third", record.config | {"loss": "mse"}, *facts[1:])])
+        StudyFolder.at(study).refuse_doubles([RunIdentity("gnn-of-a-third", *facts)])
+    StudyFolder.at(study).refuse_doubles([RunIdentity("gnn-of-a-third", record.config | {"loss": "mse"}, *facts[1:])])
 
 
 def test_two_models_and_two_targets_make_a_summary(make_record: MakeRecord) -> None:

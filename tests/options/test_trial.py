@@ -13,7 +13,7 @@ from ibbench.models import model_names
 from ibbench.options.compose import expand
 from ibbench.options.config import Config, option_names
 from ibbench.options.trial import TUNED, draw
-from ibbench.record.schema import read_records
+from ibbench.record.folder import read_records
 
 Compose = Callable[..., Config]
 TINY = ["data.train_size=64", "trainer.epochs=1", "budget.value=5000", "data.validation_size=100", "data.test_size=200"]

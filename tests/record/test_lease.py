@@ -13,7 +13,7 @@ import pytest
 
 import ibbench.record.lease
 from ibbench.options.config import Config
-from ibbench.record.lease import FILE, LostError, TakenError, describe_owner, hold, seconds_since_sign
+from ibbench.record.lease import LOCK, LostError, TakenError, describe_owner, hold, seconds_since_sign
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
 from tests.forked import started
@@ -43,7 +43,7 @@ def test_what_a_living_process_holds_is_not_taken_whatever_the_clock_says(
     owner: subprocess.Popen[str], touched: int | None, tmp_path: Path
 ) -> None:
     if touched is not None:  # as a clock would that has jumped
-        os.utime(tmp_path / FILE, (touched, touched))
+        os.utime(tmp_path / LOCK, (touched, touched))
     with pytest.raises(TakenError, match=rf"is trained by .*, process {owner.pid}"), hold(tmp_path, patience=1.5):
         pass
     assert seconds_since_sign(tmp_path) == 0
@@ -72,7 +72,7 @@ def test_an_owner_on_another_machine_is_believed_dead_when_it_gives_no_sign(
     monkeypatch.setattr(ibbench.record.lease, "EXPIRES_SECONDS", 2.0)
     monkeypatch.setattr(ibbench.record.lease, "BEAT_SECONDS", 0.5)
     monkeypatch.setattr(ibbench.record.lease, "_LOOK_SECONDS", 0.5)  # looking does not begin the wait anew
-    lock = tmp_path / FILE
+    lock = tmp_path / LOCK
     lock.write_text(ELSEWHERE.format(pid=os.getpid(), duration=2.0))
     done = threading.Event()
 
@@ -104,7 +104,7 @@ def test_a_lock_that_filelock_cannot_take_over_is_buried(
     monkeypatch.setattr(ibbench.record.lease, "EXPIRES_SECONDS", 1.0)
     monkeypatch.setattr(ibbench.record.lease, "BEAT_SECONDS", 0.3)
     monkeypatch.setattr(ibbench.record.lease, "_LOOK_SECONDS", 0.3)
-    (tmp_path / FILE).write_text(left and ELSEWHERE.format(pid=1, duration=1.0))
+    (tmp_path / LOCK).write_text(left and ELSEWHERE.format(pid=1, duration=1.0))
     with pytest.raises(TakenError), hold(tmp_path, patience=0.7):
         pass
     with hold(tmp_path, patience=5) as lease:
@@ -116,8 +116,8 @@ def test_a_lost_run_is_noticed_before_anything_is_written(tmp_path: Path) -> Non
     folder = tmp_path / "run"
     with hold(folder) as lease:
         lease.check()
-        (folder / FILE).unlink()
-        (folder / FILE).write_text(ELSEWHERE.format(pid=7, duration=120.0))
+        (folder / LOCK).unlink()
+        (folder / LOCK).write_text(ELSEWHERE.format(pid=7, duration=120.0))
         with pytest.raises(LostError, match="taken over by another-machine, process 7"):
             lease.check()
         shutil.rmtree(folder)
@@ -133,8 +133,8 @@ def test_a_process_that_lost_its_run_leaves_the_record_of_the_other_alone(
     point = plan(config(*tiny, "data.test_size=64", "trainer.epochs=1", "seeds=[0]", f"results_dir={tmp_path}"))
 
     def taken_over(*_: object) -> tuple[()]:  # while this process was asleep
-        (point.folder / FILE).unlink()
-        (point.folder / FILE).write_text(ELSEWHERE.format(pid=7, duration=120.0))
+        (point.folder / LOCK).unlink()
+        (point.folder / LOCK).write_text(ELSEWHERE.format(pid=7, duration=120.0))
         (point.folder / "record.json").write_text("of the other")
         return ()
 

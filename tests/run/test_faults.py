@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ibbench.record.schema import read_record, read_records, write_record
+from ibbench.record.folder import read_records
+from ibbench.record.schema import read_record, write_record
 from ibbench.training.saved import saved_steps
 from tests.forked import Forked
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from ibbench.options.compose import compose_config
-from ibbench.record.schema import read_records
+from ibbench.record.folder import read_records
 from ibbench.run.execute import execute
 from ibbench.run.plan import Point, plan
 from tests.forked import Forked, run_apart
