@@ -92,7 +92,7 @@ def describe_owner(folder: Path) -> str:
     return f"{owner.hostname}, process {owner.pid}" if owner else ""
 
 
-def seconds_since_read_sign(folder: Path) -> float:
+def seconds_since_sign(folder: Path) -> float:
     """Return how long the owner of a run has given no sign of life; infinite if it has none.
 
     An owner on this machine is looked for. Of another machine there is only the time of its last touch, by a clock that
