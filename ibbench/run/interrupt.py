@@ -1,8 +1,11 @@
 """Signals that ask to stop: Ctrl-C, the end of a SLURM job's time, a shutdown. What is trained is saved before leaving.
 
-While a run trains they are only noted, and asked for between two steps, so that the state can be saved first. Anywhere
-else they are raised at once. They are noted there too: Python raises wherever the main thread happens to be, and in a
-destructor, or a callback from C that cannot pass it on, what is raised is printed and forgotten.
+While a run trains, a signal is only noted: the training asks for it between two steps (`raise_if_asked`), so that the
+state can be saved first. At any other time the handler raises `Stopped` at once, and notes the signal as well: Python
+runs the handler wherever the main thread happens to be, and an exception that is raised within a destructor or a
+callback from C is printed and dropped.
+
+Signals belong to the process, and their handlers are called without arguments of ours. So the state is in this module.
 """
 
 import contextlib
@@ -16,15 +19,15 @@ from typing import Any
 _SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 GRACE_SECONDS = 5.0  # to come to the end of a step; compiling one can take longer
 
-_asked: int | None = None
-_deferred = False
-_grace = GRACE_SECONDS
-_tell: Callable[[], object] | None = None
-_handlers_before: dict[int, Any] = {}
+_asked: int | None = None  # the signal that has come
+_deferred = False  # whether signals wait for `raise_if_asked`
+_grace = GRACE_SECONDS  # for how long they do
+_tell: Callable[[], object] | None = None  # called when one has come
+_handlers_before: dict[int, Any] = {}  # what to restore, per signal; empty unless within `listening`
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal has asked to stop; no fault of the code, so that `except Exception` lets it pass."""
+    """A signal has asked to stop. It is no fault of the code, so `except Exception` must not catch it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -36,8 +39,8 @@ def listening(remembering: bool = False) -> Iterator[None]:
     """Listen to the signals that ask to stop; within another `listening`, or in another thread, do nothing.
 
     Args:
-        remembering: whether a signal that has come counts in the next `listening` of this process, too. A process
-            that is given one run after another must begin none when it was told to stop.
+        remembering: whether a signal that has come still counts in the next `listening` of this process. A worker that
+            was told to stop must not begin the next run that it is given.
     """
     global _asked
     if threading.current_thread() is not threading.main_thread() or _handlers_before:
@@ -62,8 +65,8 @@ def deferring(seconds: float = GRACE_SECONDS, tell: Callable[[], object] | None 
     """Let signals wait for `raise_if_asked`, but no longer than some seconds; a second Ctrl-C does not wait.
 
     Args:
-        seconds: how long.
-        tell: called when a signal has come.
+        seconds: time after which `Stopped` is raised anyway.
+        tell: function to call when a signal has come.
     """
     global _deferred, _grace, _tell
     _deferred, _grace, _tell = True, seconds, tell
@@ -80,7 +83,7 @@ def asked() -> bool:
 
 
 def raise_if_asked() -> None:
-    """Raise what was deferred, or lost.
+    """Raise `Stopped` if a signal has come that was deferred, or whose exception was dropped.
 
     Raises:
         Stopped: a signal has asked to stop.
@@ -90,10 +93,10 @@ def raise_if_asked() -> None:
 
 
 def hand_over(stop: Stopped) -> bool:
-    """Pass a signal on to who listened to it before, such as submitit, which has SLURM queue the job again.
+    """Pass a signal on to the handler that was there before, such as submitit's, which queues the job again.
 
     Returns:
-        Whether there was somebody.
+        Whether there was one.
     """
     handler = _handlers_before.get(stop.number)
     if not callable(handler) or handler is signal.default_int_handler:

@@ -1,4 +1,4 @@
-"""What a command is about to run: its points, which of them are done, and what the others will cost."""
+"""The lines that a command prints before it starts: its points, which are done, and what the others will cost."""
 
 from pathlib import Path
 
@@ -12,7 +12,12 @@ _TRAINING = 3  # times the FLOPs of a prediction: forward, and backward through 
 
 
 def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planned]:
-    """Say of each point what `ibbench status` is to know of it."""
+    """Return what `ibbench status` needs to know of each point, before any has a record.
+
+    Args:
+        points: what is planned.
+        overrides: what was given for each point.
+    """
     return [_plan(point, text) for point, text in zip(points, swept_part(overrides), strict=True)]
 
 
@@ -40,7 +45,14 @@ def is_to_do(point: Point) -> bool:
 
 
 def announce(study: Path, points: list[Point], planned: list[Planned], with_cost: bool = False) -> None:
-    """Print a line for each point, and with `with_cost` what those that are to do will cost."""
+    """Print a line per point.
+
+    Args:
+        study: the folder of the study.
+        points: what is planned, at least one point.
+        planned: the entries of `list_planned` for these points.
+        with_cost: whether to add what each point costs, and what those that are to do cost together.
+    """
     first = points[0]
     say(f"Study {study}: {len(points)} runs, {len(first.dataset):,} molecules, split {first.split.fingerprint}")
     left = []
@@ -61,6 +73,6 @@ def announce(study: Path, points: list[Point], planned: list[Planned], with_cost
 
 
 def describe_cost(planned: list[Planned]) -> str:
-    """Say what trainings cost: how often a molecule is trained on, and the floating-point operations of that."""
+    """Say what trainings cost: molecule-steps (how often any molecule is trained on), and the FLOPs of these."""
     steps, flops = sum(one.molecule_steps for one in planned), sum(one.flops for one in planned)
     return f"{steps:,} molecule-steps, {flops / 1e12:.3g} TFLOP"

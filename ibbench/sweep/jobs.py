@@ -35,7 +35,12 @@ UNKNOWN = "not known to this machine"
 
 
 class Job(NamedTuple):
-    """What a run was submitted as: `kind` is slurm or local, `number` its id there."""
+    """The job that a run was submitted as.
+
+    Attributes:
+        kind: `slurm`, or `local` for a process on this machine.
+        number: the id of the job in SLURM, such as 12_3, or of the process.
+    """
 
     kind: str
     number: str
@@ -101,10 +106,18 @@ def _submit(launcher: Any, calls: list[tuple[Any, ...]]) -> list[Any]:
 
 
 def _wait(study: Path, jobs: dict[str, Job], submitted: dict[str, Any]) -> None:
-    """Wait until no job is queued or running, and say how each one ended.
+    """Wait until no job is queued or running, and say how each one ended. Ctrl-C cancels those submitted here.
 
-    A job has ended when it has left its result, or when SLURM did not name it twice: its accounting, which knows more,
-    does not run everywhere. Ctrl-C cancels the jobs that this command has submitted.
+    A job has ended when its result is there, or when `squeue` has not listed it two times in a row. SLURM's accounting
+    would know more, but does not run on every cluster.
+
+    Args:
+        study: the folder of the study.
+        jobs: all jobs to wait for, per run.
+        submitted: those that this command has submitted, as submitit knows them, per run.
+
+    Raises:
+        Stopped: a signal has asked to stop.
     """
     left, unseen = dict(jobs), Counter[str]()
     looked_at, told = -math.inf, ""
@@ -124,7 +137,7 @@ def _wait(study: Path, jobs: dict[str, Job], submitted: dict[str, Any]) -> None:
                     del left[run]
                     how = _how(submitted[run]) if run in submitted else ""
                     say(f"{run}: job {job.number} has ended{how}; {len(left)} are left")
-            time.sleep(max(0.5, len(left) / 100))  # a thousand are looked for on a file system that others use, too
+            time.sleep(max(0.5, len(left) / 100))  # a look at a file per job: spare a file system that is shared
     except KeyboardInterrupt as stop:
         if isinstance(stop, Stopped) and stop.number != signal.SIGINT:
             say(f"The jobs go on without this command: `ibbench status {study}` tells how far they are.")
@@ -140,12 +153,12 @@ def _has_ended(job: Any) -> bool:
 
 
 def _how(job: Any) -> str:
-    """Say how a job ended if its run is not done, and where it left its words."""
+    """Describe how a job ended and where its log is; empty if its run is done."""
     how = "without a result"
     if job.paths.result_pickle.exists():
         try:
             how = job.results()[0].return_value
-        except Exception as error:  # whatever it raised there
+        except Exception as error:  # submitit raises what the job has raised, of any type
             how = str(error).partition("\n")[0]
     return "" if how == "done" else f" ({how}), see {job.paths.stdout}"
 
@@ -170,7 +183,7 @@ def read_jobs(study: Path) -> dict[str, Job]:
     """Return the last job that each run of a study was submitted as."""
     jobs: dict[str, Job] = {}
     for path in sorted((study / RUNS / _FOLDER).glob("jobs-*.json"), key=lambda path: path.stat().st_mtime_ns):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # somebody has edited it
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # not as we write it
             noted = json.loads(path.read_text())
             jobs |= {run: Job(noted["kind"], str(number)) for run, number in noted["jobs"].items()}
     return jobs
@@ -182,7 +195,12 @@ def find_logs(study: Path, job: Job) -> list[Path]:
 
 
 def ask_for_states(jobs: Sequence[Job]) -> dict[Job, str]:
-    """Say what the jobs that have not ended are doing, such as `pending, Resources`; `UNKNOWN` if SLURM is silent."""
+    """Ask what jobs are doing.
+
+    Returns:
+        A state such as `pending, Resources` for each job that has not ended, and `UNKNOWN` for the jobs of SLURM if it
+        does not answer.
+    """
     states = {job: "at work" for job in jobs if job.kind == "local" and _is_at_work(job)}
     queued = [job for job in jobs if job.kind == "slurm"]
     if not queued:
@@ -193,7 +211,7 @@ def ask_for_states(jobs: Sequence[Job]) -> dict[Job, str]:
         asked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return states | dict.fromkeys(queued, UNKNOWN)
-    if asked.returncode and "Invalid job id" not in asked.stderr:  # SLURM has forgotten jobs that ended long ago
+    if asked.returncode and "Invalid job id" not in asked.stderr:  # which is said of jobs that ended long ago
         return states | dict.fromkeys(queued, UNKNOWN)
     for line in asked.stdout.splitlines():
         number, state, reason = line.split(maxsplit=2)
@@ -202,7 +220,7 @@ def ask_for_states(jobs: Sequence[Job]) -> dict[Job, str]:
 
 
 def _is_at_work(job: Job) -> bool:
-    """Whether a local job's process lives, and its number was not given to another one."""
+    """Whether a process with the number of a local job lives, and is one that submitit has started."""
     try:
         return any("submitit" in word for word in psutil.Process(int(job.number)).cmdline())
     except (psutil.Error, ValueError):

@@ -1,4 +1,4 @@
-"""How far a study is, told from what lies in its folder."""
+"""How far each run of a study is, found out from the files in its folder and from the queue of its cluster."""
 
 import json
 import math
@@ -13,12 +13,19 @@ from ibbench.sweep.jobs import Job, ask_for_states, find_logs, read_jobs
 from ibbench.training.saved import saved_epochs
 
 _MAY_BE_QUEUED = {"missing", "stopped", "failed"}
-_RUNNING = {"running", "at work"}  # what is said of a job that has started
+_RUNNING = {"running", "at work"}  # the states of a job that has started, in SLURM and here
 STATES = ("done", "running", "stopped", "failed", "missing")
 
 
 class RunState(NamedTuple):
-    """How far one run is: one of `STATES`, and what is known of it."""
+    """How far one run is.
+
+    Attributes:
+        run: the name of the run.
+        point: the overrides that tell it from the others of its command, as far as they are known.
+        state: one of `STATES`.
+        note: what else is known of it, such as the last epoch saved, or why it failed.
+    """
 
     run: str
     point: str
@@ -27,9 +34,7 @@ class RunState(NamedTuple):
 
 
 def read_status(study: Path) -> list[RunState]:
-    """Say of each run of a study how far it is.
-
-    Runs that no command has planned, as those of an older version, are known if they have a folder.
+    """Find out how far each run of a study is, also those that have a folder but were noted by no command.
 
     Raises:
         InputError: there is no study.
@@ -55,7 +60,8 @@ def _look(folder: Path, planned: Planned | None) -> RunState:
     saved = "" if epochs is None else f"epoch {epochs}{of} is saved"
     owner, silence = describe_owner(folder), seconds_since_sign(folder)
     status, reason = _read_outcome(folder / RECORD)
-    if owner and (status != "done" or silence < EXPIRES_SECONDS):  # who finished it may have died before it let go
+    # The process that finished a run may have died before it could remove its lock.
+    if owner and (status != "done" or silence < EXPIRES_SECONDS):
         alive = silence < EXPIRES_SECONDS
         sign = "" if alive else "which has died" if math.isinf(silence) else f"silent for {silence:,.0f} s"
         note = "; ".join(filter(None, [f"by {owner}{', ' if sign else ''}{sign}", saved]))
@@ -81,7 +87,7 @@ def _read_outcome(path: Path) -> tuple[str, str]:
 
 
 def _with_job(state: RunState, study: Path, job: Job | None, at_work: dict[Job, str]) -> RunState:
-    """Add what is known of the job that a run was submitted as."""
+    """Add what is known of the job that an unfinished run was submitted as."""
     if not job or state.state in {"done", "running"}:
         return state
     if job in at_work:
