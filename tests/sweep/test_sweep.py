@@ -9,9 +9,8 @@ import pytest
 from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.record.agenda import read_agenda, read_start_error
-from ibbench.record.folder import read_finished
+from ibbench.record.folder import read_finished, read_records
 from ibbench.record.lease import hold
-from ibbench.record.schema import read_records
 from ibbench.sweep.point import run_point
 from ibbench.sweep.sweep import Sweep
 
