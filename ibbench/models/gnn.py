@@ -1,15 +1,14 @@
 """Assumes permutation invariance and locality: an atom hears from its bonded neighbours."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
 from ibbench.data.molecules import Molecules
-from ibbench.models.layers.blocks import ACTIVATIONS, FeedForward, Readout, Residual, one_hot_bonds
+from ibbench.models.layers.blocks import ACTIVATIONS, FeedForward, Readout, Residual
 from ibbench.models.layers.distances import pair_distances, radial_basis
+from ibbench.models.layers.one_hot import one_hot_bonds
 from ibbench.models.registry import Model, register
 from ibbench.options.groups import GnnOptions
 
@@ -64,23 +63,24 @@ class Gnn(Model):
     left is Deep Sets, weight for weight. With `num_radial` messages also depend on the lengths of the bonds.
     """
 
-    symmetries = "permutation"
+    symmetries = frozenset({"permutation"})
     connectivity = "bonded neighbours"
     weights = "fixed for each bond type"
+    reads = frozenset({"atoms", "bonds"})
 
     @classmethod
-    def reads(cls, options: Any) -> frozenset[str]:
-        """Return what it reads of a molecule."""
-        return frozenset({"atoms", "bonds"} if options.num_radial is None else {"atoms", "bonds", "positions"})
+    def reads_with(cls, options: GnnOptions) -> frozenset[str]:
+        """Return what it reads: positions too where messages depend on lengths."""
+        return cls.reads if options.num_radial is None else cls.reads | {"positions"}
 
-    def __init__(self, num_atoms: int, options: GnnOptions) -> None:  # noqa: ARG002 (any number will do)
+    def __init__(self, _num_atoms: int, options: GnnOptions) -> None:
         super().__init__()
         self.embed = nn.Linear(NUM_ATOM_FEATURES, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, MessagePassing(options)) for _ in range(options.depth))
         self.readout = Readout(options)
         self.num_radial = options.num_radial
 
-    def atom_states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
+    def states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
         """Return the states of the atoms after the last layer."""
         adjacency = one_hot_bonds(molecules.bonds, molecules.atoms.dtype).flatten(-2)
         radial = None
@@ -91,7 +91,3 @@ class Gnn(Model):
         for layer in self.layers:
             h = layer(h, molecules.mask, adjacency, radial)
         return h
-
-    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
-        """Predict the normalised target of each molecule."""
-        return self.readout(self.atom_states(molecules), molecules.mask)

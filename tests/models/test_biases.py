@@ -90,7 +90,7 @@ def test_a_model_reads_what_it_says_and_nothing_else(
     name: str, field: str, build: Build, options: Options, molecules: Molecules
 ) -> None:
     model = build(name)
-    assert model.reads(options(name)) == READS[name]
+    assert model.reads_with(options(name)) == READS[name]
     others = {
         "bonds": torch.zeros_like(molecules.bonds),
         "positions": molecules.positions * torch.linspace(0.5, 1.5, 9, dtype=torch.float64)[:, None],
@@ -131,6 +131,21 @@ def test_more_padding_never_changes_a_prediction(
         pad(tokens, (0, 6)),
     )
     assert _change(model, molecules, padded) < 1e-9
+
+
+@pytest.mark.parametrize("name", ALL_MODELS)
+def test_a_prediction_is_the_readout_of_states_that_padding_is_no_part_of(
+    name: str, build: Build, molecules: Molecules
+) -> None:
+    model = build(name)
+    states, mask = model.states(molecules), model.mask_of(molecules)
+    if mask is None:
+        assert states.shape == (64, 16)
+        assert torch.equal(model.readout.rho(states).squeeze(-1), model(molecules))
+    else:
+        assert states.shape == (*mask.shape, 16)
+        sums = torch.stack([state[here].sum(0) for state, here in zip(states, mask, strict=True)])
+        assert torch.allclose(model.readout.rho(sums).squeeze(-1), model(molecules))
 
 
 @pytest.mark.parametrize("name", STRING_MODELS)

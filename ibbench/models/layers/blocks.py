@@ -1,7 +1,7 @@
 """The recipe that all models share, so that a comparison between them compares their biases only."""
 
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,7 +21,7 @@ ACTIVATIONS = {
 class Identity(nn.Module):
     """No normalisation."""
 
-    def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:  # noqa: ARG002
+    def forward(self, h: Float[Tensor, "*b w"], _mask: Mask) -> Float[Tensor, "*b w"]:
         """Return `h`."""
         return h
 
@@ -36,7 +36,7 @@ class LayerNorm(nn.Module):
         super().__init__()
         self.shape = (width,)
 
-    def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:  # noqa: ARG002
+    def forward(self, h: Float[Tensor, "*b w"], _mask: Mask) -> Float[Tensor, "*b w"]:
         """Normalise over the last dimension."""
         return functional.layer_norm(h, self.shape)
 
@@ -191,8 +191,3 @@ def initialise(model: nn.Module, initialisation: str) -> None:
                 nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-
-def one_hot_bonds(bonds: UInt8[Tensor, "*b"], dtype: torch.dtype) -> Float[Tensor, "*b 4"]:
-    """Map bond types to one-hot; no bond is all zero."""
-    return functional.one_hot(bonds.long(), 5)[..., 1:].to(dtype)
