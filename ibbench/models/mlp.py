@@ -16,7 +16,7 @@ from ibbench.options.groups import ModelOptions
 class Mlp(Model):
     """Assumes nothing: atoms and bonds are one long vector, in the order given.
 
-    The vector is N x 11 atom features and the one-hot types of the N (N - 1) / 2 pairs. Which atom is called
+    The vector is the features of N atoms and the one-hot bond types of the N (N - 1) / 2 pairs. Which atom is called
     the first is part of the input, so the model has to learn from data that it does not matter.
     """
 

@@ -26,12 +26,12 @@ class Model(nn.Module, ABC):
     of many replicas.
 
     Attributes:
-        symmetries: the transformations of the input that cannot change the prediction, by construction.
-        connectivity: which parts of the input meet inside a layer.
-        weights: whether the strength of a connection is learned once or computed from the content.
+        symmetries: transformations of the input that cannot change the prediction, by construction.
+        connectivity: the parts of the input that meet inside a layer, in words.
+        weights: in words, whether the strength of a connection is learned once or computed from the content.
         reads: the fields of `Molecules` that the model reads: of `atoms`, `bonds`, `positions` and `tokens`. Where
             this depends on options, `reads_with` says how.
-        compiles: whether compiling its training step can pay; not where its layers are long loops.
+        compiles: false where compiling the training step cannot pay, since layers are long loops.
         readout: the last part of the model, from states to predictions.
     """
 
