@@ -14,7 +14,12 @@ from ibbench.options.groups import ModelOptions
 
 @functools.cache  # the points of a sweep have few models between them
 def count_parameters(num_atoms: int, options: ModelOptions) -> int:
-    """Count the trainable parameters of the model, without allocating them."""
+    """Count the trainable parameters of a model, without allocating them.
+
+    Args:
+        num_atoms: N, the number of atoms that molecules are padded to.
+        options: the model with its width.
+    """
     with torch.device("meta"):
         model = get_model(options.name)(num_atoms, options)
     return sum(parameter.numel() for parameter in model.parameters())
@@ -22,9 +27,13 @@ def count_parameters(num_atoms: int, options: ModelOptions) -> int:
 
 @functools.cache
 def count_flops(padding: Padding, options: ModelOptions) -> int:
-    """Count the floating-point operations of one prediction for one molecule, with torch's own counter.
+    """Count the floating-point operations of the prediction for one molecule, with torch's own counter.
 
-    It counts matrix products (a multiplication and an addition each), which are nearly all of the work.
+    They are those of matrix products, nearly all of the work; a multiplication and an addition are two operations.
+
+    Args:
+        padding: of the molecule; work on padding counts, since it is done.
+        options: the model with its width.
     """
     with torch.device("meta"):
         model = get_model(options.name)(padding.num_atoms, options).eval()
@@ -36,7 +45,12 @@ def count_flops(padding: Padding, options: ModelOptions) -> int:
 
 
 def count_saved_bytes(padding: Padding, options: ModelOptions) -> int:
-    """Count what a forward pass keeps in memory for its backward pass, a molecule, without the weights."""
+    """Count the bytes per molecule that a forward pass in training keeps for its backward pass, without the weights.
+
+    Args:
+        padding: of the molecules.
+        options: the model with its width.
+    """
     with torch.random.fork_rng(devices=[]):
         model = build_model(padding.num_atoms, options).train()
     weights = {tensor.untyped_storage().data_ptr() for tensor in [*model.parameters(), *model.buffers()]}
@@ -47,16 +61,16 @@ def count_saved_bytes(padding: Padding, options: ModelOptions) -> int:
         saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    count = 8  # so that what does not depend on the batch weighs little
+    count = 8  # molecules: what does not depend on their number is then small per molecule
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         prediction = model(blank_molecules(padding, count))
     total = sum(size for pointer, size in saved.items() if pointer not in weights)
-    del prediction  # it held all that was saved, so that no two could have the same address
+    del prediction  # until here it kept alive what was saved, so that no address was used twice
     return math.ceil(total / count)
 
 
 def blank_molecules(padding: Padding, count: int) -> Molecules:
-    """Return molecules of the right shapes, and of no meaning."""
+    """Return `count` molecules of the shapes that a model gets, with zeros for features, bonds and positions."""
     n, length = padding
     return Molecules(
         torch.zeros(count, n, NUM_ATOM_FEATURES),

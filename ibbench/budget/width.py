@@ -1,4 +1,4 @@
-"""The budget: the width at which a model costs as many parameters, FLOPs or seconds as the others."""
+"""The width at which a model costs as much as the budget allows, counted in parameters or FLOPs."""
 
 import functools
 import math
@@ -16,15 +16,15 @@ _GRAINS = (8, 4, 2, 1)
 
 @functools.cache
 def fit_to_budget(padding: Padding, options: ModelOptions, budget: BudgetOptions) -> ModelOptions:
-    """Choose a width, and a hidden width of about twice that, at which the model has the budget's cost.
+    """Choose a width, and a hidden width of about twice that, at which the model costs what the budget allows.
 
-    Both are multiples of 8 if that is possible within 2 % of the budget, and of 4, 2 or 1 if not: matrix products of
-    such sizes are up to a third faster than those of their neighbours.
+    Both are multiples of 8 if that is possible within 2 % of the budget, else of 4, 2 or 1: matrix products of such
+    sizes are up to a third faster than those of sizes beside them.
 
     Args:
         padding: of the molecules.
         options: the model, without a width.
-        budget: a number of parameters, or of FLOPs of one prediction.
+        budget: a number of parameters, or of FLOPs per predicted molecule.
 
     Returns:
         The options with `width` and `hidden` set.
@@ -49,7 +49,7 @@ def fit_to_budget(padding: Padding, options: ModelOptions, budget: BudgetOptions
         near = {
             sizes: abs(math.log(sizes[1] / sizes[0] / 2)) for sizes in reached if _meets(reached[sizes], budget.value)
         }
-        # The finest grain takes what it can get: a tiny budget allows no choice.
+        # At the finest grain any ratio of the two will do: a tiny budget allows no choice.
         if near and (min(near.values()) < math.log(1.3) or grain == _GRAINS[-1]):
             width, hidden = min(near, key=near.__getitem__)
             return options.model_copy(update={"width": width, "hidden": hidden})
@@ -65,7 +65,16 @@ def _meets(count: int, goal: float) -> bool:
 
 
 def bracket(count: Callable[[int], float], goal: float, grain: int) -> tuple[int, int]:
-    """Return neighbouring multiples of `grain` between whose counts, which rise with the size, the goal lies."""
+    """Find the two sizes around a goal.
+
+    Args:
+        count: cost at a size; it rises with the size.
+        goal: the cost to come near.
+        grain: what sizes are multiples of.
+
+    Returns:
+        Two neighbouring multiples of `grain` whose costs have the goal between them, where any two have.
+    """
     low, high = 1, 2
     while count(high * grain) <= goal and high * grain < _WIDEST:
         low, high = high, 2 * high

@@ -29,12 +29,9 @@ def list_models(overrides: list[str]) -> Table:
             raise InputError("`ibbench models` measures nothing: expected budget.match=parameters or flops")
         if budget:
             options = fit_to_budget(padding, options, budget)
-        model = get_model(name)
         shown.add_row(
             name,
-            model.symmetries,
-            model.connectivity,
-            model.weights,
+            *get_model(name).assumptions().values(),
             str(options.sizes[0]),
             f"{count_parameters(padding.num_atoms, options):,}",
         )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ibbench.data.cache import CacheError, cache_folder, check_writable, read_cache, write_cache, write_to_cache
 from ibbench.data.identity import describe_source
+from ibbench.data.layout import AROMATIC_BOND, ATOM_FEATURES, ATOMIC_NUMBER, HYDROGEN, NUM_HYDROGENS
 from ibbench.data.molecules import Molecules
 from ibbench.data.targets import Target
 from ibbench.data.tokens import tokenize
@@ -63,11 +64,11 @@ class DataSet:
     def composition(self) -> tuple[Tensor, list[int]]:
         """Count the atoms of each element: float64 `[M, E]`, and the E atomic numbers, hydrogen first."""
         atoms, mask = self.molecules.atoms, self.molecules.mask
-        numbers = atoms[..., 5].long() * mask
-        elements = sorted({1, *numbers.unique().tolist()} - {0})
+        numbers = atoms[..., ATOMIC_NUMBER].long() * mask
+        elements = sorted({HYDROGEN, *numbers.unique().tolist()} - {0})
         counts = torch.stack([(numbers == element).sum(1) for element in elements], dim=1).double()
         if self.hydrogens == "implicit":
-            counts[:, elements.index(1)] += (atoms[..., 10] * mask).sum(1)
+            counts[:, elements.index(HYDROGEN)] += (atoms[..., NUM_HYDROGENS] * mask).sum(1)
         return counts, elements
 
 
@@ -178,6 +179,7 @@ def _check_features_are_alive(molecules: Molecules, source: str) -> None:
     """Refuse a QM9 without hybridisation, aromaticity or aromatic bonds, as sold elsewhere (PyG issue 8370)."""
     if source != "qm9pack":
         return
-    present = molecules.atoms[:5000].flatten(0, 1).amax(0)[1:]
-    if not present.all() or not (molecules.bonds[:5000] == 4).any():
+    present = molecules.atoms[:5000].flatten(0, 1).amax(0)
+    present[ATOM_FEATURES.index("H")] = 1  # absent where hydrogens are implicit
+    if not present.all() or not (molecules.bonds[:5000] == AROMATIC_BOND).any():
         raise RuntimeError("a feature column of QM9 is zero everywhere: the cache was built by broken code")

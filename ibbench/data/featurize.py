@@ -7,13 +7,33 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from rdkit import Chem, rdBase
 
-from ibbench.data.layout import MAX_ATOMS, NUM_ATOM_FEATURES
+from ibbench.data.layout import (
+    AROMATIC,
+    AROMATIC_BOND,
+    ATOM_FEATURES,
+    ATOMIC_NUMBER,
+    DOUBLE_BOND,
+    ELEMENTS,
+    HYDROGEN,
+    MAX_ATOMS,
+    NO_BOND,
+    NUM_ATOM_FEATURES,
+    NUM_HYDROGENS,
+    SINGLE_BOND,
+    TRIPLE_BOND,
+)
 from ibbench.errors import InputError
 
-_HYBRIDISATION = {Chem.HybridizationType.SP: 6, Chem.HybridizationType.SP2: 7, Chem.HybridizationType.SP3: 8}
-_ONE_HOT_OF_ELEMENT = {1: 0, 6: 1, 7: 2, 8: 3, 9: 4}
+_COLUMN_OF_ELEMENT = {number: ATOM_FEATURES.index(symbol) for symbol, number in ELEMENTS.items()}
+_COLUMN_OF_HYBRIDISATION = {
+    Chem.HybridizationType.SP: ATOM_FEATURES.index("sp"),
+    Chem.HybridizationType.SP2: ATOM_FEATURES.index("sp2"),
+    Chem.HybridizationType.SP3: ATOM_FEATURES.index("sp3"),
+}
 # By twice the bond order: 1.5 is aromatic; what is more than a triple bond (metals) counts as one.
-_CODE_OF_HALF_BOND_ORDERS = np.array([0, 1, 1, 4, 2, 2, 3, 3, 3, 3, 3, 3, 3], dtype=np.uint8)
+_CODE_OF_HALF_BOND_ORDERS = np.array(
+    [NO_BOND, SINGLE_BOND, SINGLE_BOND, AROMATIC_BOND, DOUBLE_BOND, DOUBLE_BOND, *[TRIPLE_BOND] * 7], dtype=np.uint8
+)
 _BLOCK = 8192  # molecules a worker takes at a time: large enough that starting it costs little
 
 
@@ -75,7 +95,7 @@ def _featurize_block(smiles: list[str]) -> Features:
         rows += [
             (
                 atom.GetAtomicNum(),
-                _HYBRIDISATION.get(atom.GetHybridization(), 0),
+                _COLUMN_OF_HYBRIDISATION.get(atom.GetHybridization(), 0),
                 atom.GetIsAromatic(),
                 atom.GetTotalNumHs(),
             )
@@ -92,13 +112,13 @@ def _featurize_block(smiles: list[str]) -> Features:
 def _atom_rows(rows: np.ndarray) -> np.ndarray:
     number, hybridisation, aromatic, num_hydrogens = rows.T
     features = np.zeros((len(rows), NUM_ATOM_FEATURES), dtype=np.uint8)
-    for element, column in _ONE_HOT_OF_ELEMENT.items():
+    for element, column in _COLUMN_OF_ELEMENT.items():
         features[:, column] = number == element
-    features[:, 5] = number
-    for column in _HYBRIDISATION.values():
+    features[:, ATOMIC_NUMBER] = number
+    for column in _COLUMN_OF_HYBRIDISATION.values():
         features[:, column] = hybridisation == column
-    features[:, 9] = aromatic
-    features[:, 10] = num_hydrogens
+    features[:, AROMATIC] = aromatic
+    features[:, NUM_HYDROGENS] = num_hydrogens
     return features
 
 
@@ -108,7 +128,7 @@ def add_hydrogens(features: Features, smiles: list[str]) -> Features:
     Raises:
         InputError: a molecule then has more than 128 atoms.
     """
-    attached = features.atoms[..., 10].astype(np.int64)
+    attached = features.atoms[..., NUM_HYDROGENS].astype(np.int64)
     total = features.num_atoms + attached.sum(axis=1)
     n = max(1, int(total.max(initial=0)))
     _refuse_large(n, smiles, total)
@@ -116,10 +136,10 @@ def add_hydrogens(features: Features, smiles: list[str]) -> Features:
     molecule, parent = (np.repeat(where, attached[attached > 0]) for where in np.nonzero(attached))
     first = np.concatenate([[0], np.cumsum(attached.sum(axis=1))[:-1]])
     slot = features.num_atoms[molecule] + np.arange(len(molecule)) - first[molecule]
-    atoms[molecule, slot, 0] = 1
-    atoms[molecule, slot, 5] = 1
-    bonds[molecule, slot, parent] = 1
-    bonds[molecule, parent, slot] = 1
+    atoms[molecule, slot, _COLUMN_OF_ELEMENT[HYDROGEN]] = 1
+    atoms[molecule, slot, ATOMIC_NUMBER] = HYDROGEN
+    bonds[molecule, slot, parent] = SINGLE_BOND
+    bonds[molecule, parent, slot] = SINGLE_BOND
     return Features(atoms[:, :n], bonds[:, :n, :n], total)
 
 

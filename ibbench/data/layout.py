@@ -1,11 +1,25 @@
-"""Names and limits of the packed layout. It imports nothing heavy, so that worker processes start fast."""
+"""Names and limits of the packed layout: every column and code has its one name here.
+
+It imports nothing heavy, so that worker processes start fast.
+"""
 
 from typing import NamedTuple
 
-ATOM_FEATURES = ("H", "C", "N", "O", "F", "atomic_number", "sp", "sp2", "sp3", "aromatic", "num_hydrogens")
-BOND_TYPES = ("single", "double", "triple", "aromatic")  # code 1 to 4 in `Molecules.bonds`; 0 is no bond
+ELEMENTS = {"H": 1, "C": 6, "N": 7, "O": 8, "F": 9}  # atomic numbers of the elements that have a column of their own
+HYDROGEN = ELEMENTS["H"]
+
+ATOM_FEATURES = (*ELEMENTS, "atomic_number", "sp", "sp2", "sp3", "aromatic", "num_hydrogens")
 NUM_ATOM_FEATURES = len(ATOM_FEATURES)
+# Columns of `Molecules.atoms`; others are found by `ATOM_FEATURES.index`.
+ATOMIC_NUMBER = ATOM_FEATURES.index("atomic_number")
+AROMATIC = ATOM_FEATURES.index("aromatic")
+NUM_HYDROGENS = ATOM_FEATURES.index("num_hydrogens")
+
+BOND_TYPES = ("single", "double", "triple", "aromatic")
 NUM_BOND_TYPES = len(BOND_TYPES)
+# Codes in `Molecules.bonds`.
+NO_BOND, SINGLE_BOND, DOUBLE_BOND, TRIPLE_BOND, AROMATIC_BOND = range(NUM_BOND_TYPES + 1)
+
 MAX_ATOMS = 128  # the dense layout stores N x N bonds: beyond this it would be served slowly, so it is refused
 
 

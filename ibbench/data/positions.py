@@ -6,8 +6,7 @@ import numpy as np
 from rdkit import Chem
 
 from ibbench.data.featurize import Features
-
-HYDROGEN = 1
+from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, NUM_HYDROGENS
 
 
 class Geometry(NamedTuple):
@@ -53,7 +52,7 @@ def align(graphs: Features, geometry: Geometry, hydrogens: str) -> np.ndarray:
     attached = np.zeros((num_molecules, n), dtype=np.int64)
     np.add.at(attached, (hydrogen_of, parent), 1)
 
-    differs = (numbers != graphs.atoms[..., 5]) | (attached != graphs.atoms[..., 10])
+    differs = (numbers != graphs.atoms[..., ATOMIC_NUMBER]) | (attached != graphs.atoms[..., NUM_HYDROGENS])
     for index in np.nonzero(differs.any(axis=1))[0]:
         size = graphs.num_atoms[index]
         order = _match(
@@ -89,7 +88,7 @@ def _match(
     radius = np.array([table.GetRcovalent(int(number)) for number in numbers[:size]])
     distance = np.linalg.norm(positions[:size, None] - positions[None, :size], axis=-1)
     touching = distance < 1.2 * (radius[:, None] + radius)
-    pattern = _skeleton(atoms[:, 5], atoms[:, 10], bonds > 0)
+    pattern = _skeleton(atoms[:, ATOMIC_NUMBER], atoms[:, NUM_HYDROGENS], bonds > 0)
     block = _skeleton(numbers[:size], attached[:size], touching & ~np.eye(size, dtype=bool))
     order = np.array(block.GetSubstructMatch(pattern), dtype=np.int64)
     if len(order) != size:

@@ -1,4 +1,4 @@
-"""The models: one inductive bias a file, one recipe for all."""
+"""The models: one inductive bias per file, one recipe for all."""
 
 import pkgutil
 

@@ -1,15 +1,14 @@
 """Assumes translation equivariance and locality along a string: a SMILES is read through a sliding window."""
 
-from typing import Any
-
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ibbench.data.molecules import Molecules
 from ibbench.data.tokens import NUM_TOKENS
 from ibbench.models.layers.blocks import FeedForward, Readout, Residual
+from ibbench.models.layers.one_hot import one_hot_tokens
 from ibbench.models.registry import Model, register
 from ibbench.options.groups import CnnOptions
 
@@ -44,30 +43,25 @@ class Cnn(Model):
     the string instead of over the graph that it spells.
     """
 
-    symmetries = "translation along the string"
+    symmetries = frozenset({"translation along the string"})
     connectivity = "neighbouring tokens of the SMILES"
     weights = "fixed for each offset"
+    reads = frozenset({"tokens"})
 
-    @classmethod
-    def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads of a molecule."""
-        return frozenset({"tokens"})
-
-    def __init__(self, num_atoms: int, options: CnnOptions) -> None:  # noqa: ARG002 (it reads no atoms)
+    def __init__(self, _num_atoms: int, options: CnnOptions) -> None:
         super().__init__()
         self.embed = nn.Linear(NUM_TOKENS, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, Convolution(options)) for _ in range(options.depth))
         self.readout = Readout(options)
 
-    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
-        """Predict the normalised target of each molecule."""
-        mask = molecules.tokens != 0
+    def states(self, molecules: Molecules) -> Float[Tensor, "b l w"]:
+        """Return the states of the tokens after the last layer."""
+        mask = self.mask_of(molecules)
         h = self.embed(one_hot_tokens(molecules.tokens, molecules.atoms.dtype))
         for layer in self.layers:
             h = layer(h, mask, mask)
-        return self.readout(h, mask)
+        return h
 
-
-def one_hot_tokens(tokens: UInt8[Tensor, "*b"], dtype: torch.dtype) -> Float[Tensor, "*b t"]:
-    """Map tokens to one-hot; padding is all zero."""
-    return functional.one_hot(tokens.long(), NUM_TOKENS + 1)[..., 1:].to(dtype)
+    def mask_of(self, molecules: Molecules) -> Bool[Tensor, "b l"]:
+        """Return where there is a token: padding has code 0."""
+        return molecules.tokens != 0

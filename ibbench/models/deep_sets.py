@@ -1,7 +1,5 @@
 """Assumes permutation invariance: a molecule is a set of atoms."""
 
-from typing import Any
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -19,24 +17,20 @@ class DeepSets(Model):
     Zaheer et al. 2017 (arXiv:1703.06114). phi is the embedding and the residual layers.
     """
 
-    symmetries = "permutation"
+    symmetries = frozenset({"permutation"})
     connectivity = "none: each atom by itself"
     weights = "fixed, shared by atoms"
+    reads = frozenset({"atoms"})
 
-    @classmethod
-    def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads of a molecule."""
-        return frozenset({"atoms"})
-
-    def __init__(self, num_atoms: int, options: ModelOptions) -> None:  # noqa: ARG002 (any number will do)
+    def __init__(self, _num_atoms: int, options: ModelOptions) -> None:
         super().__init__()
         self.embed = nn.Linear(NUM_ATOM_FEATURES, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
         self.readout = Readout(options)
 
-    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
-        """Predict the normalised target of each molecule."""
+    def states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
+        """Return the states of the atoms after the last layer."""
         h = self.embed(molecules.atoms)
         for layer in self.layers:
             h = layer(h, molecules.mask)
-        return self.readout(h, molecules.mask)
+        return h

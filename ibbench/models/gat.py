@@ -1,7 +1,5 @@
 """Assumes permutation invariance and locality: an atom attends to its bonded neighbours, by their content."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -22,14 +20,10 @@ class Gat(AttentionModel):
     bonds as walls, and the sum of `gnn` with learned weights; the type of a bond is a bias to the score.
     """
 
-    symmetries = "permutation"
+    symmetries = frozenset({"permutation"})
     connectivity = "bonded neighbours"
     weights = "by content, biased by bond type"
-
-    @classmethod
-    def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads of a molecule."""
-        return frozenset({"atoms", "bonds"})
+    reads = frozenset({"atoms", "bonds"})
 
     def __init__(self, num_atoms: int, options: AttentionOptions) -> None:
         super().__init__(num_atoms, options)

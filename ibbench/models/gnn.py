@@ -1,15 +1,14 @@
 """Assumes permutation invariance and locality: an atom hears from its bonded neighbours."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
 from ibbench.data.molecules import Molecules
-from ibbench.models.layers.blocks import ACTIVATIONS, FeedForward, Readout, Residual, one_hot_bonds
+from ibbench.models.layers.blocks import ACTIVATIONS, FeedForward, Readout, Residual
 from ibbench.models.layers.distances import pair_distances, radial_basis
+from ibbench.models.layers.one_hot import one_hot_bonds
 from ibbench.models.registry import Model, register
 from ibbench.options.groups import GnnOptions
 
@@ -19,9 +18,10 @@ LONGEST_BOND = 2.5  # angstrom; the longest between heavy atoms of QM9 is a stra
 class MessagePassing(nn.Module):
     """phi(h_v, sum over neighbours u of psi(h_u, e_uv)) with psi(h, e) = activation(h + w_e).
 
-    psi is that of the GINE layer (Hu et al. 2020, arXiv:1905.12265), with one vector `w_e` a bond type, and a linear
-    map of the bond's length where that is asked for. phi is the feed-forward layer of Deep Sets with a second input: it
-    tells an atom from its neighbours, which the sum of GINE does not. psi does not see the receiver h_v: phi does.
+    psi is that of the GINE layer (Hu et al. 2020, arXiv:1905.12265), with one vector `w_e` per bond type. With
+    `num_radial` a linear map of the bond's length is added to `w_e`. phi is the feed-forward layer of Deep Sets with a
+    second input for the sum, so that it tells an atom from its neighbours, which GINE does not. psi does not see the
+    receiver h_v; phi does.
     """
 
     def __init__(self, options: GnnOptions) -> None:
@@ -43,14 +43,14 @@ class MessagePassing(nn.Module):
 
     def sum_messages(self, h: Float[Tensor, "b n w"], adjacency: Float[Tensor, "b n nx4"]) -> Float[Tensor, "b n w"]:
         """Sum psi over the neighbours of each atom."""
-        # There are fewer (atom, bond type) pairs than (atom, atom) pairs: psi costs 4 N rows, not N N.
+        # psi depends on the sender and the bond type only: it is computed for 4 N rows, not for N N pairs of atoms.
         psi = self.activation(h[..., None, :] + self.bond_vectors)
         return adjacency @ psi.flatten(-3, -2)
 
     def sum_with_lengths(
         self, h: Float[Tensor, "b n w"], adjacency: Float[Tensor, "b n nx4"], radial: Float[Tensor, "b n n r"]
     ) -> Float[Tensor, "b n w"]:
-        """Sum psi over the neighbours of each atom; a length belongs to a pair, so here psi costs N N rows."""
+        """Sum psi over the neighbours of each atom. It depends on lengths, so it is computed for all pairs."""
         types = adjacency.unflatten(-1, (-1, NUM_BOND_TYPES))
         psi = self.activation(h[..., None, :, :] + types @ self.bond_vectors + self.length(radial))
         return (psi * types.sum(-1, keepdim=True)).sum(-2)
@@ -58,29 +58,30 @@ class MessagePassing(nn.Module):
 
 @register("gnn")
 class Gnn(Model):
-    """Assumes permutation invariance and locality: messages pass along bonds, one bond a layer.
+    """Assumes permutation invariance and locality: messages pass along bonds, one bond per layer.
 
     Message passing after Gilmer et al. 2017 (arXiv:1704.01212). Without bonds there are no messages, and what is
     left is Deep Sets, weight for weight. With `num_radial` messages also depend on the lengths of the bonds.
     """
 
-    symmetries = "permutation"
+    symmetries = frozenset({"permutation"})
     connectivity = "bonded neighbours"
     weights = "fixed for each bond type"
+    reads = frozenset({"atoms", "bonds"})
 
     @classmethod
-    def reads(cls, options: Any) -> frozenset[str]:
-        """Return what it reads of a molecule."""
-        return frozenset({"atoms", "bonds"} if options.num_radial is None else {"atoms", "bonds", "positions"})
+    def reads_with(cls, options: GnnOptions) -> frozenset[str]:
+        """Return what it reads: positions too where messages depend on lengths."""
+        return cls.reads if options.num_radial is None else cls.reads | {"positions"}
 
-    def __init__(self, num_atoms: int, options: GnnOptions) -> None:  # noqa: ARG002 (any number will do)
+    def __init__(self, _num_atoms: int, options: GnnOptions) -> None:
         super().__init__()
         self.embed = nn.Linear(NUM_ATOM_FEATURES, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, MessagePassing(options)) for _ in range(options.depth))
         self.readout = Readout(options)
         self.num_radial = options.num_radial
 
-    def atom_states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
+    def states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
         """Return the states of the atoms after the last layer."""
         adjacency = one_hot_bonds(molecules.bonds, molecules.atoms.dtype).flatten(-2)
         radial = None
@@ -91,7 +92,3 @@ class Gnn(Model):
         for layer in self.layers:
             h = layer(h, molecules.mask, adjacency, radial)
         return h
-
-    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
-        """Predict the normalised target of each molecule."""
-        return self.readout(self.atom_states(molecules), molecules.mask)

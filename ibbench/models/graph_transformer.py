@@ -1,7 +1,5 @@
 """Assumes permutation invariance only: all pairs of atoms meet, with weights computed from their content."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
@@ -22,14 +20,15 @@ class GraphTransformer(AttentionModel):
     is no such bias, and a molecule is a set of atoms that attend to each other.
     """
 
-    symmetries = "permutation"
+    symmetries = frozenset({"permutation"})
     connectivity = "all pairs of atoms"
     weights = "by content, biased by bond type and hops"
+    reads = frozenset({"atoms", "bonds"})
 
     @classmethod
-    def reads(cls, options: Any) -> frozenset[str]:
-        """Return what it reads of a molecule."""
-        return frozenset({"atoms"} if options.max_hops is None else {"atoms", "bonds"})
+    def reads_with(cls, options: GraphTransformerOptions) -> frozenset[str]:
+        """Return what it reads: no bonds where there is no structural bias."""
+        return cls.reads - {"bonds"} if options.max_hops is None else cls.reads
 
     def __init__(self, num_atoms: int, options: GraphTransformerOptions) -> None:
         super().__init__(num_atoms, options)

@@ -1,14 +1,13 @@
 """Assumes nothing: all inputs meet all inputs, through weights fixed after training."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
 from ibbench.data.molecules import Molecules
-from ibbench.models.layers.blocks import FeedForward, Readout, Residual, one_hot_bonds
+from ibbench.models.layers.blocks import FeedForward, Readout, Residual
+from ibbench.models.layers.one_hot import one_hot_bonds
 from ibbench.models.registry import Model, register
 from ibbench.options.groups import ModelOptions
 
@@ -17,18 +16,14 @@ from ibbench.options.groups import ModelOptions
 class Mlp(Model):
     """Assumes nothing: atoms and bonds are one long vector, in the order given.
 
-    The vector is N x 11 atom features and the one-hot types of the N (N - 1) / 2 pairs. Which atom is called
+    The vector is the features of N atoms and the one-hot bond types of the N (N - 1) / 2 pairs. Which atom is called
     the first is part of the input, so the model has to learn from data that it does not matter.
     """
 
-    symmetries = "none"
+    symmetries = frozenset()
     connectivity = "all inputs"
     weights = "fixed"
-
-    @classmethod
-    def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads of a molecule."""
-        return frozenset({"atoms", "bonds"})
+    reads = frozenset({"atoms", "bonds"})
 
     def __init__(self, num_atoms: int, options: ModelOptions) -> None:
         super().__init__()
@@ -39,8 +34,8 @@ class Mlp(Model):
         self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
         self.readout = Readout(options)
 
-    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
-        """Predict the normalised target of each molecule."""
+    def states(self, molecules: Molecules) -> Float[Tensor, "b w"]:
+        """Return the states of the molecules after the last layer."""
         atoms, bonds, mask, *_ = molecules
         atoms = atoms * mask[..., None]
         upper = torch.triu_indices(self.num_atoms, self.num_atoms, offset=1, device=bonds.device)
@@ -48,4 +43,7 @@ class Mlp(Model):
         h = self.embed(torch.cat([atoms.flatten(-2), pairs.flatten(-2)], dim=-1))
         for layer in self.layers:
             h = layer(h, None)
-        return self.readout(h, None)
+        return h
+
+    def mask_of(self, _molecules: Molecules) -> None:
+        """Return None: the states are those of molecules."""

@@ -3,44 +3,75 @@
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ibbench.data.molecules import Molecules
 from ibbench.errors import InputError, suggest
 from ibbench.models import model_names
-from ibbench.models.layers.blocks import initialise, number_dropouts
+from ibbench.models.layers.blocks import Readout, initialise, number_dropouts
 from ibbench.options.groups import ModelOptions
+
+# Transformations of a molecule; tables name them in this order.
+Symmetry = Literal["permutation", "rotation", "translation", "reflection", "translation along the string"]
 
 
 class Model(nn.Module, ABC):
-    """What every model is: `model(molecules)` gives one normalised target value a molecule, shape `[B]`.
+    """What every model is: `model(molecules)` gives one normalised target value per molecule, shape `[B]`.
 
-    A model's constructor takes the number of atoms N that molecules are padded to and the options of the
-    shared recipe. It reads nothing else, moves no devices, and does not know that it may be one of many replicas.
+    A model is `readout(states(molecules))`. Its constructor takes the number of atoms N that molecules are padded to
+    and the options of the shared recipe. It reads nothing else, moves no devices, and does not know that it may be one
+    of many replicas.
 
     Attributes:
-        symmetries: the transformations of the input that cannot change the prediction, by construction.
-        connectivity: which parts of the input meet inside a layer.
-        weights: whether the strength of a connection is learned once or computed from the content.
-        compiles: whether compiling its training step can pay; not where its layers are long loops.
+        symmetries: transformations of the input that cannot change the prediction, by construction.
+        connectivity: the parts of the input that meet inside a layer, in words.
+        weights: in words, whether the strength of a connection is learned once or computed from the content.
+        reads: the fields of `Molecules` that the model reads: of `atoms`, `bonds`, `positions` and `tokens`. Where
+            this depends on options, `reads_with` says how.
+        compiles: false where compiling the training step cannot pay, since layers are long loops.
+        readout: the last part of the model, from states to predictions.
     """
 
-    symmetries: ClassVar[str]
+    symmetries: ClassVar[frozenset[Symmetry]]
     connectivity: ClassVar[str]
     weights: ClassVar[str]
+    reads: ClassVar[frozenset[str]]
     compiles: ClassVar[bool] = True
-
-    @classmethod
-    @abstractmethod
-    def reads(cls, options: Any) -> frozenset[str]:
-        """Return what the model reads: of `atoms` (their features), `bonds`, `positions` and `tokens`."""
+    readout: Readout
 
     @abstractmethod
+    def states(self, molecules: Molecules) -> Float[Tensor, "b *n w"]:
+        """Return what the last layer makes of each part of a molecule.
+
+        Returns:
+            States of atoms `[B, N, W]`, of tokens `[B, L, W]` or of molecules `[B, W]`.
+        """
+
+    def mask_of(self, molecules: Molecules) -> Bool[Tensor, "b n"] | None:
+        """Return which of the states belong to a part that is there, or None for states of molecules."""
+        return molecules.mask
+
     def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
         """Predict the normalised target of each molecule."""
+        return self.readout(self.states(molecules), self.mask_of(molecules))
+
+    @classmethod
+    def reads_with(cls, _options: Any) -> frozenset[str]:
+        """Return what the model reads with these options. A model whose options matter overrides it."""
+        return cls.reads
+
+    @classmethod
+    def assumptions(cls) -> dict[str, str]:
+        """Return the assumptions in words, as records and tables have them."""
+        symmetries = [name for name in get_args(Symmetry) if name in cls.symmetries]
+        return {
+            "symmetries": ", ".join(symmetries) or "none",
+            "connectivity": cls.connectivity,
+            "weights": cls.weights,
+        }
 
 
 M = TypeVar("M", bound=type[Model])

@@ -1,15 +1,13 @@
 """Assumes an order: a SMILES is read from its first token to its last, through one state that remembers."""
 
-from typing import Any
-
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ibbench.data.molecules import Molecules
 from ibbench.data.tokens import NUM_TOKENS
-from ibbench.models.cnn import one_hot_tokens
 from ibbench.models.layers.blocks import Dropout, Readout, Residual
+from ibbench.models.layers.one_hot import one_hot_tokens
 from ibbench.models.registry import Model, register
 from ibbench.options.groups import ModelOptions
 
@@ -49,26 +47,26 @@ class Recurrence(nn.Module):
 class Rnn(Model):
     """Assumes an order: the state of a token is a function of what came before it in the SMILES."""
 
-    symmetries = "none"
+    symmetries = frozenset()
     connectivity = "tokens of the SMILES, each with all before it"
     weights = "fixed, shared by tokens"
+    reads = frozenset({"tokens"})
     compiles = False
 
-    @classmethod
-    def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads of a molecule."""
-        return frozenset({"tokens"})
-
-    def __init__(self, num_atoms: int, options: ModelOptions) -> None:  # noqa: ARG002 (it reads no atoms)
+    def __init__(self, _num_atoms: int, options: ModelOptions) -> None:
         super().__init__()
         self.embed = nn.Linear(NUM_TOKENS, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, Recurrence(options)) for _ in range(options.depth))
         self.readout = Readout(options)
 
-    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
-        """Predict the normalised target of each molecule."""
-        mask = molecules.tokens != 0
+    def states(self, molecules: Molecules) -> Float[Tensor, "b l w"]:
+        """Return the states of the tokens after the last layer."""
+        mask = self.mask_of(molecules)
         h = self.embed(one_hot_tokens(molecules.tokens, molecules.atoms.dtype))
         for layer in self.layers:
             h = layer(h, mask)
-        return self.readout(h, mask)
+        return h
+
+    def mask_of(self, molecules: Molecules) -> Bool[Tensor, "b l"]:
+        """Return where there is a token: padding has code 0."""
+        return molecules.tokens != 0

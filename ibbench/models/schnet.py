@@ -1,7 +1,5 @@
 """Assumes permutation, rotation and translation invariance: atoms meet through their distances in space."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -51,24 +49,20 @@ class SchNet(Model):
     It reads coordinates and no bonds.
     """
 
-    symmetries = "permutation, rotation, translation, reflection"
+    symmetries = frozenset({"permutation", "rotation", "translation", "reflection"})
     connectivity = "all pairs of atoms in space"
     weights = "fixed for each distance"
+    reads = frozenset({"atoms", "positions"})
 
-    @classmethod
-    def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003
-        """Return what it reads of a molecule."""
-        return frozenset({"atoms", "positions"})
-
-    def __init__(self, num_atoms: int, options: SchNetOptions) -> None:  # noqa: ARG002 (any number will do)
+    def __init__(self, _num_atoms: int, options: SchNetOptions) -> None:
         super().__init__()
         self.embed = nn.Linear(NUM_ATOM_FEATURES, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, ContinuousFilter(options)) for _ in range(options.depth))
         self.readout = Readout(options)
         self.num_radial, self.cutoff = options.num_radial, options.cutoff
 
-    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
-        """Predict the normalised target of each molecule."""
+    def states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
+        """Return the states of the atoms after the last layer."""
         mask = molecules.mask
         distances = pair_distances(molecules.positions)
         others = mask[..., None, :] & ~torch.eye(mask.shape[-1], dtype=torch.bool, device=mask.device)
@@ -77,4 +71,4 @@ class SchNet(Model):
         factor = (smooth_cutoff(distances, self.cutoff) * others).to(h.dtype)
         for layer in self.layers:
             h = layer(h, mask, radial, factor)
-        return self.readout(h, mask)
+        return h

@@ -1,6 +1,9 @@
 """The groups of options: their names, types and bounds. Defaults and explanations stand in `configs/`."""
 
-from typing import Annotated, Any, Literal, Self
+import functools
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -96,7 +99,7 @@ def _is_odd(size: int) -> int:
 
 
 class ModelOptions(Options):
-    """The shared recipe of all models; a model with options of its own has a subclass below."""
+    """The shared recipe of all models. A model with options of its own has a subclass, registered under its name."""
 
     name: Name
     width: PositiveInt | None
@@ -115,24 +118,42 @@ class ModelOptions(Options):
         return width, self.hidden or 2 * width
 
 
-class AttentionOptions(ModelOptions):
-    """What attention needs on top of the shared recipe."""
-
-    heads: PositiveInt
+_OptionsClass = TypeVar("_OptionsClass", bound=type[ModelOptions])
+_OPTIONS_OF_MODEL: dict[str, type[ModelOptions]] = {"shared": ModelOptions}  # of all models that are not named below
 
 
-class GraphTransformerOptions(AttentionOptions):
-    """Attention with a structural bias."""
+def _options_of(model: str) -> Callable[[_OptionsClass], _OptionsClass]:
+    """Say that a class has the options of the model called `model`."""
 
-    max_hops: PositiveInt | None
+    def add(options: _OptionsClass) -> _OptionsClass:
+        _OPTIONS_OF_MODEL[model] = options
+        return options
+
+    return add
 
 
+@_options_of("gnn")
 class GnnOptions(ModelOptions):
     """Message passing, with or without the lengths of the bonds."""
 
     num_radial: Annotated[int, Field(ge=2)] | None
 
 
+@_options_of("gat")
+class AttentionOptions(ModelOptions):
+    """What attention needs on top of the shared recipe."""
+
+    heads: PositiveInt
+
+
+@_options_of("graph_transformer")
+class GraphTransformerOptions(AttentionOptions):
+    """Attention with a structural bias."""
+
+    max_hops: PositiveInt | None
+
+
+@_options_of("schnet")
 class SchNetOptions(ModelOptions):
     """Continuous filters over the distances between all atoms."""
 
@@ -140,35 +161,24 @@ class SchNetOptions(ModelOptions):
     cutoff: PositiveFloat
 
 
+@_options_of("cnn")
 class CnnOptions(ModelOptions):
     """Convolution over a string."""
 
     kernel_size: Annotated[PositiveInt, AfterValidator(_is_odd)]
 
 
-_OPTIONS_OF_MODEL = {
-    "gnn": GnnOptions,
-    "graph_transformer": GraphTransformerOptions,
-    "gat": AttentionOptions,
-    "schnet": SchNetOptions,
-    "cnn": CnnOptions,
-}
-
-
-def _options_of_model(value: Any) -> str:
+def _tag_of(value: Any) -> str:
+    """Return which branch of `AnyModelOptions` reads these options, or made them."""
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-    return name if name in _OPTIONS_OF_MODEL else "shared"
+    return name if isinstance(name, str) and name in _OPTIONS_OF_MODEL else "shared"
 
 
-AnyModelOptions = Annotated[
-    Annotated[ModelOptions, Tag("shared")]
-    | Annotated[GnnOptions, Tag("gnn")]
-    | Annotated[GraphTransformerOptions, Tag("graph_transformer")]
-    | Annotated[AttentionOptions, Tag("gat")]
-    | Annotated[SchNetOptions, Tag("schnet")]
-    | Annotated[CnnOptions, Tag("cnn")],
-    Discriminator(_options_of_model),
-]
+if TYPE_CHECKING:
+    AnyModelOptions = ModelOptions
+else:
+    _branches = (Annotated[options, Tag(tag)] for tag, options in _OPTIONS_OF_MODEL.items())
+    AnyModelOptions = Annotated[functools.reduce(operator.or_, _branches), Discriminator(_tag_of)]
 
 
 class AdamOptions(Options):

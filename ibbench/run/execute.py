@@ -150,7 +150,6 @@ def _train(point: Point, lease: Lease) -> Record:
 
 
 def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> Record:
-    model = get_model(point.config.model.name)
     width, hidden = point.options.sizes
     return Record(
         schema_version=SCHEMA_VERSION,
@@ -159,11 +158,7 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
         config=point.config.numerics(),
         width=width,
         hidden=hidden,
-        assumptions={
-            "symmetries": model.symmetries,
-            "connectivity": model.connectivity,
-            "weights": model.weights,
-        },
+        assumptions=get_model(point.config.model.name).assumptions(),
         train_size=point.split.train_size,
         split_fingerprint=point.split.fingerprint,
         data_source=point.dataset.source,

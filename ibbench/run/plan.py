@@ -112,7 +112,7 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
         InputError: the budget cannot be met, the data lack what the model reads, or have altered what it does not.
     """
     options, budget = config.model, config.budget
-    reads = get_model(options.name).reads(options)
+    reads = get_model(options.name).reads_with(options)
     if "positions" in reads and dataset.molecules.positions.isnan().any():
         raise InputError(f"`model={options.name}` reads coordinates, which data.source={config.data.source} has not")
     for option, part in _parts_altered(config.data).items():

@@ -149,7 +149,7 @@ def prepare(
         first_bad_step=torch.full((count,), -1, device=device),
     )
     labels = scaling.normalise(subsets).to(device)
-    molecules = altered_molecules(dataset, config.data.graph).keep(get_model(options.name).reads(options))
+    molecules = altered_molecules(dataset, config.data.graph).keep(get_model(options.name).reads_with(options))
     task = Task(replicas, split, subsets.to(device), labels, scaling, molecules.to(device), config.data.augmentation)
     return task, state
 

@@ -44,6 +44,7 @@ CASES = {
     "csv option for qm9": (["data.path=my.csv"], "data.path: only for data.source=csv"),
     "no seeds": (["seeds=null"], "`seeds=null` is not possible: input should be a valid integer"),
     "seeds in a list": (["seeds=[[0]]"], "`seeds=[0]` is not possible"),
+    "list for a name": (["model.name=[gnn]"], "`model.name=['gnn']` is not possible: input should be a valid string"),
     "no model": (["model=null"], "Config group override must be a string"),
     "nesterov without momentum": (
         ["optimizer=sgd_momentum", "optimizer.momentum=0", "optimizer.nesterov=true"],

@@ -7,14 +7,20 @@ import torch
 from torch import Tensor
 
 from ibbench.data.molecules import Molecules
-from ibbench.models.registry import Model, build_model
+from ibbench.models.registry import Model, Symmetry, build_model
 from ibbench.options.groups import ModelOptions
+from ibbench.probes.symmetry import symmetry_error
 
 # By the names of their configs; those of the ladder are variants of a model.
 SET_MODELS = ["deep_sets", "gnn", "gat", "graph_transformer", "schnet", "ladder/gnn_lengths", "ladder/transformer"]
 STRING_MODELS = ["cnn", "rnn"]
 SPATIAL_MODELS = ["schnet", "ladder/gnn_lengths"]
 ALL_MODELS = ["mlp", *SET_MODELS, *STRING_MODELS]
+EXACT = {
+    *((name, "permutation") for name in SET_MODELS),
+    *((name, symmetry) for name in SPATIAL_MODELS for symmetry in ("rotation", "translation", "reflection")),
+    ("cnn", "translation along the string"),
+}
 READS = {
     "mlp": {"atoms", "bonds"},
     "deep_sets": {"atoms"},
@@ -35,19 +41,30 @@ def _change(model: Model, one: Molecules, other: Molecules) -> float:
     return (model(one) - model(other)).abs().max().item()
 
 
-@pytest.mark.parametrize("name", SET_MODELS)
+@pytest.mark.parametrize(("name", "symmetry"), sorted(EXACT))
 @pytest.mark.parametrize("seed", range(3))
-def test_relabelling_atoms_does_not_change_the_prediction(
-    name: str, seed: int, build: Build, molecules: Molecules
+def test_a_symmetry_of_a_model_is_exact(
+    name: str, symmetry: Symmetry, seed: int, build: Build, molecules: Molecules
 ) -> None:
-    order = torch.randperm(9, generator=torch.Generator().manual_seed(seed))
-    assert _change(build(name), molecules, molecules.relabel(order)) < 1e-9
+    assert symmetry_error(build(name), molecules, symmetry, seed).largest < 1e-9
 
 
-def test_relabelling_atoms_changes_the_prediction_of_the_mlp(build: Build, molecules: Molecules) -> None:
-    large = molecules.select((molecules.mask.sum(1) == 9).nonzero()[:, 0])
-    swapped = large.relabel(torch.tensor([1, 0, *range(2, 9)]))
-    assert _change(build("mlp"), large, swapped) > 1e-3
+@pytest.mark.parametrize("name", ALL_MODELS)
+def test_a_model_declares_no_symmetry_that_is_not_tested(name: str, build: Build) -> None:
+    assert {(name, symmetry) for symmetry in build(name).symmetries} <= EXACT
+
+
+@pytest.mark.parametrize(("name", "symmetry"), [("mlp", "permutation"), ("rnn", "translation along the string")])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_symmetry_that_a_model_lacks_is_broken(
+    name: str, symmetry: Symmetry, seed: int, build: Build, molecules: Molecules
+) -> None:
+    assert symmetry_error(build(name), molecules, symmetry, seed).relative > 0.1
+
+
+@pytest.mark.parametrize("name", SET_MODELS)
+def test_padding_may_lie_between_the_atoms(name: str, build: Build, molecules: Molecules) -> None:
+    assert _change(build(name), molecules, molecules.relabel(torch.randperm(9))) < 1e-9
 
 
 def test_relabelling_moves_atoms_with_their_bonds_and_positions(molecules: Molecules) -> None:
@@ -59,19 +76,6 @@ def test_relabelling_moves_atoms_with_their_bonds_and_positions(molecules: Molec
     assert torch.equal(relabelled.positions, molecules.positions[:, order])
     assert torch.equal(relabelled.tokens, molecules.tokens)
     assert not torch.equal(relabelled.bonds, molecules.bonds)
-
-
-@pytest.mark.parametrize("name", SPATIAL_MODELS)
-@pytest.mark.parametrize("reflected", [False, True])
-def test_moving_a_molecule_as_a_whole_does_not_change_the_prediction(
-    name: str, reflected: bool, build: Build, molecules: Molecules
-) -> None:
-    rotations = torch.linalg.qr(torch.randn(64, 3, 3, dtype=torch.float64)).Q
-    rotations[:, 0] *= torch.det(rotations)[:, None] * (-1 if reflected else 1)
-    assert torch.allclose(torch.det(rotations), torch.tensor(-1.0 if reflected else 1.0, dtype=torch.float64))
-    shifts = 5 * torch.randn(64, 1, 3, dtype=torch.float64)
-    moved = (molecules.positions @ rotations + shifts) * molecules.mask[..., None]
-    assert _change(build(name), molecules, molecules._replace(positions=moved)) < 1e-9
 
 
 @pytest.mark.parametrize("name", SPATIAL_MODELS)
@@ -90,7 +94,7 @@ def test_a_model_reads_what_it_says_and_nothing_else(
     name: str, field: str, build: Build, options: Options, molecules: Molecules
 ) -> None:
     model = build(name)
-    assert model.reads(options(name)) == READS[name]
+    assert model.reads_with(options(name)) == READS[name]
     others = {
         "bonds": torch.zeros_like(molecules.bonds),
         "positions": molecules.positions * torch.linspace(0.5, 1.5, 9, dtype=torch.float64)[:, None],
@@ -131,6 +135,21 @@ def test_more_padding_never_changes_a_prediction(
         pad(tokens, (0, 6)),
     )
     assert _change(model, molecules, padded) < 1e-9
+
+
+@pytest.mark.parametrize("name", ALL_MODELS)
+def test_a_prediction_is_the_readout_of_states_that_padding_is_no_part_of(
+    name: str, build: Build, molecules: Molecules
+) -> None:
+    model = build(name)
+    states, mask = model.states(molecules), model.mask_of(molecules)
+    if mask is None:
+        assert states.shape == (64, 16)
+        assert torch.equal(model.readout.rho(states).squeeze(-1), model(molecules))
+    else:
+        assert states.shape == (*mask.shape, 16)
+        sums = torch.stack([state[here].sum(0) for state, here in zip(states, mask, strict=True)])
+        assert torch.allclose(model.readout.rho(sums).squeeze(-1), model(molecules))
 
 
 @pytest.mark.parametrize("name", STRING_MODELS)

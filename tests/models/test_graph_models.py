@@ -12,7 +12,7 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.featurize import featurize
 from ibbench.data.molecules import Molecules
 from ibbench.models.graph_transformer import hop_distances
-from ibbench.models.layers.blocks import one_hot_bonds
+from ibbench.models.layers.one_hot import one_hot_bonds
 from ibbench.models.registry import Model
 
 Build = Callable[..., Model]
@@ -25,7 +25,7 @@ def test_a_model_of_neighbours_is_blind_beyond_its_depth(
 ) -> None:
     model = build(name, f"model.depth={depth}")
     atoms = molecules.atoms.clone().requires_grad_()
-    states = model.atom_states(molecules._replace(atoms=atoms))
+    states = model.states(molecules._replace(atoms=atoms))
     hops = hop_distances(molecules.bonds, 9)
     reached = torch.zeros(len(atoms), 9, 9, dtype=torch.bool)
     for atom in range(9):

@@ -40,7 +40,7 @@ class Attention(nn.Module):
 class AttentionModel(Model):
     """Embedding, then layers of attention and of what Deep Sets does, then the readout."""
 
-    def __init__(self, num_atoms: int, options: AttentionOptions) -> None:  # noqa: ARG002 (any number will do)
+    def __init__(self, _num_atoms: int, options: AttentionOptions) -> None:
         super().__init__()
         self.embed = nn.Linear(NUM_ATOM_FEATURES, options.sizes[0])
         self.attentions = nn.ModuleList(Residual(options, Attention(options)) for _ in range(options.depth))
@@ -51,7 +51,7 @@ class AttentionModel(Model):
     def score_bias(self, molecules: Molecules) -> Float[Tensor, "b heads n n"]:
         """Return what is added to the score of each pair of atoms, the hearer first; -inf: they do not meet."""
 
-    def atom_states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
+    def states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
         """Return the states of the atoms after the last layer."""
         bias = self.score_bias(molecules)
         h = self.embed(molecules.atoms)
@@ -59,7 +59,3 @@ class AttentionModel(Model):
             h = attention(h, molecules.mask, bias)
             h = layer(h, molecules.mask)
         return h
-
-    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
-        """Predict the normalised target of each molecule."""
-        return self.readout(self.atom_states(molecules), molecules.mask)

@@ -1,7 +1,7 @@
 """The recipe that all models share, so that a comparison between them compares their biases only."""
 
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,7 +21,7 @@ ACTIVATIONS = {
 class Identity(nn.Module):
     """No normalisation."""
 
-    def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:  # noqa: ARG002
+    def forward(self, h: Float[Tensor, "*b w"], _mask: Mask) -> Float[Tensor, "*b w"]:
         """Return `h`."""
         return h
 
@@ -36,7 +36,7 @@ class LayerNorm(nn.Module):
         super().__init__()
         self.shape = (width,)
 
-    def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:  # noqa: ARG002
+    def forward(self, h: Float[Tensor, "*b w"], _mask: Mask) -> Float[Tensor, "*b w"]:
         """Normalise over the last dimension."""
         return functional.layer_norm(h, self.shape)
 
@@ -111,7 +111,7 @@ class Residual(nn.Module):
 
 
 class Readout(nn.Module):
-    """The end of every model: the sum over the atoms, where there are any, and the head rho.
+    """The end of every model: the sum over the atoms or tokens that are there, and the head rho.
 
     rho is linear, activation, dropout, linear to one number: the outer function of Deep Sets
     (Zaheer et al. 2017, arXiv:1703.06114, theorem 2).
@@ -128,7 +128,12 @@ class Readout(nn.Module):
         )
 
     def forward(self, h: Float[Tensor, "b *n w"], mask: Bool[Tensor, "b *n"] | None) -> Float[Tensor, "b"]:
-        """Map states of atoms and where there are any, or states of molecules and None, to predictions."""
+        """Map states to predictions.
+
+        Args:
+            h: states of atoms `[B, N, W]`, of tokens `[B, L, W]` or of molecules `[B, W]`.
+            mask: true where there is an atom or a token; None for states of molecules.
+        """
         if mask is not None:
             h = (h * mask[..., None]).sum(-2)
         return self.rho(h).squeeze(-1)
@@ -137,8 +142,8 @@ class Readout(nn.Module):
 class Dropout(nn.Module):
     """Dropout whose mask is a function of the replica's key, the layer and the element, not of a global state.
 
-    A replica then drops the same elements alone, packed with others, resumed, and on every device, which
-    torch's generators cannot promise. The training loop sets `key` before each step.
+    So a replica drops the same elements whether it trains alone or packed with others, is resumed or not, and on every
+    device; torch's generators cannot promise that. The training loop sets `key` before each step.
     """
 
     key: Tensor
@@ -191,8 +196,3 @@ def initialise(model: nn.Module, initialisation: str) -> None:
                 nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-
-def one_hot_bonds(bonds: UInt8[Tensor, "*b"], dtype: torch.dtype) -> Float[Tensor, "*b 4"]:
-    """Map bond types to one-hot; no bond is all zero."""
-    return functional.one_hot(bonds.long(), 5)[..., 1:].to(dtype)
