@@ -1,14 +1,8 @@
 """`ibbench status` tells how far a study is, at any time, and quickly."""
 
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-
-import pytest
-
-from tests.compare.many import many_runs
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 TINY = ["train", "seeds=[0]", "data.train_size=60", "trainer.epochs=1", "budget.value=5000"]
@@ -48,19 +42,3 @@ def test_a_dry_run_names_points_and_costs_and_leaves_nothing(ibbench: Command, t
     dry = ibbench(*command, "--dry-run")
     assert "To do: 1 of 2 runs, 360 molecule-steps" in dry.stdout
     assert dry.stdout.count(", done\n") == 1
-
-
-@pytest.mark.slow
-@pytest.mark.alone
-def test_the_status_of_a_thousand_runs_takes_three_seconds(ibbench: Command, tmp_path: Path) -> None:
-    assert ibbench(*TINY, "model=mlp,gnn").returncode == 0
-    study = tmp_path / "results" / "quick"
-    many_runs(study, 1000)
-    times = []
-    while len(times) < 5 and min(times, default=9) > 3:  # a busy machine makes any single one slow
-        started = time.perf_counter()
-        command = [sys.executable, "-m", "ibbench", "status", str(study), "--all"]
-        run = subprocess.run(command, check=True, capture_output=True, text=True)
-        times.append(time.perf_counter() - started)
-    assert "1,000 runs, 1,000 done" in run.stdout
-    assert min(times) <= 3
