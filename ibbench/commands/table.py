@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from ibbench.compare import provenance
 from ibbench.compare.comparison import Report, make_report
 from ibbench.compare.study import read_study
 from ibbench.compare.summary import summarise
@@ -16,7 +15,8 @@ from ibbench.compare.table import select
 from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError, suggest
 from ibbench.record.folder import PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING
-from ibbench.record.tables import checksums_of, refuse_if_edited, write_tables
+from ibbench.record.lease import TakenError
+from ibbench.record.tables import refuse_if_edited, write_checked
 from ibbench.report.render import to_json, to_latex, to_markdown
 from ibbench.report.screen import to_terminal
 
@@ -65,15 +65,18 @@ def _tabulate(
         PAIRS: to_csv(report.pairs),
         **({TUNING: to_csv(report.tuning)} if len(report.tuning) else {}),
     }
-    files[PROVENANCE] = provenance.to_json(report.provenance, checksums_of(files))
     reason = ""
     try:
-        write_tables(folder, files)
-    except OSError as error:  # a colleague's study, or one on a full disk, can be looked at all the same
-        reason = error.strerror or str(error)
+        write_checked(folder, files, report.provenance.model_dump(mode="json"))
+    except (OSError, TakenError) as error:  # a colleague's study, or one on a full disk, can be looked at all the same
+        reason = getattr(error, "strerror", None) or str(error)
     if style == "terminal":
         console.print(to_terminal(shown, console.width), markup=False)
-        outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(files)}"
+        outcome = (
+            f"Not written to {folder}: {reason}"
+            if reason
+            else f"Written to {folder}: {', '.join([*files, PROVENANCE])}"
+        )
         console.print(outcome, markup=False, highlight=False)
     else:
         console.file.write(_WRITERS[style](shown))

@@ -1,6 +1,5 @@
 """study.json: with what a study's table was made, so that a table without its runs can still be explained."""
 
-import json
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -81,16 +80,6 @@ def _options(entries: list[Entry]) -> dict[str, Any]:
         if len(set(chosen.values())) > 1:
             options[key] = chosen
     return options
-
-
-def to_json(content: Provenance, checksums: dict[str, str]) -> str:
-    """Format as JSON, one option per line, so that a diff of it is readable.
-
-    Args:
-        content: with what the tables were made.
-        checksums: the checksum of each table, by the name of its file.
-    """
-    return json.dumps(content.model_dump(mode="json") | {"checksums": checksums}, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_provenance(text: str, name: str) -> Provenance:

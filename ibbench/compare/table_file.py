@@ -7,7 +7,7 @@ import pandas as pd
 
 from ibbench.compare.study import Section
 from ibbench.errors import InputError
-from ibbench.record.tables import REMEDY, read_cells, refuse_edited
+from ibbench.record.tables import REMEDY, read_cells, refuse_edited, refuse_edited_rows
 
 KEY = ["model", "variant", "target", "unit", "train_size"]
 _NEEDED = [*KEY, "num_seeds", "mae_mean", "mae_std", "split"]
@@ -49,6 +49,7 @@ def read_table(text: str, name: str, checksum: str | None = None) -> pd.DataFram
     missing = [column for column in _NEEDED if column not in cells.columns]
     if missing:
         raise InputError(f"{name} is not a table that ibbench has written: it lacks {', '.join(missing)}")
+    refuse_edited_rows([header, *rows], name)
     refuse_edited(text, name, checksum)
     repeated = cells.duplicated([*KEY, *(field for field in Section._fields if field in cells.columns)])
     if repeated.any():

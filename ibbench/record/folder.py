@@ -44,7 +44,7 @@ class StudyFolder:
     @staticmethod
     def at(path: Path) -> "StudyFolder":
         """Return the object that stands for a folder in this process."""
-        return _at(path.absolute())
+        return _at(path, path.absolute())
 
     @property
     def runs(self) -> Path:
@@ -141,7 +141,7 @@ class StudyFolder:
 
 
 @functools.cache
-def _at(path: Path) -> StudyFolder:
+def _at(path: Path, absolute: Path) -> StudyFolder:  # noqa: ARG001 (a relative path means another folder elsewhere)
     return StudyFolder(path)
 
 

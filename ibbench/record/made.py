@@ -25,25 +25,22 @@ def describe_making() -> MadeEntry:
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         host=platform.node(),
         command=os.environ.get(COMMAND) or shlex.join(sys.argv),
-        revision=_revision(),
+        revision=find_revision(),
     )
 
 
 @functools.cache
-def _revision() -> str | None:
-    """Return the commit of the git repository around the current folder, with `+` if files differ from it."""
-    head = _ask_git("rev-parse", "--verify", "--quiet", "HEAD")
-    if not head:
-        return None
-    return head + ("+" if _ask_git("status", "--porcelain", "--untracked-files=no") else "")
+def find_revision() -> str | None:
+    """Return the commit of the git repository around the current folder, with `+` if files differ from it.
 
-
-def _ask_git(*words: str) -> str:
-    """Return what git answers; empty where there is no git, no repository, or no answer in time."""
+    None where there is no git, no repository, or no answer in time. It is asked once per process: a run asks before it
+    trains, since the code may change meanwhile.
+    """
+    words = ["git", "--no-optional-locks", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
     try:
         answer = subprocess.run(
-            ["git", *words], capture_output=True, text=True, timeout=_GIT_SECONDS, check=False, errors="replace"
+            words, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False, errors="replace"
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
+        return None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None

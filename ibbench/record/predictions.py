@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from ibbench.record.folder import PREDICTIONS
 from ibbench.record.schema import Record
 
 Floats = NDArray[np.float64]
+_shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a study have, by checksum and size
 _AGREEMENT = 1e-6  # relative: the record's MAE is a sum in another order, no more
 _TINY = 1e-8  # absolute, of an MAE that is nearly zero
 
@@ -87,8 +89,8 @@ def _read(folder: Path, record: Record) -> tuple[list[tuple[str, int]], Floats, 
         return [], none, none, none
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
-            truth, prediction = content["truth"], content["prediction"]
-            named = content["target"].tolist(), content["seed"].tolist()
+            truth, prediction = _read_shared(content, "truth"), content["prediction"]
+            named = _read_shared(content, "target").tolist(), _read_shared(content, "seed").tolist()
         errors = prediction - truth
         np.abs(errors, out=errors)
         replicas = list(zip(*named, strict=True))
@@ -104,3 +106,15 @@ def _read(folder: Path, record: Record) -> tuple[list[tuple[str, int]], Floats, 
     if not agree:
         raise InputError(f"{path} and its record.json are not of the same run: move the folder away and run again")
     return replicas, truth, prediction, errors
+
+
+def _read_shared(content: Any, name: str) -> NDArray[Any]:
+    """Read an array that is the same in most runs of a study: it is unpacked once, a quarter of the time of a table."""
+    member = content.zip.getinfo(f"{name}.npy")
+    key = member.CRC, member.file_size
+    if key not in _shared:
+        if len(_shared) >= 16:
+            _shared.clear()
+        _shared[key] = content[name]
+        _shared[key].setflags(write=False)
+    return _shared[key]

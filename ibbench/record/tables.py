@@ -7,13 +7,16 @@ import json
 import re
 import zlib
 from pathlib import Path
+from typing import Any
 
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
-from ibbench.record.folder import PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING
+from ibbench.record.folder import PAIRS, PROVENANCE, RUNS, TABLE, TABLE_TEXT, TUNING
+from ibbench.record.lease import hold
 
 OLD_MARK = "check"  # until 2026 the last column of tables held a checksum of each row; such tables are still read
 REMEDY = "Restore or remove it; `ibbench table` builds the tables of a study from its records"
+_WRITE_SECONDS = 150.0  # a process that was killed on another machine is known as dead after 132
 _SINCE_MARKS = "verdict_vs_best"  # a column of all tables.csv that have had checksums
 _OLD_MARK_OF_TEXT = re.compile(r"\n<!-- check (\w{8}) -->\n$")
 
@@ -30,19 +33,50 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path} cannot be read: {error}") from None
 
 
-def write_tables(study: Path, tables: dict[str, str]) -> None:
-    """Write each text under its name into the folder of a study.
+def write_tables(folder: Path, tables: dict[str, str]) -> None:
+    """Write each text under its name into a folder.
 
     Raises:
         OSError: one could not be written; those before it are.
     """
     for name, text in tables.items():
-        write_atomically(study / name, text)
+        write_atomically(folder / name, text)
 
 
-def checksums_of(tables: dict[str, str]) -> dict[str, str]:
-    """Return a checksum for each text, which study.json keeps beside the tables."""
-    return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in tables.items()}
+def write_checked(study: Path, tables: dict[str, str], made_with: dict[str, Any]) -> None:
+    """Write the tables of a study, and study.json with their checksums.
+
+    While the tables are written, study.json has the checksums of the old and of the new ones: a process that is killed
+    in between, or a disk that is full, leaves tables of which each is known to be unedited. One process writes at a
+    time: two commands that fill one study may end at the same moment.
+
+    Args:
+        study: the folder of the study.
+        tables: the text of each table, by the name of its file.
+        made_with: the rest of study.json.
+
+    Raises:
+        OSError: a file could not be written; those before it are.
+        TakenError: another process has been writing for minutes.
+    """
+    with hold(study / RUNS, patience=_WRITE_SECONDS):
+        path = study / PROVENANCE
+        old = read_checksums(read_text(path)) if path.exists() else {}
+        new = {name: _checksum(text) for name, text in tables.items()}
+        kept = {name: known for name, known in old.items() if name not in new and (study / name).exists()}
+        both = {name: " ".join(dict.fromkeys([checksum, *old.get(name, "").split()])) for name, checksum in new.items()}
+        if both != new:
+            write_atomically(path, _study_json(made_with, kept | both))
+        write_tables(study, tables)
+        write_atomically(path, _study_json(made_with, kept | new))
+
+
+def _study_json(made_with: dict[str, Any], checksums: dict[str, str]) -> str:
+    return json.dumps(made_with | {"checksums": checksums}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_checksums(text: str) -> dict[str, str]:
@@ -60,16 +94,17 @@ def refuse_edited(text: str, name: str, expected: str | None) -> None:
     Args:
         text: the content of the table.
         name: what messages call it.
-        expected: the checksum that study.json has for it; None if it has none, as for tables of older versions.
+        expected: checksums that study.json has for it, one of which must fit; None if it has none, as for tables of
+            older versions.
 
     Raises:
         InputError: somebody has edited it.
     """
-    if expected is not None and checksums_of({name: text})[name] != expected:
+    if expected is not None and _checksum(text) not in expected.split() and not _has_old_mark(text, name):
         raise InputError(f"{name} was edited by hand. {REMEDY}")
-    if expected is None and name.endswith(".csv"):
+    if name.endswith(".csv"):
         refuse_edited_rows(read_cells(text, name), name)
-    if expected is None and name.endswith(".md"):
+    if name.endswith(".md"):
         mark = _OLD_MARK_OF_TEXT.search(text)
         if mark and _old_checksum(text[: mark.start()]) != mark[1]:
             raise InputError(f"{name} was edited by hand. {REMEDY}")
@@ -100,7 +135,7 @@ def refuse_if_edited(study: Path) -> None:
 
 
 def _has_old_mark(text: str, name: str) -> bool:
-    if name == TABLE_TEXT:
+    if name.endswith(TABLE_TEXT):
         return bool(_OLD_MARK_OF_TEXT.search(text))
     return OLD_MARK in text.partition("\n")[0].split(",")
 

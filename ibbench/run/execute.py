@@ -25,7 +25,7 @@ from ibbench.record.folder import (
     record_age,
 )
 from ibbench.record.lease import Lease, LostError, TakenError, hold
-from ibbench.record.made import describe_making
+from ibbench.record.made import describe_making, find_revision
 from ibbench.record.predictions import write_predictions
 from ibbench.record.schema import (
     SCHEMA_VERSION,
@@ -84,6 +84,7 @@ def _find_finished(point: Point, redone: bool = False) -> Record | None:
 
 def _attempt(point: Point, lease: Lease) -> Record:
     """Train a run that is this process's, and leave its record whatever happens."""
+    find_revision()
     for leftover in (*point.folder.glob(".*.tmp"), point.folder / START_ERROR):  # of those that were here before
         leftover.unlink(missing_ok=True)
     try:

@@ -17,8 +17,6 @@ from ibbench.report.quick import QuickTable
 from ibbench.terminal import fitting_table
 from tests.compare.conftest import MakeRecord, WriteStudy
 
-TRAIN = ["train", "model=mlp,gnn", "seeds=[0]", "data.train_size=60", "trainer.epochs=1", "budget.value=5000"]
-
 
 @pytest.mark.parametrize("width", [200, 60, 40])
 def test_a_quick_table_is_printed_as_rich_prints_it(width: int) -> None:

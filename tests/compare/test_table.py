@@ -15,6 +15,7 @@ from ibbench.compare.study import gather, read_study
 from ibbench.compare.table import COLUMNS, build_table, select
 from ibbench.compare.table_file import read_table, to_csv
 from ibbench.errors import InputError
+from ibbench.files import write_atomically
 from ibbench.record.folder import RunIdentity, StudyFolder, read_records
 from ibbench.record.schema import (
     SCHEMA_VERSION,
@@ -258,6 +259,26 @@ def test_tables_whose_checksums_are_gone_are_not_overwritten(make_record: MakeRe
         (study / name).unlink()
     tabulate(study, QUIET)
     assert made.read_text() == original
+
+
+def test_a_kill_between_two_tables_is_no_edit(
+    make_record: MakeRecord, write_study: WriteStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = write_study("killed", make_record("gnn", GAP))
+    tabulate(study, QUIET)
+    write_record(study / "runs" / "mlp-x", make_record("mlp", GAP).model_copy(update={"run": "mlp-x"}))
+
+    def killed(path: Path, content: str) -> None:
+        if path.name == "table.md":
+            raise KeyboardInterrupt
+        write_atomically(path, content)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("ibbench.record.tables.write_atomically", killed)
+        tabulate(study, QUIET)
+    assert "mlp" in (study / "table.csv").read_text()
+    tabulate(study, QUIET)
+    assert "mlp" in (study / "table.md").read_text()
 
 
 def test_tables_of_older_versions_are_read_and_an_edit_is_noticed(tmp_path: Path) -> None:

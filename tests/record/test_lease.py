@@ -98,7 +98,7 @@ def test_an_owner_on_another_machine_is_believed_dead_when_it_gives_no_sign(
 def test_a_lock_that_filelock_cannot_take_over_is_buried(
     left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # NFS refuses to swap names; a machine that loses power can leave an empty file.
+    # NFS refuses to swap names, and cannot be had here; a machine that loses power can leave an empty file.
     for module in ("filelock._soft", "filelock._util"):
         monkeypatch.setattr(f"{module}.exchange_names", lambda *_: False)
     monkeypatch.setattr(ibbench.record.lease, "EXPIRES_SECONDS", 1.0)
