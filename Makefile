@@ -1,18 +1,28 @@
-# `make train` and `make test` install what they need into .venv first; ARGS goes on to the command.
+# Every target installs what it needs into .venv first; ARGS goes on to the command.
 PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/.installed
+PYTEST := $(VENV)/bin/python -m pytest
 ARGS ?=
 
-.PHONY: train test
+.PHONY: train test test-slow claims bench docs
 train: $(INSTALLED)
 	$(VENV)/bin/ibbench train $(ARGS)
 
-# The tests marked `alone` time something: they run after the others, with all cores. ARGS may leave one of the two
-# calls without any test, which is pytest's exit code 5.
-test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses 2 -m "not alone" $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
-	$(VENV)/bin/python -m pytest -m alone $(ARGS) $(if $(ARGS),|| [ $$? = 5 ])
+test: $(INSTALLED) # what is quick; see docs/reference/tests.md
+	$(PYTEST) --numprocesses 2 $(ARGS)
+
+test-slow: $(INSTALLED) # what takes longer
+	$(PYTEST) --numprocesses 2 -m slow $(ARGS)
+
+claims: $(INSTALLED) # README, docs and results/ say the same, as git has them
+	$(PYTEST) -m claims tests/test_claims.py $(ARGS)
+
+bench: $(INSTALLED) # seconds, with all cores; on a quiet machine
+	OMP_NUM_THREADS=$$(nproc) $(PYTEST) -m bench -s tests/bench $(ARGS)
+
+docs: $(INSTALLED) # into build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict $(ARGS)
 
 $(INSTALLED): pyproject.toml constraints.txt hatch_build.py
 	$(PYTHON) -m venv $(VENV)

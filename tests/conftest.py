@@ -1,6 +1,9 @@
 """Real data for all tests: QM9 is built once a session unless IBBENCH_CACHE points to a cache already."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # rounding depends on it; before torch, which reads it once
+
 import subprocess
 from collections.abc import Callable
 from pathlib import Path

@@ -98,6 +98,7 @@ def test_workers_save_their_states_when_the_command_is_to_stop(number: signal.Si
     assert [[path.name for path in folder.iterdir()] for folder in folders] == [["checkpoint-0a.safetensors"]] * 2
 
 
+@pytest.mark.slow
 def test_the_cores_are_divided_between_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="ibbench[cluster] is not installed")

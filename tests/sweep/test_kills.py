@@ -94,6 +94,7 @@ def test_kills_at_random_moments_change_no_digit(tmp_path: Path) -> None:
     assert left == {"record.json", "history.csv", "predictions.npz", "weights.safetensors"}
 
 
+@pytest.mark.slow
 def test_of_two_identical_commands_each_run_is_trained_by_one(
     ibbench: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

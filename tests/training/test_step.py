@@ -62,6 +62,7 @@ def test_training_is_what_a_plain_loop_does(name: str, start: Start) -> None:
         torch.testing.assert_close(trained[parameter][0], value.detach(), rtol=1e-2, atol=2e-4)
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.filterwarnings("ignore")  # of torch's own compiler
 def test_compiled_training_equals_eager_training_and_resumes_exactly(start: Start, tmp_path: Path) -> None:
