@@ -1,1 +1,97 @@
-"""Predictors that are not models."""
+"""Predictors that are not models: what any bias has to beat.
+
+A baseline is a file of this folder whose class is registered under the file's name. Neither this module nor the top of
+such a file imports torch or what else a fit takes: tables need the names, and what each baseline ignores.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from ibbench.errors import InputError, suggest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ibbench.data.dataset import DataSet
+
+_FIRST = ("mean", "composition")  # in tables, the one that knows least first
+
+
+class Baseline(ABC):
+    """A predictor for one data set, which is fitted anew to each train subset.
+
+    Attributes:
+        ignores: the options of the data, such as `data.graph`, that cannot change what it predicts: runs that differ
+            in nothing else share its rows. By default those that alter what models are given while they train.
+        dataset: the molecules and their targets.
+    """
+
+    ignores: ClassVar[frozenset[str]] = frozenset({"data.graph", "data.augmentation"})
+
+    def __init__(self, dataset: DataSet) -> None:
+        self.dataset = dataset
+
+    @property
+    @abstractmethod
+    def num_parameters(self) -> int:
+        """How many numbers a fit chooses."""
+
+    @abstractmethod
+    def fit(self, target: str, subset: Tensor) -> Callable[[Tensor], Tensor]:
+        """Fit to the labels of some molecules.
+
+        Args:
+            target: the short name of what is to be predicted.
+            subset: the indices of the train molecules, int64 `[m]`.
+
+        Returns:
+            What predicts any molecules of the data set: indices, int64 `[n]`, in; values in the target's unit,
+            float64 `[n]`, out. The value of a molecule does not depend on which others are asked for.
+        """
+
+
+B = TypeVar("B", bound=type[Baseline])
+_BASELINES: dict[str, type[Baseline]] = {}
+
+
+@functools.cache
+def baseline_names() -> tuple[str, ...]:
+    """List the baselines, which are the files of this folder, in the order of tables."""
+    found = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg}
+    return (*_FIRST, *sorted(found - set(_FIRST)))
+
+
+def register(name: str) -> Callable[[B], B]:
+    """Register a class under `name`; a second class under the same name is an error."""
+
+    def add(baseline: B) -> B:
+        known = _BASELINES.setdefault(name, baseline)
+        if known is not baseline:
+            raise ValueError(f"two baselines are called `{name}`: {known.__module__} and {baseline.__module__}")
+        return baseline
+
+    return add
+
+
+def get_baseline(name: str) -> type[Baseline]:
+    """Return the class registered under `name`.
+
+    Raises:
+        InputError: there is none; the message names the nearest.
+    """
+    if name not in _BASELINES:
+        if name not in baseline_names():
+            raise InputError(f"`{name}` is not a baseline: {suggest(name, baseline_names())}")
+        importlib.import_module(f"ibbench.baselines.{name}")
+    return _BASELINES[name]
+
+
+def ignored_by(name: str) -> frozenset[str]:
+    """Return the options that a recorded baseline ignores: the usual ones if it is not known here."""
+    return (get_baseline(name) if name in baseline_names() else Baseline).ignores

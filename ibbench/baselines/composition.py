@@ -1,64 +1,57 @@
-"""Predictions that need no model: what any bias has to beat."""
+"""Ridge regression on the number of atoms of each element: what the chemical formula alone tells."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
 
-from ibbench.data.dataset import DataSet
-from ibbench.data.splits import Split
-from ibbench.record.schema import BaselineEntry, MetricsEntry, ReplicaEntry
-from ibbench.training.metrics import measure
-from ibbench.training.replicas import Replica
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ibbench.baselines import Baseline, register
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ibbench.data.dataset import DataSet
 
 RIDGE = 1e-6  # relative to the mean square of a count: enough to make constant elements harmless
 
 
-def measure_baselines(dataset: DataSet, split: Split, replicas: list[Replica]) -> list[BaselineEntry]:
-    """Fit and measure the baselines on the train subset of each replica.
+@register("composition")
+class Composition(Baseline):
+    """Predicts a linear function of the atom counts, hydrogens included."""
 
-    `mean` predicts the mean of the train subset. `composition` is a ridge regression of the target on the
-    number of atoms of each element, hydrogens included: what the chemical formula alone tells.
+    def __init__(self, dataset: DataSet) -> None:
+        super().__init__(dataset)
+        import torch
+
+        counts, _ = dataset.composition()
+        self._features = torch.cat([counts.new_ones(len(dataset), 1), counts], dim=1)
+
+    @property
+    def num_parameters(self) -> int:
+        """One weight per element, and the intercept."""
+        return self._features.shape[1]
+
+    def fit(self, target: str, subset: Tensor) -> Callable[[Tensor], Tensor]:
+        """Fit the weights to the labels of `subset` (see `Baseline.fit`)."""
+        labels = self.dataset.values[subset, self.dataset.column(target)]
+        # All at once: the last digit of a product can depend on which rows are multiplied with it.
+        values = self._features @ fit_ridge(self._features[subset], labels)
+        return lambda index: values[index]
+
+
+def fit_ridge(features: Tensor, labels: Tensor) -> Tensor:
+    """Return the weights of a ridge regression, w = (X'X + lambda n)^-1 X'y, with y taken from its mean.
+
+    Args:
+        features: X, float64 `[n, p]`; its first column is the intercept, which is not shrunk.
+        labels: y, float64 `[n]`.
     """
-    counts, _ = dataset.composition()
-    features = torch.cat([torch.ones(len(dataset), 1, dtype=torch.float64), counts], dim=1)
-    return [
-        _measure("mean", features[:, :1], dataset, split, replicas),
-        _measure("composition", features, dataset, split, replicas),
-    ]
+    import torch
 
-
-def _measure(name: str, features: Tensor, dataset: DataSet, split: Split, replicas: list[Replica]) -> BaselineEntry:
-    entries = []
-    for target, seed in replicas:
-        column = dataset.column(target)
-        truth = dataset.values[:, column]
-        subset = split.train_subset(seed)
-        prediction = features @ _ridge(features[subset], truth[subset])
-        train, validation, test = (
-            MetricsEntry(**measure(prediction[part], truth[part])._asdict())
-            for part in (subset, split.validation, split.test)
-        )
-        unit = dataset.targets[column].unit
-        entries.append(
-            ReplicaEntry(
-                target=target,
-                seed=seed,
-                unit=unit,
-                best_epoch=0,
-                epochs=0,
-                train=train,
-                validation=validation,
-                test=test,
-            )
-        )
-    return BaselineEntry(name=name, parameters=features.shape[1], replicas=tuple(entries))
-
-
-def _ridge(features: Tensor, truth: Tensor) -> Tensor:
-    """Solve (X'X + lambda n) w = X'(y - mean), where the first column of X, the intercept, is not shrunk."""
-    centre = truth.mean()
+    centre = labels.mean()
     gram = features.T @ features
     penalty = torch.full((len(gram),), RIDGE * len(features), dtype=torch.float64)
     penalty[0] = 0
-    weights = torch.linalg.solve(gram + penalty.diag(), features.T @ (truth - centre))
+    weights = torch.linalg.solve(gram + penalty.diag(), features.T @ (labels - centre))
     weights[0] += centre
     return weights

@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from ibbench.commands.data import load
-from ibbench.data.layout import QM9_PADDING
+from ibbench.data.sources import open_source
 from ibbench.errors import InputError
 from ibbench.models import model_names
 from ibbench.options.compose import compose_config
@@ -22,8 +22,7 @@ def list_models(overrides: list[str]) -> Table:
         raise InputError("`ibbench models` lists all models: expected other options, such as budget.value=50000")
     for name in model_names():
         config = compose_config([f"model={name}", *overrides])
-        qm9 = config.data.source == "qm9pack"
-        padding = QM9_PADDING[config.data.hydrogens] if qm9 else load(overrides).molecules.padding
+        padding = open_source(config.data).padding() or load(overrides).molecules.padding
         budget, options = config.budget, config.model
         if budget and budget.match == "seconds":
             raise InputError("`ibbench models` measures nothing: expected budget.match=parameters or flops")

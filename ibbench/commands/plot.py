@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from ibbench.compare.comparison import differing
 from ibbench.compare.pairs import by_group
-from ibbench.compare.study import BASELINES, Entry, Group, Study, read_study
+from ibbench.compare.study import Entry, Group, Study, read_study
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import read_predictions
@@ -84,7 +84,7 @@ def _panels(folder: Path, study: Study, entries: list[Entry]) -> dict[str, tuple
     names = name_entries(entries)
     records = {id(replica): record for record in study.records for replica in record.replicas}
     for entry in sorted(entries, key=lambda entry: entry.rung.number if entry.rung else 0):
-        if entry.key.model in BASELINES:
+        if entry.key.is_baseline:
             continue
         if len(panels) == _MOST_PANELS:
             say(f"predictions are drawn of the first {_MOST_PANELS} models only")

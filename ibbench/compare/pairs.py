@@ -76,7 +76,7 @@ def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None) -> P
     would be a multiple of that, of which nobody asked most.
     """
     groups = by_group(entries)
-    best: dict[tuple[Section, int], set[tuple[str, str]]] = {}
+    best: dict[tuple[Section, int], set[tuple[str, str, bool]]] = {}
     for group, members in groups.items():
         best.setdefault((group.section, group.train_size), set()).add(best_of(members)[1:])
     comparisons = {}

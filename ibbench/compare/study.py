@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ibbench.baselines import baseline_names, ignored_by
 from ibbench.compare.search import Search, find_searches
 from ibbench.compare.statistics import Sample
+from ibbench.data.sources import find_target
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.models import model_names
 from ibbench.options.trial import TUNED
@@ -16,7 +18,6 @@ from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Floats, read_errors
 from ibbench.record.schema import Record, ReplicaEntry, RungEntry
 
-BASELINES = ("mean", "composition")
 # Options that keys name anyway; `seeds` are what is averaged over.
 _NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
 
@@ -39,8 +40,8 @@ class Group(NamedTuple):
 
     @property
     def chemical_accuracy(self) -> float | None:
-        """Of the target, in its unit; None where it is not one of those of QM9 that have it."""
-        target = QM9_TARGETS.get(self.target) if self.section.source == "qm9pack" else None
+        """Of the target, in its unit; None where the source names none."""
+        target = find_target(self.section.source, self.target)
         return target.chemical_accuracy if target and target.unit == self.unit else None
 
 
@@ -50,6 +51,7 @@ class Key(NamedTuple):
     group: Group
     model: str
     variant: str
+    is_baseline: bool = False
 
     @property
     def name(self) -> str:
@@ -177,14 +179,14 @@ def _replicas(
         group = Group(section, entry.target, entry.unit, record.train_size)
         key = Key(group, record.config["model"]["name"], _describe(variant))
         yield key, _Replica(entry, record.run, cost, options, record.rung, search)
-    # A baseline knows nothing of the options of models and trainings, nor of bonds and the order of atoms.
-    unknown = {"data.graph", "data.augmentation"}
-    of_data = _describe({key: text for key, text in variant.items() if key.startswith("data.") and key not in unknown})
+    of_data = {key: text for key, text in variant.items() if key.startswith("data.")}  # what baselines may know of
     for baseline in record.baselines:
+        ignored = ignored_by(baseline.name)
+        seen = _describe({key: text for key, text in of_data.items() if key not in ignored})
         for entry in baseline.replicas:
             group = Group(section, entry.target, entry.unit, record.train_size)
             cost = Cost(baseline.parameters, None, None)
-            yield Key(group, baseline.name, of_data), _Replica(entry, None, cost, {})
+            yield Key(group, baseline.name, seen, is_baseline=True), _Replica(entry, None, cost, {})
 
 
 def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
@@ -270,7 +272,7 @@ def model_order(model: str) -> tuple[int, str]:
 
 @functools.cache
 def _models() -> tuple[str, ...]:
-    return (*BASELINES, *model_names())
+    return (*baseline_names(), *model_names())
 
 
 def _place(name: str, names: tuple[str, ...]) -> tuple[int, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ibbench.compare.statistics import ALPHA
-from ibbench.compare.study import BASELINES, Entry, mean_of
+from ibbench.compare.study import Entry, mean_of
 
 COLUMNS = [
     "model", "variant", "train_size", "num_targets", "mae_over_std_mean", "mean_rank", "critical_difference",
@@ -53,7 +53,7 @@ def _rows(entries: list[Entry]) -> list[dict[str, Any]]:
         return []
     from scipy import stats  # see above
 
-    trained = {row: found for row, found in complete.items() if row[0] not in BASELINES}
+    trained = {row: found for row, found in complete.items() if not found[0].key.is_baseline}
     maes = np.array([[entry.sample.mae for entry in found] for found in trained.values()])
     ranks = dict(zip(trained, stats.rankdata(maes, axis=0).mean(1), strict=True)) if trained else {}
     defined = sum(entry.key.group.chemical_accuracy is not None for entry in next(iter(complete.values())))

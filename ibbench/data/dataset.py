@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from ibbench.data.cache import CacheError, cache_folder, check_writable, read_cache, write_cache, write_to_cache
-from ibbench.data.identity import describe_source
-from ibbench.data.layout import AROMATIC_BOND, ATOM_FEATURES, ATOMIC_NUMBER, HYDROGEN, NUM_HYDROGENS
+from ibbench.data.identity import cache_facts
+from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, NUM_HYDROGENS
 from ibbench.data.molecules import Molecules
+from ibbench.data.sources import Rows, Source, open_source
 from ibbench.data.targets import Target
 from ibbench.data.tokens import tokenize
 from ibbench.errors import InputError, suggest
@@ -29,11 +30,11 @@ class DataSet:
         molecules: the packed graphs, features as counts (uint8).
         values: the targets in their units, float64 `[M, T]`.
         targets: what the columns of `values` are.
-        ids: QM9's own number of each molecule, or its row in the CSV, counted from 1.
+        ids: the source's own number of each molecule, or its row in it, counted from 1.
         smiles: as the source spells them.
-        source: `qm9pack` or `csv` with a digest of the content.
+        source: its name, with a digest of the content where that does not follow from the name.
         hydrogens: `implicit` or `explicit`.
-        rejected: how many rows of a CSV could not be used.
+        rejected: how many rows of the source could not be used.
         path: the cache.
     """
 
@@ -82,8 +83,9 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     Raises:
         InputError: the source is missing or unusable, `data.strict` is broken, or the disk is full.
     """
-    kind, targets, expected = describe_source(options)
-    path = cache_folder() / f"{kind.replace(':', '-')}-{options.hydrogens}.safetensors"
+    source = open_source(options)
+    identity, expected = source.identify(), cache_facts(source)
+    path = cache_folder() / f"{identity.replace(':', '-')}-{options.hydrogens}.safetensors"
     try:
         arrays, facts = read_cache(path, expected)
     except (FileNotFoundError, CacheError) as reason:
@@ -92,60 +94,62 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         else:
             say(f"Building the data cache {path} (once, about 15 seconds for QM9).")
         check_writable(path.parent)
-        arrays, facts = _build(options, expected, path)
+        arrays, facts = _build(source, expected, path)
         write_cache(path, arrays, facts)
     if facts["rejected"]:
-        count = f"{facts['rejected']} of {facts['rows']} rows of {options.path}"
+        count = f"{facts['rejected']} of {facts['rows']} rows of {source.location()}"
         listed = f"they are listed in {_rejected_path(path)}"
         if options.strict:
             raise InputError(f"{count} cannot be used and data.strict=true; {listed}")
         say(f"{count} are left out; {listed}.")
     smiles = arrays["smiles"].tobytes().decode().split("\n")
     molecules = _unpack(arrays, smiles)
-    _check_features_are_alive(molecules, options.source)
+    source.check(molecules)
     return DataSet(
         molecules=molecules,
         values=torch.from_numpy(arrays["values"]),
-        targets=targets,
+        targets=source.targets(),
         ids=torch.from_numpy(arrays["ids"]),
         smiles=smiles,
-        source=kind,
+        source=identity,
         hydrogens=options.hydrogens,
         rejected=facts["rejected"],
         path=path,
     )
 
 
-def _build(options: DataOptions, expected: dict[str, Any], path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _build(source: Source, expected: dict[str, Any], path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    hydrogens = source.options.hydrogens
     try:
-        from ibbench.data import featurize, positions, sources
+        from ibbench.data import featurize, positions
+
+        rows = source.read()
     except ImportError as error:
         raise InputError(f"building the data cache needs a package that is not installed: {error.name}") from None
-    source = sources.read_qm9pack() if options.source == "qm9pack" else sources.read_csv(options)
-    graphs = featurize.featurize(source.smiles, "implicit")
-    parsed, complete = graphs.num_atoms > 0, np.isfinite(source.values).all(axis=1)
+    graphs = featurize.featurize(rows.smiles, "implicit")
+    parsed, complete = graphs.num_atoms > 0, np.isfinite(rows.values).all(axis=1)
     kept = parsed & complete
-    _list_rejected(_rejected_path(path), source, parsed, kept)
+    _list_rejected(_rejected_path(path), rows, parsed, kept)
     if not kept.any():
-        raise InputError(f"no row of {options.path} has both a SMILES that RDKit can parse and all target values")
-    smiles = [text for text, keep in zip(source.smiles, kept, strict=True) if keep]
+        raise InputError(f"no row of {source.location()} has both a SMILES that RDKit can parse and all target values")
+    smiles = [text for text, keep in zip(rows.smiles, kept, strict=True) if keep]
     features = featurize.Features(*(array[kept] for array in graphs))
-    if options.hydrogens == "explicit":
+    if hydrogens == "explicit":
         features = featurize.add_hydrogens(features, smiles)
     n = int(features.num_atoms.max())
-    if source.geometry is None:
+    if rows.geometry is None:
         coordinates = np.where(
             np.arange(n)[:, None] < features.num_atoms[:, None, None], np.float32(np.nan), np.float32(0)
         ) * np.ones(3, dtype=np.float32)
     else:
-        coordinates = positions.align(graphs, source.geometry, options.hydrogens)
+        coordinates = positions.align(graphs, rows.geometry, hydrogens)
     arrays = {
         "atoms": features.atoms[:, :n],
         "bonds": features.bonds[:, :n, :n],
         "num_atoms": features.num_atoms.astype(np.uint8),
         "positions": coordinates,
-        "values": source.values[kept],
-        "ids": source.ids[kept].astype(np.int64),
+        "values": rows.values[kept],
+        "ids": rows.ids[kept].astype(np.int64),
         "smiles": np.frombuffer("\n".join(smiles).encode(), dtype=np.uint8),
     }
     facts = expected | {"rows": len(kept), "rejected": int((~kept).sum())}
@@ -163,23 +167,13 @@ def _rejected_path(path: Path) -> Path:
     return path.with_suffix(".rejected.csv")
 
 
-def _list_rejected(path: Path, source: Any, parsed: np.ndarray, kept: np.ndarray) -> None:
+def _list_rejected(path: Path, rows: Rows, parsed: np.ndarray, kept: np.ndarray) -> None:
     if kept.all():
         return
     text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(["row", "smiles", "reason"])
+    table = csv.writer(text)
+    table.writerow(["row", "smiles", "reason"])
     for index in np.nonzero(~kept)[0]:
         reason = "a target value is missing or no number" if parsed[index] else "RDKit cannot parse the SMILES"
-        rows.writerow([int(source.ids[index]), source.smiles[index], reason])
+        table.writerow([int(rows.ids[index]), rows.smiles[index], reason])
     write_to_cache(path, text.getvalue().encode())
-
-
-def _check_features_are_alive(molecules: Molecules, source: str) -> None:
-    """Refuse a QM9 without hybridisation, aromaticity or aromatic bonds, as sold elsewhere (PyG issue 8370)."""
-    if source != "qm9pack":
-        return
-    present = molecules.atoms[:5000].flatten(0, 1).amax(0)
-    present[ATOM_FEATURES.index("H")] = 1  # absent where hydrogens are implicit
-    if not present.all() or not (molecules.bonds[:5000] == AROMATIC_BOND).any():
-        raise RuntimeError("a feature column of QM9 is zero everywhere: the cache was built by broken code")

@@ -28,6 +28,3 @@ class Padding(NamedTuple):
 
     num_atoms: int
     num_tokens: int
-
-
-QM9_PADDING = {"implicit": Padding(9, 28), "explicit": Padding(29, 28)}  # by how hydrogens are treated

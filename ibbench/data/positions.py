@@ -1,20 +1,11 @@
 """Gives every atom of a graph its coordinates from an XYZ block, whatever order that block is in."""
 
-from typing import NamedTuple
-
 import numpy as np
 from rdkit import Chem
 
 from ibbench.data.featurize import Features
 from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, NUM_HYDROGENS
-
-
-class Geometry(NamedTuple):
-    """The atoms of M molecules in the order of their XYZ blocks, hydrogens included."""
-
-    numbers: np.ndarray  # uint8 [A], atomic numbers
-    coordinates: np.ndarray  # float32 [A, 3], angstrom
-    molecule: np.ndarray  # int64 [A], ascending: which molecule an atom belongs to
+from ibbench.data.sources import Geometry
 
 
 def align(graphs: Features, geometry: Geometry, hydrogens: str) -> np.ndarray:

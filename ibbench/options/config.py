@@ -134,7 +134,7 @@ def _describe(detail: ErrorDetails) -> str:
             return f"`{key}={value}` is not possible: {suggest(str(value), names)}"
         case "string_pattern_mismatch" if key == "device":
             return f"`device={value}` is not possible: expected auto, cpu, cuda or cuda:N"
-        case "csv_only" | "csv_needs" | "csv_units" | "width_and_budget" | "nesterov":
+        case "source_only" | "source_needs" | "units" | "width_and_budget" | "nesterov":
             return detail["msg"]
         case _:
             shown = "null" if value is None else value

@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from ibbench.options.sources import OnlyFor, check_own_options, checked_source
+
 
 class Options(BaseModel):
     """A group of options: unknown keys are errors, values do not change once read."""
@@ -57,7 +59,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 class DataOptions(Options):
     """Which molecules, and how they are divided."""
 
-    source: Literal["qm9pack", "csv"]
+    source: Annotated[Name, AfterValidator(checked_source)]
     hydrogens: Literal["implicit", "explicit"]
     train_size: PositiveInt | None
     validation_size: Size
@@ -68,27 +70,21 @@ class DataOptions(Options):
         BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
     ]
     augmentation: Literal["none", "relabel"]
-    path: str | None = None
-    smiles_column: Name | None = None
-    target_columns: Annotated[tuple[Name, ...], BeforeValidator(as_list)] | None = None
-    units: dict[str, str] | None = None
-    strict: bool = False
+    path: Annotated[str | None, OnlyFor("csv", needed=True)] = None
+    smiles_column: Annotated[Name | None, OnlyFor("csv", needed=True)] = None
+    target_columns: Annotated[
+        Annotated[tuple[Name, ...], BeforeValidator(as_list)] | None, OnlyFor("csv", needed=True)
+    ] = None
+    units: Annotated[dict[str, str] | None, OnlyFor("csv")] = None
+    strict: Annotated[bool, OnlyFor("csv")] = False
 
     @model_validator(mode="after")
-    def _csv_options_belong_to_csv(self) -> Self:
-        given = [key for key in ("path", "smiles_column", "target_columns", "units") if getattr(self, key) is not None]
-        if self.source == "qm9pack" and (given or self.strict):
-            names = ", ".join(f"data.{key}" for key in [*given, *(["strict"] if self.strict else [])])
-            raise PydanticCustomError("csv_only", "{names}: only for data.source=csv", {"names": names})
-        if self.source == "csv":
-            missing = [key for key in ("path", "smiles_column", "target_columns") if not getattr(self, key)]
-            if missing:
-                names = ", ".join(f"data.{key}" for key in missing)
-                raise PydanticCustomError("csv_needs", "data.source=csv also needs {names}", {"names": names})
-            unknown = sorted(set(self.units or {}) - set(self.target_columns or ()))
-            if unknown:
-                text = "data.units names {names}, which data.target_columns does not"
-                raise PydanticCustomError("csv_units", text, {"names": ", ".join(unknown)})
+    def _options_fit_the_source(self) -> Self:
+        check_own_options(self, self.source)
+        unknown = sorted(set(self.units or {}) - set(self.target_columns or ()))
+        if unknown:
+            text = "data.units names {names}, which data.target_columns does not"
+            raise PydanticCustomError("units", text, {"names": ", ".join(unknown)})
         return self
 
 

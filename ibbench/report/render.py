@@ -9,7 +9,7 @@ import pandas as pd
 
 from ibbench.compare.comparison import Report, differing
 from ibbench.compare.statistics import ALPHA
-from ibbench.compare.study import BASELINES, Section, model_order
+from ibbench.compare.study import Section, model_order
 from ibbench.report.cells import TEXT_COLUMNS, TIED, markdown_table, readable, readable_pairs, readable_summary
 from ibbench.report.search import to_markdown_lines
 
@@ -40,7 +40,8 @@ def to_markdown(report: Report) -> str:
         lines += [*markdown_table([_emphasised(row, among_best) for row, among_best in cells]), ""]
     lines += [f"{remark}\n" for remark in remarks(report)]
     fields = differing(report.sections)
-    pairs = report.pairs[~report.pairs["a"].isin(BASELINES) & ~report.pairs["b"].isin(BASELINES)]
+    baselines = {entry.key.model for entry in report.study.entries if entry.key.is_baseline}
+    pairs = report.pairs[~report.pairs["a"].isin(baselines) & ~report.pairs["b"].isin(baselines)]
     if len(pairs) > _MOST_PAIRS:
         lines += ["## Pairs", "", f"{len(pairs)} pairs of trained models were compared: see pairs.csv.", ""]
     elif len(pairs):
@@ -71,7 +72,7 @@ def remarks(report: Report) -> Iterator[str]:
             "Rows of one seed: how much another seed would change them is unknown. "
             "Their intervals are over test molecules only, and they get no verdict of better or worse."
         )
-    entries = [entry for entry in report.study.entries if entry.key.model not in BASELINES]
+    entries = [entry for entry in report.study.entries if not entry.key.is_baseline]
     seeds = {entry.key.group: entry.sample.seeds for entry in entries}
     if any(entry.sample.seeds != seeds[entry.key.group] for entry in entries):
         yield "Some rows have other seeds than others: they are compared unpaired, by Welch's degrees of freedom."

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import pandas as pd
 import torch
 
-from ibbench.baselines.composition import measure_baselines
 from ibbench.budget.cost import count_flops, count_parameters
+from ibbench.data.sources import get_source
 from ibbench.errors import DivergedError, InputError
 from ibbench.files import write_atomically
 from ibbench.models.registry import get_model
@@ -34,6 +34,7 @@ from ibbench.record.schema import (
     Record,
     write_record,
 )
+from ibbench.run.baselines import measure_baselines
 from ibbench.run.pack import train_pack
 from ibbench.run.plan import Point
 from ibbench.terminal import say
@@ -42,7 +43,7 @@ from ibbench.training.device import choose_device, describe_device, peak_memory_
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
 from ibbench.training.saved import saved_pack_size
 
-_PACKAGES = ("ibbench", "torch", "numpy", "rdkit", "qm9pack")
+_PACKAGES = ("ibbench", "torch", "numpy", "rdkit")
 
 
 def execute(point: Point, patience: float = 0.0) -> Record | None:
@@ -147,7 +148,7 @@ def _train(point: Point, lease: Lease) -> Record:
     )
     baselines = measure_baselines(point.dataset, point.split, replicas)
     entries = tuple(entry for pack in trained for entry in pack.entries)
-    return _record(point, "done", cost=cost, replicas=entries, baselines=tuple(baselines))
+    return _record(point, "done", cost=cost, replicas=entries, baselines=baselines)
 
 
 def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> Record:
@@ -163,7 +164,7 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
         train_size=point.split.train_size,
         split_fingerprint=point.split.fingerprint,
         data_source=point.dataset.source,
-        versions={"python": platform.python_version()} | _versions(),
+        versions={"python": platform.python_version()} | _versions(point.config.data.source),
         device=describe_device(choose_device(point.config.device)),
         made=describe_making(),
         **name_in_study(point.config),
@@ -171,9 +172,9 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
     )
 
 
-def _versions() -> dict[str, str]:
+def _versions(source: str) -> dict[str, str]:
     versions = {}
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *get_source(source).packages):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ibbench.baselines import baseline_names
 from ibbench.budget.cost import count_flops
 from ibbench.budget.width import fit_to_budget
 from ibbench.data.dataset import DataSet, load_dataset
@@ -81,6 +82,8 @@ def _plan(composed: str, here: bool) -> Point:
     if config.precision == "tf32" and device.type != "cuda" and (here or config.device == "cpu"):
         raise InputError("`precision=tf32` needs a CUDA device: expected float32 or bfloat16 on the CPU")
     get_model(config.model.name)
+    if config.model.name in baseline_names():
+        raise InputError(f"`model={config.model.name}` is the name of a baseline: expected a model of another name")
     dataset = _load(config.data)
     for target in config.targets:
         dataset.column(target)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from ibbench.compare.statistics import Sample, estimate
-from ibbench.compare.study import BASELINES, Entry, Section, Study, in_full, model_order, target_order
+from ibbench.compare.study import Entry, Section, Study, in_full, model_order, target_order
 from ibbench.errors import InputError, suggest
 from ibbench.worth.names import name_entries
 
@@ -73,7 +73,7 @@ def read_curves(study: Study, by: str = "labels") -> list[Curve]:
     names = name_entries(study.entries)
     for entry in study.entries:
         group = entry.key.group
-        if entry.key.model in BASELINES or not (entry.sample.maes > 0).all():
+        if entry.key.is_baseline or not (entry.sample.maes > 0).all():
             continue
         key = (group.section, group.target, group.unit, _name(entry, *names[entry.key], by))
         found.setdefault(key, []).append((_size(entry, by), entry))

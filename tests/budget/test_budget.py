@@ -9,7 +9,8 @@ import ibbench.run.pace
 from ibbench.budget.cost import count_flops, count_parameters
 from ibbench.budget.width import fit_to_budget
 from ibbench.data.dataset import DataSet
-from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES, QM9_PADDING, Padding
+from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES, Padding
+from ibbench.data.sources.qm9pack import QM9_PADDING
 from ibbench.data.splits import split_dataset
 from ibbench.data.tokens import NUM_TOKENS
 from ibbench.errors import InputError

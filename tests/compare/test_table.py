@@ -87,6 +87,17 @@ def test_rows_stand_in_a_stable_order_with_baselines_first(make_record: MakeReco
     assert to_csv(_table(*records)) == to_csv(_table(*records[::-1]))
 
 
+def test_a_baseline_that_is_not_known_here_is_one_all_the_same(make_record: MakeRecord) -> None:
+    record = make_record("gnn", GAP)
+    (mean,) = record.baselines
+    other = record.model_copy(update={"baselines": (mean, mean.model_copy(update={"name": "of_tomorrow"}))})
+    study = gather("x", [other])
+    assert {entry.key.model: entry.key.is_baseline for entry in study.entries} == {
+        "mean": True, "of_tomorrow": True, "gnn": False,
+    }  # fmt: skip
+    assert "## Pairs" not in to_markdown(make_report(study))  # those of trained models, of which there is but one
+
+
 def test_options_that_differ_become_variants_and_shared_ones_do_not(make_record: MakeRecord) -> None:
     table = _table(make_record("gnn", GAP), make_record("gnn", GAP, lr=0.01), make_record("graph_transformer", GAP))
     assert table["variant"].tolist() == ["", "optimizer.lr=0.001", "optimizer.lr=0.01", "optimizer.lr=0.001"]

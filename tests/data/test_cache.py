@@ -40,18 +40,30 @@ def test_a_second_load_reads_the_cache(options: Config) -> None:
 
 WITHOUT_CHEMISTRY = """
 import sys
-import time
 for name in ("rdkit", "qm9pack", "pyarrow"):
     sys.modules[name] = None  # importing them raises ImportError
 from ibbench.run.plan import plan
 from ibbench.options.compose import compose_config
-print(len(plan(compose_config(["model=gnn"])).dataset))
+print(len(plan(compose_config(["model=gnn", *sys.argv[1:]])).dataset))
 """
 
 
+def _plan_without_chemistry(*overrides: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT_CHEMISTRY, *overrides]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def test_a_ready_cache_needs_neither_rdkit_nor_the_source(qm9: DataSet) -> None:
-    run = subprocess.run([sys.executable, "-c", WITHOUT_CHEMISTRY], capture_output=True, text=True, check=False)
+    run = _plan_without_chemistry()
     assert run.stdout.strip() == str(len(qm9)), run.stderr
+
+
+def test_a_ready_cache_of_a_csv_needs_neither_rdkit_nor_the_reader(options: Config) -> None:
+    source = ("data=csv", f"data.path={options.data.path}", "data.target_columns=[y]", "targets=[y]")
+    assert "needs a package that is not installed: " in _plan_without_chemistry(*source).stderr
+    load_dataset(options.data, lambda _: None)
+    run = _plan_without_chemistry(*source)
+    assert run.stdout.strip() == str(len(SMILES)), run.stderr
 
 
 @pytest.mark.parametrize("damage", ["truncated", "edited", "emptied", "outdated"])

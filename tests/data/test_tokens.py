@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ibbench.data.dataset import DataSet
-from ibbench.data.layout import QM9_PADDING
+from ibbench.data.sources.qm9pack import QM9_PADDING
 from ibbench.data.tokens import NUM_TOKENS, TOKENS, tokenize
 
 

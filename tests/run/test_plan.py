@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ibbench.baselines import baseline_names
 from ibbench.errors import InputError
+from ibbench.models import registry
 from ibbench.options.config import Config
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
@@ -70,6 +72,15 @@ def test_a_model_that_reads_coordinates_needs_data_with_them(config: Callable[..
             plan(config(f"model={name}", *source))
     for name in ("gnn", "cnn"):
         assert plan(config(f"model={name}", *source)).options.width
+
+
+def test_a_model_cannot_take_the_name_of_a_baseline(
+    config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in baseline_names():
+        monkeypatch.setitem(registry._MODELS, name, registry.get_model("mlp"))  # as `register(name)` does
+        with pytest.raises(InputError, match=f"^`model={name}` is the name of a baseline"):
+            plan(config("model=mlp", f"model.name={name}"))
 
 
 def test_the_ladder_of_a_model_is_the_same_run_as_the_model_itself(config: Callable[..., Config]) -> None:

@@ -10,7 +10,7 @@ from torch_geometric.loader import DataLoader
 
 from ibbench.budget.cost import count_flops, count_parameters
 from ibbench.data.dataset import DataSet
-from ibbench.data.layout import QM9_PADDING
+from ibbench.data.sources.qm9pack import QM9_PADDING
 from ibbench.models import STANDARD_MODELS
 from ibbench.options.config import Config
 from ibbench.run.plan import plan

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import ibbench.run.pack
-from ibbench.data.layout import QM9_PADDING
+from ibbench.data.sources.qm9pack import QM9_PADDING
 from ibbench.options.config import Config
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan

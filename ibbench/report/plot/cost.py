@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from ibbench.compare.pareto import COSTS, cost_of, pareto
-from ibbench.compare.study import BASELINES, Entry
+from ibbench.compare.study import Entry
 from ibbench.report.plot.style import add_axes, looks, new_figure, plain
 from ibbench.worth.names import name_entries
 
@@ -63,5 +63,5 @@ def _scale(axes: Any, cost: str) -> None:
 
 
 def _trained(group: list[Entry]) -> list[Entry]:
-    trained = [entry for entry in group if entry.key.model not in BASELINES]
+    trained = [entry for entry in group if not entry.key.is_baseline]
     return sorted(trained, key=lambda entry: entry.rung.number if entry.rung else 0)

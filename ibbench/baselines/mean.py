@@ -1,0 +1,25 @@
+"""The mean of the train subset, whatever the molecule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ibbench.baselines import Baseline, register
+from ibbench.baselines.composition import fit_ridge
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@register("mean")
+class Mean(Baseline):
+    """Predicts the mean of the train labels: the ridge regression of `composition` with its intercept alone."""
+
+    num_parameters = 1
+
+    def fit(self, target: str, subset: Tensor) -> Callable[[Tensor], Tensor]:
+        """Take the mean of the labels of `subset` (see `Baseline.fit`)."""
+        labels = self.dataset.values[subset, self.dataset.column(target)]
+        mean = fit_ridge(labels.new_ones(len(labels), 1), labels)
+        return lambda index: mean.expand(len(index))

@@ -1,0 +1,145 @@
+"""Where molecules come from. A source is a file of this folder whose class is registered under the file's name.
+
+Nothing is fetched at run time. Neither this module nor the top of a source's file imports what reading takes (pandas,
+pyarrow, RDKit) or torch: training from a ready cache, and writing tables, do without.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+
+from ibbench.data.layout import Padding
+from ibbench.data.targets import Target
+from ibbench.errors import InputError, suggest
+from ibbench.options.groups import DataOptions
+from ibbench.options.sources import source_names
+
+if TYPE_CHECKING:
+    from ibbench.data.molecules import Molecules
+
+
+class Geometry(NamedTuple):
+    """The atoms of M molecules in the order of their XYZ blocks, hydrogens included."""
+
+    numbers: np.ndarray  # uint8 [A], atomic numbers
+    coordinates: np.ndarray  # float32 [A, 3], angstrom
+    molecule: np.ndarray  # int64 [A], ascending: which molecule an atom belongs to
+
+
+class Rows(NamedTuple):
+    """The M rows of a source: molecules as text, before their features are computed."""
+
+    ids: np.ndarray  # int64 [M]; the data set's own number of each molecule, or its row counted from 1
+    smiles: list[str]  # empty where missing
+    values: np.ndarray  # float64 [M, T], in the units of the targets; NaN where missing
+    geometry: Geometry | None = None  # None where the source has no coordinates
+
+
+class Source(ABC):
+    """A data set as it comes, before it is packed.
+
+    Which options are its own is said in `DataOptions`, by `OnlyFor(name)` beside each.
+
+    Attributes:
+        name: what `data.source` calls it; the name of its file.
+        packages: what it is read from, if the version matters: a cache made with another version is built again,
+            and records note it. RDKit, which all sources need, is not listed.
+        fixed_targets: the targets by name, where they do not depend on the options.
+        options: what the user chose.
+    """
+
+    name: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
+    fixed_targets: ClassVar[Mapping[str, Target]] = {}
+
+    def __init__(self, options: DataOptions) -> None:
+        self.options = options
+
+    def identify(self) -> str:
+        """Return the name, followed by `:` and a digest if the content does not follow from name and packages.
+
+        Raises:
+            InputError: the content cannot be read.
+        """
+        return self.name
+
+    def targets(self) -> tuple[Target, ...]:
+        """Return the targets, in the order of the columns of `Rows.values`."""
+        return tuple(self.fixed_targets.values())
+
+    def padding(self) -> Padding | None:
+        """Return what the molecules are padded to, or None if that is known only once they are read."""
+        return None
+
+    def location(self) -> str:
+        """Return what messages about its rows call it."""
+        return self.name
+
+    @abstractmethod
+    def read(self) -> Rows:
+        """Read all rows.
+
+        Raises:
+            InputError: the source is missing, or is not what it should be.
+        """
+
+    def check(self, molecules: Molecules) -> None:  # noqa: B027 (most sources have nothing to check)
+        """Check that the packed molecules have the features that this source is known to give.
+
+        Raises:
+            RuntimeError: they have not, which is a mistake in the code that packed them.
+        """
+
+
+S = TypeVar("S", bound=type[Source])
+_SOURCES: dict[str, type[Source]] = {}
+
+
+def register(name: str) -> Callable[[S], S]:
+    """Register a class under `name`; a second class under the same name is an error."""
+
+    def add(source: S) -> S:
+        known = _SOURCES.setdefault(name, source)
+        if known is not source:
+            raise ValueError(f"two sources are called `{name}`: {known.__module__} and {source.__module__}")
+        source.name = name
+        return source
+
+    return add
+
+
+def get_source(name: str) -> type[Source]:
+    """Return the class registered under `name`.
+
+    Raises:
+        InputError: there is none; the message names the nearest.
+    """
+    if name not in _SOURCES:
+        if name not in source_names():
+            raise InputError(f"`data.source={name}` is not possible: {suggest(name, source_names())}")
+        importlib.import_module(f"ibbench.data.sources.{name}")
+    return _SOURCES[name]
+
+
+def open_source(options: DataOptions) -> Source:
+    """Return the source that the options choose; nothing is read yet."""
+    return get_source(options.source)(options)
+
+
+def find_target(identity: str, name: str) -> Target | None:
+    """Return a target of a recorded source.
+
+    Args:
+        identity: what the source's `identify` returned.
+        name: the target's.
+
+    Returns:
+        The target; None if the source is not known here, has no such target, or takes its targets from the options.
+    """
+    source = identity.partition(":")[0]
+    return get_source(source).fixed_targets.get(name) if source in source_names() else None

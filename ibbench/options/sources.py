@@ -1,0 +1,62 @@
+"""The sources of data by name, known without loading what reads them, and the options that belong to one of them."""
+
+import functools
+import pkgutil
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel
+from pydantic_core import PydanticCustomError
+
+from ibbench.errors import suggest
+
+_FOLDER = Path(__file__).parents[1] / "data" / "sources"  # one file per source, named after it
+
+
+class OnlyFor(NamedTuple):
+    """The mark of an option that belongs to one source: given with another it is an error."""
+
+    source: str
+    needed: bool = False  # whether that source cannot be read without it
+
+
+@functools.cache
+def source_names() -> tuple[str, ...]:
+    """List the sources by name, which are the files of `ibbench/data/sources/`."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules([str(_FOLDER)])))
+
+
+def checked_source(name: str) -> str:
+    """Return the name of a source as it is; any other is an error of validation that names the nearest."""
+    if name not in source_names():
+        raise PydanticCustomError("source", "{hint}", {"hint": suggest(name, source_names())})
+    return name
+
+
+def check_own_options(options: BaseModel, source: str) -> None:
+    """Refuse options that belong to other sources, and the lack of those that `source` needs.
+
+    Args:
+        options: a group in which such options have an `OnlyFor` beside their type.
+        source: the name of the source that is to be read.
+
+    Raises:
+        PydanticCustomError: it names all of them.
+    """
+    fields = type(options).model_fields
+    marks = {key: mark for key, field in fields.items() for mark in field.metadata if isinstance(mark, OnlyFor)}
+    foreign = [key for key, mark in marks.items() if mark.source != source]
+    given = [key for key in foreign if getattr(options, key) != fields[key].default]
+    if given:
+        sources = " or ".join(dict.fromkeys(marks[key].source for key in given))
+        text = "{names}: only for data.source={sources}"
+        raise PydanticCustomError("source_only", text, {"names": _in_full(given), "sources": sources})
+    needed = [key for key, mark in marks.items() if mark.source == source and mark.needed]
+    missing = [key for key in needed if not getattr(options, key)]
+    if missing:
+        text = "data.source={source} also needs {names}"
+        raise PydanticCustomError("source_needs", text, {"source": source, "names": _in_full(missing)})
+
+
+def _in_full(keys: list[str]) -> str:
+    return ", ".join(f"data.{key}" for key in keys)
