@@ -35,6 +35,14 @@ def count_flops(padding: Padding, options: ModelOptions) -> int:
     return counter.get_total_flops()
 
 
+def count_training_flops(padding: Padding, options: ModelOptions) -> int:
+    """Count the floating-point operations of training on one molecule once.
+
+    They are three times those of a prediction: forward, and backward through the inputs and the weights.
+    """
+    return 3 * count_flops(padding, options)
+
+
 def count_saved_bytes(padding: Padding, options: ModelOptions) -> int:
     """Count what a forward pass keeps in memory for its backward pass, a molecule, without the weights."""
     with torch.random.fork_rng(devices=[]):
