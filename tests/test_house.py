@@ -22,8 +22,6 @@ NOT_YET = {  # what the next changes mend; nothing is added here
     "sweep/callback.py imports ibbench.compare.table_file",
     "sweep/callback.py imports ibbench.commands.table",
     "commands/plot.py imports matplotlib.figure",
-    "training/progress.py imports rich.console",
-    "training/progress.py imports rich.progress",
 }
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
 
