@@ -24,6 +24,7 @@ class Mlp(Model):
     symmetries = "none"
     connectivity = "all inputs"
     weights = "fixed"
+    any_size = False
 
     @classmethod
     def reads(cls, options: Any) -> frozenset[str]:  # noqa: ARG003

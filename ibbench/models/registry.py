@@ -26,12 +26,14 @@ class Model(nn.Module, ABC):
         connectivity: which parts of the input meet inside a layer.
         weights: whether the strength of a connection is learned once or computed from the content.
         compiles: whether compiling its training step can pay; not where its layers are long loops.
+        any_size: whether it takes molecules of any number of atoms, not only up to that which it was built with.
     """
 
     symmetries: ClassVar[str]
     connectivity: ClassVar[str]
     weights: ClassVar[str]
     compiles: ClassVar[bool] = True
+    any_size: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod
