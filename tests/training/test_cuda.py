@@ -24,21 +24,3 @@ def test_a_gpu_gives_the_numbers_of_the_cpu(name: str, config: Callable[..., Con
             pass
         errors.append(state.best_mae)
     assert torch.allclose(*errors, rtol=1e-3)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
-def test_no_step_waits_for_the_gpu(config: Callable[..., Config], qm9: DataSet) -> None:
-    small = ["budget=null", "model.width=16", "data.train_size=200", "trainer.clip_norm=1.0", "model.dropout=0.1"]
-    composed = config("model=gnn", *small)
-    split = split_dataset(qm9, composed.data)
-    task, state = prepare(composed, qm9, split, torch.device("cuda"), list_replicas(composed))
-
-    def watch() -> bool:  # the first step has put things on the device
-        torch.cuda.set_sync_debug_mode("error" if state.batch < 6 else "default")
-        return False
-
-    try:
-        next(train(task, state, composed, watch))
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    assert state.epoch == 1
