@@ -22,8 +22,6 @@ WITHOUT_TORCH = {"options", "record", "compare", "worth"}
 NOT_YET = {  # what the next changes mend; nothing is added here
     "compare/comparison.py imports ibbench.report.search",
     "commands/plot.py imports matplotlib.figure",
-    "training/progress.py imports rich.console",
-    "training/progress.py imports rich.progress",
 }
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
 

@@ -44,6 +44,14 @@ def count_flops(padding: Padding, options: ModelOptions) -> int:
     return counter.get_total_flops()
 
 
+def count_training_flops(padding: Padding, options: ModelOptions) -> int:
+    """Count the floating-point operations of training on one molecule once.
+
+    They are three times those of a prediction: forward, and backward through the inputs and the weights.
+    """
+    return 3 * count_flops(padding, options)
+
+
 def count_saved_bytes(padding: Padding, options: ModelOptions) -> int:
     """Count the bytes per molecule that a forward pass in training keeps for its backward pass, without the weights.
 

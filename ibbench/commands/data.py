@@ -7,7 +7,7 @@ from rich.text import Text
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES
 from ibbench.data.molecules import Molecules
-from ibbench.data.tokens import tokenize
+from ibbench.data.pack import pack
 from ibbench.errors import InputError
 from ibbench.options.compose import compose_config
 from ibbench.terminal import narrow_table, say
@@ -98,17 +98,14 @@ def _find(smiles: str, dataset: DataSet) -> tuple[Molecules, int | None]:
 
     from ibbench.data.featurize import featurize
 
-    atoms, bonds, num_atoms = (torch.from_numpy(array) for array in featurize([smiles], dataset.hydrogens))
-    if not num_atoms:
+    features = featurize([smiles], dataset.hydrogens)
+    if not features.num_atoms[0]:
         raise InputError(f"`{smiles}` is neither an index nor a SMILES that RDKit can parse")
-    n = dataset.molecules.mask.shape[1]
+    one = pack(*features, [smiles]).select(torch.tensor(0))
     wanted = Chem.CanonSmiles(smiles)
-    if int(num_atoms) <= n:
-        # Only molecules with the same sums of features can be the same: canonical SMILES of all would take long.
-        sums = dataset.molecules.atoms.sum(1)
-        for index in (sums == atoms[0].sum(0)).all(1).nonzero().flatten().tolist():
-            if Chem.CanonSmiles(dataset.smiles[index]) == wanted:
-                return dataset.molecules.select(torch.tensor(index)), index
-    mask = torch.ones(int(num_atoms), dtype=torch.bool)
-    tokens = torch.from_numpy(tokenize([smiles])[0])
-    return Molecules(atoms[0], bonds[0], mask, torch.full((int(num_atoms), 3), torch.nan), tokens), None
+    # Only molecules with the same sums of features can be the same: canonical SMILES of all would take long.
+    same = (dataset.molecules.atoms.sum(1) == one.atoms.sum(0)).all(1)
+    for index in same.nonzero().flatten().tolist():
+        if Chem.CanonSmiles(dataset.smiles[index]) == wanted:
+            return dataset.molecules.select(torch.tensor(index)), index
+    return one, None

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from ibbench.data.cache import CacheError, cache_folder, check_writable, read_cache, write_cache, write_to_cache
 from ibbench.data.identity import cache_facts
-from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, NUM_HYDROGENS
+from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN
 from ibbench.data.molecules import Molecules
+from ibbench.data.pack import count_elements, pack
 from ibbench.data.sources import Rows, Source, open_source
 from ibbench.data.targets import Target
-from ibbench.data.tokens import tokenize
 from ibbench.errors import InputError, suggest
 from ibbench.options.groups import DataOptions
 
@@ -64,13 +64,9 @@ class DataSet:
 
     def composition(self) -> tuple[Tensor, list[int]]:
         """Count the atoms of each element: float64 `[M, E]`, and the E atomic numbers, hydrogen first."""
-        atoms, mask = self.molecules.atoms, self.molecules.mask
-        numbers = atoms[..., ATOMIC_NUMBER].long() * mask
+        numbers = self.molecules.atoms[..., ATOMIC_NUMBER]  # zero where there is no atom
         elements = sorted({HYDROGEN, *numbers.unique().tolist()} - {0})
-        counts = torch.stack([(numbers == element).sum(1) for element in elements], dim=1).double()
-        if self.hydrogens == "implicit":
-            counts[:, elements.index(HYDROGEN)] += (atoms[..., NUM_HYDROGENS] * mask).sum(1)
-        return counts, elements
+        return count_elements(self.molecules, elements, self.hydrogens), elements
 
 
 def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> DataSet:
@@ -103,7 +99,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
             raise InputError(f"{count} cannot be used and data.strict=true; {listed}")
         say(f"{count} are left out; {listed}.")
     smiles = arrays["smiles"].tobytes().decode().split("\n")
-    molecules = _unpack(arrays, smiles)
+    molecules = pack(arrays["atoms"], arrays["bonds"], arrays["num_atoms"], smiles, arrays["positions"])
     source.check(molecules)
     return DataSet(
         molecules=molecules,
@@ -154,13 +150,6 @@ def _build(source: Source, expected: dict[str, Any], path: Path) -> tuple[dict[s
     }
     facts = expected | {"rows": len(kept), "rejected": int((~kept).sum())}
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, facts
-
-
-def _unpack(arrays: dict[str, np.ndarray], smiles: list[str]) -> Molecules:
-    atoms, num_atoms = torch.from_numpy(arrays["atoms"]), torch.from_numpy(arrays["num_atoms"])
-    mask = torch.arange(atoms.shape[1]) < num_atoms[:, None]
-    bonds, positions = torch.from_numpy(arrays["bonds"]), torch.from_numpy(arrays["positions"])
-    return Molecules(atoms, bonds, mask, positions, torch.from_numpy(tokenize(smiles)))
 
 
 def _rejected_path(path: Path) -> Path:

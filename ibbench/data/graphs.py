@@ -5,19 +5,23 @@ see the same ones.
 """
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ibbench.data.dataset import DataSet
 from ibbench.data.molecules import Molecules
 
+if TYPE_CHECKING:
+    from ibbench.data.dataset import DataSet  # what is predicted needs none
+
+RANDOM_GRAPHS = frozenset({"rewired", "shuffled_features"})  # what they make of a molecule depends on its place
 _SWAPS_PER_BOND = 10  # tried; enough for the rewired bonds to have forgotten the true ones
 
 
 @functools.lru_cache(maxsize=2)  # rewiring all of QM9 takes seconds, and every pack of a run asks for it
-def altered_molecules(dataset: DataSet, graph: str) -> Molecules:
+def altered_molecules(dataset: "DataSet", graph: str) -> Molecules:
     """Return the molecules of a data set with the graph that `data.graph` names; see `alter_graph`."""
     return alter_graph(dataset.molecules, graph)
 

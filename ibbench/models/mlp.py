@@ -24,6 +24,7 @@ class Mlp(Model):
     connectivity = "all inputs"
     weights = "fixed"
     reads = frozenset({"atoms", "bonds"})
+    any_size = False
 
     def __init__(self, num_atoms: int, options: ModelOptions) -> None:
         super().__init__()

@@ -32,6 +32,7 @@ class Model(nn.Module, ABC):
         reads: the fields of `Molecules` that the model reads: of `atoms`, `bonds`, `positions` and `tokens`. Where
             this depends on options, `reads_with` says how.
         compiles: false where compiling the training step cannot pay, since layers are long loops.
+        any_size: whether it takes molecules of any number of atoms, not only up to that which it was built with.
         readout: the last part of the model, from states to predictions.
     """
 
@@ -40,6 +41,7 @@ class Model(nn.Module, ABC):
     weights: ClassVar[str]
     reads: ClassVar[frozenset[str]]
     compiles: ClassVar[bool] = True
+    any_size: ClassVar[bool] = True
     readout: Readout
 
     @abstractmethod

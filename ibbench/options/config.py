@@ -67,6 +67,11 @@ class Config(Options):
             )
         return self
 
+    @property
+    def num_replicas(self) -> int:
+        """How many replicas the run has: one per target and seed."""
+        return len(self.targets) * len(self.seeds)
+
     def numerics(self) -> dict[str, Any]:
         """Return the options that can change a run's numbers, as JSON types: what a run is identified by.
 

@@ -38,10 +38,11 @@ from ibbench.run.baselines import measure_baselines
 from ibbench.run.pack import train_pack
 from ibbench.run.plan import Point
 from ibbench.terminal import say
-from ibbench.training.checkpoint import save_weights
 from ibbench.training.device import choose_device, describe_device, peak_memory_mb, reset_peak_memory
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
+from ibbench.training.replicas import Replica
 from ibbench.training.saved import saved_pack_size
+from ibbench.training.weights import WeightFacts, write_weights
 
 _PACKAGES = ("ibbench", "torch", "numpy", "rdkit")
 
@@ -115,12 +116,12 @@ def _fail(point: Point, error: Exception) -> Record:
 
 
 def _train(point: Point, lease: Lease) -> Record:
-    config, folder, padding = point.training, point.folder, point.dataset.molecules.padding
+    config, folder, padding = point.resolved, point.folder, point.dataset.molecules.padding
     device = choose_device(config.device)
     torch.set_float32_matmul_precision("high" if config.precision == "tf32" else "highest")
     replicas = list_replicas(config)
     size = saved_pack_size(folder) if config.trainer.replicas_per_pack == "auto" else None
-    packs = split_into_packs(replicas, size or choose_pack_size(config, point.options, padding, device))
+    packs = split_into_packs(replicas, size or choose_pack_size(config, padding, device))
     reset_peak_memory(device)
     trained = [train_pack(point, lease, pack, number, len(packs), device) for number, pack in enumerate(packs)]
     lease.check()
@@ -134,13 +135,12 @@ def _train(point: Point, lease: Lease) -> Record:
     )
     history = pd.DataFrame([row for pack in trained for row in pack.history])
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
-    facts: dict[str, object] = {"replicas": replicas, "options": point.options.model_dump(mode="json")}
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
-    save_weights(folder / WEIGHTS, weights, facts)
+    write_weights(folder / WEIGHTS, weights, _describe_weights(point, replicas))
     train_seconds = sum(pack.train_seconds for pack in trained)
     cost = CostEntry(
-        parameters=count_parameters(padding.num_atoms, point.options),
-        flops_per_molecule=count_flops(padding, point.options),
+        parameters=count_parameters(padding.num_atoms, config.model),
+        flops_per_molecule=count_flops(padding, config.model),
         train_seconds=train_seconds,
         validation_seconds=sum(pack.validation_seconds for pack in trained),
         molecules_per_second=sum(pack.molecules for pack in trained) / train_seconds,
@@ -151,8 +151,21 @@ def _train(point: Point, lease: Lease) -> Record:
     return _record(point, "done", cost=cost, replicas=entries, baselines=baselines)
 
 
+def _describe_weights(point: Point, replicas: list[Replica]) -> WeightFacts:
+    config, dataset = point.resolved, point.dataset
+    return WeightFacts(
+        replicas=tuple(replicas),
+        units=tuple(dataset.targets[dataset.column(target)].unit for target, _ in replicas),
+        options=config.model,
+        num_atoms=dataset.molecules.padding.num_atoms,
+        hydrogens=config.data.hydrogens,
+        graph=config.data.graph,
+        precision=config.precision,
+    )
+
+
 def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> Record:
-    width, hidden = point.options.sizes
+    width, hidden = point.resolved.model.sizes
     return Record(
         schema_version=SCHEMA_VERSION,
         status=status,

@@ -52,7 +52,7 @@ def fit_to_seconds(config: Config, dataset: DataSet, split: Split, device: torch
             raise InputError("budget.match=seconds times whole batches: expected data.train_size >= trainer.batch_size")
         width = _measure_width(config, dataset, split, device)
         write_atomically(path, json.dumps({"width": width, "device": describe_device(device)}) + "\n")
-    return _sized(config.model, width)
+    return _sized(config, width).model
 
 
 def _digest(config: Config, dataset: DataSet, device: torch.device) -> str:
@@ -60,7 +60,7 @@ def _digest(config: Config, dataset: DataSet, device: torch.device) -> str:
     facts = {
         "model": config.model.model_dump(mode="json"),
         "padding": dataset.molecules.padding,
-        "replicas": len(config.targets) * len(config.seeds),
+        "replicas": config.num_replicas,
         "batch_size": config.trainer.batch_size,
         "options": [config.budget and config.budget.value, config.precision, config.loss, config.optimizer.name],
         "augmentation": config.data.augmentation,
@@ -79,22 +79,22 @@ def _read_width(path: Path) -> int | None:
     return int(width)
 
 
-def _sized(options: ModelOptions, width: int) -> ModelOptions:
-    return options.model_copy(update={"width": width, "hidden": 2 * width})
+def _sized(config: Config, width: int) -> Config:
+    model = config.model.model_copy(update={"width": width, "hidden": 2 * width})
+    return config.model_copy(update={"model": model, "budget": None})
 
 
 def _measure_width(config: Config, dataset: DataSet, split: Split, device: torch.device) -> int:
     assert config.budget
     goal = config.budget.value
-
-    most = free_memory(device) / 2 / (len(config.targets) * len(config.seeds))
+    most = free_memory(device) / 2 / config.num_replicas
 
     @functools.cache
     def seconds(width: int) -> float:
-        options = _sized(config.model, width)
-        if bytes_per_replica(config, options, dataset.molecules.padding) > most:
+        sized = _sized(config, width)
+        if bytes_per_replica(sized, dataset.molecules.padding) > most:
             return math.inf
-        return seconds_per_molecule(config, options, dataset, split, device)
+        return seconds_per_molecule(sized, dataset, split, device)
 
     low, high = bracket(seconds, goal, _GRAIN)
     width = min((low, high), key=lambda size: abs(math.log(seconds(size) / goal)))
@@ -107,11 +107,9 @@ def _measure_width(config: Config, dataset: DataSet, split: Split, device: torch
     return width
 
 
-def seconds_per_molecule(
-    config: Config, options: ModelOptions, dataset: DataSet, split: Split, device: torch.device
-) -> float:
-    """Time training steps, not compiled, of all replicas of a run; return the median, a molecule and replica."""
-    task, state = prepare(config, options, dataset, split, device, list_replicas(config))
+def seconds_per_molecule(config: Config, dataset: DataSet, split: Split, device: torch.device) -> float:
+    """Time training steps, not compiled, of all replicas of a run; return the median per molecule and replica."""
+    task, state = prepare(config, dataset, split, device, list_replicas(config))
     step, size = Step(state.models, LOSSES[config.loss], compiled=False), config.trainer.batch_size
     batch = torch.arange(size, device=device).expand(len(task.replicas), size)
     spent = []

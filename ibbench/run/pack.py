@@ -10,12 +10,13 @@ from ibbench.record.lease import Lease
 from ibbench.record.schema import MetricsEntry, ReplicaEntry
 from ibbench.run.interrupt import asked, deferring, raise_if_asked
 from ibbench.run.plan import Point
-from ibbench.terminal import say, terminal
+from ibbench.terminal import LiveLine, say, terminal
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.loop import State, Task, predict, prepare, train
 from ibbench.training.metrics import measure
 from ibbench.training.progress import RunProgress
 from ibbench.training.replicas import Replica
+from ibbench.training.weights import to_tensors
 
 
 class Trained(NamedTuple):
@@ -24,7 +25,7 @@ class Trained(NamedTuple):
     entries: list[ReplicaEntry]
     truth: Tensor  # of the test molecules, float64 [R, M]
     prediction: Tensor  # float64 [R, M]
-    weights: dict[str, Tensor]  # name -> [R, ...], on the CPU
+    weights: dict[str, Tensor]  # name -> [R, ...], on the CPU, with the scaling of inputs and targets
     history: list[dict[str, float | int | str]]
     train_seconds: float
     validation_seconds: float
@@ -49,8 +50,8 @@ def train_pack(
         LostError: the run's folder is not this process's any more.
         Stopped: a signal has asked to stop; the state is saved.
     """
-    config = point.training
-    task, state = prepare(config, point.options, point.dataset, point.split, device, replicas)
+    config = point.resolved
+    task, state = prepare(config, point.dataset, point.split, device, replicas)
     name = point.run if count == 1 else f"{point.run} ({number + 1} of {count})"
     checkpoints = Checkpoints(point.folder, number, point.facts | {"replicas": replicas})
     for problem in checkpoints.load(state):
@@ -60,8 +61,9 @@ def train_pack(
         say(f"{name}: resuming after epoch {state.epoch}{step}")
     units = {target.name: target.unit for target in point.dataset.targets}
     saving = _Saving(checkpoints, lease, config.trainer.checkpoint_seconds, name)
-    with RunProgress(terminal(), name, task, units, config.trainer.epochs) as progress, deferring():
-        for _ in train(task, state, config, point.compiled, saving.is_due):
+    with LiveLine(terminal(), name, config.trainer.epochs) as line, deferring():
+        progress = RunProgress(line, task, units)
+        for _ in train(task, state, config, saving.is_due):
             if state.batch == 0:
                 progress.update(state)
             if saving.is_due(epoch_ended=state.batch == 0):
@@ -109,14 +111,14 @@ def _evaluate(point: Point, task: Task, state: State) -> Trained:
         ("test", split.test),
     ):
         predictions[part] = predict(task, state.models, index)
-        truths[part] = task.scaling.values(index)
+        truths[part] = task.truth.values(index)
     entries = [
         ReplicaEntry(
             target=target,
             seed=seed,
             unit=point.dataset.targets[point.dataset.column(target)].unit,
             best_epoch=int(state.best_epoch[row]),
-            epochs=_epochs_trained(state, row, point.config.trainer.patience),
+            epochs=_epochs_trained(state, row, point.resolved.trainer.patience),
             **{
                 part: MetricsEntry(**measure(predictions[part][row], truths[part][row])._asdict())
                 for part in predictions
@@ -128,7 +130,7 @@ def _evaluate(point: Point, task: Task, state: State) -> Trained:
         entries,
         truths["test"],
         predictions["test"],
-        {name: tensor.cpu() for name, tensor in state.best.items()},
+        to_tensors(state.best, task.scaling),
         state.history,
         state.train_seconds,
         state.validation_seconds,

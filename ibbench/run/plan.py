@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ibbench.baselines import baseline_names
-from ibbench.budget.cost import count_flops
+from ibbench.budget.cost import count_training_flops
 from ibbench.budget.width import fit_to_budget
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.identity import CACHE_FORMAT
@@ -37,22 +37,20 @@ class Point(NamedTuple):
     """One point of a sweep, with all that follows from its config before training.
 
     Attributes:
-        config: as validated.
-        options: the model with its width solved.
+        config: the options as given; the run is identified by these.
+        resolved: the options as trained on this machine. `model.width` and `model.hidden` are solved and there is no
+            budget any more, `trainer.epochs` are as many as `trainer.min_steps` needs, `trainer.compile` is true or
+            false.
         dataset: the molecules.
         split: of that data set.
-        training: the config, with the number of epochs that `trainer.min_steps` makes of it.
-        compiled: whether the training step is, on this machine.
         facts: all that can change the numbers, as JSON types.
         run: the run's name, `<model>-<hash>`, with a hash of the facts.
     """
 
     config: Config
-    options: ModelOptions
+    resolved: Config
     dataset: DataSet
     split: Split
-    training: Config
-    compiled: bool
     facts: dict[str, Any]
     run: str
 
@@ -88,16 +86,15 @@ def _plan(composed: str, here: bool) -> Point:
     for target in config.targets:
         dataset.column(target)
     split = _divide(config.data)
-    options = _size_model(config, dataset, split, device)
-    training = _with_enough_epochs(config, split)
-    wanted = _is_to_be_compiled(training, options, split, dataset.molecules.padding)
-    compiled = wanted and _can_compile(training, device, here)
+    resolved = _resolve(config, dataset, split, device)
+    wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
+    resolved = _set_trainer(resolved, compile=wanted and _can_compile(resolved, device, here))
     # Not whether it is compiled here, or a run would have other names on machines with and without a compiler. That
     # changes rounding only, as the device does.
     facts = config.numerics() | {
         "compiled": wanted,
         "source": dataset.source,
-        "sizes": options.sizes,
+        "sizes": resolved.model.sizes,
         "split": split.fingerprint,
         "features": CACHE_FORMAT,
         "schema": SCHEMA_VERSION,
@@ -105,7 +102,16 @@ def _plan(composed: str, here: bool) -> Point:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
     run = f"{config.model.name}-{digest}"
     remember(config, run)
-    return Point(config, options, dataset, split, training, compiled, facts, run)
+    return Point(config, resolved, dataset, split, facts, run)
+
+
+def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.device) -> Config:
+    """Return the config with its width and its number of epochs solved; see `_size_model` for errors."""
+    model = _size_model(config, dataset, split, device)
+    width, hidden = model.sizes
+    sized = model.model_copy(update={"width": width, "hidden": hidden})
+    resolved = config.model_copy(update={"model": sized, "budget": None})
+    return _set_trainer(resolved, epochs=_count_epochs(config, split))
 
 
 def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.device) -> ModelOptions:
@@ -140,24 +146,28 @@ def _parts_altered(data: DataOptions) -> dict[str, str]:
     return altered
 
 
-def _with_enough_epochs(config: Config, split: Split) -> Config:
-    """Return the config with as many epochs as it takes to make `trainer.min_steps`."""
+def _count_epochs(config: Config, split: Split) -> int:
+    """Return how many epochs are trained: as given, or more where it takes more to make `trainer.min_steps`."""
     trainer = config.trainer
     if trainer.min_steps is None:
-        return config
-    needed = math.ceil(trainer.min_steps / math.ceil(split.train_size / trainer.batch_size))
-    return config.model_copy(update={"trainer": trainer.model_copy(update={"epochs": max(trainer.epochs, needed)})})
+        return trainer.epochs
+    return max(trainer.epochs, math.ceil(trainer.min_steps / math.ceil(split.train_size / trainer.batch_size)))
 
 
-def _is_to_be_compiled(config: Config, options: ModelOptions, split: Split, padding: Padding) -> bool:
+def _set_trainer(config: Config, **options: Any) -> Config:
+    return config.model_copy(update={"trainer": config.trainer.model_copy(update=options)})
+
+
+def _is_to_be_compiled(config: Config, split: Split, padding: Padding) -> bool:
     """Whether the training step is to be compiled where it can be: for `auto`, if there is enough to do."""
-    if config.trainer.compile != "auto":
-        return config.trainer.compile
-    if not get_model(options.name).compiles:
+    trainer = config.trainer
+    if trainer.compile != "auto":
+        return trainer.compile
+    if not get_model(config.model.name).compiles:
         return False  # not worth it
-    num_steps = config.trainer.epochs * math.ceil(split.train_size / config.trainer.batch_size)
-    num_molecules = config.trainer.epochs * split.train_size * len(config.targets) * len(config.seeds)
-    return pays(num_steps, count_flops(padding, options), num_molecules)
+    num_steps = trainer.epochs * math.ceil(split.train_size / trainer.batch_size)
+    num_molecules = trainer.epochs * split.train_size * config.num_replicas
+    return pays(num_steps, count_training_flops(padding, config.model) * num_molecules)
 
 
 def _can_compile(config: Config, device: torch.device, here: bool) -> bool:

@@ -38,12 +38,12 @@ class Ours:
     """The training loop's own parts, taken one step at a time."""
 
     def __init__(self, point: Point) -> None:
-        config = point.training
+        config = point.resolved
         self._config = config
         self._task, self._state = prepare(
-            config, point.options, point.dataset, point.split, torch.device("cpu"), list_replicas(config)
+            config, point.dataset, point.split, torch.device("cpu"), list_replicas(config)
         )
-        self._step = Step(self._state.models, LOSSES[config.loss], point.compiled)
+        self._step = Step(self._state.models, LOSSES[config.loss], config.trainer.compile is True)
         self._batches = cycle(_full_batches(self._task.subsets.shape, config.trainer.batch_size))
         self.phases = dict.fromkeys(PHASES, 0.0)
 
@@ -89,7 +89,7 @@ class Peer:
     """One model out of PyTorch Geometric's parts, with its loader; replicas would train one after another."""
 
     def __init__(self, point: Point) -> None:
-        config, dataset = point.config, point.dataset
+        config, dataset = point.resolved, point.dataset
         self._config = config
         index = point.split.train_subset(config.seeds[0])
         molecules = dataset.molecules.select(index)
@@ -102,7 +102,7 @@ class Peer:
             if config.model.name == "mlp":
                 graph.flat = row[None]
         self._loader = DataLoader(graphs, config.trainer.batch_size, shuffle=True, drop_last=True)
-        self._model = PEERS[config.model.name](flat.shape[1], point.options)
+        self._model = PEERS[config.model.name](flat.shape[1], config.model)
         self._optimizer = build_optimizer(config.optimizer, list(self._model.parameters()))
         self._batches = self._endless()
 

@@ -39,7 +39,7 @@ def sweep(overrides: Sequence[str], repeats: int, seconds: float) -> pd.DataFram
 def _rows(overrides: Sequence[str], repeats: int, seconds: float) -> Iterator[dict[str, object]]:
     device = torch.device("cpu")
     # `trainer.compile=auto` would compile the large sizes and not the small ones.
-    compiled = plan(compose_config(overrides)).compiled
+    compiled = plan(compose_config(overrides)).resolved.trainer.compile
     overrides = [*overrides, f"trainer.compile={str(compiled).lower()}"]
     for varied, values in _VARIED.items():
         for value, override in values:

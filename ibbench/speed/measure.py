@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ibbench.budget.cost import count_flops, count_parameters
+from ibbench.budget.cost import count_flops, count_parameters, count_training_flops
 from ibbench.errors import InputError
 from ibbench.run.plan import Point
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
@@ -57,10 +57,9 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
     train = compete({name: (it.train, it.molecules_per_step) for name, it in contestants.items()}, repeats, seconds)
     memory = peak_memory_mb(torch.device("cpu"))
     infer = compete({name: (it.infer, it.molecules_per_step) for name, it in contestants.items()}, repeats, seconds)
-    options, padding = point.options, point.dataset.molecules.padding
+    options, padding = point.resolved.model, point.dataset.molecules.padding
     batch = point.dataset.molecules.select(torch.arange(batch_size))
     ceiling = ceiling_gflops(linear_shapes(batch, options))
-    flops = count_flops(padding, options)
     total = sum(ours.phases.values())
     shares = {f"{phase}_share": spent / total for phase, spent in ours.phases.items()}
     common = {
@@ -70,16 +69,16 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
         "hidden": options.sizes[1],
         "depth": options.depth,
         "batch_size": batch_size,
-        "replicas": len(point.config.seeds) * len(point.config.targets),
-        "compiled": point.compiled,
+        "replicas": point.config.num_replicas,
+        "compiled": point.resolved.trainer.compile,
         "repeats": repeats,
     }
     rows = [
-        _row(point.config.model.name, "train", train, 3 * flops, ceiling)
+        _row(options.name, "train", train, count_training_flops(padding, options), ceiling)
         | shares
         | {"peak_memory_mb": memory}
         | common,
-        _row(point.config.model.name, "infer", infer, flops, ceiling) | common,
+        _row(options.name, "infer", infer, count_flops(padding, options), ceiling) | common,
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from ibbench.budget.cost import count_flops, count_parameters
+from ibbench.budget.cost import count_parameters, count_training_flops
 from ibbench.record.agenda import Planned, config_key, swept_part
 from ibbench.record.folder import read_finished
 from ibbench.run.plan import Point
 from ibbench.terminal import say
-
-_TRAINING = 3  # times the FLOPs of a prediction: forward, and backward through inputs and weights
 
 
 def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planned]:
@@ -22,9 +20,9 @@ def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planne
 
 
 def _plan(point: Point, text: str) -> Planned:
-    epochs = point.training.trainer.epochs
-    steps = point.split.train_size * epochs * len(point.config.targets) * len(point.config.seeds)
-    flops = _TRAINING * count_flops(point.dataset.molecules.padding, point.options) * float(steps)
+    epochs = point.resolved.trainer.epochs
+    steps = point.split.train_size * epochs * point.config.num_replicas
+    flops = count_training_flops(point.dataset.molecules.padding, point.resolved.model) * float(steps)
     return Planned(
         run=point.run,
         point=text or point.config.model.name,
@@ -59,9 +57,9 @@ def announce(study: Path, points: list[Point], planned: list[Planned], with_cost
     for point, entry in zip(points, planned, strict=True):
         to_do = is_to_do(point)
         left += [entry] if to_do else []
-        width, hidden = point.options.sizes
-        parameters = count_parameters(point.dataset.molecules.padding.num_atoms, point.options)
-        replicas = len(point.config.targets) * len(point.config.seeds)
+        replicas = point.config.num_replicas
+        width, hidden = point.resolved.model.sizes
+        parameters = count_parameters(point.dataset.molecules.padding.num_atoms, point.resolved.model)
         cost = f", {describe_cost([entry])}" if with_cost else ""
         say(
             f"  {point.run}: {f'{entry.point}, ' if with_cost else ''}width {width}, hidden {hidden}, "

@@ -123,10 +123,3 @@ def _differences(old: Any, new: Any, key: str = "") -> Iterator[str]:
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def save_weights(path: Path, weights: dict[str, Tensor], facts: dict[str, object]) -> None:
-    """Write what predicts: the replicas' weights and input scaling, stacked `[R, ...]`, as safetensors."""
-    content = {name: tensor.contiguous().cpu() for name, tensor in weights.items()}
-    metadata = {name: json.dumps(value) for name, value in facts.items()}
-    write_atomically(path, safetensors.torch.save(content, metadata))

@@ -1,11 +1,11 @@
 """Where a run trains, and how much memory it took there."""
 
 import contextlib
-import os
 import platform
 import resource
 from pathlib import Path
 
+import psutil
 import torch
 
 from ibbench.errors import InputError
@@ -45,14 +45,50 @@ def _processor() -> str:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return how many bytes can still be allocated on the device, as far as the platform tells."""
+    """Return how many bytes can still be allocated on the device: on a CPU, within the limits of its cgroups."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    return min([int(psutil.virtual_memory().available), *cgroup_memory()])
+
+
+def cgroup_memory(mount: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> list[int]:
+    """Return how many bytes each control group of this process leaves it; nothing for those without a limit.
+
+    A container, or a job of SLURM, is such a group: it is ended when it takes more, however much the machine has.
+    What a group's page cache holds and does not use counts as free, since the kernel gives it back. The files are
+    those of version 2 and version 1 (https://docs.kernel.org/admin-guide/cgroup-v2.html, cgroup-v1/memory.html).
+
+    Args:
+        mount: where the file system of the groups is.
+        membership: file that names the groups of this process, one a line as `number:controllers:path`.
+    """
+    left = []
     with contextlib.suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        for line in membership.read_text().splitlines():
+            number, controllers, path = line.split(":", 2)
+            if number == "0":
+                base, names = mount, ("memory.max", "memory.current", "inactive_file")
+            elif "memory" in controllers.split(","):
+                base = mount / "memory"
+                names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            else:
+                continue
+            group = base / path.lstrip("/")
+            # A limit on a group holds for those below it. In a container the path may be one of the host's, which is
+            # not there: the mount is then the container's own group.
+            for folder in (group, *group.parents):
+                left += _left_in_group(folder, *names)
+                if folder == base:
+                    break
+    return left
+
+
+def _left_in_group(folder: Path, limit: str, usage: str, reclaimable: str) -> list[int]:
+    with contextlib.suppress(OSError, ValueError, KeyError):  # no such group, or the limit is `max`
+        most, used = int((folder / limit).read_text()), int((folder / usage).read_text())
+        statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return [max(0, most - used + int(statistics[reclaimable]))]
+    return []
 
 
 def reset_peak_memory(device: torch.device) -> None:

@@ -16,14 +16,11 @@ from ibbench.data.splits import Split
 from ibbench.errors import DivergedError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
-from ibbench.options.groups import ModelOptions
 from ibbench.training.metrics import mean_absolute_error
 from ibbench.training.optim import LOSSES, build_optimizer, clip_gradients, learning_rate_factor
-from ibbench.training.replicas import Replica, Replicas
-from ibbench.training.scaling import TargetScaling, atom_statistics
+from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas
+from ibbench.training.scaling import TargetScaling, Truth, atom_statistics
 from ibbench.training.step import Step
-
-PREDICTION_BATCH = 512  # molecules at a time; it changes no number
 
 
 class Task(NamedTuple):
@@ -34,6 +31,7 @@ class Task(NamedTuple):
         split: which molecules train, validate and test.
         subsets: indices of the train molecules of each replica, int64 `[R, n]`.
         labels: their normalised targets, float32 `[R, n]`.
+        truth: the targets of all molecules, in their units, on the CPU.
         scaling: between normalised targets and their units.
         molecules: the whole data set, as far as the model reads it.
         augmentation: `relabel` numbers the atoms anew each time that a molecule is trained on; `none` does not.
@@ -43,6 +41,7 @@ class Task(NamedTuple):
     split: Split
     subsets: Tensor
     labels: Tensor
+    truth: Truth
     scaling: TargetScaling
     molecules: Molecules
     augmentation: str
@@ -63,6 +62,9 @@ class Task(NamedTuple):
 
     def _draw(self, shape: torch.Size, step: int) -> Tensor:
         """Draw numbers in [0, 1), `[R, *shape]`: for each replica a function of its seed and the step alone."""
+        # `_batch_order` draws from the same streams: step k is augmented with the numbers that shuffle epoch k, and
+        # step 1,000,003 of a seed repeats the first step of the next seed. They must be separated by purpose at the
+        # next change of the records' schema; before that, runs would change their numbers and keep their names.
         generator = torch.Generator()
         drawn = {
             seed: torch.rand(shape, generator=generator.manual_seed(seed * 1_000_003 + step))
@@ -107,35 +109,30 @@ class State:
 
 
 def prepare(
-    config: Config,
-    options: ModelOptions,
-    dataset: DataSet,
-    split: Split,
-    device: torch.device,
-    replicas: list[Replica],
+    config: Config, dataset: DataSet, split: Split, device: torch.device, replicas: list[Replica]
 ) -> tuple[Task, State]:
     """Draw the train subsets, fit the scaling, and initialise replicas of one run.
 
     Args:
-        config: the run.
-        options: the model with its width solved.
+        config: the run, resolved.
         dataset: the molecules, on the CPU.
         split: of that data set.
         device: where to train.
         replicas: which of the run's replicas train together.
     """
     subset_of = {seed: split.train_subset(seed) for _, seed in replicas}
-    statistics_of = {seed: atom_statistics(dataset, subset) for seed, subset in subset_of.items()}
+    statistics_of = {seed: atom_statistics(dataset.molecules.select(subset)) for seed, subset in subset_of.items()}
+    means, scales = zip(*(statistics_of[seed] for _, seed in replicas), strict=True)
     subsets = torch.stack([subset_of[seed] for _, seed in replicas])
-    scaling = TargetScaling(dataset, replicas, subsets)
-    models = Replicas(
-        dataset.molecules.mask.shape[1],
-        options,
+    truth = Truth(dataset, replicas)
+    scaling = TargetScaling.fit(truth, subsets)
+    models = Replicas.draw(
+        config.model,
+        dataset.molecules.padding.num_atoms,
         [seed for _, seed in replicas],
-        torch.stack([statistics_of[seed][0] for _, seed in replicas]),
-        torch.stack([statistics_of[seed][1] for _, seed in replicas]),
+        {"atom_mean": torch.stack(means), "atom_scale": torch.stack(scales)},
         device,
-        torch.bfloat16 if config.precision == "bfloat16" else None,
+        config.precision,
     )
     count = len(replicas)
     state = State(
@@ -148,15 +145,22 @@ def prepare(
         loss_sum=torch.zeros(count, device=device),
         first_bad_step=torch.full((count,), -1, device=device),
     )
-    labels = scaling.normalise(subsets).to(device)
-    molecules = altered_molecules(dataset, config.data.graph).keep(get_model(options.name).reads_with(options))
-    task = Task(replicas, split, subsets.to(device), labels, scaling, molecules.to(device), config.data.augmentation)
+    reads = get_model(config.model.name).reads_with(config.model)
+    molecules = altered_molecules(dataset, config.data.graph).keep(reads)
+    task = Task(
+        replicas,
+        split,
+        subsets.to(device),
+        scaling.normalise(truth.values(subsets), truth.references(subsets)).to(device),
+        truth,
+        scaling,
+        molecules.to(device),
+        config.data.augmentation,
+    )
     return task, state
 
 
-def train(
-    task: Task, state: State, config: Config, compiled: bool = False, pause: Callable[[], bool] = lambda: False
-) -> Iterator[State]:
+def train(task: Task, state: State, config: Config, pause: Callable[[], bool] = lambda: False) -> Iterator[State]:
     """Train until the last epoch, or until every replica has run out of patience; yield after each epoch.
 
     Everything random is a function of (seed, epoch, step), so a state that was saved whenever this yields goes on
@@ -165,14 +169,14 @@ def train(
     Args:
         task: what to train on.
         state: where to start; it changes in place.
-        config: of the run.
-        compiled: whether the step is compiled (see `Step`), which changes numbers by rounding only.
+        config: the run, resolved; only with `trainer.compile=true` is the step compiled (see `Step`), which changes
+            numbers by rounding only.
         pause: asked after each step; if it says so, yield within the epoch too (`state.batch` is not 0 then).
 
     Raises:
         DivergedError: a loss or a validation error is no longer finite.
     """
-    step = Step(state.models, LOSSES[config.loss], compiled)
+    step = Step(state.models, LOSSES[config.loss], config.trainer.compile is True)
     while state.epoch < config.trainer.epochs and not state.stopped.all():
         for _ in _train_epoch(task, state, config, step, pause):
             yield state
@@ -246,6 +250,7 @@ def _batch_order(task: Task, epoch: int) -> Tensor:
     generator = torch.Generator()
     size = task.subsets.shape[1]
     order_of = {
+        # The streams of `Task._draw`; see there before changing it.
         seed: torch.randperm(size, generator=generator.manual_seed(seed * 1_000_003 + epoch))
         for seed in {seed for _, seed in task.replicas}
     }
@@ -254,7 +259,7 @@ def _batch_order(task: Task, epoch: int) -> Tensor:
 
 def _validate(task: Task, state: State) -> Tensor:
     prediction = predict(task, state.models, task.split.validation)
-    return mean_absolute_error(prediction, task.scaling.values(task.split.validation))
+    return mean_absolute_error(prediction, task.truth.values(task.split.validation))
 
 
 def _keep_best(state: State, validation_mae: Tensor, patience: int | None) -> None:
@@ -282,7 +287,6 @@ def _refuse_non_finite(task: Task, state: State, validation_mae: Tensor, rate: f
     )
 
 
-@torch.no_grad()
 def predict(task: Task, models: Replicas, index: Tensor) -> Tensor:
     """Predict the targets of molecules in their units, float64 `[R, m]`, on the CPU.
 
@@ -291,7 +295,6 @@ def predict(task: Task, models: Replicas, index: Tensor) -> Tensor:
         models: the replicas, with the weights to predict with.
         index: the molecules, `[m]` for the same ones for all replicas, `[R, m]` for some of each one's own.
     """
-    models.eval()
     chunks = index.to(models.device).split(PREDICTION_BATCH, dim=-1)
-    normalised = torch.cat([models(task.molecules.select(chunk)) for chunk in chunks], dim=1)
-    return task.scaling.restore(normalised, index.cpu())
+    normalised = models.predict(task.molecules.select(chunk) for chunk in chunks)
+    return task.scaling.restore(normalised, task.truth.references(index.cpu()))

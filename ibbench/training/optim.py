@@ -26,7 +26,10 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 
 
 def build_optimizer(options: AnyOptimizerOptions, parameters: list[Tensor]) -> Optimizer:
-    """Build the optimizer. All of them work element by element, so stacked replicas do not see each other."""
+    """Build the optimizer. All of them work element by element, so stacked replicas do not see each other.
+
+    The training loop sets the learning rate anew before each step, after the schedule.
+    """
     lr, decay = options.lr, options.weight_decay
     if isinstance(options, AdamOptions):
         kind = AdamW if options.name == "adamw" else Adam

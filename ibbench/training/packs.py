@@ -8,10 +8,8 @@ import torch
 from ibbench.budget.cost import count_parameters, count_saved_bytes
 from ibbench.data.layout import Padding
 from ibbench.options.config import Config
-from ibbench.options.groups import ModelOptions
 from ibbench.training.device import free_memory
-from ibbench.training.loop import PREDICTION_BATCH
-from ibbench.training.replicas import Replica
+from ibbench.training.replicas import PREDICTION_BATCH, Replica
 
 _SHARE = 0.5  # of the free memory: fragments, temporaries and other users of the machine take some of the rest
 _COPIES = 6  # of the weights: themselves, gradient, two moments of Adam, the best so far, and a new best
@@ -32,7 +30,7 @@ def split_into_packs(replicas: list[Replica], most: int) -> list[list[Replica]]:
     return [replicas[start:end] for start, end in pairwise(bounds)]
 
 
-def choose_pack_size(config: Config, options: ModelOptions, padding: Padding, device: torch.device) -> int:
+def choose_pack_size(config: Config, padding: Padding, device: torch.device) -> int:
     """Return how many replicas train at once: as given, or for `auto` all that fit into half of the free memory.
 
     A replica more has always paid where it was measured, on a CPU (`ibbench speed --sweep`): the overhead of an
@@ -41,11 +39,11 @@ def choose_pack_size(config: Config, options: ModelOptions, padding: Padding, de
     given = config.trainer.replicas_per_pack
     if given != "auto":
         return given
-    return max(1, int(_SHARE * free_memory(device) / bytes_per_replica(config, options, padding)))
+    return max(1, int(_SHARE * free_memory(device) / bytes_per_replica(config, padding)))
 
 
-def bytes_per_replica(config: Config, options: ModelOptions, padding: Padding) -> int:
+def bytes_per_replica(config: Config, padding: Padding) -> int:
     """Predict the memory that one replica more takes: what the backward pass needs, twice, and its weights."""
-    saved = count_saved_bytes(padding, options)
+    saved = count_saved_bytes(padding, config.model)
     activations = max(2 * saved * config.trainer.batch_size, saved * PREDICTION_BATCH // 2)
-    return activations + _COPIES * 4 * count_parameters(padding.num_atoms, options)
+    return activations + _COPIES * 4 * count_parameters(padding.num_atoms, config.model)

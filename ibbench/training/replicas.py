@@ -1,15 +1,21 @@
 """Many independent models of one architecture, trained and run as one batched model."""
 
+import contextlib
 import copy
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
+from ibbench.data.layout import NUM_ATOM_FEATURES
 from ibbench.data.molecules import Molecules
-from ibbench.models.registry import build_model
+from ibbench.models.registry import Model, build_model
 from ibbench.options.groups import ModelOptions
+
+PREDICTION_BATCH = 512  # molecules at a time; it changes no number
+_BLANK_INPUTS = dict.fromkeys(("atom_mean", "atom_scale"), torch.zeros(1, NUM_ATOM_FEATURES))
 
 
 class Replica(NamedTuple):
@@ -29,28 +35,77 @@ class Replicas:
 
     def __init__(
         self,
-        num_atoms: int,
-        options: ModelOptions,
-        seeds: list[int],
-        atom_mean: Tensor,
-        atom_scale: Tensor,
+        skeleton: Model,
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        seeds: Sequence[int],
         device: torch.device,
-        autocast: torch.dtype | None = None,
+        precision: str,
     ) -> None:
-        models = []
-        for seed in seeds:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                models.append(build_model(num_atoms, options))
-        parameters, buffers = stack_module_state(models)
         self.parameters = {name: tensor.detach().to(device).requires_grad_() for name, tensor in parameters.items()}
         self.buffers = {name: tensor.to(device) for name, tensor in buffers.items()}
-        self.buffers |= {"atom_mean": atom_mean.to(device), "atom_scale": atom_scale.to(device)}
-        self._dropout_keys = [name for name in buffers if name.endswith(".key")]
+        self._dropout_keys = [name for name, _ in skeleton.named_buffers() if name.endswith(".key")]
         self._seeds = torch.tensor(seeds, device=device)
-        self._skeleton = copy.deepcopy(models[0]).to("meta")
-        self._autocast = autocast
+        self._skeleton = copy.deepcopy(skeleton).to("meta")
+        self._autocast = torch.bfloat16 if precision == "bfloat16" else None
         self.device = device
+
+    @classmethod
+    def draw(
+        cls,
+        options: ModelOptions,
+        num_atoms: int,
+        seeds: Sequence[int],
+        inputs: Mapping[str, Tensor],
+        device: torch.device,
+        precision: str = "float32",
+    ) -> Self:
+        """Draw the weights of each replica by its seed.
+
+        Args:
+            options: the model, of a width.
+            num_atoms: N, the number of atoms that molecules are padded to.
+            seeds: one per replica.
+            inputs: `atom_mean` and `atom_scale`, float32 `[R, 11]`.
+            device: where they are to be.
+            precision: `bfloat16` for autocast to it; otherwise float32.
+        """
+        models = [_build(options, num_atoms, seed) for seed in seeds]
+        parameters, buffers = stack_module_state(models)
+        return cls(models[0], parameters, buffers | dict(inputs), seeds, device, precision)
+
+    @classmethod
+    def from_weights(
+        cls,
+        options: ModelOptions,
+        num_atoms: int,
+        seeds: Sequence[int],
+        weights: Mapping[str, Tensor],
+        device: torch.device,
+        precision: str = "float32",
+    ) -> Self:
+        """Build replicas that were saved; the arguments that `draw` has, too, are those that they were drawn with.
+
+        Args:
+            options: the model.
+            num_atoms: N.
+            seeds: one per replica.
+            weights: all that a `snapshot` holds, name -> `[R, ...]`.
+            device: where they are to be.
+            precision: of the training.
+
+        Raises:
+            ValueError: the names or shapes of the weights are not those of the model.
+        """
+        drawn = cls.draw(options, num_atoms, seeds[:1], _BLANK_INPUTS, torch.device("cpu"))
+        expected = {name: tensor.shape[1:] for name, tensor in drawn.snapshot().items()}
+        found = {name: tensor.shape[1:] for name, tensor in weights.items() if tensor.shape[:1] == (len(seeds),)}
+        wrong = sorted(name for name in expected.keys() | weights.keys() if expected.get(name) != found.get(name))
+        if wrong:
+            raise ValueError(f"not the weights of a {options.name}: {', '.join(wrong)}")
+        parameters = {name: weights[name] for name in drawn.parameters}
+        buffers = {name: weights[name] for name in expected if name not in parameters}
+        return cls(drawn._skeleton, parameters, buffers, seeds, device, precision)
 
     def __len__(self) -> int:
         return len(self._seeds)
@@ -77,6 +132,12 @@ class Replicas:
         for name, tensor in snapshot.items():
             state[name].copy_(tensor)
 
+    @torch.no_grad()
+    def predict(self, batches: Iterable[Molecules]) -> Tensor:
+        """Predict normalised targets of one batch of molecules after another, `[R, m]` of all of them."""
+        self.eval()
+        return torch.cat([self(batch) for batch in batches], dim=1)
+
     def __call__(self, molecules: Molecules) -> Tensor:
         """Predict normalised targets, `[R, B]`.
 
@@ -90,7 +151,7 @@ class Replicas:
         """Predict as `__call__` does, with other parameters and buffers than its own."""
         shared = molecules.mask.dim() == 2
         run = vmap(self._run_one, in_dims=(0, 0, None if shared else 0))
-        with torch.autocast(self.device.type, self._autocast, enabled=self._autocast is not None):
+        with torch.autocast(self.device.type, self._autocast) if self._autocast else contextlib.nullcontext():
             return run(parameters, buffers, molecules).float()
 
     def _run_one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], molecules: Molecules) -> Tensor:
@@ -98,3 +159,9 @@ class Replicas:
         atoms = (molecules.atoms - mean) / scale * molecules.mask[..., None]
         state = parameters | {name: buffers[name] for name in buffers if not name.startswith("atom_")}
         return functional_call(self._skeleton, state, (molecules._replace(atoms=atoms),))
+
+
+def _build(options: ModelOptions, num_atoms: int, seed: int) -> Model:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_model(num_atoms, options)

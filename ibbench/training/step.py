@@ -23,20 +23,19 @@ def compiler() -> str | None:
     return next(filter(None, map(shutil.which, filter(None, [os.environ.get("CXX"), "g++", "clang++"]))), None)
 
 
-def expected_seconds(num_steps: int, flops_per_molecule: int, num_molecules: int) -> float:
+def expected_seconds(num_steps: int, flops: int) -> float:
     """Predict how long eager training takes on two CPU cores.
 
     Args:
         num_steps: how many there are, of all replicas together.
-        flops_per_molecule: of one prediction; a training step takes three times that.
-        num_molecules: how many all replicas together see in all steps.
+        flops: floating-point operations of the whole training, of all replicas together.
     """
-    return num_steps * _SECONDS_A_STEP + 3 * flops_per_molecule * num_molecules / _FLOPS_A_SECOND
+    return num_steps * _SECONDS_A_STEP + flops / _FLOPS_A_SECOND
 
 
-def pays(num_steps: int, flops_per_molecule: int, num_molecules: int) -> bool:
+def pays(num_steps: int, flops: int) -> bool:
     """Whether compiling the step gains time: a function of the work alone, so that a config has one answer."""
-    return expected_seconds(num_steps, flops_per_molecule, num_molecules) > _PAYS_FROM_SECONDS
+    return expected_seconds(num_steps, flops) > _PAYS_FROM_SECONDS
 
 
 class Step:

@@ -137,8 +137,8 @@ def test_a_width_once_measured_is_kept(
     composed = config("model=gnn", *PACE, "budget.value=1e-3")
     fit = functools.partial(fit_to_seconds, composed, qm9, split_dataset(qm9, composed.data), torch.device("cpu"))
 
-    def pretend(_: Config, options: ModelOptions, *__: object) -> float:
-        return 1e-5 * options.sizes[0]
+    def pretend(sized: Config, *_: object) -> float:
+        return 1e-5 * sized.model.sizes[0]
 
     monkeypatch.setattr(ibbench.run.pace, "seconds_per_molecule", pretend)
     assert fit(tmp_path).sizes == (104, 208)  # the multiple of 8 whose pace is nearest to that of a width of 100

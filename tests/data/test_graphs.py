@@ -103,11 +103,11 @@ def error_of(config: Callable[..., Config], qm9: DataSet) -> Callable[..., Sampl
             "data.test_size=5000", "seeds=[0,1,2,3,4]", "trainer.epochs=6", *overrides,
         )  # fmt: skip
         split = split_dataset(qm9, composed.data)
-        task, state = prepare(composed, composed.model, qm9, split, torch.device("cpu"), list_replicas(composed))
+        task, state = prepare(composed, qm9, split, torch.device("cpu"), list_replicas(composed))
         for _ in train(task, state, composed):
             pass
         state.models.load(state.best)
-        errors = (predict(task, state.models, split.test) - task.scaling.values(split.test)).abs().numpy()
+        errors = (predict(task, state.models, split.test) - task.truth.values(split.test)).abs().numpy()
         return Sample(composed.seeds, errors.mean(1), errors)
 
     return measure

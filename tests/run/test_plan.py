@@ -30,9 +30,22 @@ def test_a_small_train_subset_is_seen_more_often(
 ) -> None:
     sizes = (f"data.train_size={train_size}", f"trainer.epochs={epochs}", f"trainer.min_steps={min_steps}")
     point = plan(config(*FEW, *sizes))
-    assert point.training.trainer.epochs == effective
+    assert point.resolved.trainer.epochs == effective
     assert point.config.trainer.epochs == epochs
-    assert point.training.model_copy(update={"trainer": point.config.trainer}) == point.config
+
+
+@pytest.mark.parametrize("overrides", [("budget.value=10000",), ("budget=null",), ("budget=null", "model.width=16")])
+def test_what_is_resolved_is_a_config_that_leaves_nothing_open(
+    overrides: tuple[str, ...], config: Callable[..., Config]
+) -> None:
+    few = (*FEW[:1], *FEW[2:], "data.train_size=100", "trainer.epochs=1", "trainer.min_steps=13")
+    point = plan(config(*few, *overrides))
+    model, trainer = point.resolved.model, point.resolved.trainer
+    assert (model.width, model.hidden, trainer.epochs, trainer.compile) == (*model.sizes, 4, False)
+    again = plan(Config.model_validate(point.resolved.model_dump()))
+    assert again.resolved == point.resolved
+    other = {"model", "trainer", "budget"}
+    assert point.resolved.model_dump(exclude=other) == point.config.model_dump(exclude=other)
 
 
 def test_a_run_has_the_same_name_wherever_it_is_planned(
@@ -40,12 +53,12 @@ def test_a_run_has_the_same_name_wherever_it_is_planned(
 ) -> None:
     long = config("model=gnn", "trainer.epochs=500")
     here = plan(long)
-    assert here.compiled
+    assert here.resolved.trainer.compile
     for device in ("auto", "cuda:7"):  # which the machine that submits need not have
         assert plan(long.model_copy(update={"device": device}), here=False).run == here.run
     monkeypatch.setattr("ibbench.run.plan.compiler", lambda: None)
     without = plan(long.model_copy(update={"name": "without_a_compiler"}))
-    assert (without.run, without.compiled) == (here.run, False)
+    assert (without.run, without.resolved.trainer.compile) == (here.run, False)
     wanted = config("model=gnn", "trainer.compile=true", "name=wanted")
     with pytest.raises(InputError, match="needs a C"):
         plan(wanted)
@@ -71,7 +84,7 @@ def test_a_model_that_reads_coordinates_needs_data_with_them(config: Callable[..
         ):
             plan(config(f"model={name}", *source))
     for name in ("gnn", "cnn"):
-        assert plan(config(f"model={name}", *source)).options.width
+        assert plan(config(f"model={name}", *source)).resolved.model.width
 
 
 def test_a_model_cannot_take_the_name_of_a_baseline(

@@ -23,7 +23,7 @@ from ibbench.speed.peers import PEERS, flatten_molecules
 
 @pytest.mark.parametrize("name", STANDARD_MODELS)
 def test_the_peer_is_the_same_architecture(name: str, config: Callable[..., Config], qm9: DataSet) -> None:
-    options = plan(config(f"model={name}")).options
+    options = plan(config(f"model={name}")).resolved.model
     molecules = qm9.molecules.select(torch.arange(50, 70))
     flat = flatten_molecules(molecules.atoms, molecules.bonds)
     graphs = molecules.to_pyg()
@@ -42,7 +42,7 @@ def test_the_peer_is_the_same_architecture(name: str, config: Callable[..., Conf
 def test_the_ceiling_is_measured_at_the_shapes_of_the_model(
     name: str, config: Callable[..., Config], qm9: DataSet
 ) -> None:
-    options = plan(config(f"model={name}")).options
+    options = plan(config(f"model={name}")).resolved.model
     shapes = linear_shapes(qm9.molecules.select(torch.arange(32)), options)
     flops = sum(2 * rows * inputs * outputs * count for (rows, inputs, outputs), count in shapes.items())
     assert flops == 32 * count_flops(QM9_PADDING["implicit"], options)  # these two models are nothing but linear layers

@@ -14,10 +14,10 @@ from ibbench.training.packs import list_replicas
 def start(config: Callable[..., Config], qm9: DataSet) -> Callable[..., tuple[Config, Task, State]]:
     """Prepare a training of two narrow replicas on a few real molecules."""
 
-    def begin(*overrides: str) -> tuple[Config, Task, State]:
+    def begin(*overrides: str, device: str = "cpu") -> tuple[Config, Task, State]:
         small = ["budget=null", "model.width=16", "data.train_size=200", "data.validation_size=200", "trainer.epochs=4"]
         composed = config(*small, "seeds=[0,1]", *overrides)
         split = split_dataset(qm9, composed.data)
-        return composed, *prepare(composed, composed.model, qm9, split, torch.device("cpu"), list_replicas(composed))
+        return composed, *prepare(composed, qm9, split, torch.device(device), list_replicas(composed))
 
     return begin

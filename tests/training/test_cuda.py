@@ -19,7 +19,7 @@ def test_a_gpu_gives_the_numbers_of_the_cpu(name: str, config: Callable[..., Con
     errors = []
     for device in ("cpu", "cuda"):
         split = split_dataset(qm9, composed.data)
-        task, state = prepare(composed, composed.model, qm9, split, torch.device(device), list_replicas(composed))
+        task, state = prepare(composed, qm9, split, torch.device(device), list_replicas(composed))
         for _ in train(task, state, composed):
             pass
         errors.append(state.best_mae)

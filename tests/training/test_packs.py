@@ -86,14 +86,14 @@ def test_auto_takes_what_fits_into_half_of_the_free_memory(
     config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     composed = config("model=gnn", "budget=null", "model.width=32")
-    each = bytes_per_replica(composed, composed.model, QM9)
+    each = bytes_per_replica(composed, QM9)
     for free, expected in ((7 * each, 3), (each, 1)):
         monkeypatch.setattr("ibbench.training.packs.free_memory", lambda _, free=free: free)
-        assert choose_pack_size(composed, composed.model, QM9, torch.device("cpu")) == expected
+        assert choose_pack_size(composed, QM9, torch.device("cpu")) == expected
     monkeypatch.undo()
-    assert choose_pack_size(composed, composed.model, QM9, torch.device("cpu")) > 10
+    assert choose_pack_size(composed, QM9, torch.device("cpu")) > 10
     given = config("model=gnn", "budget=null", "model.width=32", "trainer.replicas_per_pack=5")
-    assert choose_pack_size(given, given.model, QM9, torch.device("cpu")) == 5
+    assert choose_pack_size(given, QM9, torch.device("cpu")) == 5
     assert len(list_replicas(given)) == 3
 
 
@@ -104,7 +104,7 @@ def test_the_memory_of_a_replica_is_about_what_was_predicted(start: Callable[...
         reset_peak_memory(torch.device("cpu"))
         for _ in train(task, state, composed):
             pass
-        return peak_memory_mb(torch.device("cpu")), bytes_per_replica(composed, composed.model, QM9) / 1e6
+        return peak_memory_mb(torch.device("cpu")), bytes_per_replica(composed, QM9) / 1e6
 
     (small, few), (large, many) = peak(500), peak(4000)
     assert large - small == pytest.approx(many - few, rel=0.7)

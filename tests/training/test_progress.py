@@ -7,6 +7,7 @@ from rich.console import Console
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import split_dataset
 from ibbench.options.config import Config
+from ibbench.terminal import LiveLine
 from ibbench.training.loop import prepare, train
 from ibbench.training.packs import list_replicas
 from ibbench.training.progress import RunProgress
@@ -16,9 +17,10 @@ def _shown(terminal: bool, config: Callable[..., Config], qm9: DataSet) -> str:
     small = ["model=mlp", "budget=null", "model.width=8", "data.train_size=64", "data.validation_size=64"]
     composed = config(*small, "trainer.epochs=3", "targets=[gap,mu]", "seeds=[0,1]")
     split = split_dataset(qm9, composed.data)
-    task, state = prepare(composed, composed.model, qm9, split, torch.device("cpu"), list_replicas(composed))
+    task, state = prepare(composed, qm9, split, torch.device("cpu"), list_replicas(composed))
     console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
-    with RunProgress(console, "mlp-1", task, {"gap": "eV", "mu": "D"}, 3) as progress:
+    with LiveLine(console, "mlp-1", 3) as line:
+        progress = RunProgress(line, task, {"gap": "eV", "mu": "D"})
         for _ in train(task, state, composed):
             progress.update(state)
     output = console.file

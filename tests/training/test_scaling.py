@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from ibbench.data.dataset import DataSet
+from ibbench.data.pack import count_elements
 from ibbench.data.splits import split_dataset
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.options.config import Config
 from ibbench.training.metrics import mean_absolute_error, measure
 from ibbench.training.replicas import Replica
-from ibbench.training.scaling import TargetScaling, atom_statistics
+from ibbench.training.scaling import ELEMENTS, TargetScaling, Truth, atom_statistics
 
 
 @pytest.fixture(scope="module")
@@ -19,37 +20,65 @@ def subsets(qm9: DataSet, config: Callable[..., Config]) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def scaling(qm9: DataSet, subsets: torch.Tensor) -> TargetScaling:
-    return TargetScaling(qm9, [Replica(name, 0) for name in QM9_TARGETS], subsets)
+def truth(qm9: DataSet) -> Truth:
+    return Truth(qm9, [Replica(name, 0) for name in QM9_TARGETS])
 
 
-def test_normalised_targets_are_standard_on_the_train_subset(scaling: TargetScaling, subsets: torch.Tensor) -> None:
-    normalised = scaling.normalise(subsets).double()
+@pytest.fixture(scope="module")
+def scaling(truth: Truth, subsets: torch.Tensor) -> TargetScaling:
+    return TargetScaling.fit(truth, subsets)
+
+
+def _normalised(scaling: TargetScaling, truth: Truth, index: torch.Tensor) -> torch.Tensor:
+    return scaling.normalise(truth.values(index), truth.references(index))
+
+
+def test_normalised_targets_are_standard_on_the_train_subset(
+    scaling: TargetScaling, truth: Truth, subsets: torch.Tensor
+) -> None:
+    normalised = _normalised(scaling, truth, subsets).double()
     assert normalised.mean(1).abs().max() < 1e-4
     assert (normalised.std(1, correction=0) - 1).abs().max() < 1e-4
 
 
-def test_restoring_undoes_normalising_for_every_target(scaling: TargetScaling, qm9: DataSet) -> None:
+def test_restoring_undoes_normalising_for_every_target(scaling: TargetScaling, truth: Truth, qm9: DataSet) -> None:
     everything = torch.arange(len(qm9))
-    restored = scaling.restore(scaling.normalise(everything), everything)
-    error = (restored - scaling.values(everything)).abs()
-    scale = torch.tensor([1 if target.logarithmic else 0 for target in QM9_TARGETS.values()])[:, None]
-    relative = torch.where(scale > 0, error / (1 + scaling.values(everything)), error)
+    values = truth.values(everything)
+    error = (scaling.restore(_normalised(scaling, truth, everything), truth.references(everything)) - values).abs()
+    relative = torch.where(scaling.logarithmic[:, None], error / (1 + values), error)
     assert relative.max() < 1e-4
 
 
-def test_total_energies_keep_their_chemistry_in_float32(scaling: TargetScaling, qm9: DataSet) -> None:
+def test_references_are_a_function_of_the_chemical_formula(
+    scaling: TargetScaling, truth: Truth, qm9: DataSet, qm9_explicit: DataSet
+) -> None:
+    index = torch.arange(0, len(qm9), 7)
+    expected = truth.references(index)
+    for dataset in (qm9, qm9_explicit):  # hydrogens count, be they atoms or not
+        composition = count_elements(dataset.molecules.select(index), ELEMENTS, dataset.hydrogens)
+        torch.testing.assert_close(scaling.references(composition), expected, rtol=1e-12, atol=0)
+    names = list(QM9_TARGETS)
+    atomisation = truth.values(index)[names.index("u0_atom")]
+    total = truth.values(index)[names.index("u0")]
+    torch.testing.assert_close(total - expected[names.index("u0")], atomisation, rtol=0, atol=1e-6)
+    assert not expected[names.index("gap")].any()
+
+
+def test_total_energies_keep_their_chemistry_in_float32(scaling: TargetScaling, truth: Truth, qm9: DataSet) -> None:
     # float32 itself has a spacing of 1 meV at 11,000 eV; against atom references the rounding is far smaller.
     index = torch.arange(0, len(qm9), 7)
+    values = truth.values(index)
     rows = [list(QM9_TARGETS).index(name) for name in ("u0", "u", "h", "g")]
-    error = (scaling.restore(scaling.normalise(index), index) - scaling.values(index))[rows].abs()
-    assert error.max() < 1e-4
-    naive = (scaling.values(index)[rows] - scaling.values(index)[rows].float().double()).abs()
+    restored = scaling.restore(_normalised(scaling, truth, index), truth.references(index))
+    assert (restored - values)[rows].abs().max() < 1e-4
+    naive = (values[rows] - values[rows].float().double()).abs()
     assert naive.max() > 4e-4
 
 
-def test_total_energies_are_trained_like_atomisation_energies(scaling: TargetScaling, subsets: torch.Tensor) -> None:
-    normalised = scaling.normalise(subsets)
+def test_total_energies_are_trained_like_atomisation_energies(
+    scaling: TargetScaling, truth: Truth, subsets: torch.Tensor
+) -> None:
+    normalised = _normalised(scaling, truth, subsets)
     names = list(QM9_TARGETS)
     for total in ("u0", "u", "h", "g"):
         one, other = normalised[names.index(total)], normalised[names.index(f"{total}_atom")]
@@ -57,8 +86,8 @@ def test_total_energies_are_trained_like_atomisation_energies(scaling: TargetSca
 
 
 def test_atom_statistics_are_those_of_the_real_atoms(qm9: DataSet, subsets: torch.Tensor) -> None:
-    mean, scale = atom_statistics(qm9, subsets[0])
     molecules = qm9.molecules.select(subsets[0])
+    mean, scale = atom_statistics(molecules)
     atoms = molecules.atoms[molecules.mask].double()
     assert torch.allclose(mean.double(), atoms.mean(0), atol=1e-6)
     spread = atoms.std(0, correction=0)

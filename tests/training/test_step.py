@@ -19,8 +19,8 @@ needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C++ comp
 SMALL = ("model=gnn", "model.depth=1", "model.dropout=0.2", "model.normalisation=batch", "trainer.batch_size=64")
 
 
-def _after(task: Task, state: State, config: Config, compiled: bool) -> dict[str, torch.Tensor]:
-    for _ in train(task, state, config, compiled):
+def _after(task: Task, state: State, config: Config) -> dict[str, torch.Tensor]:
+    for _ in train(task, state, config):
         pass
     return state.models.snapshot()
 
@@ -57,7 +57,7 @@ def _plain(task: Task, state: State, config: Config) -> dict[str, torch.Tensor]:
 def test_training_is_what_a_plain_loop_does(name: str, start: Start) -> None:
     config, task, state = start(f"model={name}")
     expected = _plain(task, state, config)
-    trained = _after(task, state, config, compiled=False)
+    trained = _after(task, state, config)
     for parameter, value in expected.items():
         torch.testing.assert_close(trained[parameter][0], value.detach(), rtol=1e-2, atol=2e-4)
 
@@ -67,9 +67,9 @@ def test_training_is_what_a_plain_loop_does(name: str, start: Start) -> None:
 @pytest.mark.filterwarnings("ignore")  # of torch's own compiler
 def test_compiled_training_equals_eager_training_and_resumes_exactly(start: Start, tmp_path: Path) -> None:
     config, task, state = start(*SMALL)  # 200 molecules: three full batches and a smaller one
-    eager = _after(task, state, config, compiled=False)
-    config, task, state = start(*SMALL)
-    for _ in train(task, state, config, compiled=True):
+    eager = _after(task, state, config)
+    config, task, state = start(*SMALL, "trainer.compile=true")
+    for _ in train(task, state, config):
         if state.epoch == 2:
             Checkpoints(tmp_path, 0, {}).save(state)
     compiled = state.models.snapshot()
@@ -77,14 +77,14 @@ def test_compiled_training_equals_eager_training_and_resumes_exactly(start: Star
         torch.testing.assert_close(compiled[name], value, rtol=1e-3, atol=1e-4)
     assert any(not torch.equal(compiled[name], eager[name]) for name in eager)  # it was not the same code
 
-    config, task, state = start(*SMALL)
+    config, task, state = start(*SMALL, "trainer.compile=true")
     assert Checkpoints(tmp_path, 0, {}).load(state) == []
-    resumed = _after(task, state, config, compiled=True)
+    resumed = _after(task, state, config)
     for name, value in compiled.items():
         assert torch.equal(resumed[name], value), name
 
 
 def test_only_long_trainings_are_compiled() -> None:
-    quick = {"num_steps": 1570, "flops_per_molecule": 1_870_000, "num_molecules": 150_000}
-    assert not pays(**quick)
-    assert pays(quick["num_steps"] * 5, quick["flops_per_molecule"], quick["num_molecules"] * 5)
+    num_steps, flops = 1570, 3 * 1_870_000 * 150_000  # about those of `ibbench train`
+    assert not pays(num_steps, flops)
+    assert pays(5 * num_steps, 5 * flops)
