@@ -121,9 +121,10 @@ def plot(
     by: Annotated[str, typer.Option(help="Learning curves along labels, seconds or parameters")] = "labels",
 ) -> None:
     """Draw learning curves, the ladder, error against cost, and predictions, as PNG and SVG in the study's folder."""
-    from ibbench.commands.plot import draw_study
+    from ibbench.commands.plot import show_plots
+    from ibbench.terminal import terminal
 
-    draw_study(study, by)
+    show_plots(study, terminal(), by)
 
 
 @app.command()
@@ -136,47 +137,45 @@ def speed(
     ] = False,
 ) -> None:
     """Time training and prediction beside the same models out of PyTorch Geometric's parts."""
-    from ibbench.commands.speed import report_speed
+    from ibbench.commands.speed import show_speed
     from ibbench.terminal import terminal
 
-    report_speed(overrides or [], repeats, seconds, sweep, terminal())
+    show_speed(overrides or [], repeats, seconds, sweep, terminal())
 
 
 @app.command()
 def models(overrides: Overrides = None) -> None:
     """List the models: what each assumes, and how many parameters it has."""
-    from ibbench.commands.models import list_models
+    from ibbench.commands.models import show_models
     from ibbench.terminal import terminal
 
-    terminal().print(list_models(overrides or []))
+    show_models(overrides or [], terminal())
 
 
 @app.command()
 def targets() -> None:
     """List the 19 targets of QM9 with symbol and unit."""
-    from ibbench.commands.targets import list_targets
+    from ibbench.commands.targets import show_targets
     from ibbench.terminal import terminal
 
-    terminal().print(list_targets())
+    show_targets(terminal())
 
 
 @data.command()
 def prepare(overrides: Overrides = None) -> None:
     """Build the data cache, or check the one that is there."""
-    from ibbench.commands.data import load
-    from ibbench.terminal import say
+    from ibbench.commands.data import prepare as build
 
-    dataset = load(overrides or [])
-    say(f"{len(dataset):,} molecules ready in {dataset.path}")
+    build(overrides or [])
 
 
 @data.command()
 def info(overrides: Overrides = None) -> None:
     """Count the molecules, summarise each target, flag dead columns, and say where the cache is."""
-    from ibbench.commands.data import describe_dataset, load
+    from ibbench.commands.data import show_dataset
     from ibbench.terminal import terminal
 
-    terminal().print(describe_dataset(load(overrides or [])))
+    show_dataset(overrides or [], terminal())
 
 
 @data.command()
@@ -185,10 +184,10 @@ def show(
     overrides: Overrides = None,
 ) -> None:
     """Show one molecule: atoms, bonds, features and targets."""
-    from ibbench.commands.data import describe_molecule, load
+    from ibbench.commands.data import show_molecule
     from ibbench.terminal import terminal
 
-    terminal().print(describe_molecule(molecule, load(overrides or [])))
+    show_molecule(molecule, overrides or [], terminal())
 
 
 def main() -> None:

@@ -1,20 +1,14 @@
 """Where everything is printed."""
 
 import functools
-import itertools
 import sys
 import time
-from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 _PLAIN_SECONDS = 15.0  # between two plain lines: a log should tell that a run is alive, not fill a disk
-_NARROWEST = 14  # of a column that may break into several lines
 
 
 @functools.cache
@@ -69,56 +63,3 @@ class LiveLine:
         elif is_last or now - self._last_line >= _PLAIN_SECONDS:
             self._last_line = now
             self._console.print(f"{self._name}: {text}", highlight=False, markup=False, soft_wrap=True)
-
-
-def narrow_table(title: str, text: tuple[str, ...], numbers: tuple[str, ...], folded: tuple[str, ...] = ()) -> Table:
-    """Return an empty table that fits a terminal of 80 columns where its content does.
-
-    Args:
-        title: stands above it.
-        text: the columns that are aligned to the left; they come first.
-        numbers: the columns that are aligned to the right.
-        folded: the columns that may break into several lines; all others are cut rather than broken.
-    """
-    table = Table(title=Text(title), box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
-    for column in (*text, *numbers):
-        table.add_column(column, justify="left" if column in text else "right", no_wrap=column not in folded)
-    return table
-
-
-def fitting_table(
-    title: str,
-    rows: list[dict[str, str]],
-    text: Collection[str],
-    width: int,
-    optional: Sequence[str] = (),
-    styles: Sequence[str] = (),
-) -> Table:
-    """Return a table of rows that share their columns, within `width` where that is possible.
-
-    Args:
-        title: stands above it.
-        rows: what each column holds, in the order of the columns.
-        text: which columns are aligned to the left.
-        width: of the terminal.
-        optional: columns to leave out, one after another, until the rest fits.
-        styles: of each row.
-    """
-    sizes = {column: max(len(column), *(len(row[column]) for row in rows)) for column in rows[0]}
-    if "variant" in sizes:  # may break into several lines
-        sizes["variant"] = min(sizes["variant"], _NARROWEST)
-    for name in optional:
-        if sum(sizes.values()) + 2 * len(sizes) > width:  # two characters are between columns
-            sizes.pop(name, None)
-    table = narrow_table(
-        title,
-        tuple(column for column in sizes if column in text),
-        tuple(column for column in sizes if column not in text),
-        folded=("variant",),
-    )
-    for column in table.columns:
-        if column.header == "variant":
-            column.overflow, column.min_width = "fold", sizes["variant"]
-    for row, style in itertools.zip_longest(rows, styles):
-        table.add_row(*(row[column.header] for column in table.columns), style=style or None)  # type: ignore[index]
-    return table

@@ -1,8 +1,7 @@
 """`ibbench data`: counts, targets, and single molecules of a data set."""
 
 import torch
-from rich.console import Group, RenderableType
-from rich.text import Text
+from rich.console import Console
 
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES
@@ -10,7 +9,9 @@ from ibbench.data.molecules import Molecules
 from ibbench.data.pack import pack
 from ibbench.errors import InputError
 from ibbench.options.compose import compose_config
-from ibbench.terminal import narrow_table, say
+from ibbench.report import screen
+from ibbench.report.document import Points, Remark, Shape, Table
+from ibbench.terminal import say
 
 _SHORT = {"atomic_number": "Z", "aromatic": "ar", "num_hydrogens": "nH"}
 
@@ -20,8 +21,20 @@ def load(overrides: list[str]) -> DataSet:
     return load_dataset(compose_config(overrides).data, say)
 
 
-def describe_dataset(dataset: DataSet) -> RenderableType:
-    """Tabulate counts, targets, and the features that carry no information."""
+def prepare(overrides: list[str]) -> None:
+    """Build the cache of a data set, or check the one that is there."""
+    dataset = load(overrides)
+    say(f"{len(dataset):,} molecules ready in {dataset.path}")
+
+
+def show_dataset(overrides: list[str], console: Console) -> None:
+    """Print counts and targets of a data set, and what of it carries no information."""
+    dataset = load(overrides)
+    facts = [*_facts(dataset), f"targets that are the same everywhere: {', '.join(_dead(dataset)) or 'none'}"]
+    screen.show([Points(facts), _statistics(dataset)], console)
+
+
+def _facts(dataset: DataSet) -> list[str]:
     atoms = dataset.molecules.mask.sum(1)
     bonds = torch.triu(dataset.molecules.bonds != 0).sum((1, 2))
     repeats = len(dataset) - len(set(dataset.smiles))
@@ -30,7 +43,7 @@ def describe_dataset(dataset: DataSet) -> RenderableType:
         name for name, low, high in zip(ATOM_FEATURES, features.amin(0), features.amax(0), strict=True) if low == high
     ]
     absent = [name for code, name in enumerate(BOND_TYPES, 1) if not (dataset.molecules.bonds == code).any()]
-    facts = [
+    return [
         f"{len(dataset):,} molecules from {dataset.source}, hydrogens {dataset.hydrogens}"
         + (f"; {dataset.rejected:,} rows left out" if dataset.rejected else ""),
         f"{int(atoms.sum()):,} atoms: {atoms.float().mean():.2f} a molecule, at most {int(atoms.max())}",
@@ -40,28 +53,42 @@ def describe_dataset(dataset: DataSet) -> RenderableType:
         f"bond types that never occur: {', '.join(absent) or 'none'}",
         f"cache: {dataset.path} ({dataset.path.stat().st_size / 1e6:.1f} MB)",
     ]
-    shown = narrow_table("Targets", ("target", "unit"), ("mean", "std", "min", "median", "max"))
-    dead = []
+
+
+def _dead(dataset: DataSet) -> list[str]:
+    """Name the targets that have one value for all molecules."""
+    spreads = dataset.values.std(0, correction=0)
+    return [target.name for target, spread in zip(dataset.targets, spreads, strict=True) if not spread > 0]
+
+
+def _statistics(dataset: DataSet) -> Table:
+    rows = []
     for position, target in enumerate(dataset.targets):
         values = dataset.values[:, position]
-        spread = values.std(correction=0)
-        statistics = (values.mean(), spread, values.amin(), values.median(), values.amax())
-        shown.add_row(target.name, target.unit, *(f"{value:.6g}" for value in statistics))
-        dead += [] if spread > 0 else [target.name]
-    facts.append(f"targets that are the same everywhere: {', '.join(dead) or 'none'}")
-    return Group(*(Text(fact) for fact in facts), shown)
+        figures = {
+            "mean": values.mean(),
+            "std": values.std(correction=0),
+            "min": values.amin(),
+            "median": values.median(),
+            "max": values.amax(),
+        }
+        cells = {name: f"{value:.6g}" for name, value in figures.items()}
+        rows.append({"target": target.name, "unit": target.unit} | cells)
+    return Table(rows, "Targets")
 
 
-def describe_molecule(molecule: str, dataset: DataSet) -> RenderableType:
-    """Tabulate the atoms, bonds and targets of one molecule.
+def show_molecule(molecule: str, overrides: list[str], console: Console) -> None:
+    """Print the atoms, bonds and targets of one molecule.
 
     Args:
         molecule: an index into the data set, or any SMILES; targets are shown when it is in the data set.
-        dataset: where to look.
+        overrides: options of the config, which say where to look.
+        console: where to print.
 
     Raises:
         InputError: the index is out of range, or RDKit cannot parse the SMILES.
     """
+    dataset = load(overrides)
     if molecule.isdecimal():
         index: int | None = int(molecule)
         if int(molecule) >= len(dataset):
@@ -69,27 +96,43 @@ def describe_molecule(molecule: str, dataset: DataSet) -> RenderableType:
         one = dataset.molecules.select(torch.tensor(int(molecule)))
     else:
         one, index = _find(molecule, dataset)
-    size = int(one.mask.sum())
     title = f"{molecule}: not in the data set"
+    shapes: list[Shape] = [_atoms(one), _bonds(one)]
     if index is not None:
         title = f"{dataset.smiles[index]}: index {index}, id {int(dataset.ids[index])} of {dataset.source}"
-    features = tuple(_SHORT.get(name, name) for name in ATOM_FEATURES)
+        shapes.append(_values(dataset, index))
+    screen.show([Remark(title), *shapes], console)
+
+
+def _atoms(molecule: Molecules) -> Table:
+    size = int(molecule.mask.sum())
     heading = f"{size} atoms (Z: atomic number, ar: aromatic, nH: attached hydrogens; x, y, z in angstrom)"
-    atoms = narrow_table(heading, ("atom",), (*features, "x", "y", "z"))
+    rows = []
     for row in range(size):
-        place = [f"{value:.4f}" if value == value else "" for value in one.positions[row].tolist()]
-        atoms.add_row(str(row), *(str(value) for value in one.atoms[row].tolist()), *place)
-    pairs = torch.triu(one.bonds).nonzero().tolist()
-    bonds = narrow_table(f"{len(pairs)} bonds", ("from", "to", "bond"), ())
-    for first, second in pairs:
-        bonds.add_row(str(first), str(second), BOND_TYPES[int(one.bonds[first, second]) - 1])
-    parts: list[RenderableType] = [Text(title), atoms, bonds]
-    if index is not None:
-        values = narrow_table("Targets", ("target", "unit"), ("value",))
-        for target, value in zip(dataset.targets, dataset.values[index].tolist(), strict=True):
-            values.add_row(target.name, target.unit, f"{value:.4f}")
-        parts.append(values)
-    return Group(*parts)
+        features = zip(ATOM_FEATURES, molecule.atoms[row].tolist(), strict=True)
+        place = zip("xyz", molecule.positions[row].tolist(), strict=True)
+        rows.append(
+            {"atom": str(row)}
+            | {_SHORT.get(name, name): str(value) for name, value in features}
+            | {axis: f"{value:.4f}" if value == value else "" for axis, value in place}
+        )
+    return Table(rows, heading, text={"atom"})
+
+
+def _bonds(molecule: Molecules) -> Table:
+    pairs = torch.triu(molecule.bonds).nonzero().tolist()
+    rows = [
+        {"from": str(first), "to": str(second), "bond": BOND_TYPES[int(molecule.bonds[first, second]) - 1]}
+        for first, second in pairs
+    ]
+    header = ("from", "to", "bond")
+    return Table(rows, f"{len(pairs)} bonds", text=header, header=header)
+
+
+def _values(dataset: DataSet, index: int) -> Table:
+    values = zip(dataset.targets, dataset.values[index].tolist(), strict=True)
+    rows = [{"target": target.name, "unit": target.unit, "value": f"{value:.4f}"} for target, value in values]
+    return Table(rows, "Targets")
 
 
 def _find(smiles: str, dataset: DataSet) -> tuple[Molecules, int | None]:

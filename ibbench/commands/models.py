@@ -1,25 +1,33 @@
 """`ibbench models`: what each model assumes, and its size."""
 
-from rich.table import Table
+from rich.console import Console
 
 from ibbench.commands.data import load
 from ibbench.data.sources import open_source
 from ibbench.errors import InputError
 from ibbench.models import model_names
 from ibbench.options.compose import compose_config
-from ibbench.terminal import narrow_table
+from ibbench.report import screen
+from ibbench.report.document import Table
 
 
-def list_models(overrides: list[str]) -> Table:
-    """Tabulate all models with their assumptions and, at the budget of the config, their size."""
+def show_models(overrides: list[str], console: Console) -> None:
+    """Print all models with their assumptions and, at the budget of the config, their size.
+
+    Args:
+        overrides: options of the config.
+        console: where to print.
+
+    Raises:
+        InputError: the config is not possible, names a model, or asks for a budget that must be measured.
+    """
     from ibbench.budget.cost import count_parameters
     from ibbench.budget.width import fit_to_budget
     from ibbench.models.registry import get_model
 
-    text = ("model", "symmetries", "connectivity", "weights")
-    shown = narrow_table("Models: what each assumes, and its size", text, ("width", "parameters"), text[1:])
     if any(override.startswith("model=") for override in overrides):
         raise InputError("`ibbench models` lists all models: expected other options, such as budget.value=50000")
+    rows = []
     for name in model_names():
         config = compose_config([f"model={name}", *overrides])
         padding = open_source(config.data).padding() or load(overrides).molecules.padding
@@ -28,10 +36,13 @@ def list_models(overrides: list[str]) -> Table:
             raise InputError("`ibbench models` measures nothing: expected budget.match=parameters or flops")
         if budget:
             options = fit_to_budget(padding, options, budget)
-        shown.add_row(
-            name,
-            *get_model(name).assumptions().values(),
-            str(options.sizes[0]),
-            f"{count_parameters(padding.num_atoms, options):,}",
+        rows.append(
+            {
+                "model": name,
+                **get_model(name).assumptions(),
+                "width": str(options.sizes[0]),
+                "parameters": f"{count_parameters(padding.num_atoms, options):,}",
+            }
         )
-    return shown
+    folded = ("symmetries", "connectivity", "weights")
+    screen.show([Table(rows, "Models: what each assumes, and its size", folded=folded)], console)

@@ -6,17 +6,18 @@ from pathlib import Path
 from rich.console import Console
 
 from ibbench.record.agenda import read_agenda
+from ibbench.report import screen
+from ibbench.report.document import Remark, Table
 from ibbench.sweep.status import STATES, read_status
-from ibbench.terminal import narrow_table
 
 
 def show_status(study: Path, console: Console, everything: bool = False) -> bool:
     """Print how far a study is.
 
     Args:
-        study: its folder.
+        study: the folder of the study.
         console: where to print.
-        everything: list the runs that are done, too.
+        everything: whether to list the runs that are done, too.
 
     Returns:
         Whether all of its runs are done.
@@ -31,11 +32,12 @@ def show_status(study: Path, console: Console, everything: bool = False) -> bool
     done = sum(planned[state.run].flops for state in states if state.state == "done" and state.run in planned)
     whole = sum(one.flops for one in planned.values())
     share = f" ({100 * done / whole:.0f} % of the work)" if whole and count["done"] < len(states) else ""
-    console.print(f"Study {study}: {len(states):,} runs, {told}{share}", highlight=False, soft_wrap=True)
-    shown = [state for state in states if everything or state.state != "done"]
-    if shown:
-        table = narrow_table("", ("run", "point", "state", "what is known"), (), folded=("point", "what is known"))
-        for state in sorted(shown, key=lambda state: STATES.index(state.state)):
-            table.add_row(state.run, state.point, state.state, state.note)
-        console.print(table)
+    heading = Remark(f"Study {study}: {len(states):,} runs, {told}{share}")
+    rows = [
+        {"run": state.run, "point": state.point, "state": state.state, "what is known": state.note}
+        for state in sorted(states, key=lambda state: STATES.index(state.state))
+        if everything or state.state != "done"
+    ]
+    table = [Table(rows, text=rows[0], folded=("point", "what is known"))] if rows else []
+    screen.show([heading, *table], console, fold=False)
     return count["done"] == len(states)

@@ -1,14 +1,16 @@
 """`ibbench targets`: the targets of QM9."""
 
-from rich.table import Table
+from rich.console import Console
 
 from ibbench.data.targets import QM9_TARGETS
-from ibbench.terminal import narrow_table
+from ibbench.report import screen
+from ibbench.report.document import Table
 
 
-def list_targets() -> Table:
-    """Tabulate the 19 targets with symbol and unit."""
-    shown = narrow_table("Targets of QM9", ("target", "symbol", "unit", "description"), ())
-    for target in QM9_TARGETS.values():
-        shown.add_row(target.name, target.symbol, target.unit, target.description)
-    return shown
+def show_targets(console: Console) -> None:
+    """Print the 19 targets with symbol and unit."""
+    rows = [
+        {"target": target.name, "symbol": target.symbol, "unit": target.unit, "description": target.description}
+        for target in QM9_TARGETS.values()
+    ]
+    screen.show([Table(rows, "Targets of QM9", text=rows[0])], console)

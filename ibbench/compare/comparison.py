@@ -1,4 +1,4 @@
-"""All that a study tells: read, compared, written to its folder, printed."""
+"""A study with all that is computed of it: the numbers behind what commands print and write."""
 
 from typing import NamedTuple
 
@@ -6,17 +6,23 @@ import pandas as pd
 
 from ibbench.compare.pairs import compare_pairs, pairs_table
 from ibbench.compare.provenance import Provenance, provenance
+from ibbench.compare.search_table import tuning_table
 from ibbench.compare.study import Section, Study
 from ibbench.compare.summary import summarise
 from ibbench.compare.table import BEST, build_table
-from ibbench.report.search import tuning_table
 
 
 class Report(NamedTuple):
-    """A study with its table (`table.COLUMNS`), its pairs (`pairs.COLUMNS`) and its summary (`summary.COLUMNS`).
+    """A study, compared.
 
-    Its tuning (`tuning_table.COLUMNS`) is empty for a study without trials. `reference` is what the ratios that are
-    shown relate to: `best`, or a model.
+    Attributes:
+        study: as read.
+        table: one row per model, target and train size, with `table.COLUMNS`.
+        pairs: one row per pair of these, with `pairs.COLUMNS`.
+        summary: one row per model, over targets, with `summary.COLUMNS`.
+        tuning: one row per search and number of trials, with `search_table.COLUMNS`; empty without trials.
+        provenance: with what the study was made.
+        reference: the row that the ratios to show relate to: `best`, or that of a model.
     """
 
     study: Study

@@ -1,7 +1,7 @@
 """How the figures of a table are written for people: columns, digits, intervals, marks."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -9,26 +9,19 @@ import pandas as pd
 from ibbench.compare.study import in_full
 from ibbench.compare.table import BEST
 
-TEXT_COLUMNS = {
-    "source",
-    "hydrogens",
-    "split",
-    "basis",
-    "symmetries",
-    "connectivity",
-    "weights",
-    "target",
-    "model",
-    "variant",
-    "unit",
-    "verdict",
-    "on the front of",
-    "A",
-    "B",
-}
 TIED = "≈"
 # A row of a table by its columns. What is read often is a dict: a series takes several times the time.
-_Row: TypeAlias = "Mapping[Hashable, Any] | pd.Series[Any]"
+_Row: TypeAlias = "Mapping[Any, Any] | pd.Series[Any]"
+
+
+def task(target: str, unit: str, train_size: str) -> str:
+    """Name what models are compared on, as a title."""
+    return f"{target} in {unit or 'no unit'}, {train_size} train molecules"
+
+
+def renamed(rows: Sequence[dict[str, str]], names: Mapping[str, str]) -> list[dict[str, str]]:
+    """Give some columns the names that `names` has for them."""
+    return [{names.get(column, column): cell for column, cell in row.items()} for row in rows]
 
 
 def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] = ()) -> list[dict[str, str]]:
@@ -70,8 +63,19 @@ def _figures(row: _Row, reference: str, with_accuracy: bool) -> dict[str, str]:
 
 def with_spread(mean: float, spread: float | None) -> str:
     """Format `mean ± spread` with as many decimals as give the mean four significant digits."""
-    decimals = max(0, 3 - math.floor(math.log10(mean))) if mean > 0 else 4
+    decimals = decimals_of(mean, 4, otherwise=4)
     return f"{mean:.{decimals}f}" + (f" ± {spread:.{decimals}f}" if pd.notna(spread) else "")
+
+
+def decimals_of(value: float, digits: int, otherwise: int = 0) -> int:
+    """Return how many decimals give a positive value this many significant digits.
+
+    Args:
+        value: a figure; for one that is 0, negative or infinite there is no answer.
+        digits: significant digits; all those before the decimal point are kept.
+        otherwise: the decimals where there is no answer.
+    """
+    return max(0, digits - 1 - math.floor(math.log10(value))) if 0 < value < math.inf else otherwise
 
 
 def ratio(row: _Row, reference: str) -> str:
@@ -89,6 +93,11 @@ def with_interval(value: float, low: float | None, high: float | None, decimals:
     return f"{_fixed(value, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
 
 
+def without_interval(cell: str) -> str:
+    """Return a cell that `with_interval` has written without its interval."""
+    return cell.partition(" [")[0]
+
+
 def _fixed(value: float, decimals: int) -> str:
     return f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0: no "-0.000"
 
@@ -97,8 +106,7 @@ def difference(row: _Row) -> str:
     """Format a difference with its interval, and three digits of what is largest among them."""
     values = [row["difference"], row["difference_low"], row["difference_high"]]
     largest = max((abs(value) for value in values if pd.notna(value)), default=0.0)
-    decimals = max(0, 2 - math.floor(math.log10(largest))) if largest > 0 else 0
-    return with_interval(row["difference"], row["difference_low"], row["difference_high"], decimals)
+    return with_interval(row["difference"], row["difference_low"], row["difference_high"], decimals_of(largest, 3))
 
 
 def probability(p_value: float | None) -> str:
@@ -144,11 +152,3 @@ def readable_summary(summary: pd.DataFrame, fields: Sequence[str] = ()) -> list[
         }
         for row in summary.astype(object).to_dict("records")
     ]
-
-
-def markdown_table(rows: list[dict[str, str]]) -> list[str]:
-    """Format rows as the lines of a Markdown table."""
-    if not rows:
-        return []
-    rule = [":--" if column in TEXT_COLUMNS else "--:" for column in rows[0]]
-    return ["| " + " | ".join(cells) + " |" for cells in [list(rows[0]), rule, *(list(row.values()) for row in rows)]]

@@ -1,27 +1,17 @@
-"""What a study tells of its tuning: the chosen trials, and the expected best error of n trials, as table and text."""
+"""The searches of a study in words: the chosen trials, and the expected best error of n trials."""
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from rich.console import RenderableType
-from rich.text import Text
 
-from ibbench.compare.search import expected_best, expected_best_interval, winner
-from ibbench.compare.study import Entry, Group, Study
+from ibbench.compare.study import Entry, Group
 from ibbench.compare.table import GROUP
 from ibbench.options.trial import TUNED
-from ibbench.report.cells import TEXT_COLUMNS, markdown_table, with_interval
-from ibbench.terminal import fitting_table
+from ibbench.report.cells import decimals_of, task, with_interval
+from ibbench.report.document import Heading, Remark, Shape, Table, legend
 
-COLUMNS = [
-    "model", "variant", "target", "unit", "train_size", "num_trials", "num_failed", "chosen_trial", *TUNED,
-    "n", "validation_mae", "validation_mae_low", "validation_mae_high",
-    "hydrogens", "source", "split",
-]  # fmt: skip
 _LEGEND = (
     "Every model is trained with the same random draws of these options; the tables above have, of each, the trial "
     "with the lowest validation MAE. n = 4: the lowest validation MAE (mean over seeds) that is to be expected of 4 "
@@ -30,73 +20,53 @@ _LEGEND = (
 )
 
 
-def tuning_table(study: Study) -> pd.DataFrame:
-    """Return for each row of the study that a search stands behind, and each n, the expected best of n trials.
-
-    Returns:
-        The columns `COLUMNS`, n from 1 to the number of the row's trials; empty for a study without trials.
-    """
-    rows = [row for entry in study.entries if entry.search for row in _rows(entry)]
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _rows(entry: Entry) -> Iterator[dict[str, Any]]:
-    errors = np.array([trial.validation_mae for trial in entry.search])
-    best = winner(entry.search)
-    group = entry.key.group
-    facts = {
-        "model": entry.key.model,
-        "variant": entry.key.variant,
-        "target": group.target,
-        "unit": group.unit,
-        "train_size": group.train_size,
-        "num_trials": len(errors),
-        "num_failed": int(np.isinf(errors).sum()),
-        "chosen_trial": best.number,
-        **dict(zip(TUNED, best.values, strict=True)),
-        **group.section._asdict(),
-    }
-    low, high = expected_best_interval(errors)
-    for n, figures in enumerate(zip(expected_best(errors), low, high, strict=True), 1):
-        names = ("validation_mae", "validation_mae_low", "validation_mae_high")
-        yield facts | {"n": n} | dict(zip(names, figures, strict=True))
-
-
-def to_markdown_lines(tuning: pd.DataFrame, entries: Sequence[Entry], fields: list[str]) -> list[str]:
-    """Format what `tuning_table` returns as a section of table.md, which is empty if that is.
+def page(tuning: pd.DataFrame, entries: Sequence[Entry], fields: Sequence[str]) -> list[Shape]:
+    """Tell all searches of a study in one part of a page; nothing where there are none.
 
     Args:
-        tuning: of some or all targets.
-        entries: of the study.
+        tuning: the table of `ibbench.compare.search_table`, of some or all targets.
+        entries: what the study has.
         fields: columns that come first.
     """
     if tuning.empty:
         return []
     named = [*fields, "target", "train size", "model", *_variant(tuning)]
-    lines = ["## Tuning", "", *markdown_table([_chosen(row, named) for _, row in _searches(tuning)]), ""]
-    lines += [*markdown_table([_expected(part, named, _shown(tuning)) for part, _ in _searches(tuning)]), ""]
-    return [*lines, *(f"{remark}\n" for remark in tuning_remarks(tuning, entries)), _LEGEND, ""]
+    return [
+        Heading("Tuning"),
+        Table([_chosen(row, named) for _, row in _searches(tuning)]),
+        Table([_expected(part, named, _shown(tuning)) for part, _ in _searches(tuning)]),
+        *map(Remark, _remarks(tuning, entries)),
+        legend(_LEGEND),
+    ]
 
 
-def to_terminal_parts(tuning: pd.DataFrame, entries: Sequence[Entry], width: int) -> Iterator[RenderableType]:
-    """Format what `tuning_table` returns for a terminal: two tables a (section, target, train size)."""
+def brief(tuning: pd.DataFrame, entries: Sequence[Entry]) -> list[Shape]:
+    """Tell the searches of a study for a screen: two tables for each section, target and train size."""
     if tuning.empty:
-        return
+        return []
     named = ["model", *_variant(tuning)]
     shown = _shown(tuning)
+    middle = [f"n = {n}" for n in shown[1:-1]]
+    shapes: list[Shape] = []
     for _, group in tuning.groupby(list(GROUP), sort=False):
         first = group.iloc[0]
-        task = f"{first['target']} in {first['unit'] or 'no unit'}, {first['train_size']:,} train molecules"
-        chosen = [_chosen(row, named) for _, row in _searches(group)]
-        yield fitting_table(f"Tuning: {task}", chosen, TEXT_COLUMNS, width, ("failed", "trials"))
-        expected = [_expected(part, named, shown) for part, _ in _searches(group)]
-        middle = [f"n = {n}" for n in shown[1:-1]]
-        title = "Expected best validation MAE of n trials [95 %, percentile bootstrap]"
-        yield fitting_table(title, expected, TEXT_COLUMNS, width, ("unit", *middle))
-    yield from map(Text, tuning_remarks(tuning, entries))
+        size = f"{first['train_size']:,}"
+        shapes += [
+            Table(
+                [_chosen(row, named) for _, row in _searches(group)],
+                title=f"Tuning: {task(first['target'], first['unit'], size)}",
+                optional=("failed", "trials"),
+            ),
+            Table(
+                [_expected(part, named, shown) for part, _ in _searches(group)],
+                title="Expected best validation MAE of n trials [95 %, percentile bootstrap]",
+                optional=("unit", *middle),
+            ),
+        ]
+    return [*shapes, *map(Remark, _remarks(tuning, entries))]
 
 
-def tuning_remarks(tuning: pd.DataFrame, entries: Sequence[Entry]) -> Iterator[str]:
+def _remarks(tuning: pd.DataFrame, entries: Sequence[Entry]) -> Iterator[str]:
     """Say what stands in the way of a fair comparison."""
     numbers = sorted(set(tuning["num_trials"]))
     if len(numbers) > 1:
@@ -149,7 +119,7 @@ def _expected(part: pd.DataFrame, named: list[str], shown: list[int]) -> dict[st
     columns = ["validation_mae", "validation_mae_low", "validation_mae_high"]
     figures = part.set_index("n").loc[shown, columns].to_numpy(float)
     lowest = float(figures[:, 0].min())  # has four significant digits, as errors have in the tables above
-    decimals = max(0, 3 - math.floor(math.log10(lowest))) if 0 < lowest < math.inf else 4
+    decimals = decimals_of(lowest, 4, otherwise=4)
     cells = {
         f"n = {n}": with_interval(value, low, high, decimals).replace("inf", "∞")
         for n, (value, low, high) in zip(shown, figures, strict=True)

@@ -1,8 +1,8 @@
-"""What curves tell, in sentences and tables for people."""
+"""What the assumptions of a study's models are worth, in words."""
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -10,43 +10,95 @@ import pandas as pd
 from ibbench.compare.comparison import differing
 from ibbench.compare.study import Section
 from ibbench.models import STANDARD_MODELS
-from ibbench.report.cells import difference, probability, with_spread
+from ibbench.report.cells import without_interval
+from ibbench.report.document import Heading, Points, Remark, Shape, Table, legend
+from ibbench.report.worth_tables import NOUN, amount, bits_rows, factor, ladder_rows, law_rows, multiplier_rows
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import MIN_SIZES
 from ibbench.worth.worth import Worth
 
-TEXT = {*Section._fields, "target", "A", "B", "model", "unit", "rung", "assumes in addition", "after", "verdict"}
 _MOST_PAIRS = 20  # that people read
 _POOR = 0.05  # a residual of a law, relative to it
-_NOUN = {"labels": "labels", "seconds": "training seconds", "parameters": "parameters"}
+_TEXT = {*Section._fields, "target", "A", "B", "model", "unit", "rung", "assumes in addition", "after", "verdict"}
+_LONG = ("assumes in addition", "p", "largest residual", "unit", "labels")  # left out of a narrow screen
+
+_TABLES: dict[str, tuple[str, Callable[[Worth], list[dict[str, str]]]]] = {  # title and rows
+    "ladder": ("The ladder", ladder_rows),
+    "factors": ("What A saves against B", multiplier_rows),
+    "bits": ("Bits a label", bits_rows),
+    "laws": ("Laws", law_rows),
+}
+_LEGENDS = {
+    "ladder": (
+        "Each rung differs in one thing from the rung named under `after`; gain is by how much the MAE falls, with its "
+        "95 % interval; verdict by the paired test of the table, p corrected over targets; labels x: the factor of "
+        "labels that the rung before needs to reach this one's error."
+    ),
+    "factors": (
+        "The factor of {noun} that B needs to reach the error of A at the size above (or given), between sizes by "
+        "interpolation in log-log, with its 95 % interval over seeds and test molecules; beyond the sizes that were "
+        "trained only a bound is known. A is the model with the lower error at its largest size."
+    ),
+    "bits": (
+        "Prequential code length: the labels between two sizes are coded by the model trained on the smaller one, with "
+        "Laplace-distributed errors; A saves log2(MAE B / MAE A) bits on each. Half the error is one bit a label."
+    ),
+    "laws": "MAE = a N^-b + c, N in {axis}, fitted to the logarithm of the MAE, with 95 % intervals.",
+}
 
 
-def factor(row: "pd.Series[Any]") -> str:
-    """Format a data multiplier with its interval; beyond the sizes that were trained only a bound is known."""
-    least, most = row["multiplier_least"], row["multiplier_most"]
-    if pd.isna(row["multiplier"]):
-        return ""
-    low, high = (_end(row[f"multiplier_{end}"], least, most) for end in ("low", "high"))
-    if row["multiplier"] == math.inf:
-        return f"more than {_digits(most)}" + ("" if row["multiplier_low"] == math.inf else f" [{low}, {high}]")
-    if row["multiplier"] == 0:
-        return f"less than {_digits(least)}" + ("" if row["multiplier_high"] == 0 else f" [{low}, {high}]")
-    return f"{_digits(row['multiplier'])} [{low}, {high}]"
+def page(worth: Worth) -> list[Shape]:
+    """Tell all that the curves of a study tell: sentences, tables, and what must be known to read them."""
+    command = f"ibbench worth results/{worth.study}" + ("" if worth.by == "labels" else f" --by {worth.by}")
+    shapes: list[Shape] = [
+        Heading(f"What assumptions are worth: {worth.study}", level=1),
+        Remark(f"Written by `{command}`."),
+        Points(list(sentences(worth))),
+    ]
+    for name, title, rows in _tables(worth):
+        if name == "factors" and _too_many_pairs(worth):
+            shapes += [Heading(title), Remark(f"{len(rows)} pairs were compared: see multipliers.csv.")]
+        else:
+            explained = _LEGENDS[name].format(noun=NOUN[worth.by], axis=AXES[worth.by])
+            shapes += [Table(rows, title), legend(explained)]
+    return [*shapes, Points(list(_remarks(worth)))]
 
 
-def _end(value: float, least: float, most: float) -> str:
-    return f"> {_digits(most)}" if value == math.inf else f"< {_digits(least)}" if value == 0 else _digits(value)
+def brief(worth: Worth) -> list[Shape]:
+    """Tell it for a screen."""
+    return [
+        Points(list(sentences(worth))),
+        *(
+            _brief_table(title, rows)
+            for name, title, rows in _tables(worth)
+            if name != "factors" or not _too_many_pairs(worth)
+        ),
+        Points(list(_remarks(worth))),
+    ]
 
 
-def _digits(value: float) -> str:
-    """Format with two digits, or all before the decimal point."""
-    decimals = max(0, 1 - math.floor(math.log10(value))) if value > 0 else 0
-    return f"{value:,.{decimals}f}"
+def _tables(worth: Worth) -> list[tuple[str, str, list[dict[str, str]]]]:
+    """Return name, title and rows of the tables that have rows."""
+    made = [(name, title, make(worth)) for name, (title, make) in _TABLES.items()]
+    return [table for table in made if table[2]]
 
 
-def amount(value: float, by: str) -> str:
-    """Format a size along an axis."""
-    return f"{value:,.0f}" if by != "seconds" else f"{value:.3g}"
+def _brief_table(title: str, rows: list[dict[str, str]]) -> Table:
+    """Return a table that, on a narrow screen, has no intervals and fewer columns."""
+    sizes = [name for name in reversed(rows[0]) if name.replace(",", "").isdecimal()]
+    same = ["target"] if len({row["target"] for row in rows}) == 1 else []
+    table = Table(rows, title, text=_TEXT, optional=(*same, *sizes, "after", "verdict"))
+    narrow = [{name: _shortened(cell) for name, cell in row.items() if name not in _LONG} for row in rows]
+    return table._replace(narrow=table._replace(rows=narrow, title=f"{title} (intervals are in worth.md)"))
+
+
+def _shortened(cell: str) -> str:
+    return without_interval(cell).replace("more than ", "> ").replace("less than ", "< ")
+
+
+def _too_many_pairs(worth: Worth) -> bool:
+    """Whether nobody would read all multipliers: they are in the CSV."""
+    return len(worth.multipliers[["target", "a", "b"]].drop_duplicates()) > _MOST_PAIRS
 
 
 def sentences(worth: Worth) -> Iterator[str]:
@@ -96,7 +148,7 @@ def _row(worth: Worth, one: Curve, other: Curve) -> "pd.Series[Any] | None":
 
 
 def _sentence(worth: Worth, row: "pd.Series[Any]") -> str:
-    at, noun = amount(row["at"], worth.by), _NOUN[worth.by]
+    at, noun = amount(row["at"], worth.by), NOUN[worth.by]
     a, b = row["a"], row["b"]
     if row["multiplier_low"] <= 1:
         return f"{row['target']}: at {at} {noun}, {a} and {b} are not distinguishable (factor {factor(row)})."
@@ -105,7 +157,7 @@ def _sentence(worth: Worth, row: "pd.Series[Any]") -> str:
     return f"{row['target']}: for the error of {a} at {at} {noun}, {b} needs {factor(row)} times the {noun}."
 
 
-def remarks(worth: Worth) -> Iterator[str]:
+def _remarks(worth: Worth) -> Iterator[str]:
     """Say what must be known to read the figures right."""
     for _, row in worth.laws.iterrows():
         which = ", ".join([row["target"], row["model"], *(row[field] for field in differing(worth.sections))])
@@ -124,127 +176,3 @@ def remarks(worth: Worth) -> Iterator[str]:
         yield "Some points have one seed: their intervals are over test molecules only."
     if any(sample.errors is None for sample in samples):
         yield "Some predictions.npz are missing: intervals are over seeds alone there."
-
-
-def multiplier_rows(worth: Worth) -> list[dict[str, str]]:
-    """Format the multipliers, a row a pair and a column a size (over labels), or a row each."""
-    table = _leading(worth.multipliers.astype(object))
-    if worth.by != "labels":
-        return [
-            _where(worth, row)
-            | {
-                "A": row["a"],
-                "B": row["b"],
-                f"{_NOUN[worth.by]} of A": amount(row["at"], worth.by),
-                "factor": factor(row),
-            }
-            for _, row in table.iterrows()
-        ]
-    rows: dict[tuple[str, ...], dict[str, str]] = {}
-    columns = [amount(at, worth.by) for at in sorted(set(table["at"]))]
-    for _, row in table.iterrows():
-        named = _where(worth, row) | {"A": row["a"], "B": row["b"]}
-        cells = rows.setdefault(tuple(named.values()), named | dict.fromkeys(columns, ""))
-        cells[amount(row["at"], worth.by)] = factor(row)
-    return list(rows.values())
-
-
-def _where(worth: Worth, row: "pd.Series[Any]") -> dict[str, str]:
-    """Name the target, and what the sections of a study differ in, for the first columns of a row."""
-    return {field: str(row[field]) for field in differing(worth.sections)} | {"target": row["target"]}
-
-
-def _leading(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep the first direction of each pair: A the model with the lower error at its largest size."""
-    fields = ["target", *Section._fields, "a", "b"]
-    directions = list(zip(*(table[field] for field in fields), strict=True))
-    leading: dict[tuple[Any, ...], None] = {}
-    for *group, a, b in directions:
-        if (*group, b, a) not in leading:
-            leading[*group, a, b] = None
-    return table.loc[[direction in leading for direction in directions]]
-
-
-def bits_rows(worth: Worth) -> list[dict[str, str]]:
-    """Format the bits that a label costs less."""
-    return [
-        _where(worth, row)
-        | {
-            "A": row["a"],
-            "B": row["b"],
-            "bits a label": f"{row['bits_per_label']:.2f} [{row['bits_low']:.2f}, {row['bits_high']:.2f}]",
-            "labels": f"{row['smallest']:,.0f} to {row['largest']:,.0f}",
-        }
-        for _, row in worth.bits.iterrows()
-    ]
-
-
-def law_rows(worth: Worth) -> list[dict[str, str]]:
-    """Format the laws MAE = a N^-b + c."""
-    return [
-        _where(worth, row)
-        | {
-            "model": row["model"],
-            **{name: _with_ends(row, name) for name in ("a", "b", "c")},
-            "unit": row["unit"],
-            "largest residual": f"{row['largest_residual']:.1%}",
-        }
-        for _, row in worth.laws.iterrows()
-    ]
-
-
-def _with_ends(row: "pd.Series[Any]", name: str) -> str:
-    return f"{row[name]:.3g} [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]"
-
-
-def ladder_rows(worth: Worth) -> list[dict[str, str]]:
-    """Format the rungs of a ladder."""
-    rows = []
-    for _, row in worth.ladder.astype(object).iterrows():
-        gain = {"difference": row["gain"], "difference_low": row["gain_low"], "difference_high": row["gain_high"]}
-        first = pd.isna(row["gain"])
-        multiplier = {f"labels x at {amount(worth.at, 'labels')}": factor(row)} if worth.at else {}
-        rows.append(
-            _where(worth, row)
-            | {
-                "rung": f"{row['number']}. {row['rung']}",
-                "assumes in addition": row["adds"],
-                "after": "" if first else row["after"],
-                "test MAE": with_spread(row["mae_mean"], row["mae_std"]),
-                "unit": row["unit"],
-                "gain": "" if first else difference(pd.Series(gain)),
-                "p": "" if first else probability(row["p_holm"]),
-                "verdict": "" if first else row["verdict"].partition(" (")[0],
-            }
-            | multiplier
-        )
-    return rows
-
-
-def too_many_pairs(worth: Worth) -> bool:
-    """Whether nobody would read all multipliers: they are in the CSV."""
-    return len(worth.multipliers[["target", "a", "b"]].drop_duplicates()) > _MOST_PAIRS
-
-
-LEGENDS = {
-    "factors": (
-        "The factor of {noun} that B needs to reach the error of A at the size above (or given), between sizes by "
-        "interpolation in log-log, with its 95 % interval over seeds and test molecules; beyond the sizes that were "
-        "trained only a bound is known. A is the model with the lower error at its largest size."
-    ),
-    "bits": (
-        "Prequential code length: the labels between two sizes are coded by the model trained on the smaller one, with "
-        "Laplace-distributed errors; A saves log2(MAE B / MAE A) bits on each. Half the error is one bit a label."
-    ),
-    "laws": "MAE = a N^-b + c, N in {axis}, fitted to the logarithm of the MAE, with 95 % intervals.",
-    "ladder": (
-        "Each rung differs in one thing from the rung named under `after`; gain is by how much the MAE falls, with its "
-        "95 % interval; verdict by the paired test of the table, p corrected over targets; labels x: the factor of "
-        "labels that the rung before needs to reach this one's error."
-    ),
-}
-
-
-def legend(name: str, worth: Worth) -> str:
-    """Explain a table."""
-    return LEGENDS[name].format(noun=_NOUN[worth.by], axis=AXES[worth.by])

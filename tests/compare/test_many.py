@@ -1,11 +1,9 @@
 """Large studies: what is read is read once, and what makes it quick changes nothing."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from ibbench.compare.pairs import compare_pairs
 from ibbench.compare.study import gather
@@ -13,29 +11,7 @@ from ibbench.errors import InputError
 from ibbench.record.folder import RECORD, RunIdentity, StudyFolder, read_finished
 from ibbench.record.predictions import read_predictions, write_predictions
 from ibbench.record.schema import write_record
-from ibbench.report.quick import QuickTable
-from ibbench.terminal import fitting_table
 from tests.compare.conftest import MakeRecord, WriteStudy
-
-
-@pytest.mark.parametrize("width", [200, 60, 40])
-def test_a_quick_table_is_printed_as_rich_prints_it(width: int) -> None:
-    rows = [
-        {"model": f"a model {'x' * number}", "variant": "optimizer.lr=0.001 " * (number % 3), "test MAE": f"≈ {number}"}
-        for number in range(9)
-    ]
-
-    def printed(title: str, quick: bool, bold: bool = False) -> str:
-        table = fitting_table(title, rows, {"model", "variant"}, width, styles=["bold", "", "bold"])
-        console = Console(width=width, file=io.StringIO(), markup=False, force_terminal=bold)
-        console.print(QuickTable(table) if quick else table, markup=False)
-        return console.file.getvalue()
-
-    for title in ("short", "long " * 20):
-        assert printed(title, quick=True) == printed(title, quick=False)
-    if width == 200:  # all fits
-        for line in printed("short", quick=True, bold=True).splitlines():
-            assert ("\x1b[1m" in line) == any(text in line for text in ("test MAE", "≈ 0", "≈ 2"))
 
 
 def test_pairs_are_those_of_one_variant_and_those_with_the_best(make_record: MakeRecord) -> None:

@@ -16,8 +16,9 @@ from ibbench.compare.study import gather
 from ibbench.errors import InputError
 from ibbench.record.schema import MetricsEntry, Record
 from ibbench.record.tables import refuse_if_edited
-from ibbench.report.render import to_json, to_markdown
-from ibbench.report.screen import to_terminal
+from ibbench.report import json as json_writer
+from ibbench.report import markdown, screen
+from ibbench.report.comparison import brief, content, page
 from tests.compare.conftest import MakeRecord, WriteStudy
 
 QUIET = Console(quiet=True)
@@ -48,6 +49,10 @@ def _metrics(mae: float) -> MetricsEntry:
 
 def _report(*records: Record) -> Report:
     return make_report(gather("x", list(records)))
+
+
+def _page(report: Report) -> str:
+    return markdown.write(page(report))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8])
@@ -162,15 +167,15 @@ def test_failed_trials_count_and_a_model_of_failures_has_no_row(make_trial: Make
     assert report.table["model"].tolist() == ["mean", "gnn"]
     assert report.tuning["num_failed"].tolist() == [1, 1]
     assert report.tuning["validation_mae"].tolist() == pytest.approx([np.inf, 0.3])
-    assert "| ∞ [0.3000, ∞] | 0.3000 [0.3000, ∞] |" in to_markdown(report)
-    assert json.loads(to_json(report))["tuning"][0]["validation_mae"] is None
+    assert "| ∞ [0.3000, ∞] | 0.3000 [0.3000, ∞] |" in _page(report)
+    assert json.loads(json_writer.write(content(report)))["tuning"][0]["validation_mae"] is None
 
 
 def test_unequal_numbers_of_trials_are_said_and_compared_at_the_common_one(make_trial: MakeRecord) -> None:
     records = [make_trial("gnn", number, 0.3 + number / 100) for number in range(5)]
     records += [make_trial("mlp", number, 0.3 + number / 100) for number in range(3)]
     report = _report(*records)
-    text = to_markdown(report)
+    text = _page(report)
     assert "The numbers of trials differ (mlp 3, gnn 5)" in text
     assert "Compare the models at n = 3" in text
     assert "| n = 1 | n = 2 | n = 3 |\n" in text
@@ -181,8 +186,8 @@ def test_unequal_numbers_of_trials_are_said_and_compared_at_the_common_one(make_
 def test_other_draws_are_said(make_trial: MakeRecord) -> None:
     same = _report(make_trial("gnn", 0, 0.3), make_trial("mlp", 0, 0.3))
     other = _report(make_trial("gnn", 0, 0.3), make_trial("mlp", 1, 0.3))
-    assert "had other draws" not in to_markdown(same)
-    assert "Some models had other draws than others" in to_markdown(other)
+    assert "had other draws" not in _page(same)
+    assert "Some models had other draws than others" in _page(other)
 
 
 def test_the_tuning_is_a_file_and_a_section_and_its_edits_are_noticed(
@@ -206,7 +211,7 @@ def test_the_tuning_is_a_file_and_a_section_and_its_edits_are_noticed(
 def test_the_tuning_fits_a_terminal_of_80_columns(make_trial: MakeRecord) -> None:
     records = [make_trial("graph_transformer", number, 0.3 + number / 100) for number in range(16)]
     console = Console(width=80, file=io.StringIO())
-    console.print(to_terminal(_report(*records), 80), markup=False)
+    screen.show(brief(_report(*records)), console)
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= 80
     assert "…" not in text

@@ -1,4 +1,3 @@
-import io
 import json
 import re
 import shutil
@@ -9,7 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from ibbench.commands.table import FORMATS, tabulate
+from ibbench.commands.table import tabulate
 from ibbench.compare.comparison import Report, make_report
 from ibbench.compare.study import gather, read_study
 from ibbench.compare.table import COLUMNS, build_table, select
@@ -24,8 +23,8 @@ from ibbench.record.schema import (
     write_record,
 )
 from ibbench.record.tables import refuse_if_edited
-from ibbench.report.render import to_json, to_latex, to_markdown
-from ibbench.report.screen import to_terminal
+from ibbench.report import markdown
+from ibbench.report.comparison import page
 from tests.compare.conftest import MakeRecord, WriteStudy
 
 QUIET = Console(quiet=True)
@@ -38,6 +37,10 @@ def _table(*records: Record) -> pd.DataFrame:
 
 def _report(*records: Record) -> Report:
     return make_report(gather("x", list(records)))
+
+
+def _page(report: Report) -> str:
+    return markdown.write(page(report))
 
 
 def test_a_row_is_the_mean_and_sample_deviation_over_seeds(make_record: MakeRecord) -> None:
@@ -61,16 +64,9 @@ def test_one_seed_has_no_deviation_and_gets_no_verdict(make_record: MakeRecord, 
     assert words["gnn"] == "best"
     low, high = table.set_index("model").loc["mlp", ["difference_to_best_low", "difference_to_best_high"]]
     assert 0 < low < 0.2 < high
-    text = to_markdown(make_report(study))
+    text = _page(make_report(study))
     assert "| **0.2000** |" in text
     assert "how much another seed would change them is unknown" in text
-
-
-def test_mean_and_deviation_are_shown_with_the_same_decimals(make_record: MakeRecord) -> None:
-    maes = {("gap", 0): 0.25, ("gap", 1): 0.253, ("u0", 0): 12_345.6, ("u0", 1): 12_345.6}
-    text = to_markdown(_report(make_record("gnn", maes)))
-    assert "| **0.2515 ± 0.0021** |" in text
-    assert "| 12346 ± 0 |" in text
 
 
 def test_a_run_of_two_targets_shares_its_time_between_their_rows(make_record: MakeRecord) -> None:
@@ -123,7 +119,7 @@ def test_what_is_not_the_same_task_is_in_two_sections_that_are_not_compared(
     assert report.table[field].tolist() == [values[0]] * 2 + [values[1]] * 2
     assert report.table["verdict_vs_best"].tolist() == ["worse", "best"] * 2
     assert set(report.pairs["a"]) == {"mean"}
-    text = to_markdown(report)
+    text = _page(report)
     assert f"## {field} {values[0]}" in text
     assert f"The sections differ in {field}" in text
 
@@ -131,7 +127,7 @@ def test_what_is_not_the_same_task_is_in_two_sections_that_are_not_compared(
 def test_a_target_in_two_units_is_not_compared(make_record: MakeRecord) -> None:
     report = _report(make_record("gnn", GAP), make_record("mlp", GAP, unit="meV"))
     assert report.table[~(report.table["model"] == "mean")]["verdict_vs_best"].tolist() == ["best", "best"]
-    assert "gap is in eV and in meV: these are not compared." in to_markdown(report)
+    assert "gap is in eV and in meV: these are not compared." in _page(report)
     assert len(read_table(to_csv(report.table), "it")) == 4
 
 
@@ -144,7 +140,7 @@ def test_the_same_replica_in_two_runs_counts_once(make_record: MakeRecord) -> No
 def test_failed_runs_are_named_and_not_counted(make_record: MakeRecord) -> None:
     report = _report(make_record("gnn", GAP), make_record("mlp", GAP, status="failed"))
     assert "mlp" not in report.table["model"].tolist()
-    assert "Failed: mlp-0.001-1000-3-100-qm9pack-abc-implicit-eV: the loss was no longer finite" in to_markdown(report)
+    assert "Failed: mlp-0.001-1000-3-100-qm9pack-abc-implicit-eV: the loss was no longer finite" in _page(report)
 
 
 def test_csv_has_stable_rounding_and_its_columns(make_record: MakeRecord) -> None:
@@ -190,26 +186,6 @@ def test_rows_are_chosen_and_sorted_within_their_group(make_record: MakeRecord) 
     for targets, sort, message in ((["gab"], None, "did you mean `gap`"), ([], "mae_maen", "did you mean `mae_mean`")):
         with pytest.raises(InputError, match=message):
             select(table, targets, sort)
-
-
-def test_every_format_holds_the_figures(
-    make_record: MakeRecord, write_study: WriteStudy, capsys: pytest.CaptureFixture[str]
-) -> None:
-    half = {key: mae / 2 for key, mae in GAP.items()}
-    study = write_study("formats", make_record("deep_sets", GAP), make_record("gnn", half))
-    for style in FORMATS:
-        tabulate(study, Console(width=200), style)
-        output = capsys.readouterr().out
-        assert "0.15" in output
-        assert "gnn" in output
-    report = make_report(read_study(study))
-    content = json.loads(to_json(report))
-    assert [row["model"] for row in content["rows"]] == ["mean", "deep_sets", "gnn"]
-    assert content["rows"][0]["train_seconds"] is None
-    assert content["pairs"][-1]["verdict"] == "gnn better"
-    latex = to_latex(report)
-    assert r"deep\_sets & 0.3000 $\pm$ 0.1000" in latex
-    assert r"\textbf{0.1500 $\pm$ 0.0500}" in latex
 
 
 def test_tabulating_writes_all_files_and_twice_the_same(make_record: MakeRecord, write_study: WriteStudy) -> None:
@@ -397,7 +373,7 @@ def test_two_runs_of_one_config_are_refused(make_record: MakeRecord, write_study
 def test_two_models_and_two_targets_make_a_summary(make_record: MakeRecord) -> None:
     maes = {("gap", 0): 0.3, ("mu", 0): 0.5}
     report = _report(make_record("gnn", maes), make_record("mlp", {key: 2 * mae for key, mae in maes.items()}))
-    text = to_markdown(report)
+    text = _page(report)
     assert "2 targets: mean ranks of trained models that differ by less than 1.39" in text
     assert "Friedman" not in text
 
@@ -411,36 +387,7 @@ def test_rows_of_other_seeds_are_compared_with_the_means_that_are_shown(make_rec
     assert rows.loc["mlp", "verdict_vs_best"] == "best"
     assert rows.loc["gnn", "difference_to_best"] == pytest.approx(rows["mae_mean"]["gnn"] - rows["mae_mean"]["mlp"])
     assert rows.loc["gnn", "among_best"]
-    assert "Some rows have other seeds than others" in to_markdown(report)
-
-
-def test_the_terminal_drops_costs_before_it_cuts_names(make_record: MakeRecord) -> None:
-    records = [
-        make_record("graph_transformer", {("gap", seed): 0.3 + seed / 100 for seed in range(3)}, lr=lr)
-        for lr in (0.001, 0.0025)
-    ]
-    console = Console(width=80, file=io.StringIO())
-    console.print(to_terminal(_report(*records), 80), markup=False)
-    text = console.file.getvalue()
-    assert max(map(len, text.splitlines())) <= 80
-    assert "…" not in text
-    assert "optimizer.lr=0.001" in text
-    assert "optimizer.lr=0.0025" in text
-    assert "params" not in text
-
-
-def test_units_with_brackets_are_printed_as_they_are(make_record: MakeRecord) -> None:
-    console = Console(width=100, file=io.StringIO(), markup=False)
-    console.print(to_terminal(_report(make_record("gnn", GAP, unit="kJ[/mol]")), 100), markup=False)
-    assert "gap in kJ[/mol]" in console.file.getvalue()
-
-
-def test_a_study_of_failures_has_all_formats(make_record: MakeRecord, write_study: WriteStudy) -> None:
-    study = write_study("failures", make_record("gnn", GAP, status="failed"))
-    for style in FORMATS:
-        tabulate(study, QUIET, style)
-        assert "No run has finished." in (study / "table.md").read_text()
-        assert len((study / "table.csv").read_text().splitlines()) == 1  # the header
+    assert "Some rows have other seeds than others" in _page(report)
 
 
 def test_without_predictions_seeds_decide_and_the_table_says_so(
@@ -450,4 +397,4 @@ def test_without_predictions_seeds_decide_and_the_table_says_so(
     study = write_study("seeds", make_record("deep_sets", GAP), make_record("gnn", half), predictions=False)
     report = make_report(read_study(study))
     assert report.pairs["basis"].tolist() == ["seeds"] * 3
-    assert "Some predictions.npz are missing" in to_markdown(report)
+    assert "Some predictions.npz are missing" in _page(report)

@@ -1,25 +1,32 @@
 """Pictures show the figures of the tables, and are files that open."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.container import BarContainer, ErrorbarContainer
+from rich.console import Console
 
-from ibbench.commands.plot import draw_study, make_figures
+from ibbench.commands.plot import show_plots
 from ibbench.compare.study import read_study
 from ibbench.errors import InputError
+from ibbench.report.document import Picture
+from ibbench.report.plot.study import draw_study
 from ibbench.report.plot.style import looks
 from ibbench.worth.worth import make_worth
 from tests.compare.conftest import MakeRecord, WriteStudy
-from tests.worth.conftest import ladder_study, make_record, write_study
 
-__all__ = ["ladder_study", "make_record", "write_study"]
+QUIET = Console(quiet=True)
+
+
+def _figures(study: Path) -> dict[str, Any]:
+    return {shape.name: shape.figure for shape in draw_study(study) if isinstance(shape, Picture)}
 
 
 def test_every_picture_is_a_png_and_an_svg_that_open(ladder_study: Path) -> None:
-    draw_study(ladder_study)
+    show_plots(ladder_study, QUIET)
     names = ["cost", "ladder", "learning_curves", "parity_gap", "parity_mu"]
     assert sorted(path.stem for path in ladder_study.glob("*.png")) == names
     assert sorted(path.stem for path in ladder_study.glob("*.svg")) == names
@@ -32,14 +39,14 @@ def test_every_picture_is_a_png_and_an_svg_that_open(ladder_study: Path) -> None
 
 def test_the_same_study_gives_the_same_files(ladder_study: Path) -> None:
     def content() -> list[bytes]:
-        draw_study(ladder_study)
+        show_plots(ladder_study, QUIET)
         return [path.read_bytes() for path in sorted(ladder_study.glob("*.svg"))]
 
     assert content() == content()
 
 
 def test_points_and_bars_are_at_the_errors_of_the_tables(ladder_study: Path) -> None:
-    figures = make_figures(ladder_study)
+    figures = _figures(ladder_study)
     worth = make_worth(read_study(ladder_study))
     axes = next(axes for axes in figures["learning_curves"].axes if "gap" in axes.get_ylabel())
     drawn = {one.get_label(): one.lines[0].get_data() for one in axes.containers if isinstance(one, ErrorbarContainer)}
@@ -69,7 +76,7 @@ def test_names_and_units_of_a_user_are_shown_as_they_are_and_stay_in_the_folder(
     maes = {("a/../../b", seed): 0.3 + 0.01 * seed for seed in range(2)}
     study = write_study("strange", make_record("gnn", maes, unit="$\\foo$", baselines=False))
     before = sorted(study.parent.rglob("*"))
-    draw_study(study)
+    show_plots(study, QUIET)
     new = set(study.parent.rglob("*")) - set(before)
     assert {path.parent for path in new} == {study}
     assert (study / "parity_a_.._.._b.png").exists()
@@ -82,9 +89,9 @@ def test_a_study_of_one_size_has_no_curves_and_one_without_predictions_no_parity
 ) -> None:
     maes = {("gap", seed): 0.3 + 0.01 * seed for seed in range(2)}
     study = write_study("plain", make_record("gnn", maes), make_record("mlp", maes), predictions=False)
-    assert set(make_figures(study)) == {"cost"}
+    assert set(_figures(study)) == {"cost"}
     with pytest.raises(InputError, match="has no curve"):
-        make_figures(study, by="seconds")
+        draw_study(study, by="seconds")
     failed = write_study("failed", make_record("gnn", maes, status="failed", baselines=False))
     with pytest.raises(InputError, match="no finished run"):
-        make_figures(failed)
+        draw_study(failed)

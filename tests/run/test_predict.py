@@ -108,7 +108,9 @@ def test_a_process_with_the_folder_alone_predicts_what_the_run_did(name: str, ru
 
 def test_it_loads_no_data_set(runs: SimpleNamespace) -> None:
     assert "ibbench.data.pack" in runs.modules
-    assert not {"ibbench.data.dataset", "ibbench.data.cache", "ibbench.data.sources.qm9pack", "pyarrow"} & set(runs.modules)
+    assert not {"ibbench.data.dataset", "ibbench.data.cache", "ibbench.data.sources.qm9pack", "pyarrow"} & set(
+        runs.modules
+    )
     assert runs.cached == []
 
 

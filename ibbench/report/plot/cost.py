@@ -20,10 +20,13 @@ _AXES = {
 
 
 def draw_costs(groups: list[list[Entry]]) -> Figure:
-    """Draw error against parameters, FLOPs and seconds, a row of panels a target.
+    """Draw error against parameters, FLOPs and seconds, with one row of panels per target.
 
     Args:
-        groups: the entries of a target at one train size each. Filled points, joined by a line, are on the front.
+        groups: lists of entries, each of one target at one train size.
+
+    Returns:
+        A figure in which the points on the front are filled, and joined by a line.
     """
     names = name_entries(entry for group in groups for entry in _trained(group))
     look = looks([name for name, _ in names.values()])

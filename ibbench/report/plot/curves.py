@@ -16,7 +16,7 @@ _MOST_LABELS = 12
 
 
 def draw_learning_curves(worth: Worth) -> Figure:
-    """Draw the curves of a study, a panel a target; points are MAEs with their 95 % intervals, lines the laws."""
+    """Draw the curves of a study, one panel per target: MAEs as points with 95 % intervals, and the laws as lines."""
     groups = comparable(worth.curves)
     look = looks([curve.model for curve in worth.curves])
     fits = {id(curve): fit for curve, fit in zip(worth.curves, worth.fits, strict=True)}

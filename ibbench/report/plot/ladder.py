@@ -1,4 +1,4 @@
-"""The ladder of assumptions as a waterfall: each rung goes down, or up, from the one that it differs from."""
+"""The ladder of assumptions as a waterfall: the bar of a rung starts at the error of the rung before it."""
 
 from typing import Any
 
@@ -19,11 +19,14 @@ _STYLES = {  # by the first word of a verdict: colour, hatch, and what it means
 
 
 def draw_ladder(ladder: pd.DataFrame) -> Figure:
-    """Draw the rungs, a panel a target.
+    """Draw the rungs, one panel per target.
 
     Args:
-        ladder: with `ibbench.worth.ladder.COLUMNS`. A bar spans from the error of the rung before to that of this
-            one: plain where that is better, hatched where it is worse, dotted where it is not distinguishable.
+        ladder: the rungs, with `ibbench.worth.ladder.COLUMNS`.
+
+    Returns:
+        A figure in which a bar spans from the error of the rung before to that of this one: plain where that is
+        better, hatched where it is worse, dotted where it is not distinguishable.
     """
     groups = list(ladder.astype(object).groupby([*Section._fields, "target", "unit", "train_size"], sort=False))
     sections = ladder[list(Section._fields)].drop_duplicates()

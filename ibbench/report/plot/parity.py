@@ -14,12 +14,12 @@ Floats = NDArray[np.float64]
 
 
 def draw_parity(panels: dict[str, tuple[Floats, Floats]], target: str, unit: str) -> Figure:
-    """Draw a panel a model, darker where more molecules lie, on the same axes.
+    """Draw one panel per model, darker where more molecules lie, with the same limits.
 
     Args:
-        panels: for each model the true and the predicted values, `[M]` each, of one seed.
-        target: short name.
-        unit: of the values.
+        panels: the true and the predicted values of one seed, `[M]` each, by model.
+        target: the short name of the target.
+        unit: the unit of the values.
     """
     columns = min(_COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)

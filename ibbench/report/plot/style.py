@@ -1,4 +1,4 @@
-"""How pictures look and are saved: a model has a marker and a dash pattern of its own besides its colour."""
+"""How pictures look and are saved: besides its colour, each model has its own marker and dash pattern."""
 
 import io
 import re
@@ -11,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from ibbench.files import write_atomically
+from ibbench.report.document import Picture
 
 # The eight colours of Okabe & Ito (2008, Color Universal Design), which differ for the colour-blind too.
 _COLOURS = ("#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#7F7F7F")
@@ -40,7 +41,7 @@ class Look(NamedTuple):
 
 
 def looks(models: Sequence[str]) -> dict[str, Look]:
-    """Give each model its look, by its place in the list."""
+    """Choose the look of each model by its position in the list."""
     return {
         model: Look(_COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)], _DASHES[place % len(_DASHES)])
         for place, model in enumerate(dict.fromkeys(models))
@@ -67,14 +68,19 @@ def add_axes(figure: Figure, rows: int, columns: int, **options: Any) -> list[An
     return list(figure.subplots(rows, columns, squeeze=False, **options).flat)
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[str]:
-    """Write a figure as PNG and SVG; return the names of the files."""
+def file_stem(name: str) -> str:
+    """Return a name that a file can have in any folder: a user's target may be called anything."""
+    return re.sub(r"[^\w.-]+", "_", name)
+
+
+def save(picture: Picture, folder: Path) -> list[str]:
+    """Write a picture as PNG and SVG; return the names of the files."""
     names = []
-    for style in FORMATS:
-        content = io.BytesIO()
-        metadata = {"Date": None} if style == "svg" else {"Software": None}  # the same study, the same file
-        figure.savefig(content, format=style, dpi=_DOTS_PER_INCH, metadata=metadata)
-        file = re.sub(r"[^\w.-]+", "_", name) + f".{style}"  # a user's target may be called anything
-        write_atomically(folder / file, content.getvalue())
-        names.append(file)
+    with in_style():
+        for style in FORMATS:
+            content = io.BytesIO()
+            metadata = {"Date": None} if style == "svg" else {"Software": None}  # the same study, the same file
+            picture.figure.savefig(content, format=style, dpi=_DOTS_PER_INCH, metadata=metadata)
+            names.append(f"{picture.name}.{style}")
+            write_atomically(folder / names[-1], content.getvalue())
     return names

@@ -188,3 +188,17 @@ def test_runs_that_failed_are_named(study: Path, write_study: WriteStudy, make_r
     write_study(study.name, failed)
     show_worth(study, Console(file=io.StringIO(), width=120))
     assert f"Missing, because they failed: {failed.run}." in (study / "worth.md").read_text()
+
+
+def test_pairs_that_nobody_would_read_are_left_to_the_csv(write_study: WriteStudy, make_record: MakeRecord) -> None:
+    records = [
+        make_record(f"m{number}", _maes(10 + number, 0.5, size), train_size=size, baselines=False)
+        for number in range(7)
+        for size in SIZES[:2]
+    ]
+    folder = write_study("many", *records)
+    console = Console(file=io.StringIO(), width=200)
+    show_worth(folder, console)
+    assert "21 pairs were compared: see multipliers.csv." in (folder / "worth.md").read_text()
+    assert "What A saves against B" not in console.file.getvalue()
+    assert len(pd.read_csv(folder / "multipliers.csv")) == 2 * 21 * 2

@@ -1,0 +1,206 @@
+"""The comparison of a study in words: its table with all that belongs to it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from ibbench.compare.comparison import Report, differing
+from ibbench.compare.statistics import ALPHA
+from ibbench.compare.study import Section, in_full, model_order
+from ibbench.compare.table import BEST, GROUP
+from ibbench.report import search
+from ibbench.report.cells import TIED, readable, readable_pairs, readable_summary, renamed, task
+from ibbench.report.document import Heading, Remark, Shape, Table, legend
+
+_MOST_PAIRS = 60  # that people read
+_SHORT = {
+    "parameters": "params",
+    "MFLOPs/molecule": "MFLOPs",
+    "mean of MAE / std": "MAE / std",
+    "within chemical accuracy": "chem. acc.",
+}
+_SHOWN = {"model", "variant", "test MAE", "params", "MFLOPs", "train s"}  # on a screen, besides the ratio
+_LEGEND = (
+    "MAE: mean ± standard deviation over seeds, on the test molecules of the split. Ratios (geometric means over "
+    "seeds) and differences: with their 95 % interval over seeds and test molecules, each by itself. "
+    f"Bold (and {TIED} on the terminal): the best, and what is not distinguishable from it. "
+    f"Verdict: by a paired test over seeds and test molecules, two-sided, p below {ALPHA} after Holm's correction over "
+    "targets; of baselines, over seeds alone. On the front of: the costs at which no other row has a lower MAE at the "
+    "same cost (within 2 %) or less. FLOPs: of one prediction. Seconds: of the training steps of all seeds together."
+)
+_PAIRS_LEGEND = (
+    "P(A < B): the share of seeds on which A has the lower MAE, ties counted half, with its 95 % (Clopper-Pearson) "
+    "interval. p: corrected over targets. A number of seeds is that at which this difference would be found with "
+    "probability 0.8. pairs.csv has the baselines too."
+)
+
+
+def page(report: Report) -> list[Shape]:
+    """Tell all of a comparison: the table, pairs, summary, search, assumptions, and where the figures come from."""
+    fields = differing(report.sections)
+    return [
+        Heading(report.study.name, level=1),
+        *tables(report),
+        *map(Remark, _remarks(report)),
+        *_pairs(report, fields),
+        *_summary(report, fields),
+        *search.page(report.tuning, report.study.entries, fields),
+        Table(_assumptions(report), title="Assumptions"),
+        legend(_LEGEND),
+        Remark(_origin(report)),
+        *(Remark(f"Failed: {name}: {message}") for name, message in _failed(report)),
+    ]
+
+
+def tables(report: Report) -> list[Shape]:
+    """Return the table of a comparison, one for each section."""
+    if report.table.empty:
+        return [Remark("No run has finished.")]
+    return [
+        Table(
+            readable(part, report.reference),
+            title=heading,
+            emphasised=part["among_best"].tolist(),
+            headline="test MAE",
+        )
+        for heading, part in _sections(report)
+    ]
+
+
+def brief(report: Report) -> list[Shape]:
+    """Tell a comparison for a screen: a table for each section, target and train size, and what stands out."""
+    shapes: list[Shape] = []
+    for heading, section in _sections(report):
+        for _, group in section.groupby(list(GROUP), sort=False):
+            shapes += [_group(report, heading, group), *map(Remark, _undecided(group, report.reference))]
+    return [
+        *shapes,
+        *map(Remark, _remarks(report)),
+        *_brief_summary(report),
+        *search.brief(report.tuning, report.study.entries),
+        *(Remark(f"failed: {name}: {message}") for name, message in _failed(report)),
+    ]
+
+
+def content(report: Report) -> dict[str, Any]:
+    """Return what a program may want to know of a comparison, for `ibbench.report.json`."""
+    return {
+        "study": report.study.name,
+        "rows": report.table,
+        "pairs": report.pairs,
+        "summary": report.summary,
+        **({"tuning": report.tuning} if len(report.tuning) else {}),
+        "provenance": report.provenance.model_dump(mode="json"),
+        "failed": [{"run": name, "message": message} for name, message in _failed(report)],
+    }
+
+
+def _sections(report: Report) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Divide the table by section, with a heading if there are several."""
+    for values, part in report.table.groupby(list(Section._fields), sort=False):
+        section = Section(*map(str, values))
+        yield ", ".join(f"{field} {getattr(section, field)}" for field in differing(report.sections)), part
+
+
+def _group(report: Report, heading: str, group: pd.DataFrame) -> Table:
+    rows = renamed(readable(group, report.reference), _SHORT)
+    first = rows[0]
+    seeds = sorted({row["seeds"] for row in rows}, key=int)
+    title = f"{report.study.name}: {task(first['target'], first['unit'], first['train size'])}, "
+    title += f"{' or '.join(seeds)} seed{'s' * (seeds != ['1'])}" + (f"; {heading}" if heading else "")
+    kept = _SHOWN | {f"MAE / {report.reference}"}
+    shown = [{name: cell for name, cell in row.items() if name in kept} for row in rows]
+    for row, among_best, verdict in zip(shown, group["among_best"], group["verdict_vs_best"], strict=True):
+        if among_best and verdict != BEST:
+            row["test MAE"] = f"{TIED} {row['test MAE']}"
+    return Table(shown, title, emphasised=group["among_best"].tolist(), optional=("train s", "MFLOPs", "params"))
+
+
+def _undecided(group: pd.DataFrame, reference: str) -> list[str]:
+    verdicts = group[f"verdict_vs_{reference}"]
+    return [
+        f"{in_full(model, variant)}: {verdict}"
+        for model, variant, verdict in zip(group["model"], group["variant"], verdicts, strict=True)
+        if verdict.startswith("not distinguishable")
+    ]
+
+
+def _remarks(report: Report) -> Iterator[str]:
+    """Say what must be known to read the table right."""
+    if len(report.sections) > 1:
+        fields = " and ".join(differing(report.sections))
+        yield f"The sections differ in {fields}: their errors are not of the same task, and are not compared."
+    for target, part in report.table.groupby("target", sort=False):
+        if part["unit"].nunique() > 1:
+            yield f"{target} is in {' and in '.join(part['unit'].unique())}: these are not compared."
+    if (report.table["num_seeds"] == 1).any():
+        yield (
+            "Rows of one seed: how much another seed would change them is unknown. "
+            "Their intervals are over test molecules only, and they get no verdict of better or worse."
+        )
+    entries = [entry for entry in report.study.entries if not entry.key.is_baseline]
+    seeds = {entry.key.group: entry.sample.seeds for entry in entries}
+    if any(entry.sample.seeds != seeds[entry.key.group] for entry in entries):
+        yield "Some rows have other seeds than others: they are compared unpaired, by Welch's degrees of freedom."
+    if any(entry.sample.errors is None for entry in entries):
+        yield "Some predictions.npz are missing: those runs are compared over seeds alone, not over test molecules."
+
+
+def _pairs(report: Report, fields: list[str]) -> list[Shape]:
+    baselines = {entry.key.model for entry in report.study.entries if entry.key.is_baseline}
+    pairs = report.pairs[~report.pairs["a"].isin(baselines) & ~report.pairs["b"].isin(baselines)]
+    if pairs.empty:
+        return []
+    if len(pairs) > _MOST_PAIRS:
+        return [Heading("Pairs"), Remark(f"{len(pairs)} pairs of trained models were compared: see pairs.csv.")]
+    return [Table(readable_pairs(pairs, fields), title="Pairs"), legend(_PAIRS_LEGEND)]
+
+
+def _summary(report: Report, fields: list[str]) -> list[Shape]:
+    if report.summary.empty:
+        return []
+    rows = readable_summary(report.summary, fields)
+    return [Table(rows, title="Over targets"), *map(Remark, _rank_remarks(report, fields))]
+
+
+def _brief_summary(report: Report) -> list[Shape]:
+    return [
+        shape._replace(rows=renamed(shape.rows, _SHORT), optional=("targets", "chem. acc."))
+        if isinstance(shape, Table)
+        else shape
+        for shape in _summary(report, differing(report.sections))
+    ]
+
+
+def _rank_remarks(report: Report, fields: list[str]) -> Iterator[str]:
+    """Say how far apart mean ranks must be."""
+    for _, row in report.summary.drop_duplicates(["train_size", *Section._fields]).iterrows():
+        if pd.isna(row["critical_difference"]):
+            continue
+        where = "".join(f", {field} {row[field]}" for field in fields)
+        friedman = row["friedman_p"]
+        yield (
+            f"{row['train_size']:,} train molecules, {row['num_targets']} targets{where}: mean ranks of trained models "
+            f"that differ by less than {row['critical_difference']:.2f} are not distinguishable (Nemenyi, 5 %). "
+            + ("" if pd.isna(friedman) else f"Friedman's test that all rank alike: p = {friedman:.2g}. ")
+            + "Targets are taken as independent, which those of QM9 are not quite."
+        )
+
+
+def _assumptions(report: Report) -> list[dict[str, str]]:
+    known = {record.config["model"]["name"]: record.assumptions for record in report.study.records}
+    return [{"model": name} | known[name] for name in sorted(known, key=model_order)]
+
+
+def _origin(report: Report) -> str:
+    """Say with what the figures were made."""
+    versions = (f"{package} {' or '.join(known)}" for package, known in report.provenance.versions.items())
+    splits = (f"{section.split} of {section.source}" for section in report.sections)
+    devices = ", ".join(report.provenance.devices)
+    return f"Split: {', '.join(dict.fromkeys(splits))}. Device: {devices}. Versions: {', '.join(versions)}."
+
+
+def _failed(report: Report) -> list[tuple[str, str]]:
+    """Name the runs that failed, with what went wrong."""
+    return [(record.run, record.error.message) for record in report.study.records if record.error]

@@ -1,0 +1,97 @@
+"""What has changed between two results, in words."""
+
+import collections
+from typing import Any
+
+from ibbench.compare.diff import Diff, DiffRow, diff_table
+from ibbench.compare.side import SideRow
+from ibbench.compare.study import in_full
+from ibbench.report.cells import TIED, probability, task, with_interval, with_spread
+from ibbench.report.document import TEXT_COLUMNS, Points, Remark, Shape, Table, legend
+
+_LEGEND = (
+    "A → B: mean ± standard deviation over seeds of the test MAE; B − A with its 95 % interval. "
+    "Verdict on B, p corrected (Holm) over the targets of a model. Its basis: predictions (over seeds and test "
+    "molecules), seeds, deviations (Welch's test on the deviations over seeds) or tolerance."
+)
+
+
+def page(compared: Diff) -> list[Shape]:
+    """Tell all differences in one table, for a pull request."""
+    a, b = compared.names
+    return [
+        Remark(f"A: `{a}`, B: `{b}`. {_summary(compared)}"),
+        Table(_rows(compared)),
+        Points(compared.changes),
+        legend(_LEGEND),
+    ]
+
+
+def brief(compared: Diff) -> list[Shape]:
+    """Tell the differences for a screen: one table per target and train size."""
+    a, b = compared.names
+    shapes: list[Shape] = [Points([f"A: {a}", f"B: {b}", ""])]
+    groups: dict[str, list[dict[str, str]]] = {}
+    for row in _rows(compared):
+        groups.setdefault(task(row.pop("target"), row.pop("unit"), row.pop("train size")), []).append(row)
+    for title, rows in groups.items():
+        shapes.append(Table([_short(row) for row in rows], title, text=TEXT_COLUMNS - {"A", "B", "verdict"}))
+        shapes += [
+            Remark(f"{in_full(row['model'], row.get('variant', ''))}: {row['verdict']}")
+            for row in rows
+            if "(" in row["verdict"] and not row["verdict"].startswith("identical")
+        ]
+    summary = f"{_summary(compared)} {TIED}: not distinguishable."
+    return [*shapes, Points(compared.changes), Points(["", summary])]
+
+
+def content(compared: Diff, fails: bool) -> dict[str, Any]:
+    """Return what a program may want to know of a diff, for `ibbench.report.json`.
+
+    Args:
+        compared: the two sides.
+        fails: whether it is what `--fail-on` looks for.
+    """
+    return {
+        "a": compared.names[0],
+        "b": compared.names[1],
+        "rows": diff_table(compared),
+        "changes": compared.changes,
+        "fails": fails,
+    }
+
+
+def _rows(compared: Diff) -> list[dict[str, str]]:
+    """Format all rows, with the columns that are needed to tell them apart."""
+    optional = ("variant", "hydrogens", "source", "split")
+    places = [row.place for row in compared.rows]
+    named = [name for name in optional if len({getattr(place, name) for place in places} - {""}) > (name != "variant")]
+    return [_row(row, named) for row in compared.rows]
+
+
+def _row(row: DiffRow, named: list[str]) -> dict[str, str]:
+    place = row.place
+    cells = {"target": place.target, "unit": place.unit, "train size": f"{place.train_size:,}"}
+    cells |= {"model": place.model} | {name: getattr(place, name) for name in named}
+    cells |= {"A": _mae(row.old), "B": _mae(row.new), "B − A": "", "%": ""}
+    if row.old and row.new and row.basis:
+        delta = row.new.mae - row.old.mae
+        low, high = row.interval or (None, None)
+        cells["B − A"] = with_interval(delta, low, high, len(with_spread(row.old.mae, None).partition(".")[2]))
+        cells["%"] = f"{round(100 * delta / row.old.mae, 1) + 0.0:+.1f}" if row.old.mae else ""
+    return cells | {"p": probability(row.p_holm), "verdict": str(row.verdict), "basis": row.basis}
+
+
+def _mae(side: SideRow | None) -> str:
+    return with_spread(side.mae, side.mae_std) if side else ""
+
+
+def _short(row: dict[str, str]) -> dict[str, str]:
+    word = row["verdict"].partition(" (")[0].replace("not distinguishable", TIED)
+    single = {side: row[side].partition(" ")[0] for side in ("A", "B")}
+    return {name: cell for name, cell in row.items() if name not in {"p", "basis"}} | single | {"verdict": word}
+
+
+def _summary(compared: Diff) -> str:
+    counts = collections.Counter(row.verdict.word for row in compared.rows)
+    return f"{len(compared.rows)} rows: " + ", ".join(f"{count} {word}" for word, count in counts.items()) + "."

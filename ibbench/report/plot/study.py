@@ -1,0 +1,99 @@
+"""All pictures that a study gives."""
+
+from pathlib import Path
+
+from ibbench.compare.comparison import differing
+from ibbench.compare.pairs import by_group
+from ibbench.compare.study import Entry, Group, Section, Study, read_study
+from ibbench.errors import InputError
+from ibbench.record.folder import StudyFolder
+from ibbench.record.predictions import Floats, read_predictions
+from ibbench.report.document import Picture, Remark
+from ibbench.report.plot.cost import draw_costs
+from ibbench.report.plot.curves import draw_learning_curves
+from ibbench.report.plot.ladder import draw_ladder
+from ibbench.report.plot.parity import draw_parity
+from ibbench.report.plot.style import file_stem, in_style
+from ibbench.worth.names import name_entries
+from ibbench.worth.worth import make_worth
+
+_MOST_PANELS = 16
+
+
+def draw_study(folder: Path, by: str = "labels") -> list[Picture | Remark]:
+    """Draw what a study has: learning curves, the ladder, error against cost, predictions against true values.
+
+    Args:
+        folder: the folder of the study.
+        by: the axis of learning curves, one of `ibbench.worth.curves.AXES`.
+
+    Returns:
+        The pictures, and a remark for each that the study does not give.
+
+    Raises:
+        InputError: there are no finished runs, or `by` is not possible.
+    """
+    study = read_study(folder)
+    largest = _largest(study)
+    if not largest:
+        raise InputError(f"{study.name} has no finished run to draw")
+    sections = list(dict.fromkeys(group.section for group in largest))
+    with in_style():
+        shapes = _draw_worth(study, by)
+        shapes.append(Picture("cost", draw_costs(list(largest.values()))))
+        for group, entries in largest.items():
+            shapes += _draw_predictions(folder, study, group, entries, sections)
+    return shapes
+
+
+def _draw_worth(study: Study, by: str) -> list[Picture | Remark]:
+    try:
+        worth = make_worth(study, by)
+    except InputError:
+        if by != "labels":
+            raise
+        return [Remark("no learning curve: that takes several train sizes")]
+    shapes: list[Picture | Remark] = []
+    if worth.curves:
+        suffix = "" if by == "labels" else f"_{by}"
+        shapes.append(Picture(f"learning_curves{suffix}", draw_learning_curves(worth)))
+    if not worth.ladder.empty:
+        shapes.append(Picture("ladder", draw_ladder(worth.ladder)))
+    return shapes
+
+
+def _largest(study: Study) -> dict[Group, list[Entry]]:
+    """Choose the entries of each target at its largest train size."""
+    chosen: dict[tuple[object, ...], tuple[Group, list[Entry]]] = {}
+    for group, entries in by_group(study.entries).items():
+        key = (group.section, group.target, group.unit)
+        if key not in chosen or group.train_size > chosen[key][0].train_size:
+            chosen[key] = group, entries
+    return dict(chosen.values())
+
+
+def _draw_predictions(
+    folder: Path, study: Study, group: Group, entries: list[Entry], sections: list[Section]
+) -> list[Picture | Remark]:
+    """Draw the first seed of each trained entry of a target, as far as its predictions are kept."""
+    panels: dict[str, tuple[Floats, Floats]] = {}
+    shapes: list[Picture | Remark] = []
+    names = name_entries(entries)
+    records = {id(replica): record for record in study.records for replica in record.replicas}
+    for entry in sorted(entries, key=lambda entry: entry.rung.number if entry.rung else 0):
+        if entry.key.is_baseline:
+            continue
+        if len(panels) == _MOST_PANELS:
+            shapes.append(Remark(f"predictions are drawn of the first {_MOST_PANELS} models only"))
+            break
+        name, _ = names[entry.key]
+        first = entry.replicas[0]
+        record = records[id(first)]
+        found = read_predictions(StudyFolder.at(folder).runs / record.run, record)
+        if found:
+            panels[name] = found[first.target, first.seed]
+    if not panels:
+        return [*shapes, Remark(f"no parity plot of {group.target}: its predictions.npz are not there")]
+    where = "".join(f"_{getattr(group.section, field)}" for field in differing(sections))
+    picture = draw_parity(panels, group.target, group.unit)
+    return [*shapes, Picture(file_stem(f"parity_{group.target}{where}"), picture)]

@@ -1,0 +1,104 @@
+"""Timings in words."""
+
+from typing import Any
+
+import pandas as pd
+
+from ibbench.report.cells import without_interval
+from ibbench.report.document import Heading, Remark, Shape, Table, legend
+from ibbench.speed.growth import growth_exponent
+
+_LEGEND = (
+    "molecules/s: median of {repeats} timings, ours and the peer's in turn, with the lowest and highest. Peer: the "
+    "same architecture, width, depth, batch size and number of threads out of PyTorch Geometric's parts, with its "
+    "loader; one model, ours all replicas packed. train is a whole step, with batching and optimizer; infer a "
+    "prediction with batching. GFLOP/s: of matrix products, counted by torch; ceiling: what the products of the linear "
+    "layers and of their backward passes reach on this machine by themselves. Of a compiled step forward and backward "
+    "pass are one."
+)
+_SHOWN = ("model", "phase", "molecules/s", "peer's", "ratio", "of the ceiling", "batching", "optimizer")
+
+
+def page(name: str, table: pd.DataFrame, growth: pd.DataFrame | None, made_with: str) -> list[Shape]:
+    """Tell all timings.
+
+    Args:
+        name: the name of the study.
+        table: the timings, with `ibbench.speed.measure.COLUMNS`.
+        growth: those at several sizes, with `ibbench.speed.growth.COLUMNS`; None if they were not taken.
+        made_with: the device and the version of torch.
+    """
+    grown: list[Shape] = []
+    if growth is not None:
+        rows = [_growth_row(row) for _, row in growth.astype(object).iterrows()]
+        grown = [Table(rows, title="Where the time grows"), *map(Remark, _exponents(growth))]
+    return [
+        Heading(name, level=1),
+        Table(_rows(table)),
+        legend(_LEGEND.format(repeats=table["repeats"].iloc[0])),
+        *grown,
+        Remark(f"Device: {made_with}. No GPU was measured."),
+    ]
+
+
+def brief(table: pd.DataFrame, growth: pd.DataFrame | None) -> list[Shape]:
+    """Tell the timings for a screen, without their spread; see `page`."""
+    rows = [{name: without_interval(row[name]) for name in _SHOWN} for row in _rows(table)]
+    return [
+        Table(rows, title="Speed", text={"model", "phase"}, optional=("memory", "optimizer", "batching")),
+        *map(Remark, _exponents(growth)),
+    ]
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, str]]:
+    return [_row(row) for _, row in table.astype(object).iterrows()]
+
+
+def _row(row: "pd.Series[Any]") -> dict[str, str]:
+    def rate(who: str) -> str:
+        median = row[f"{who}_molecules_per_second"]
+        return f"{median:,.0f} [{row[f'{who}_low']:,.0f}, {row[f'{who}_high']:,.0f}]" if pd.notna(median) else ""
+
+    def share(phase: str) -> str:
+        part = row[f"{phase}_share"]
+        return f"{part:.0%}" if pd.notna(part) else ""
+
+    return {
+        "model": row["model"],
+        "phase": row["phase"],
+        "molecules/s": rate("ours"),
+        "peer's": rate("peer"),
+        "ratio": f"{row['ratio']:.1f}" if pd.notna(row["ratio"]) else "",
+        "GFLOP/s": f"{row['gflops']:.0f}",
+        "of the ceiling": f"{row['fraction_of_ceiling']:.0%} of {row['ceiling_gflops']:.0f}",
+        "batching": share("batching"),
+        "forward": share("forward"),
+        "backward": share("backward"),
+        "optimizer": share("optimizer"),
+        "memory MB": f"{row['peak_memory_mb']:,.0f}" if pd.notna(row["peak_memory_mb"]) else "",
+        "width": f"{row['width']}, {row['hidden']}",
+        "batch": f"{row['replicas']} x {row['batch_size']}",
+        "compiled": "yes" if row["compiled"] else "no",
+    }
+
+
+def _growth_row(row: "pd.Series[Any]") -> dict[str, str]:
+    return {
+        "model": row["model"],
+        "varied": row["varied"],
+        "value": f"{row['value']:,}",
+        "molecules/s": f"{row['molecules_per_second']:,.0f} [{row['low']:,.0f}, {row['high']:,.0f}]",
+        "epoch s": f"{row['epoch_seconds']:.2f}" if pd.notna(row["epoch_seconds"]) else "",
+        "memory MB": f"{row['peak_memory_mb']:,.0f}",
+    }
+
+
+def _exponents(growth: pd.DataFrame | None) -> list[str]:
+    """Say how the time of an epoch grows with the number of molecules."""
+    if growth is None:
+        return []
+    sizes = growth[growth["varied"] == "train_size"]
+    return [
+        f"{model}: the time of an epoch grows with the number of molecules to the power of {growth_exponent(rows):.3f}"
+        for model, rows in sizes.groupby("model", sort=False)
+    ]

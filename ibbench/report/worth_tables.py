@@ -1,0 +1,138 @@
+"""What the curves of a study tell, as the rows of tables for people."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from ibbench.compare.comparison import differing
+from ibbench.compare.study import Section
+from ibbench.report.cells import decimals_of, difference, probability, with_spread
+from ibbench.worth.worth import Worth
+
+NOUN = {"labels": "labels", "seconds": "training seconds", "parameters": "parameters"}
+
+
+def factor(row: "pd.Series[Any]") -> str:
+    """Format a data multiplier with its interval; beyond the sizes that were trained only a bound is known."""
+    least, most = row["multiplier_least"], row["multiplier_most"]
+    if pd.isna(row["multiplier"]):
+        return ""
+    low, high = (_bound(row[f"multiplier_{end}"], least, most) for end in ("low", "high"))
+    if row["multiplier"] == math.inf:
+        return f"more than {_two_digits(most)}" + ("" if row["multiplier_low"] == math.inf else f" [{low}, {high}]")
+    if row["multiplier"] == 0:
+        return f"less than {_two_digits(least)}" + ("" if row["multiplier_high"] == 0 else f" [{low}, {high}]")
+    return f"{_two_digits(row['multiplier'])} [{low}, {high}]"
+
+
+def _bound(value: float, least: float, most: float) -> str:
+    """Format an end of an interval, which may lie beyond the sizes that were trained."""
+    if value == math.inf:
+        return f"> {_two_digits(most)}"
+    return f"< {_two_digits(least)}" if value == 0 else _two_digits(value)
+
+
+def _two_digits(value: float) -> str:
+    """Format with two significant digits, or all before the decimal point."""
+    return f"{value:,.{decimals_of(value, 2)}f}"
+
+
+def amount(value: float, by: str) -> str:
+    """Format a size along an axis of `ibbench.worth.curves.AXES`."""
+    return f"{value:,.0f}" if by != "seconds" else f"{value:.3g}"
+
+
+def multiplier_rows(worth: Worth) -> list[dict[str, str]]:
+    """Format the multipliers: one row per pair with a column per size along labels, else one row per pair and size."""
+    table = _leading(worth.multipliers.astype(object))
+    if worth.by != "labels":
+        return [
+            _where(worth, row)
+            | {
+                "A": row["a"],
+                "B": row["b"],
+                f"{NOUN[worth.by]} of A": amount(row["at"], worth.by),
+                "factor": factor(row),
+            }
+            for _, row in table.iterrows()
+        ]
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    columns = [amount(at, worth.by) for at in sorted(set(table["at"]))]
+    for _, row in table.iterrows():
+        named = _where(worth, row) | {"A": row["a"], "B": row["b"]}
+        cells = rows.setdefault(tuple(named.values()), named | dict.fromkeys(columns, ""))
+        cells[amount(row["at"], worth.by)] = factor(row)
+    return list(rows.values())
+
+
+def _where(worth: Worth, row: "pd.Series[Any]") -> dict[str, str]:
+    """Return the first cells of a row: in what the sections of a study differ, and the target."""
+    return {field: str(row[field]) for field in differing(worth.sections)} | {"target": row["target"]}
+
+
+def _leading(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep the first direction of each pair: A the model with the lower error at its largest size."""
+    fields = ["target", *Section._fields, "a", "b"]
+    directions = list(zip(*(table[field] for field in fields), strict=True))
+    leading: dict[tuple[Any, ...], None] = {}
+    for *group, a, b in directions:
+        if (*group, b, a) not in leading:
+            leading[*group, a, b] = None
+    return table.loc[[direction in leading for direction in directions]]
+
+
+def bits_rows(worth: Worth) -> list[dict[str, str]]:
+    """Format how many bits A saves on each label."""
+    return [
+        _where(worth, row)
+        | {
+            "A": row["a"],
+            "B": row["b"],
+            "bits a label": f"{row['bits_per_label']:.2f} [{row['bits_low']:.2f}, {row['bits_high']:.2f}]",
+            "labels": f"{row['smallest']:,.0f} to {row['largest']:,.0f}",
+        }
+        for _, row in worth.bits.iterrows()
+    ]
+
+
+def law_rows(worth: Worth) -> list[dict[str, str]]:
+    """Format the laws MAE = a N^-b + c."""
+    return [
+        _where(worth, row)
+        | {
+            "model": row["model"],
+            **{name: _with_ends(row, name) for name in ("a", "b", "c")},
+            "unit": row["unit"],
+            "largest residual": f"{row['largest_residual']:.1%}",
+        }
+        for _, row in worth.laws.iterrows()
+    ]
+
+
+def _with_ends(row: "pd.Series[Any]", name: str) -> str:
+    return f"{row[name]:.3g} [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]"
+
+
+def ladder_rows(worth: Worth) -> list[dict[str, str]]:
+    """Format the rungs of a ladder."""
+    rows = []
+    for _, row in worth.ladder.astype(object).iterrows():
+        gain = {"difference": row["gain"], "difference_low": row["gain_low"], "difference_high": row["gain_high"]}
+        first = pd.isna(row["gain"])
+        multiplier = {f"labels x at {amount(worth.at, 'labels')}": factor(row)} if worth.at else {}
+        rows.append(
+            _where(worth, row)
+            | {
+                "rung": f"{row['number']}. {row['rung']}",
+                "assumes in addition": row["adds"],
+                "after": "" if first else row["after"],
+                "test MAE": with_spread(row["mae_mean"], row["mae_std"]),
+                "unit": row["unit"],
+                "gain": "" if first else difference(gain),
+                "p": "" if first else probability(row["p_holm"]),
+                "verdict": "" if first else row["verdict"].partition(" (")[0],
+            }
+            | multiplier
+        )
+    return rows
