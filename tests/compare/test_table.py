@@ -91,7 +91,7 @@ def test_a_baseline_that_is_not_known_here_is_one_all_the_same(make_record: Make
     assert {entry.key.model: entry.key.is_baseline for entry in study.entries} == {
         "mean": True, "of_tomorrow": True, "gnn": False,
     }  # fmt: skip
-    assert "## Pairs" not in to_markdown(make_report(study))  # those of trained models, of which there is but one
+    assert "## Pairs" not in _page(make_report(study))  # those of trained models, of which there is but one
 
 
 def test_options_that_differ_become_variants_and_shared_ones_do_not(make_record: MakeRecord) -> None:
