@@ -88,7 +88,10 @@ def table(
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="The old side", show_default=False)],
     b: Annotated[str, typer.Argument(metavar="B", help="The new side", show_default=False)],
-    fail_on: Annotated[str, typer.Option(help="Exit with 1 on a regression, on any change, or never")] = "never",
+    fail_on: Annotated[
+        str, typer.Option(help="Exit with 1 on a regression, also on an unproven one, on any change, or never")
+    ] = "never",
+    relevance: Annotated[float, typer.Option(help="Relative difference of two MAEs that does not matter")] = 0.01,
     tolerance: Annotated[
         float, typer.Option(help="Relative change of an MAE that counts as none, where nothing can be tested")
     ] = 0.02,
@@ -98,7 +101,7 @@ def diff(
     from ibbench.commands.diff import show_diff
     from ibbench.terminal import terminal
 
-    if show_diff(a, b, terminal(), style, fail_on, tolerance):
+    if show_diff(a, b, terminal(), style, fail_on, tolerance, relevance):
         raise typer.Exit(1)
 
 

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from ibbench.compare.diff import FailOn, diff
 from ibbench.compare.side import read_side
+from ibbench.compare.verdict import RELEVANCE
 from ibbench.errors import InputError, suggest
 from ibbench.report import json, markdown, screen
 from ibbench.report.diff import brief, content, page
@@ -14,7 +15,16 @@ from ibbench.report.document import Remark
 FORMATS = ("terminal", "md", "json")
 
 
-def show_diff(old: str, new: str, console: Console, style: str, fail_on: str, tolerance: float) -> bool:
+_FOUND = {
+    "regression": "There is a regression",
+    "unproven": "A relevant regression is there or cannot be excluded",
+    "change": "There is a change",
+}
+
+
+def show_diff(
+    old: str, new: str, console: Console, style: str, fail_on: str, tolerance: float, relevance: float = RELEVANCE
+) -> bool:
     """Print how side B differs from side A.
 
     Args:
@@ -22,8 +32,10 @@ def show_diff(old: str, new: str, console: Console, style: str, fail_on: str, to
         new: side B.
         console: where to print.
         style: one of `FORMATS`.
-        fail_on: what counts as a failure: `regression`, `change` or `never`.
+        fail_on: what counts as a failure: `regression`, `unproven` (a relevant regression cannot be excluded),
+            `change` or `never`.
         tolerance: the relative change of an MAE that counts as none, where nothing can be tested.
+        relevance: the relative difference below which it does not matter which MAE is lower.
 
     Returns:
         Whether it is what `fail_on` looks for.
@@ -37,12 +49,14 @@ def show_diff(old: str, new: str, console: Console, style: str, fail_on: str, to
         raise InputError(f"--fail-on `{fail_on}` is not possible: {suggest(fail_on, get_args(FailOn))}")
     if not 0 <= tolerance < 1:
         raise InputError(f"--tolerance {tolerance} is not possible: expected a fraction, such as 0.02 for 2 %")
-    compared = diff(read_side(old), read_side(new), tolerance)
+    if not 0 < relevance < 1:
+        raise InputError(f"--relevance {relevance} is not possible: expected a fraction, such as 0.01 for 1 %")
+    compared = diff(read_side(old), read_side(new), tolerance, relevance)
     if fail_on != "never" and not compared.compared:
         raise InputError(f"nothing in {old} and {new} can be compared: {' '.join(compared.changes)}")
     fails = compared.fails(fail_on)  # type: ignore[arg-type]  # checked above
     if style == "terminal":
-        outcome = [Remark(f"There is a {fail_on}: exit code 1.")] if fails else []
+        outcome = [Remark(f"{_FOUND[fail_on]}: exit code 1.")] if fails else []
         screen.show([*brief(compared), *outcome], console)
     else:
         console.file.write(markdown.write(page(compared)) if style == "md" else json.write(content(compared, fails)))

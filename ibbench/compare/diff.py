@@ -3,21 +3,24 @@
 import math
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from ibbench.baselines import baseline_names
 from ibbench.compare.align import align
 from ibbench.compare.changes import changes, moved
+from ibbench.compare.moderation import estimate_prior, moderate, variance_of_seed
 from ibbench.compare.side import Place, Side, SideRow
 from ibbench.compare.statistics import Comparison, compare, compare_summaries
 from ibbench.compare.study import model_order, target_order
-from ibbench.compare.verdict import ONE_SEED, Verdict, holm, judge
+from ibbench.compare.verdict import ONE_SEED, RELEVANCE, Verdict, holm, judge
 from ibbench.errors import InputError
 
 COLUMNS = [
     "target", "unit", "train_size", "model", "variant", "old", "new", "delta", "delta_low", "delta_high", "percent",
     "p_holm", "verdict", "basis", "hydrogens", "source", "split",
 ]  # fmt: skip
-FailOn = Literal["regression", "change", "never"]
+FailOn = Literal["regression", "unproven", "change", "never"]
 
 
 class DiffRow(NamedTuple):
@@ -30,7 +33,8 @@ class DiffRow(NamedTuple):
             tolerance; or not comparable, only in A, only in B.
         basis: what the verdict rests on: predictions, seeds, deviations or tolerance; empty where there is none.
         interval: of new minus old, at 95 %; None where it is unknown.
-        p_holm: corrected over the targets of the same model; None without a test.
+        p_holm: p-value, corrected over all rows that are tested; None without a test.
+        worst: ratio of the new error to the old that cannot be excluded; None where nothing is known of it.
     """
 
     old: SideRow | None
@@ -39,6 +43,7 @@ class DiffRow(NamedTuple):
     basis: str = ""
     interval: tuple[float, float] | None = None
     p_holm: float | None = None
+    worst: float | None = None
 
     @property
     def place(self) -> Place:
@@ -55,18 +60,33 @@ class Diff(NamedTuple):
         names: of A and B.
         rows: in the order of targets and sizes.
         changes: of splits, options, versions and devices, a sentence each.
+        relevance: relative difference below which it does not matter which error is lower.
     """
 
     names: tuple[str, str]
     rows: list[DiffRow]
     changes: list[str]
+    relevance: float
 
     def fails(self, fail_on: FailOn) -> bool:
-        """Whether this is what `--fail-on` looks for."""
-        words = {row.verdict.word for row in self.rows}
+        """Whether this is what `--fail-on` looks for.
+
+        `regression`: an error is worse by what is relevant. `unproven`: that, or it cannot be excluded. `change`: any
+        difference.
+        """
         if fail_on == "regression":
-            return not words.isdisjoint({"worse", "higher"})
-        return fail_on == "change" and not words <= _UNCHANGED
+            return any(map(self._is_worse, self.rows))
+        if fail_on == "unproven":
+            return any(self._is_worse(row) or self._may_be_worse(row) for row in self.rows)
+        return fail_on == "change" and not {row.verdict.word for row in self.rows} <= _UNCHANGED
+
+    def _is_worse(self, row: DiffRow) -> bool:
+        return row.verdict.word == "higher" or (row.verdict.word == "worse" and not row.verdict.note)
+
+    def _may_be_worse(self, row: DiffRow) -> bool:
+        if not row.basis or row.verdict.word == "identical":
+            return False
+        return row.worst is None or row.worst > 1 + self.relevance
 
     @property
     def compared(self) -> bool:
@@ -74,16 +94,17 @@ class Diff(NamedTuple):
         return any(row.basis for row in self.rows)
 
 
-_UNCHANGED = {"identical", "not distinguishable", "within tolerance"}
+_UNCHANGED = {"identical", "equal", "not distinguishable", "within tolerance"}
 
 
-def diff(old: Side, new: Side, tolerance: float) -> Diff:
+def diff(old: Side, new: Side, tolerance: float, relevance: float = RELEVANCE) -> Diff:
     """Compare side B with side A.
 
     Args:
         old: side A.
         new: side B.
         tolerance: relative change of the MAE that counts as none, where there is nothing to test with.
+        relevance: relative difference below which it does not matter which error is lower.
 
     Raises:
         InputError: a row has another unit on the other side, or the sides have no row in common.
@@ -100,10 +121,10 @@ def diff(old: Side, new: Side, tolerance: float) -> Diff:
                 f"{_name(after.place)} is in {units[0]} in {old.name} and in {units[1]} in {new.name}: "
                 "MAE in different units cannot be compared"
             )
-    rows = _judge(both, tolerance)
+    rows = _judge(both, tolerance, relevance)
     rows += [DiffRow(row, None, Verdict("only in A")) for row in only_old]
     rows += [DiffRow(None, row, Verdict("only in B")) for row in only_new]
-    return Diff((old.name, new.name), sorted(rows, key=_order), list(changes(old, new, both)))
+    return Diff((old.name, new.name), sorted(rows, key=_order), list(changes(old, new, both)), relevance)
 
 
 def _name(place: Place) -> str:
@@ -115,20 +136,45 @@ def _order(row: DiffRow) -> tuple[Any, ...]:
     return (*target_order(place.target), place.unit, place.train_size, *model_order(place.model), place.variant)
 
 
-def _judge(both: list[tuple[SideRow, SideRow]], tolerance: float) -> list[DiffRow]:
-    """Test each aligned pair with the best that both sides offer, corrected over the targets of its model."""
-    tests = [_test(before, after) for before, after in both]
-    families: dict[Any, list[int]] = {}
-    for row, (_, after) in enumerate(both):
-        if tests[row].p_value is not None:
-            families.setdefault(after.place._replace(target="", unit=""), []).append(row)
-    for members in families.values():
-        corrected = holm([p_value for row in members if (p_value := tests[row].p_value) is not None])
-        for row, p_holm in zip(members, corrected, strict=True):
-            tests[row] = tests[row]._replace(p_holm=p_holm, num_tests=len(members))
+def _judge(both: list[tuple[SideRow, SideRow]], tolerance: float, relevance: float) -> list[DiffRow]:
+    """Test each aligned pair with the best that both sides offer, moderated and corrected over all rows."""
+    tests = _moderated([_test(before, after) for before, after in both])
+    p_values = [test.p_value for test in tests]
+    tested = [p_value for p_value in p_values if p_value is not None]
+    corrected = iter(holm(tested))
+    tests = [
+        test if p_value is None else test._replace(p_holm=next(corrected), num_tests=len(tested))
+        for test, p_value in zip(tests, p_values, strict=True)
+    ]
     return [
-        DiffRow(before, after, _verdict(before, after, test, tolerance), test.basis, test.interval(), test.p_holm)
+        DiffRow(
+            before,
+            after,
+            _verdict(before, after, test, tolerance, relevance),
+            test.basis,
+            test.interval(),
+            test.p_holm,
+            test.worst(before.mae),
+        )
         for (before, after), test in zip(both, tests, strict=True)
+    ]
+
+
+def _moderated(tests: list["_Test"]) -> list["_Test"]:
+    """Let the variances over seeds of rows inform each other: rows of a diff share no model, so all are independent."""
+    paired = [
+        test.comparison
+        for test in tests
+        if test.comparison and test.comparison.log_ratio and test.comparison.wins is not None and test.borrows
+    ]
+    if not paired:
+        return tests
+    variances = np.array([variance_of_seed(comparison) for comparison in paired])
+    degrees = np.array([comparison.difference.degrees for comparison in paired])
+    prior = estimate_prior(variances, degrees, len(paired), float(degrees.sum()))
+    return [
+        test._replace(comparison=moderate(test.comparison, prior)) if test.comparison and test.borrows else test
+        for test in tests
     ]
 
 
@@ -137,6 +183,7 @@ class _Test(NamedTuple):
     comparison: Comparison | None
     p_holm: float | None = None
     num_tests: int = 1
+    borrows: bool = False  # whether its row is one of a trained model
 
     @property
     def p_value(self) -> float | None:
@@ -144,6 +191,14 @@ class _Test(NamedTuple):
 
     def interval(self) -> tuple[float, float] | None:
         return self.comparison.difference.interval() if self.comparison else None
+
+    def worst(self, before: float) -> float | None:
+        """Return the largest ratio of new to old error that the 95 % interval holds; with one seed none is known."""
+        interval = self.interval()
+        if self.comparison is None or self.p_value is None or interval is None or not before > 0:
+            return 1.0 if self.comparison and self.comparison.identical else None
+        ratio = self.comparison.ratio()
+        return ratio[2] if ratio else 1 + interval[1] / before
 
 
 def _test(before: SideRow, after: SideRow) -> _Test:
@@ -153,21 +208,22 @@ def _test(before: SideRow, after: SideRow) -> _Test:
     if before.sample and after.sample:
         comparison = compare(after.sample, before.sample)
         tested = comparison.identical or comparison.difference.seed_variance is not None
-        return _Test(comparison.basis if tested or comparison.difference.interval() else "tolerance", comparison)
+        basis = comparison.basis if tested or comparison.difference.interval() else "tolerance"
+        return _Test(basis, comparison, borrows=after.place.model not in baseline_names())
     if before.mae_std is None or after.mae_std is None:
         return _Test("tolerance", None)
     new, old = ((side.mae, side.mae_std, side.num_seeds) for side in (after, before) if side.mae_std is not None)
     return _Test("deviations", None if _same_digits(before, after) else compare_summaries(new, old))
 
 
-def _verdict(before: SideRow, after: SideRow, test: _Test, tolerance: float) -> Verdict:
+def _verdict(before: SideRow, after: SideRow, test: _Test, tolerance: float, relevance: float) -> Verdict:
     changed = moved(before, after)
     if changed:
         return Verdict("not comparable", ", ".join(changed))
     if _same_digits(before, after):
         return Verdict("identical", "to four digits")
     if test.comparison and (test.comparison.identical or test.p_holm is not None):
-        return judge(test.comparison, test.p_holm, test.num_tests)
+        return judge(test.comparison, test.p_holm, test.num_tests, relevance)
     # One seed on a side: no test is possible, and the tolerance draws the line.
     judged = judge(test.comparison, None) if test.comparison else None
     if judged and judged.tied:

@@ -1,10 +1,12 @@
 """All pairs of models on each target and train size: how far apart, how surely, and the verdict."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from ibbench.compare.moderation import Prior, estimate_prior, moderate, variance_of_seed
 from ibbench.compare.statistics import Comparison, compare
 from ibbench.compare.study import Entry, Group, Key, Section
 from ibbench.compare.verdict import Verdict, holm, judge
@@ -24,8 +26,9 @@ class Pair(NamedTuple):
         a: the row that the verdict is about.
         b: the row that it is compared with.
         comparison: its statistics.
-        p_holm: its p-value, corrected over the targets on which the same two are compared; None with one seed.
+        p_holm: its p-value, corrected over all comparisons of its family; None with one seed.
         verdict: what it tells of A.
+        num_tests: size of the family: all pairs of rows on the same target and train size, over all of these.
     """
 
     a: Key
@@ -33,10 +36,13 @@ class Pair(NamedTuple):
     comparison: Comparison
     p_holm: float | None
     verdict: Verdict
+    num_tests: int
 
     def reversed(self) -> "Pair":
         """Return B against A."""
-        return Pair(self.b, self.a, self.comparison.reversed(), self.p_holm, self.verdict.reversed())
+        comparison = self.comparison.reversed()
+        verdict = judge(comparison, self.p_holm, self.num_tests)
+        return Pair(self.b, self.a, comparison, self.p_holm, verdict, self.num_tests)
 
     def figures(self) -> dict[str, float | None]:
         """Return the statistics under the names that the tables give them; None where something is unknown."""
@@ -92,24 +98,50 @@ def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None) -> P
             others = range(len(members)) if place in everywhere else {*wanted, *of_variant[a.key.variant]}
             for b in (members[other] for other in sorted(others) if other > place):
                 comparisons[a.key, b.key] = compare(a.sample, b.sample)
-    return correct(comparisons)
+    # All pairs of a group count, though not all are compared: which ones are depends on which model came out best.
+    return correct(comparisons, sum(len(members) * (len(members) - 1) // 2 for members in groups.values()))
 
 
-def correct(comparisons: dict[tuple[Key, Key], Comparison]) -> Pairs:
-    """Correct p-values over the targets on which the same two models are compared, all else being the same."""
-    families: dict[tuple[Any, ...], list[tuple[Key, Key]]] = {}
-    for a, b in comparisons:
-        family = (a.group.section, a.group.train_size, a[1:], b[1:])
-        families.setdefault(family, []).append((a, b))
-    pairs: Pairs = {}
-    for members in families.values():
-        p_values = {keys: comparisons[keys].difference.p_value() for keys in members}
-        tested = {keys: p_value for keys, p_value in p_values.items() if p_value is not None}
-        adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
-        for keys in members:
-            p_holm = adjusted.get(keys)
-            pairs[keys] = Pair(*keys, comparisons[keys], p_holm, judge(comparisons[keys], p_holm, len(adjusted)))
-    return {keys: pairs[keys] for keys in comparisons}
+def correct(comparisons: dict[tuple[Key, Key], Comparison], num_tests: int = 0) -> Pairs:
+    """Moderate the variances over seeds, and correct the p-values over all comparisons: they are one family.
+
+    Args:
+        comparisons: A against B, by their keys.
+        num_tests: size of the family, if it has more comparisons than these.
+    """
+    prior = _common_prior(comparisons)
+    moderated = {
+        keys: moderate(comparison, prior) if _can_borrow(comparison, keys) else comparison
+        for keys, comparison in comparisons.items()
+    }
+    p_values = {keys: comparison.difference.p_value() for keys, comparison in moderated.items()}
+    tested = {keys: p_value for keys, p_value in p_values.items() if p_value is not None}
+    family = max(len(tested), num_tests)
+    adjusted = dict(zip(tested, holm(list(tested.values()), family), strict=True))
+    return {
+        keys: Pair(*keys, comparison, adjusted.get(keys), judge(comparison, adjusted.get(keys), family), family)
+        for keys, comparison in moderated.items()
+    }
+
+
+def _common_prior(comparisons: dict[tuple[Key, Key], Comparison]) -> Prior | None:
+    """Estimate what the relative variances over seeds of trained models have in common in a table."""
+    kept = {keys: comparison for keys, comparison in comparisons.items() if _can_borrow(comparison, keys)}
+    models: dict[Group, dict[Key, int]] = {}
+    for (a, b), comparison in kept.items():
+        models.setdefault(a.group, {}).update(dict.fromkeys((a, b), comparison.difference.num_seeds))
+    independent = sum(len(members) - 1 for members in models.values())
+    pooled = sum((len(members) - 1) * (min(members.values()) - 1) for members in models.values())
+    variances = np.array([variance_of_seed(comparison) for comparison in kept.values()])
+    degrees = np.array([comparison.difference.degrees for comparison in kept.values()])
+    return estimate_prior(variances, degrees, independent, pooled)
+
+
+def _can_borrow(comparison: Comparison, keys: tuple[Key, Key]) -> bool:
+    """Whether a comparison is one of two trained models, seed by seed: others vary for other reasons."""
+    ratio = comparison.log_ratio
+    paired = comparison.wins is not None and ratio is not None and ratio.seed_variance is not None
+    return paired and not any(key.is_baseline for key in keys)
 
 
 def versus(pairs: Pairs, a: Key, b: Key) -> Pair:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 ALPHA = 0.05  # of every test, after Holm's correction; intervals are at 1 - ALPHA
+MIN_SEEDS_OF_SHARE = 6
+_NEARLY_NORMAL = 200  # degrees of freedom from which on Student's t is taken as normal
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +64,8 @@ class Estimate(NamedTuple):
         seed_variance: of the mean, for seeds drawn anew; None with one seed.
         molecule_variance: of the mean, for test molecules drawn anew; 0 where errors of molecules are not known.
         num_seeds: how many seeds there were, the smaller number of two.
-        degrees: of freedom that `seed_variance` was estimated with.
+        degrees: degrees of freedom that `seed_variance` was estimated with.
+        num_molecules: number of test molecules that `molecule_variance` was estimated from; 0 for very many.
     """
 
     value: float
@@ -70,19 +73,34 @@ class Estimate(NamedTuple):
     molecule_variance: float
     num_seeds: int
     degrees: float
+    num_molecules: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is any variance to judge the value by; one of 0 comes from what no seed can change."""
+        return (self.seed_variance or 0.0) + self.molecule_variance > 0
 
     def interval(self) -> tuple[float, float] | None:
         """Return the 95 % interval; with one seed it covers other test molecules only; None if nothing is known."""
-        if self.seed_variance is None and not self.molecule_variance:
+        if not self.is_known:
             return None
-        half = quantile(ALPHA, self.seed_variance or 0.0, self.molecule_variance, self.degrees)
+        half = self.margin(ALPHA)
         return self.value - half, self.value + half
 
+    def margin(self, alpha: float) -> float:
+        """Return by how much an estimate errs with probability `alpha`."""
+        variances = self.seed_variance or 0.0, self.molecule_variance
+        return quantile(alpha, *variances, self.degrees, self.num_molecules)
+
     def p_value(self) -> float | None:
-        """Return the two-sided p-value of the hypothesis that the true mean is 0; None with one seed."""
-        if self.seed_variance is None:
+        """Return the two-sided p-value of the hypothesis that the true mean is 0; None where nothing can be tested.
+
+        That is so with one seed, and where no variance is known.
+        """
+        if self.seed_variance is None or not self.is_known:
             return None
-        return 2 * survival(abs(self.value), self.seed_variance, self.molecule_variance, self.degrees)
+        variances = self.seed_variance, self.molecule_variance
+        return 2 * survival(abs(self.value), *variances, self.degrees, self.num_molecules)
 
     def negated(self) -> "Estimate":
         """Return the estimate of the negative."""
@@ -128,9 +146,10 @@ class Comparison(NamedTuple):
     def probability(self) -> tuple[float, float, float] | None:
         """Return P(A < B) on a new seed: the share of seeds that A won, ties counted half; None if not paired.
 
-        Its interval is that of Clopper and Pearson, with ties counted against whichever end it is.
+        Its interval is that of Clopper and Pearson, with ties counted against whichever end it is. None below
+        `MIN_SEEDS_OF_SHARE` seeds, where even an A that won on all of them could not be told from chance.
         """
-        if self.wins is None or self.losses is None:
+        if self.wins is None or self.losses is None or self.difference.num_seeds < MIN_SEEDS_OF_SHARE:
             return None
         return _proportion(self.wins, self.difference.num_seeds - self.wins - self.losses, self.difference.num_seeds)
 
@@ -192,12 +211,18 @@ def _difference(a: Floats, b: Floats, parts_a: Floats | None, parts_b: Floats | 
         shared = estimate(np.zeros(1), (parts_a.mean(0) - parts_b.mean(0))[None]).molecule_variance
         noise_a, noise_b = (_molecule_noise(parts, _centred_means(parts)) for parts in (parts_a, parts_b))
         molecule_variance = max(0.0, shared - noise_a - noise_b)
-    return Estimate(one.value - other.value, seed_variance, molecule_variance, min(len(a), len(b)), degrees)
+    num_molecules = 0 if parts_a is None else parts_a.shape[1]
+    return Estimate(
+        one.value - other.value, seed_variance, molecule_variance, min(len(a), len(b)), degrees, num_molecules
+    )
 
 
 def _welch_degrees(variance_a: float, variance_b: float, num_a: int, num_b: int) -> float:
-    total = variance_a + variance_b
-    return total**2 / (variance_a**2 / (num_a - 1) + variance_b**2 / (num_b - 1)) if total > 0 else 1.0
+    larger = max(variance_a, variance_b)
+    if not larger > 0:
+        return 1.0
+    a, b = variance_a / larger, variance_b / larger  # their squares would leave the range of floats at 1e-90
+    return (a + b) ** 2 / (a**2 / (num_a - 1) + b**2 / (num_b - 1))
 
 
 def estimate(values: Floats, parts: Floats | None, scratch: Floats | None = None) -> Estimate:
@@ -216,7 +241,9 @@ def estimate(values: Floats, parts: Floats | None, scratch: Floats | None = None
         spread = float(np.square(centred).sum() / (parts.shape[1] - 1)) / parts.shape[1]
         # What differs from seed to seed within a molecule is in the seeds' variance already.
         molecule_variance = max(0.0, spread - _molecule_noise(parts, centred, scratch))
-    return Estimate(float(values.mean()), seed_variance, molecule_variance, num_seeds, max(1, num_seeds - 1))
+    num_molecules = 0 if parts is None else parts.shape[1]
+    degrees = max(1, num_seeds - 1)
+    return Estimate(float(values.mean()), seed_variance, molecule_variance, num_seeds, degrees, num_molecules)
 
 
 def _centred_means(parts: Floats) -> Floats:
@@ -246,51 +273,50 @@ def _mixture(degrees: float) -> tuple[Floats, Floats]:
     return scale, weights / weights.sum()
 
 
-def survival(value: float, seed_variance: float, molecule_variance: float, degrees: float) -> float:
-    """Return P(T > value) of T = sqrt(seed variance) t + sqrt(molecule variance) z.
+def _normals(
+    seed_variance: float, molecule_variance: float, degrees: float, num_molecules: int
+) -> tuple[Floats, Floats]:
+    """Return the standard deviations and weights of the normal distributions whose mixture T is, see `survival`."""
+    scale, weights = _mixture(degrees) if seed_variance > 0 else (np.ones(1), np.ones(1))
+    if not molecule_variance or not 0 < num_molecules - 1 < _NEARLY_NORMAL:
+        return np.sqrt(seed_variance / scale + molecule_variance), weights
+    others, other_weights = (part[::3] for part in _mixture(num_molecules - 1))  # coarser: there are nodes of both
+    spread = np.sqrt(seed_variance / scale[:, None] + molecule_variance / others)
+    return spread.ravel(), np.outer(weights, other_weights / other_weights.sum()).ravel()
 
-    t is Student's with `degrees` of freedom, z is normal. Student's t is a normal
-    variable over the root of a chi-square one, so T is a mixture of normals, summed here.
+
+def survival(
+    value: float, seed_variance: float, molecule_variance: float, degrees: float, num_molecules: int = 0
+) -> float:
+    """Return P(T > value) of T = sqrt(seed variance) t + sqrt(molecule variance) u.
+
+    t is Student's with `degrees` of freedom; u is Student's with `num_molecules` - 1, and normal where these are many
+    (or 0, for unknown). Student's t is a normal variable over the root of a chi-square one, so T is a mixture of
+    normals, summed here.
     """
     if seed_variance + molecule_variance <= 0:
         return 0.5 if value == 0 else float(value < 0)
-    if seed_variance <= 0:
-        return float(special.ndtr(-value / math.sqrt(molecule_variance)))
-    scale, weights = _mixture(degrees)
-    return float(weights @ special.ndtr(-value / np.sqrt(seed_variance / scale + molecule_variance)))
+    spread, weights = _normals(seed_variance, molecule_variance, degrees, num_molecules)
+    return float(weights @ special.ndtr(-value / spread))
 
 
-@functools.lru_cache(maxsize=20_000)  # of a comparison it is asked for the table, for the pairs, and by each of two
-def quantile(alpha: float, seed_variance: float, molecule_variance: float, degrees: float) -> float:
+@functools.lru_cache(maxsize=20_000)  # the same comparison is asked for by the table, the pairs, and both its rows
+def quantile(
+    alpha: float, seed_variance: float, molecule_variance: float, degrees: float, num_molecules: int = 0
+) -> float:
     """Return the value that |T| of `survival` exceeds with probability `alpha`."""
     unit = math.sqrt(seed_variance + molecule_variance)
     if unit <= 0:
         return 0.0
     a, b = seed_variance / unit**2, molecule_variance / unit**2
-    if a <= 0:
-        return -unit * float(special.ndtri(alpha / 2))
-    scale, weights = _mixture(degrees)
-    spread = np.sqrt(a / scale + b)
+    spread, weights = _normals(a, b, degrees, num_molecules)
+    if len(spread) == 1:
+        return -unit * float(spread[0] * special.ndtri(alpha / 2))
 
     def excess(value: float) -> float:
         return 2 * float(weights @ special.ndtr(-value / spread)) - alpha
 
-    return unit * float(optimize.brentq(excess, *_unit_bounds(alpha, degrees), xtol=1e-5, rtol=1e-5))
-
-
-def quantile_bounds(
-    alpha: float, seed_variance: float, molecule_variance: float, degrees: float
-) -> tuple[float, float]:
-    """Return what `quantile` is not below and not above, to the last digit, for a fraction of its time."""
-    unit = math.sqrt(seed_variance + molecule_variance)
-    if unit <= 0 or seed_variance / unit**2 <= 0:
-        exact = quantile(alpha, seed_variance, molecule_variance, degrees)
-        return exact, exact
-    low, high = _unit_bounds(alpha, degrees)
-    return unit * low, unit * high
-
-
-@functools.lru_cache(maxsize=20_000)
-def _unit_bounds(alpha: float, degrees: float) -> tuple[float, float]:
-    """Bound the quantile of T of variance 1: it lies between what it is if none, and if all, comes from the seeds."""
-    return -0.99 * float(special.ndtri(alpha / 2)), -1.01 * float(special.stdtrit(degrees, alpha / 2))
+    # Between what it is if it were normal, and if all came from the part of the fewest degrees of freedom.
+    fewest = [degrees] * (a > 0) + [num_molecules - 1] * (b > 0 and num_molecules > 1)
+    low, high = -0.99 * float(special.ndtri(alpha / 2)), -1.05 * float(special.stdtrit(min(fewest), alpha / 2))
+    return unit * float(optimize.brentq(excess, low, high, xtol=1e-5, rtol=1e-5))

@@ -21,10 +21,11 @@ def summarise(entries: Sequence[Entry]) -> pd.DataFrame:
     """Summarise each model over the targets of a section at one train size, where there are at least two.
 
     Returns:
-        One row a model that was measured on all of them, with `COLUMNS`: the mean of MAE / standard deviation of the
+        One row per model that was measured on all of them, with `COLUMNS`: the mean of MAE / standard deviation of the
         target, the mean rank among trained models, the difference of mean ranks that is critical at the 5 % level
         (Nemenyi's test) and the p-value of Friedman's test that all rank alike (both as in Demsar 2006, J. Mach.
-        Learn. Res. 7, 1). `within_chemical_accuracy` counts targets, of those for which that is defined.
+        Learn. Res. 7, 1), these two from `MIN_BLOCKS` different quantities on. `within_chemical_accuracy` counts
+        targets, of those for which that is defined.
     """
     rows: list[dict[str, Any]] = []
     for _, part in itertools.groupby(
@@ -33,6 +34,17 @@ def summarise(entries: Sequence[Entry]) -> pd.DataFrame:
     ):
         rows += _rows(list(part))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+MIN_BLOCKS = 6  # of which a test of ranks needs at least so many to reject anything
+_ONE_QUANTITY = dict.fromkeys(("u0", "u", "h", "g"), "energy") | dict.fromkeys(
+    ("u0_atom", "u_atom", "h_atom", "g_atom"), "atomisation energy"
+)
+
+
+def count_blocks(targets: Sequence[str]) -> int:
+    """Count the quantities that targets stand for: the four energies of QM9 are nearly one."""
+    return len({_ONE_QUANTITY.get(target, target) for target in targets})
 
 
 def critical_difference(num_models: int, num_targets: int) -> float:
@@ -58,7 +70,8 @@ def _rows(entries: list[Entry]) -> list[dict[str, Any]]:
     ranks = dict(zip(trained, stats.rankdata(maes, axis=0).mean(1), strict=True)) if trained else {}
     defined = sum(entry.key.group.chemical_accuracy is not None for entry in next(iter(complete.values())))
     # Friedman's statistic is for three or more that do not all rank alike; with two there is the verdict of the pair.
-    ranked = len(trained) > 2 and len(set(ranks.values())) > 1
+    blocks = count_blocks([target for target, _ in targets])
+    ranked = len(trained) > 2 and len(set(ranks.values())) > 1 and blocks >= MIN_BLOCKS
     friedman = float(stats.friedmanchisquare(*maes).pvalue) if ranked else None
     return [
         {
@@ -68,7 +81,9 @@ def _rows(entries: list[Entry]) -> list[dict[str, Any]]:
             "num_targets": len(targets),
             "mae_over_std_mean": _mean_mae_over_std(found),
             "mean_rank": ranks.get(row),
-            "critical_difference": critical_difference(len(trained), len(targets)) if len(trained) > 1 else None,
+            "critical_difference": critical_difference(len(trained), blocks)
+            if len(trained) > 1 and blocks >= MIN_BLOCKS
+            else None,
             "friedman_p": friedman,
             "within_chemical_accuracy": f"{sum(map(_within, found))} of {defined}" if defined else None,
             **found[0].key.group.section._asdict(),

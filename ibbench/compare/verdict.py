@@ -5,60 +5,50 @@ from typing import NamedTuple
 
 from scipy import special
 
-from ibbench.compare.statistics import ALPHA, Comparison, Estimate, quantile, quantile_bounds
+from ibbench.compare.statistics import ALPHA, Comparison, Estimate
 
-POWER = 0.8  # with which `more_seeds` would find the difference
+POWER = 0.8  # with which a difference of the size named in a verdict would be found
 _POWER_QUANTILE = float(special.ndtri(POWER))
-MOST_SEEDS = 1000
+RELEVANCE = 0.01  # relative difference of two MAEs below which it does not matter which is lower
 ONE_SEED = "one seed: seed variance unknown"
 
 
-def holm(p_values: list[float]) -> list[float]:
+def holm(p_values: list[float], num_tests: int = 0) -> list[float]:
     """Correct p-values for their number (Holm 1979, Scand. J. Stat. 6, 65).
 
     The smallest is multiplied by their number, the next by one less, and so on; none falls below the one before.
+
+    Args:
+        p_values: those to correct.
+        num_tests: how many tests there are in all, if more than these: which ones were made was chosen by what came
+            out, such as those against the best. The correction is then on the safe side.
     """
+    count = max(len(p_values), num_tests)
     adjusted = [0.0] * len(p_values)
     reached = 0.0
     for rank, row in enumerate(sorted(range(len(p_values)), key=lambda row: p_values[row])):
-        reached = max(reached, min(1.0, (len(p_values) - rank) * p_values[row]))
+        reached = max(reached, min(1.0, (count - rank) * p_values[row]))
         adjusted[row] = reached
     return adjusted
 
 
-def more_seeds(difference: Estimate, num_tests: int = 1) -> int | None:
-    """Return how many more seeds would tell the difference from 0, if it is what it was measured to be.
+def detectable(estimate: Estimate, num_tests: int = 1) -> float:
+    """Return the smallest true value that these seeds and molecules tell from 0 with probability `POWER`.
 
-    With them the test finds it with probability `POWER`, at `ALPHA` over `num_tests` tests. None if `MOST_SEEDS`
-    are not enough, as when the test molecules are too few.
+    The test is at `ALPHA` over `num_tests` tests. Unlike the number of seeds that would tell the difference that was
+    measured, it does not depend on that difference, which is mostly noise where nothing was found.
     """
-    assert difference.seed_variance is not None
-    of_one_seed = difference.seed_variance * difference.num_seeds
-    degrees_a_seed = difference.degrees / max(1, difference.num_seeds - 1)
-
-    def found(seeds: int) -> bool:
-        variances = of_one_seed / seeds, difference.molecule_variance
-        test = ALPHA / num_tests, *variances, degrees_a_seed * (seeds - 1)
-        margin = _POWER_QUANTILE * math.sqrt(sum(variances))
-        perhaps, surely = (abs(difference.value) >= critical + margin for critical in quantile_bounds(*test))
-        if perhaps == surely:  # as it mostly is
-            return surely
-        return abs(difference.value) >= quantile(*test) + margin
-
-    low, high = difference.num_seeds, difference.num_seeds + MOST_SEEDS
-    if not difference.value or not found(high):
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if found(middle) else (middle, high)
-    return high - difference.num_seeds
+    deviation = math.sqrt((estimate.seed_variance or 0.0) + estimate.molecule_variance)
+    return estimate.margin(ALPHA / num_tests) + _POWER_QUANTILE * deviation
 
 
 class Verdict(NamedTuple):
     """What a comparison tells of A in a word, and a note to it where one is due.
 
-    `better` or `worse`: the corrected p-value is below `ALPHA`. `not distinguishable`: it is not. `lower` or
-    `higher`: so it was on the one seed that there is, and no test is possible. `identical`: the same MAE on each seed.
+    `better` or `worse`: the corrected p-value is below `ALPHA`; the note says if the difference is surely smaller than
+    is relevant. `equal`: the p-value is not below, and the difference is surely smaller than is relevant.
+    `not distinguishable`: it is not below, and the note says how much lower or higher the error could be. `lower` or
+    `higher`: so it was, but no test is possible, as with one seed. `identical`: the same MAE on each seed.
     """
 
     word: str
@@ -80,19 +70,49 @@ class Verdict(NamedTuple):
 _OPPOSITES = {"better": "worse", "worse": "better", "lower": "higher", "higher": "lower"}
 
 
-def judge(comparison: Comparison, p_value: float | None, num_tests: int = 1) -> Verdict:
-    """Say what a comparison tells of A; `p_value` is corrected for `num_tests` tests, and None with one seed."""
+def judge(comparison: Comparison, p_value: float | None, num_tests: int = 1, relevance: float = RELEVANCE) -> Verdict:
+    """Say what a comparison tells of A.
+
+    Args:
+        comparison: A against B.
+        p_value: its p-value, corrected for `num_tests` tests; None where nothing can be tested.
+        num_tests: the number of tests in the family.
+        relevance: relative difference below which it does not matter which error is lower.
+    """
     difference = comparison.difference
     if comparison.identical:
         return Verdict("identical")
     if p_value is None:
         low, high = difference.interval() or (difference.value, difference.value)
+        note = ONE_SEED if difference.seed_variance is None else "no variance is known"
         if low <= 0 <= high:
-            return Verdict("not distinguishable", ONE_SEED)
-        return Verdict("lower" if difference.value < 0 else "higher", ONE_SEED)
+            return Verdict("not distinguishable", note)
+        return Verdict("lower" if difference.value < 0 else "higher", note)
+    ratio = comparison.ratio()
+    within = bool(ratio and 1 / (1 + relevance) < ratio[1] and ratio[2] < 1 + relevance)
     if p_value < ALPHA:
-        return Verdict("better" if difference.value < 0 else "worse")
-    more = more_seeds(difference, num_tests)
-    if more is None:
-        return Verdict("not distinguishable", f"not even {MOST_SEEDS:,} more seeds would tell")
-    return Verdict("not distinguishable", f"about {more} more seed{'s' if more > 1 else ''} would tell")
+        return Verdict(
+            "better" if difference.value < 0 else "worse", f"by less than {relevance * 100:.3g} %" if within else ""
+        )
+    if within:
+        return Verdict("equal", f"within {relevance * 100:.3g} %")
+    return Verdict("not distinguishable", _what_is_open(comparison, num_tests))
+
+
+def _what_is_open(comparison: Comparison, num_tests: int) -> str:
+    """Say how much better or worse A could be than B, and how small a difference would have been found."""
+    ratio, logarithms = comparison.ratio(), comparison.log_ratio
+    if ratio is None or logarithms is None or math.isnan(ratio[1]):
+        return ""
+    found = math.expm1(detectable(logarithms, num_tests))
+    return f"from {_change(ratio[1])} to {_change(ratio[2])}; {_digits(found)} % would be found"
+
+
+def _change(ratio: float) -> str:
+    return f"{_digits(abs(ratio - 1))} % {'lower' if ratio < 1 else 'higher'}"
+
+
+def _digits(share: float) -> str:
+    """Format a share in percent with two digits."""
+    percent = 100 * share
+    return f"{percent:.0f}" if percent >= 10 else f"{percent:.1f}"

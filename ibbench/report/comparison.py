@@ -9,6 +9,7 @@ from ibbench.compare.comparison import Report, differing
 from ibbench.compare.statistics import ALPHA
 from ibbench.compare.study import Section, in_full, model_order
 from ibbench.compare.table import BEST, GROUP
+from ibbench.compare.verdict import POWER, RELEVANCE
 from ibbench.report import search
 from ibbench.report.cells import TIED, readable, readable_pairs, readable_summary, renamed, task
 from ibbench.report.document import Heading, Remark, Shape, Table, legend
@@ -26,13 +27,17 @@ _LEGEND = (
     "seeds) and differences: with their 95 % interval over seeds and test molecules, each by itself. "
     f"Bold (and {TIED} on the terminal): the best, and what is not distinguishable from it. "
     f"Verdict: by a paired test over seeds and test molecules, two-sided, p below {ALPHA} after Holm's correction over "
-    "targets; of baselines, over seeds alone. On the front of: the costs at which no other row has a lower MAE at the "
-    "same cost (within 2 %) or less. FLOPs: of one prediction. Seconds: of the training steps of all seeds together."
+    "all pairs of rows of this study on the same target and train size; of baselines, over seeds alone. Of what is not "
+    f"distinguishable the 95 % interval of the difference is told; equal: within {RELEVANCE:.0%}. Variances over seeds "
+    "of trained models inform each other (moderated, Smyth 2004), if there are enough of them. On the front of: the "
+    "costs at which no other row has a lower MAE at the same cost (within 2 %) or less. FLOPs: of one prediction. "
+    "Seconds: of the training steps of all seeds together."
 )
 _PAIRS_LEGEND = (
     "P(A < B): the share of seeds on which A has the lower MAE, ties counted half, with its 95 % (Clopper-Pearson) "
-    "interval. p: corrected over targets. A number of seeds is that at which this difference would be found with "
-    "probability 0.8. pairs.csv has the baselines too."
+    "interval, from 6 seeds on. p: corrected over all pairs of the study. A percentage that would be found is the "
+    f"smallest difference that these seeds and test molecules find with probability {POWER}. pairs.csv has the "
+    "baselines too."
 )
 
 

@@ -11,7 +11,7 @@ from ibbench.report.document import TEXT_COLUMNS, Points, Remark, Shape, Table, 
 
 _LEGEND = (
     "A → B: mean ± standard deviation over seeds of the test MAE; B − A with its 95 % interval. "
-    "Verdict on B, p corrected (Holm) over the targets of a model. Its basis: predictions (over seeds and test "
+    "Verdict on B, p corrected (Holm) over all rows. Its basis: predictions (over seeds and test "
     "molecules), seeds, deviations (Welch's test on the deviations over seeds) or tolerance."
 )
 

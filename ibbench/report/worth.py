@@ -31,7 +31,7 @@ _TABLES: dict[str, tuple[str, Callable[[Worth], list[dict[str, str]]]]] = {  # t
 _LEGENDS = {
     "ladder": (
         "Each rung differs in one thing from the rung named under `after`; gain is by how much the MAE falls, with its "
-        "95 % interval; verdict by the paired test of the table, p corrected over targets; labels x: the factor of "
+        "95 % interval; verdict by the paired test of the table, p corrected over all steps; labels x: the factor of "
         "labels that the rung before needs to reach this one's error."
     ),
     "factors": (

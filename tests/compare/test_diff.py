@@ -84,6 +84,23 @@ def test_other_seeds_are_said_and_compared_unpaired(make_record: MakeRecord, wri
     assert "Seeds: 0, 1, 2 → 0, 1, 9 (mean, gnn). Such rows are compared unpaired." in compared.changes
 
 
+def test_a_gate_that_is_safe_fails_where_a_relevant_regression_cannot_be_excluded(
+    make_record: MakeRecord, write_study: WriteStudy
+) -> None:
+    # Two seeds and a fifth more error: too little for a verdict, and no reason to let it pass.
+    old = write_study("old", make_record("gnn", {("gap", 0): 0.30, ("gap", 1): 0.31}))
+    new = write_study("new", make_record("gnn", {("gap", 0): 0.35, ("gap", 1): 0.39}))
+    compared = _diff(old, new)
+    gnn = next(row for row in compared.rows if row.place.model == "gnn")
+    assert gnn.verdict.word == "not distinguishable"
+    assert "% higher" in gnn.verdict.note
+    assert not compared.fails("regression")
+    assert compared.fails("unproven")
+    assert not _diff(old, old).fails("unproven")
+    better = write_study("better", make_record("gnn", {("gap", 0): 0.20, ("gap", 1): 0.2101}))
+    assert not _diff(old, better).fails("unproven")
+
+
 def test_one_seed_is_no_verdict_but_can_be_a_regression(make_record: MakeRecord, write_study: WriteStudy) -> None:
     old = write_study("old", make_record("gnn", {("gap", 0): 0.3}))
     new = write_study("new", make_record("gnn", {("gap", 0): 0.5}))

@@ -7,7 +7,6 @@ import pytest
 from scipy import stats
 
 from ibbench.compare.statistics import (
-    Estimate,
     Sample,
     compare,
     compare_summaries,
@@ -15,7 +14,7 @@ from ibbench.compare.statistics import (
     quantile,
     survival,
 )
-from ibbench.compare.verdict import Verdict, holm, judge, more_seeds
+from ibbench.compare.verdict import Verdict, detectable, holm, judge
 
 # Standard deviations through the seed, the molecule, and both together, of the errors of two models that are
 # equally good; the molecules' is that of the mean over the 200 simulated ones times their root.
@@ -90,10 +89,10 @@ def test_one_seed_has_the_bootstrap_interval_over_molecules_and_no_test() -> Non
 def test_identical_predictions_are_not_distinguishable() -> None:
     errors = np.random.default_rng(0).exponential(size=(3, 100))
     comparison = compare(_sample(errors), _sample(errors))
-    assert comparison.difference.p_value() == 1
-    assert comparison.ratio() == (1, 1, 1)
-    assert comparison.probability() == (0.5, 0, 1)
-    assert judge(comparison, 1.0).tied
+    assert comparison.difference.p_value() is None  # there is no variance to judge it by
+    assert comparison.ratio()[0] == 1
+    assert judge(comparison, None) == Verdict("identical")
+    assert judge(comparison, None).tied
 
 
 def test_the_tail_is_that_of_t_or_of_the_normal_distribution() -> None:
@@ -145,12 +144,15 @@ def test_other_seeds_keep_the_level_when_molecules_matter() -> None:
     assert 0.01 < rejected / 800 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 800)
 
 
-def test_ties_count_half() -> None:
-    a, b = Sample((0, 1, 2), np.array([1.0, 2.0, 3.0]), None), Sample((0, 1, 2), np.array([2.0, 2.0, 3.0]), None)
+def test_ties_count_half_and_few_seeds_have_no_share() -> None:
+    a = Sample((0, 1, 2, 3, 4, 5), np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), None)
+    b = a._replace(maes=a.maes + np.array([1.0, 0.0, 0.0, 1.0, 1.0, -1.0]))
     share, low, high = compare(a, b).probability()
-    assert share == pytest.approx(2 / 3)
-    assert low == pytest.approx(stats.binomtest(1, 3).proportion_ci().low)
-    assert high == 1
+    assert share == pytest.approx(4 / 6)
+    assert low == pytest.approx(stats.binomtest(3, 6).proportion_ci().low)
+    assert high == pytest.approx(stats.binomtest(5, 6).proportion_ci().high)
+    few = [Sample(sample.seeds[:5], sample.maes[:5], None) for sample in (a, b)]
+    assert compare(*few).probability() is None
 
 
 def test_holm_multiplies_from_the_smallest_on() -> None:
@@ -158,24 +160,59 @@ def test_holm_multiplies_from_the_smallest_on() -> None:
     assert holm([0.5, 0.001]) == pytest.approx([0.5, 0.002])
     assert holm([0.9, 0.8]) == pytest.approx([1, 1])
     assert holm([]) == []
+    assert holm([0.01, 0.02], num_tests=10) == pytest.approx([0.1, 0.18])
 
 
-def test_that_many_more_seeds_find_the_difference_four_times_in_five() -> None:
-    # A difference of 1 whose deviation over seeds is 1.5, known from three seeds.
-    more = more_seeds(Estimate(1.0, 1.5**2 / 3, 0.0, 3, 2))
+def test_a_difference_as_small_as_is_named_is_found_four_times_in_five() -> None:
     generator = np.random.default_rng(0)
-    draws = generator.normal(1.0, 1.5, size=(4000, 3 + more))
-    power = np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05)
-    assert power == pytest.approx(0.8, abs=0.04)
+    found = []
+    for _ in range(300):
+        maes = 5 * np.exp(0.02 * generator.normal(size=(2, 8)))
+        comparison = compare(*(Sample(tuple(range(8)), row, None) for row in maes))
+        found.append(detectable(comparison.log_ratio))
+    true = float(np.median(found))
+    draws = generator.normal(true, 0.02 * math.sqrt(2), size=(4000, 8))
+    assert np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.08)
 
 
-def test_no_number_of_seeds_replaces_test_molecules() -> None:
-    few_molecules = Estimate(1.0, 0.01, 1.0, 3, 2)
-    assert more_seeds(few_molecules) is None
+def test_what_was_not_found_says_how_much_worse_it_could_be() -> None:
     a, b = _simulate(np.random.default_rng(3), 3, "molecules", gap=0.02)
-    words = judge(compare(a, b), 0.5)
+    comparison = compare(a, b)
+    _, low, high = comparison.ratio()
+    words = judge(comparison, 0.5)
     assert words.word == "not distinguishable"
-    assert words.note == "not even 1,000 more seeds would tell"
+    assert words.note.startswith(f"from {100 * (1 - low):.1f} % lower to {100 * (high - 1):.1f} % higher; ")
+    assert words.note.endswith("% would be found")
+
+
+def test_what_is_surely_smaller_than_is_relevant_is_said() -> None:
+    generator = np.random.default_rng(0)
+    base = 5 + 0.01 * generator.normal(size=3)
+    alike = compare(Sample((0, 1, 2), base, None), Sample((0, 1, 2), base + 1e-3 * generator.normal(size=3), None))
+    assert judge(alike, 0.5) == Verdict("equal", "within 1 %")
+    assert judge(alike, 0.5).tied
+    assert judge(alike, 0.001) in {Verdict(word, "by less than 1 %") for word in ("better", "worse")}
+    assert judge(alike, 0.5, relevance=1e-6).word == "not distinguishable"
+
+
+@pytest.mark.parametrize("num_molecules", [5, 10, 30])
+def test_few_test_molecules_keep_the_level(num_molecules: int) -> None:
+    generator = np.random.default_rng(num_molecules)
+    rejected = 0
+    for _ in range(800):
+        of_molecule = generator.normal(size=(2, 1, num_molecules))
+        noise = 0.05 * generator.normal(size=(2, 3, num_molecules))
+        a, b = (10 + of_molecule + noise for of_molecule, noise in zip(of_molecule, noise, strict=True))
+        rejected += compare(_sample(a), _sample(b)).difference.p_value() < 0.05
+    assert rejected / 800 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 800)
+
+
+@pytest.mark.parametrize("scale", [1e-90, 1.0, 1e90])
+def test_the_unit_does_not_matter(scale: float) -> None:
+    generator = np.random.default_rng(0)
+    a, b = Sample((0, 1, 2), generator.normal(5, 1, 3), None), Sample((5, 6, 7, 8), generator.normal(5, 1, 4), None)
+    scaled = [sample._replace(maes=sample.maes * scale) for sample in (a, b)]
+    assert compare(*scaled).difference.p_value() == pytest.approx(compare(a, b).difference.p_value())
 
 
 def test_the_interval_of_an_mae_holds_it_and_stays_positive() -> None:

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from ibbench.compare.study import gather
-from ibbench.compare.summary import critical_difference, summarise
+from ibbench.compare.summary import count_blocks, critical_difference, summarise
 from ibbench.data.targets import QM9_TARGETS
 from tests.compare.conftest import MakeRecord
 
@@ -12,6 +12,8 @@ ERRORS = {  # target: MAE of mlp, deep_sets, gnn
     "gap": (0.30, 0.25, 0.04),
     "cv": (0.9, 1.0, 0.8),
     "zpve": (0.02, 0.01, 0.001),
+    "r2": (9.0, 8.0, 7.0),
+    "alpha": (3.0, 2.0, 1.0),
 }
 MODELS = ("mlp", "deep_sets", "gnn")
 
@@ -30,12 +32,19 @@ def test_ranks_and_tests_are_those_of_demsar(make_record: MakeRecord) -> None:
     assert critical_difference(4, 14) == pytest.approx(1.25, abs=0.01)
     assert critical_difference(3, 6) == pytest.approx(2.343 * (3 * 4 / 36) ** 0.5, abs=0.001)
     summary = _summary(make_record, ERRORS)
-    assert summary["mean_rank"].tolist() == [2.75, 2.25, 1.0]
+    assert summary["mean_rank"].tolist() == pytest.approx([17 / 6, 13 / 6, 1.0])
     assert summary["friedman_p"].iloc[0] == pytest.approx(
         stats.friedmanchisquare(*zip(*ERRORS.values(), strict=True)).pvalue
     )
-    assert summary["within_chemical_accuracy"].tolist() == ["0 of 4", "0 of 4", "2 of 4"]
-    assert summary.loc["gnn", "mae_over_std_mean"] == pytest.approx(sum(row[2] for row in ERRORS.values()) / 1.3 / 4)
+    assert summary["within_chemical_accuracy"].tolist() == ["0 of 6", "0 of 6", "2 of 6"]
+    assert summary.loc["gnn", "mae_over_std_mean"] == pytest.approx(sum(row[2] for row in ERRORS.values()) / 1.3 / 6)
+
+
+def test_four_energies_are_one_quantity(make_record: MakeRecord) -> None:
+    assert count_blocks(["u0", "u", "h", "g", "u0_atom", "g_atom", "gap"]) == 3
+    energies = dict.fromkeys(("u0", "u", "h", "g"), ERRORS["gap"]) | {"mu": ERRORS["mu"], "cv": ERRORS["cv"]}
+    assert _summary(make_record, energies)["critical_difference"].isna().all()
+    assert _summary(make_record, ERRORS)["critical_difference"].notna().all()
 
 
 def test_ranks_do_not_depend_on_the_units(make_record: MakeRecord) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.report.golden import GOLDEN, SCREENS, file_name, files, run, screens
 
 
+@pytest.mark.usefixtures("qm9")  # or the first command would say that it builds the cache
 @pytest.mark.parametrize(("name", "width", "colours"), screens())
 def test_what_is_printed_is_as_it_was(name: str, width: int, colours: bool, tmp_path: Path) -> None:
     expected = (GOLDEN / "screens" / file_name(name, width, colours)).read_text()
