@@ -136,7 +136,11 @@ def test_diff_has_an_exit_code_that_scripts_can_use(ibbench: Command, tmp_path: 
     better = ibbench("diff", low, high, "--fail-on", "regression")
     assert better.returncode == 0
     assert "Config: optimizer.lr 0.002 → 0.004." in better.stdout
-    assert ibbench("diff", high, low, "--fail-on", "regression").returncode == 1
+    # The other way round it is worse by 2 and 5 %: too little for three seeds of a table to prove, or to exclude.
+    unproven = ibbench("diff", high, low, "--fail-on", "unproven")
+    assert unproven.returncode == 1
+    assert "A relevant regression is there or cannot be excluded: exit code 1." in unproven.stdout
+    assert ibbench("diff", low, low, "--fail-on", "unproven").returncode == 0
     assert ibbench("diff", high, low).returncode == 0
     assert ibbench("diff", low, low, "--fail-on", "change").returncode == 0
     missing = ibbench("diff", low, "results/shrot")
