@@ -1,8 +1,12 @@
 """The house keeps its order (see docs): a room imports only from rooms above it, and heavy packages stay in theirs."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 import ibbench
 
@@ -80,3 +84,11 @@ def test_heavy_packages_stay_in_their_rooms() -> None:
         if module.partition(".")[0] == package and not path.relative_to(PACKAGE).as_posix().startswith(places)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", sorted(WITHOUT_TORCH))
+def test_rooms_that_tables_need_do_not_import_torch(room: str) -> None:
+    names = [f"ibbench.{room}.{path.stem}" for path in (PACKAGE / room).glob("*.py") if path.stem != "__init__"]
+    code = f"import sys, {', '.join(names)}; print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.compare.many import many_runs
 
-TRAIN = ["train", "model=mlp,gnn", "seeds=[0]", "data.train_size=60", "trainer.epochs=1", "budget.value=5000"]
+TRAIN = ["train", "+experiment=tiny", "model=mlp,gnn", "seeds=[0]"]
 
 
 @pytest.mark.bench

@@ -9,19 +9,18 @@ from pathlib import Path
 
 from ibbench.record.folder import StudyFolder
 
-TINY = ["model=mlp", "data.train_size=60", "trainer.epochs=1", "budget.value=5000", "seeds=[0]"]
-FEW = ["data.validation_size=100", "data.test_size=100"]
+TINY = ["+experiment=tiny", "model=mlp", "seeds=[0]"]
 
 
 def test_a_record_says_how_it_was_made(
     ibbench: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    assert ibbench("train", *TINY, *FEW).returncode == 0
-    study = tmp_path / "results" / "quick"
+    assert ibbench("train", *TINY).returncode == 0
+    study = tmp_path / "results" / "tiny"
     (record,) = StudyFolder.at(study).records()
     assert record.made is not None
     assert datetime.now(UTC) - datetime.fromisoformat(record.made.at) < timedelta(minutes=10)
-    assert record.made.command == shlex.join(["ibbench", "train", *TINY, *FEW])
+    assert record.made.command == shlex.join(["ibbench", "train", *TINY])
     assert record.made.revision is None
     # In a repository, with a change that is not committed, the same run has the same name.
     identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
@@ -29,7 +28,7 @@ def test_a_record_says_how_it_was_made(
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True)
     (study / "table.md").unlink()
-    assert ibbench("train", *TINY, *FEW, "rerun=true").returncode == 0
+    assert ibbench("train", *TINY, "rerun=true").returncode == 0
     (again,) = StudyFolder.at(study).records()
     assert again.run == record.run
     assert again.replicas == record.replicas
@@ -40,11 +39,11 @@ def test_a_record_says_how_it_was_made(
 def test_records_of_older_versions_are_read(
     ibbench: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    assert ibbench("train", *TINY, *FEW).returncode == 0
-    (path,) = tmp_path.glob("results/quick/runs/*/record.json")
+    assert ibbench("train", *TINY).returncode == 0
+    (path,) = tmp_path.glob("results/tiny/runs/*/record.json")
     content = json.loads(path.read_text())
     del content["made"]
     path.write_text(json.dumps(content))
-    run = ibbench("train", *TINY, *FEW)
+    run = ibbench("train", *TINY)
     assert run.returncode == 0
     assert "done before" in run.stdout
