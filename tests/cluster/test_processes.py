@@ -15,7 +15,6 @@ import pytest
 
 from ibbench.record.folder import read_records
 from ibbench.record.lease import describe_owner
-from ibbench.record.schema import read_records
 from tests.forked import started
 
 FEW = ["seeds=[0]", "data.validation_size=100", "data.test_size=200", "budget.value=8000", "trainer.compile=false"]
