@@ -15,7 +15,8 @@ from ibbench.record.folder import read_records
 from tests.committed import export_committed
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-TINY = ["+experiment=tiny", "name=quick"]
+TINY = ["data.train_size=100", "trainer.epochs=1", "budget.value=10000", "seeds=[0,1]"]
+FEW = ["data.validation_size=100", "data.test_size=200"]
 
 HEAVY = """
 import sys
@@ -151,14 +152,14 @@ def test_the_same_command_in_two_places_gives_the_same_numbers(ibbench: Command,
     errors = []
     for place in ("one", "two"):
         (tmp_path / place).mkdir()
-        assert ibbench("train", *TINY, "model=gnn,mlp", cwd=tmp_path / place).returncode == 0
+        assert ibbench("train", *TINY, *FEW, "model=gnn,mlp", cwd=tmp_path / place).returncode == 0
         records = read_records(tmp_path / place / "results" / "quick")
         errors.append([(record.run, [replica.test for replica in record.replicas]) for record in records])
     assert errors[0] == errors[1]
 
 
 def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
-    run = ibbench("train", *TINY, "optimizer=sgd", "optimizer.lr=0.01,1e30", "model=mlp", "loss=mse")
+    run = ibbench("train", *TINY, *FEW, "optimizer=sgd", "optimizer.lr=0.01,1e30", "model=mlp", "loss=mse")
     assert run.returncode == 1
     assert "the loss was no longer finite at step" in run.stdout
     assert "Not finished: mlp-" in run.stdout

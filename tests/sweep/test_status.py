@@ -5,15 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-TINY = ["train", "+experiment=tiny", "name=quick", "seeds=[0]"]
+TINY = ["train", "seeds=[0]", "data.train_size=60", "trainer.epochs=1", "budget.value=5000"]
+FEW = ["data.validation_size=100", "data.test_size=200"]
 
 
 def test_what_was_asked_for_is_known_before_it_is_trained(ibbench: Command) -> None:
-    assert ibbench(*TINY, "model=mlp").returncode == 0
+    assert ibbench(*TINY, *FEW, "model=mlp").returncode == 0
     done = ibbench("status", "results/quick")
     assert (done.returncode, "1 runs, 1 done" in done.stdout) == (0, True)
     diverging = ["optimizer=sgd", "loss=mse", "model=mlp", "optimizer.lr=0.01,1e30"]
-    assert ibbench(*TINY, *diverging).returncode == 1
+    assert ibbench(*TINY, *FEW, *diverging).returncode == 1
     told = ibbench("status", "results/quick")
     assert told.returncode == 1
     assert "3 runs, 2 done, 1 failed (67 % of the work)" in told.stdout
@@ -31,7 +32,7 @@ def test_a_folder_without_a_study_is_refused(ibbench: Command, tmp_path: Path) -
 
 
 def test_a_dry_run_names_points_and_costs_and_leaves_nothing(ibbench: Command, tmp_path: Path) -> None:
-    command = [*TINY, "model=mlp,gnn", "seeds=[0,1]", "trainer.epochs=3"]
+    command = [*TINY, *FEW, "model=mlp,gnn", "seeds=[0,1]", "trainer.epochs=3"]
     dry = ibbench(*command, "--dry-run")
     assert dry.returncode == 0
     assert list(tmp_path.iterdir()) == []
