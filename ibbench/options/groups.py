@@ -1,7 +1,9 @@
 """The groups of options: their names, types and bounds. Defaults and explanations stand in `configs/`."""
 
 import functools
+import json
 import operator
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
@@ -18,11 +20,16 @@ from pydantic import (
     PositiveInt,
     StringConstraints,
     Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from ibbench.options.sources import OnlyFor, check_own_options, checked_source
+
+_MOST_SECONDS = 0.1  # of a budget, hundreds of times what the models of the standard budget take
 
 
 class Options(BaseModel):
@@ -50,8 +57,47 @@ def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+def _expecting(words: str) -> WrapValidator:
+    """Say in words what an option takes, in place of one message per type that it can have."""
+
+    def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            raise PydanticCustomError("expecting", "expected {words}", {"words": words}) from None
+
+    return WrapValidator(check)
+
+
+def _is_no_whole(value: Any) -> Any:
+    if isinstance(value, float) and value == 1:
+        raise PydanticCustomError("whole", "expected 1 for one molecule, or a fraction below 1")
+    return value
+
+
+def _is_local(path: str) -> str:
+    """Expand `~`, and refuse what is no file of this machine."""
+    if "://" in path:
+        raise PydanticCustomError("address", "this is an address: download the file, and give its path")
+    return os.path.expanduser(path)  # noqa: PTH111 (which raises nothing where there is no such user)
+
+
+def _from_json(value: Any) -> Any:
+    """Read a dictionary that came as text: on the command line some keys are possible in no other way."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Size = PositiveInt | Annotated[float, Field(gt=0, lt=1)]
+Size = Annotated[
+    PositiveInt | Annotated[float, Field(gt=0, lt=1)],
+    _expecting("a whole number of molecules above 0, or a fraction below 1"),
+    BeforeValidator(_is_no_whole),
+]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
@@ -70,12 +116,12 @@ class DataOptions(Options):
         BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
     ]
     augmentation: Literal["none", "relabel"]
-    path: Annotated[str | None, OnlyFor("csv", needed=True)] = None
+    path: Annotated[Annotated[str, AfterValidator(_is_local)] | None, OnlyFor("csv", needed=True)] = None
     smiles_column: Annotated[Name | None, OnlyFor("csv", needed=True)] = None
     target_columns: Annotated[
         Annotated[tuple[Name, ...], BeforeValidator(as_list)] | None, OnlyFor("csv", needed=True)
     ] = None
-    units: Annotated[dict[str, str] | None, OnlyFor("csv")] = None
+    units: Annotated[Annotated[dict[str, str], BeforeValidator(_from_json)] | None, OnlyFor("csv")] = None
     strict: Annotated[bool, OnlyFor("csv")] = False
 
     @model_validator(mode="after")
@@ -257,7 +303,7 @@ class TrainerOptions(Options):
     patience: PositiveInt | None
     clip_norm: PositiveFloat | None
     compile: Literal["auto", True, False]
-    replicas_per_pack: Literal["auto"] | PositiveInt
+    replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, _expecting("`auto`, or a whole number greater than 0")]
     checkpoint_seconds: NonNegativeFloat
 
 
@@ -266,6 +312,14 @@ class BudgetOptions(Options):
 
     match: Literal["parameters", "flops", "seconds"]
     value: PositiveFloat
+
+    @model_validator(mode="after")
+    def _is_per_molecule(self) -> Self:
+        if self.match == "seconds" and self.value > _MOST_SECONDS:
+            text = "budget.value={value} with budget.match=seconds is for one molecule of one step: expected at most "
+            text += "{most} seconds, such as 1e-4"
+            raise PydanticCustomError("seconds", text, {"value": f"{self.value:.15g}", "most": str(_MOST_SECONDS)})
+        return self
 
 
 class RungOptions(Options):

@@ -20,7 +20,10 @@ CASES = {
     "no target": (["targets=[]"], "`targets=[]` is not possible"),
     "unknown value": (["precision=float16"], "`precision=float16` is not possible: did you mean"),
     "precision of a GPU": (["precision=tf32", "device=cpu"], "`precision=tf32` needs a CUDA device"),
-    "empty pack": (["trainer.replicas_per_pack=0"], "`trainer.replicas_per_pack=0` is not possible", "greater than 0"),
+    "empty pack": (
+        ["trainer.replicas_per_pack=0"],
+        "`trainer.replicas_per_pack=0` is not possible: expected `auto`, or a whole number greater than 0",
+    ),
     "unknown loss": (["loss=l3"], "`loss=l3` is not possible: expected one of: l1, mse, huber"),
     "negative learning rate": (
         ["optimizer.lr=-1"],
@@ -45,7 +48,7 @@ CASES = {
     "no seeds": (["seeds=null"], "`seeds=null` is not possible: input should be a valid integer"),
     "seeds in a list": (["seeds=[[0]]"], "`seeds=[0]` is not possible"),
     "list for a name": (["model.name=[gnn]"], "`model.name=['gnn']` is not possible: input should be a valid string"),
-    "no model": (["model=null"], "Config group override must be a string"),
+    "no model": (["model=null"], "a group takes the name of one of its choices"),
     "nesterov without momentum": (
         ["optimizer=sgd_momentum", "optimizer.momentum=0", "optimizer.nesterov=true"],
         "optimizer.nesterov=true needs an optimizer.momentum above 0",
