@@ -56,8 +56,8 @@ def never_fail() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed before the command was started, as by `>&-`
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
-            continue
+            stream = open(os.devnull, "w")  # noqa: PTH123, SIM115
+            setattr(sys, f"__{name}__", stream)  # what keeps it from being closed
         buffer = getattr(stream, "buffer", None)
         raw = getattr(buffer, "raw", buffer)  # there is one only with `python -u`
         if not isinstance(raw, io.FileIO):  # that of a test or a notebook, or one that was made so before

@@ -68,7 +68,7 @@ class StudyFolder:
         path = self.runs / run / RECORD
         try:
             status = path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         sign = status.st_mtime_ns, status.st_size, status.st_ino
         known = self._records.get(run)
