@@ -1,9 +1,7 @@
 """The groups of options: their names, types and bounds. Defaults and explanations stand in `configs/`."""
 
 import functools
-import json
 import operator
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
@@ -20,13 +18,11 @@ from pydantic import (
     PositiveInt,
     StringConstraints,
     Tag,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from ibbench.options.checks import expecting, local_path, not_one_point_zero, read_json
 from ibbench.options.sources import OnlyFor, check_own_options, checked_source
 
 _MOST_SECONDS = 0.1  # of a budget, hundreds of times what the models of the standard budget take
@@ -57,46 +53,11 @@ def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-def _expecting(words: str) -> WrapValidator:
-    """Say in words what an option takes, in place of one message per type that it can have."""
-
-    def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return validate(value)
-        except ValidationError:
-            raise PydanticCustomError("expecting", "expected {words}", {"words": words}) from None
-
-    return WrapValidator(check)
-
-
-def _is_no_whole(value: Any) -> Any:
-    if isinstance(value, float) and value == 1:
-        raise PydanticCustomError("whole", "expected 1 for one molecule, or a fraction below 1")
-    return value
-
-
-def _is_local(path: str) -> str:
-    """Expand `~`, and refuse what is no file of this machine."""
-    if "://" in path:
-        raise PydanticCustomError("address", "this is an address: download the file, and give its path")
-    return os.path.expanduser(path)  # noqa: PTH111 (which raises nothing where there is no such user)
-
-
-def _from_json(value: Any) -> Any:
-    """Read a dictionary that came as text: on the command line some keys are possible in no other way."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Size = Annotated[
     PositiveInt | Annotated[float, Field(gt=0, lt=1)],
-    _expecting("a whole number of molecules above 0, or a fraction below 1"),
-    BeforeValidator(_is_no_whole),
+    expecting("a whole number of molecules above 0, or a fraction below 1"),
+    BeforeValidator(not_one_point_zero),
 ]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -116,12 +77,12 @@ class DataOptions(Options):
         BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
     ]
     augmentation: Literal["none", "relabel"]
-    path: Annotated[Annotated[str, AfterValidator(_is_local)] | None, OnlyFor("csv", needed=True)] = None
+    path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv", needed=True)] = None
     smiles_column: Annotated[Name | None, OnlyFor("csv", needed=True)] = None
     target_columns: Annotated[
         Annotated[tuple[Name, ...], BeforeValidator(as_list)] | None, OnlyFor("csv", needed=True)
     ] = None
-    units: Annotated[Annotated[dict[str, str], BeforeValidator(_from_json)] | None, OnlyFor("csv")] = None
+    units: Annotated[Annotated[dict[str, str], BeforeValidator(read_json)] | None, OnlyFor("csv")] = None
     strict: Annotated[bool, OnlyFor("csv")] = False
 
     @model_validator(mode="after")
@@ -303,7 +264,7 @@ class TrainerOptions(Options):
     patience: PositiveInt | None
     clip_norm: PositiveFloat | None
     compile: Literal["auto", True, False]
-    replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, _expecting("`auto`, or a whole number greater than 0")]
+    replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
     checkpoint_seconds: NonNegativeFloat
 
 
