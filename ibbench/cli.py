@@ -1,7 +1,5 @@
 """The commands: read arguments, call one function, print. Heavy imports stand inside the commands."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +46,7 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the points and their cost, start nothing")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the jobs of a cluster")] = False,
 ) -> None:
-    """Train and compare models: every option of the config, e.g. model=gnn,mlp targets=[gap,mu]."""
+    """Train and compare models: every option of the config, e.g. model=gnn,mlp 'targets=[gap,mu]'."""
     from ibbench.commands.train import run_sweep
 
     run_sweep(context.args, dry_run, detach)
@@ -195,12 +193,18 @@ def show(
 
 def main() -> None:
     """Run the command line; bad input is one message and exit code 2."""
+    from ibbench.terminal import lost_output, never_fail
+
+    never_fail()
     try:
         app()
     except InputError as error:
         leave(error)
-    except BrokenPipeError:  # the reader has seen enough, as in `ibbench table … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
     except OSError as error:
         leave(InputError(str(error)))
+    except SystemExit as end:
+        lost = lost_output()
+        if end.code or not lost:
+            raise
+        typer.echo(f"ibbench: the output could not be written: {lost.strerror}", err=True)
+        raise SystemExit(1) from None

@@ -20,6 +20,11 @@ def leave(error: InputError) -> NoReturn:
     raise SystemExit(2)
 
 
+def shorten(text: str, most: int = 80) -> str:
+    """Cut a text that a message repeats, so that the message stays one that can be read."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def suggest(name: str, valid: Iterable[str]) -> str:
     """Name the entries of `valid` that are nearest to `name`, or all of them when none is near."""
     names = list(dict.fromkeys(valid))

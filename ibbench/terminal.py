@@ -1,19 +1,91 @@
 """Where everything is printed."""
 
+from __future__ import annotations
+
 import functools
+import io
+import os
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console  # imported where it is needed: help is to come at once
 
 _PLAIN_SECONDS = 15.0  # between two plain lines: a log should tell that a run is alive, not fill a disk
+
+
+class _Unfailing(io.RawIOBase):
+    """A stream to a pipe or a file that goes on where nobody reads any more, or the disk is full: no output may end
+    a training.
+
+    Attributes:
+        error: what was wrong when it was written to in vain, but for a reader who has seen enough.
+    """
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw = raw
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write; what cannot be written is dropped."""
+        try:
+            return self._raw.write(data) or 0
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())  # for processes that write to it, too
+        except OSError as error:
+            self.error = error
+        return len(data)
+
+    def writable(self) -> bool:
+        """Whether it can be written to."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the number of the file."""
+        return self._raw.fileno()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._raw.isatty()
+
+
+def never_fail() -> None:
+    """Make the output of this process drop what cannot be written, and replace what its encoding does not have."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed before the command was started, as by `>&-`
+            stream = open(os.devnull, "w")  # noqa: PTH123, SIM115
+            setattr(sys, f"__{name}__", stream)  # what keeps it from being closed
+        buffer = getattr(stream, "buffer", None)
+        raw = getattr(buffer, "raw", buffer)  # there is one only with `python -u`
+        if not isinstance(raw, io.FileIO):  # that of a test or a notebook, or one that was made so before
+            continue
+        stream.flush()
+        unfailing: Any = _Unfailing(raw)
+        unfailing = unfailing if buffer is raw else io.BufferedWriter(unfailing)
+        options = {"line_buffering": stream.line_buffering or name == "stderr", "write_through": stream.write_through}
+        errors = stream.errors if name == "stderr" else "replace"
+        setattr(sys, name, io.TextIOWrapper(unfailing, encoding=stream.encoding, errors=errors, **options))
+
+
+def lost_output() -> OSError | None:
+    """Return why a part of what was printed to stdout could not be written, if so."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    if not isinstance(raw, _Unfailing):
+        return None
+    sys.stdout.flush()
+    return raw.error
 
 
 @functools.cache
 def terminal() -> Console:
     """Return the console of this process; into a pipe or a file it does not fold wide tables."""
+    from rich.console import Console
+
+    never_fail()
     return Console(markup=False) if sys.stdout.isatty() else Console(width=200, markup=False)
 
 

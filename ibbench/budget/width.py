@@ -64,19 +64,20 @@ def _meets(count: int, goal: float) -> bool:
     return abs(count - goal) <= TOLERANCE * goal
 
 
-def bracket(count: Callable[[int], float], goal: float, grain: int) -> tuple[int, int]:
+def bracket(count: Callable[[int], float], goal: float, grain: int, widest: int = _WIDEST) -> tuple[int, int]:
     """Find the two sizes around a goal.
 
     Args:
         count: cost at a size; it rises with the size.
         goal: the cost to come near.
         grain: what sizes are multiples of.
+        widest: the largest size to try.
 
     Returns:
         Two neighbouring multiples of `grain` whose costs have the goal between them, where any two have.
     """
     low, high = 1, 2
-    while count(high * grain) <= goal and high * grain < _WIDEST:
+    while count(high * grain) <= goal and high * grain < widest:
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2

@@ -89,7 +89,7 @@ def show_molecule(molecule: str, overrides: list[str], console: Console) -> None
         InputError: the index is out of range, or RDKit cannot parse the SMILES.
     """
     dataset = load(overrides)
-    if molecule.isdecimal():
+    if molecule.isascii() and molecule.isdecimal():
         index: int | None = int(molecule)
         if int(molecule) >= len(dataset):
             raise InputError(f"`{molecule}` is not a molecule: expected 0 to {len(dataset) - 1}, or a SMILES")

@@ -10,6 +10,7 @@ from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError
 from ibbench.models import STANDARD_MODELS
 from ibbench.options.compose import compose_config, expand
+from ibbench.options.typed import as_hydra_reads
 from ibbench.record.folder import TABLE, TABLE_TEXT, study_folder
 from ibbench.record.tables import write_tables
 from ibbench.report import markdown, screen
@@ -37,7 +38,7 @@ def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_swee
     """
     if repeats < 1 or not seconds > 0:
         raise InputError("--repeats must be at least 1 and --seconds above 0")
-    points = expand([f"model={','.join(STANDARD_MODELS)}", "name=speed", "device=cpu", *overrides])
+    points = expand([f"model={','.join(STANDARD_MODELS)}", "name=speed", "device=cpu", *as_hydra_reads(overrides)])
     configs = [compose_config(point) for point in points]
     if any(config.device != "cpu" for config in configs):
         raise InputError("`ibbench speed` times the CPU: expected device=cpu")

@@ -27,6 +27,8 @@ from ibbench.options.compose import (
     pack_sweeps,
     read_composed,
 )
+from ibbench.options.flags import check_flags, check_folders
+from ibbench.options.typed import as_hydra_reads
 from ibbench.record.made import note_command
 from ibbench.run.interrupt import listening
 from ibbench.sweep.point import run_point
@@ -49,19 +51,8 @@ def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False)
     """
     note_command(["ibbench", "train", *arguments])
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as exceptions, to be said in one line
-    flags = [
-        f"hydra.callbacks.study.{name}=true" for name, given in (("dry_run", dry_run), ("detach", detach)) if given
-    ]
-    packed = pack_sweeps(arguments)
-    for argument, as_list in packed.items():  # not into what `--cfg` prints
-        sys.stderr.write(f"{argument} trains as one pack, as {as_list} does; see --help for runs of their own\n")
-    # Hydra finds `hydra.mode` out by composing, and runs a sweep as one point where a mistake keeps it from that.
-    mode = [] if any(argument.startswith(("-", "hydra.mode=")) for argument in arguments) else ["--multirun"]
-    given = [packed.get(argument, argument) for argument in arguments]
-    # Hydra's parser wants all overrides in one place, between options of its own.
-    place = next((at for at, word in enumerate(given) if "=" in word and not word.startswith("-")), len(given))
-    sys.argv = ["ibbench train", *mode, *given[:place], *flags, *given[place:]]
     try:
+        sys.argv = ["ibbench train", *_for_hydra(arguments, dry_run, detach)]
         with listening():
             hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=ROOT_CONFIG)(job)()
     except InputError as error:
@@ -71,6 +62,24 @@ def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False)
     except KeyboardInterrupt:
         say("Interrupted. What is finished stays; the same command goes on from there.")
         raise SystemExit(INTERRUPTED) from None
+
+
+def _for_hydra(arguments: list[str], dry_run: bool, detach: bool) -> list[str]:
+    """Return the arguments as Hydra's own parser takes them."""
+    check_flags(arguments)
+    flags = [
+        f"hydra.callbacks.study.{name}=true" for name, given in (("dry_run", dry_run), ("detach", detach)) if given
+    ]
+    readable = as_hydra_reads(arguments)
+    packed = pack_sweeps(readable)
+    for argument, as_list in packed.items():  # not into what `--cfg` prints
+        sys.stderr.write(f"{argument} trains as one pack, as '{as_list}' does; see --help for runs of their own\n")
+    # Hydra finds `hydra.mode` out by composing, and runs a sweep as one point where a mistake keeps it from that.
+    mode = [] if any(argument.startswith(("-", "hydra.mode=")) for argument in arguments) else ["--multirun"]
+    given = [packed.get(argument, argument) for argument in readable]
+    # Hydra's parser wants all overrides in one place, between options of its own.
+    place = next((at for at, word in enumerate(given) if "=" in word and not word.startswith("-")), 0)
+    return [*mode, *given[:place], *flags, *given[place:]]
 
 
 def job(composed: DictConfig) -> str:
@@ -102,11 +111,11 @@ class StudyCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check and plan all points of the sweep."""
         params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
-        self._begin(config, [*params, *config.hydra.overrides.task], kwargs["config_name"])
+        self._begin(config, [*params, *_given(config)], kwargs["config_name"])
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check and plan the only point of `hydra.mode=RUN`."""
-        self._begin(config, config.hydra.overrides.task, kwargs["config_name"])
+        self._begin(config, _given(config), kwargs["config_name"])
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
         """Note a run that another process trains, if this one has tried it."""
@@ -125,6 +134,7 @@ class StudyCallback(Callback):
         from ibbench.record.tables import refuse_if_edited
 
         with _leaving():
+            check_folders(config)
             points = expand(overrides)
             own = [override for override in config.hydra.overrides.hydra if "hydra.searchpath" in override]
             configs = compose_points([[*point, *own] for point in points], config_name)
@@ -139,6 +149,12 @@ class StudyCallback(Callback):
         with _leaving():
             if self.sweep and not self.sweep.finish():
                 raise SystemExit(FAILED)
+
+
+def _given(config: DictConfig) -> list[str]:
+    """Return the overrides as they were given: `${...}` in them is to be resolved in each point."""
+    overrides: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    return list(overrides)
 
 
 def sweep_of(launcher: Any) -> Sweep:
@@ -175,6 +191,10 @@ def _leaving() -> Iterator[None]:
         yield
     except InputError as error:
         leave(error)
+    except (HydraException, OmegaConfBaseException) as error:
+        leave(InputError(explain(error)))
+    except OSError as error:
+        leave(InputError(str(error)))
     except Exception:
         traceback.print_exc()
         raise SystemExit(FAILED) from None

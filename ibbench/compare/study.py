@@ -111,12 +111,16 @@ class _Replica(NamedTuple):
     search: Search = ()
 
 
-def read_study(folder: Path) -> Study:
+def read_study(folder: Path | str) -> Study:
     """Read the records of a study, and the predictions where they are kept.
+
+    Args:
+        folder: the folder of the study, such as `results/quick`.
 
     Raises:
         InputError: there are no records, or one of them or its predictions cannot be read.
     """
+    folder = Path(folder)
     return gather(folder.resolve().name, StudyFolder.at(folder).records(), folder)
 
 

@@ -12,11 +12,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
-from ibbench.errors import InputError, suggest
-from ibbench.options.config import Config, option_names, read_config
+from ibbench.errors import InputError, shorten, suggest
+from ibbench.options.config import Config, option_names, read_config, suggest_option
 from ibbench.options.trial import draw
+from ibbench.options.typed import as_hydra_reads, sweep_values
 
 ROOT_CONFIG = "train"
 _VALUE = re.compile(r"(\w+\.[\w.]+|seeds|targets)=")  # and not of a group, whose choice is a file
@@ -39,7 +40,7 @@ def compose_config(overrides: Sequence[str]) -> Config:
         InputError: an override or its value is not possible.
     """
     with hydra.initialize_config_dir(str(config_folder()), job_name="ibbench", version_base="1.3"):
-        return compose_point(overrides, ROOT_CONFIG)
+        return compose_point(as_hydra_reads(overrides), ROOT_CONFIG)
 
 
 def compose_point(overrides: Sequence[str], config_name: str) -> Config:
@@ -91,7 +92,10 @@ def read_composed(composed: DictConfig) -> Config:
     Raises:
         InputError: it names every wrong option at once, with what was expected.
     """
-    options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    try:
+        options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise InputError(explain(error)) from None
     assert isinstance(options, dict)
     return draw(read_config({str(key): value for key, value in options.items()}))
 
@@ -109,9 +113,10 @@ def explain(error: Exception) -> str:
             group, _, folder = group.partition("/")
         names = [f"{folder}/{option}" if folder else option for option in error.options]
         name = f"{folder}/{name}" if folder else name
-        return f"`{group}={name}` is not possible: {suggest(name, names)}"
+        return f"`{group}={shorten(name)}` is not possible: {suggest(name, names)}"
     if isinstance(error, OverrideParseException):
-        return f"`{error.override}` cannot be read: {text.splitlines()[0]}"
+        override = shorten(error.override)
+        return f"`{override}` cannot be read: text with other signs than letters and digits stands in quotes"
     unknown = re.search(r"Could not (?:override|append|delete from) '([^'@]+)", text)
     if unknown and "already" not in text:
         key = unknown[1]
@@ -122,7 +127,11 @@ def explain(error: Exception) -> str:
         if key in option_names():
             group = key.partition(".")[0]
             return f"`{key}` is not an option of every choice of `{group}` in this command"
-        return f"`{key}` is not an option: {suggest(key, option_names())}"
+        return f"`{shorten(key)}` is not an option: {suggest_option(key)}"
+    if text.startswith("Config group override must be"):
+        return "a group takes the name of one of its choices: expected a value such as that of model=gnn"
+    if isinstance(error, InterpolationResolutionError | InterpolationKeyError) and error.full_key:
+        return f"`{error.full_key}` is not possible: {text.splitlines()[0]}"
     if error.__cause__ and text.startswith("Error merging override"):
         text += f": {str(error.__cause__).partition(chr(10))[0]}"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
@@ -144,7 +153,7 @@ def pack_sweeps(arguments: Sequence[str]) -> dict[str, str]:
             with contextlib.suppress(HydraException):  # Hydra will say what is wrong with it
                 override = OverridesParser.create().parse_override(argument)
                 if override.is_discrete_sweep():
-                    values = list(override.sweep_string_iterator())
+                    values = sweep_values(override)
                     if not any(value.startswith("[") for value in values):
                         packed[argument] = f"{override.key_or_group}=[{','.join(values)}]"
     return packed
@@ -160,12 +169,6 @@ def expand(overrides: Iterable[str]) -> list[list[str]]:
     loader = known.config_loader() if known.is_initialized() else None  # it knows what `model=glob(*)` means
     for override in OverridesParser.create(loader).parse_overrides(list(overrides)):
         key = override.get_key_element()
-        if override.is_sweep_override() and not override.is_discrete_sweep():
-            raise InputError(f"`{override.input_line}`: a sweep needs single values, such as {key}=1,2,3")
-        values = (
-            override.sweep_string_iterator() if override.is_sweep_override() else [override.get_value_element_as_str()]
-        )
+        values = sweep_values(override) if override.is_sweep_override() else [override.get_value_element_as_str()]
         choices[key] = [f"{key}={value}" for value in values]
-        if not choices[key]:
-            raise InputError(f"`{override.input_line}` means no value at all")
     return [list(point) for point in itertools.product(*choices.values())]

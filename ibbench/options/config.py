@@ -1,5 +1,6 @@
 """Config: all options of one run, read from what Hydra composed, and what is said of wrong ones."""
 
+import functools
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
@@ -12,9 +13,10 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from ibbench.errors import InputError, suggest
+from ibbench.errors import InputError, shorten, suggest
 from ibbench.options.groups import (
     AnyModelOptions,
     AnyOptimizerOptions,
@@ -31,18 +33,36 @@ from ibbench.options.groups import (
     without_repeats,
 )
 
+_MOST_BYTES = 200  # of a folder's name; file systems take 255
+
 
 def _names_one_folder(name: str) -> str:
     if PurePath(name).name != name or name.startswith("."):
         raise PydanticCustomError("folder", "must be a plain folder name, without `/` and not starting with `.`")
+    if not name.isprintable() or len(name.encode()) > _MOST_BYTES:
+        raise PydanticCustomError("folder", "must be printable, and no longer than a folder's name can be")
     return name
+
+
+def _is_spelled_out(value: Any) -> Any:
+    """Refuse a name that a config file has as a number: whether `1.1` was spelled `1.10` there, nobody can tell."""
+    if isinstance(value, bool | int | float):
+        raise PydanticCustomError("spelling", "in a file, a name that looks like a number stands in quotes")
+    return value
+
+
+def _in_full(path: str) -> str:
+    """Refuse `~` at the start of a path: Hydra makes a folder of that name before the options are read here."""
+    if path.startswith("~"):
+        raise PydanticCustomError("home", "in a file, the home folder is written ${oc.env:HOME}")
+    return path
 
 
 class Config(Options):
     """One run: one point of a sweep, with every option given."""
 
-    name: Annotated[Name, AfterValidator(_names_one_folder)]
-    results_dir: str
+    name: Annotated[Name, BeforeValidator(_is_spelled_out), AfterValidator(_names_one_folder)]
+    results_dir: Annotated[str, Field(min_length=1), BeforeValidator(_is_spelled_out), AfterValidator(_in_full)]
     targets: Annotated[tuple[Name, ...], BeforeValidator(as_list), Field(min_length=1), AfterValidator(without_repeats)]
     seeds: Annotated[tuple[Seed, ...], BeforeValidator(as_list), Field(min_length=1), AfterValidator(without_repeats)]
     data: DataOptions
@@ -67,6 +87,13 @@ class Config(Options):
             )
         return self
 
+    @model_validator(mode="after")
+    def _batches_have_statistics(self) -> Self:
+        if self.trainer.batch_size == 1 and self.model.normalisation == "batch":
+            text = "model.normalisation=batch needs a trainer.batch_size of at least 2: one molecule has no spread"
+            raise PydanticCustomError("batch_of_one", text)
+        return self
+
     @property
     def num_replicas(self) -> int:
         """How many replicas the run has: one per target and seed."""
@@ -86,21 +113,44 @@ class Config(Options):
         return options
 
 
-def option_names(options: type[BaseModel] = Config, prefix: str = "") -> list[str]:
-    """List every option with dots between its parts, such as `trainer.epochs`."""
-    names: list[str] = []
+@functools.cache
+def option_fields() -> dict[str, FieldInfo]:
+    """Return what is known of every option, by its name with dots between its parts, such as `trainer.epochs`."""
+    return _fields_of(Config, "")
+
+
+def _fields_of(options: type[BaseModel], prefix: str) -> dict[str, FieldInfo]:
+    fields: dict[str, FieldInfo] = {}
     for key, field in options.model_fields.items():
-        nested = [part for part in _classes_in(field.annotation) if issubclass(part, Options)]
-        names.append(prefix + key)
-        for part in nested:
-            names += option_names(part, f"{prefix}{key}.")
-    return list(dict.fromkeys(names))
+        fields[prefix + key] = field
+        for part in classes_in(field.annotation):
+            if issubclass(part, Options):
+                fields |= {
+                    name: found for name, found in _fields_of(part, f"{prefix}{key}.").items() if name not in fields
+                }
+    return fields
 
 
-def _classes_in(annotation: Any) -> list[type]:
+def option_names() -> list[str]:
+    """List every option with dots between its parts, such as `trainer.epochs`."""
+    return list(option_fields())
+
+
+def suggest_option(name: str) -> str:
+    """Name the options that are nearest to one that does not exist, or where they are listed."""
+    names = option_names()
+    last = [option for option in names if option.rpartition(".")[2] == name.rpartition(".")[2]]
+    if last:  # `epochs` for `trainer.epochs`
+        return "did you mean " + " or ".join(f"`{option}`" for option in last[:3]) + "?"
+    near = suggest(name, names)
+    return near if near.startswith("did you mean") else "`ibbench train --help` lists them"
+
+
+def classes_in(annotation: Any) -> list[type]:
+    """List the classes in the type of an option, such as `str` in `tuple[str, ...] | None`."""
     if isinstance(annotation, type):
         return [annotation]
-    return [part for argument in getattr(annotation, "__args__", ()) for part in _classes_in(argument)]
+    return [part for argument in getattr(annotation, "__args__", ()) for part in classes_in(argument)]
 
 
 def read_config(composed: dict[str, Any]) -> Config:
@@ -127,7 +177,7 @@ def _describe(detail: ErrorDetails) -> str:
         case "extra_forbidden":
             if key in option_names():
                 return f"`{key}` is not an option of the choice made for `{path[0]}`"
-            return f"`{key}` is not an option: {suggest(key, option_names())}"
+            return f"`{key}` is not an option: {suggest_option(key)}"
         case "missing":
             return f"`{key}` is missing"
         case "literal_error" | "union_tag_invalid":
@@ -136,11 +186,17 @@ def _describe(detail: ErrorDetails) -> str:
             context = detail.get("ctx", {})
             valid = str(context.get("expected") or context.get("expected_tags")).replace(" or ", ", ")
             names = [name.strip("' ") for name in valid.split(",")]
-            return f"`{key}={value}` is not possible: {suggest(str(value), names)}"
+            return f"`{key}={_shown(value)}` is not possible: {suggest(str(value), names)}"
         case "string_pattern_mismatch" if key == "device":
-            return f"`device={value}` is not possible: expected auto, cpu, cuda or cuda:N"
-        case "source_only" | "source_needs" | "units" | "width_and_budget" | "nesterov":
+            return f"`device={_shown(value)}` is not possible: expected auto, cpu, cuda or cuda:N"
+        case "source_only" | "source_needs" | "units" | "width_and_budget" | "nesterov" | "batch_of_one" | "seconds":
             return detail["msg"]
         case _:
-            shown = "null" if value is None else value
-            return f"`{key}={shown}` is not possible: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+            return f"`{key}={_shown(value)}` is not possible: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _shown(value: Any) -> str:
+    """Write a value as a user would, cut where it is long."""
+    plain = value is None or isinstance(value, bool)
+    text = {None: "null", True: "true", False: "false"}[value] if plain else str(value)
+    return shorten(text)

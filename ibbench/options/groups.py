@@ -22,7 +22,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from ibbench.options.checks import expecting, local_path, not_one_point_zero, read_json
 from ibbench.options.sources import OnlyFor, check_own_options, checked_source
+
+_MOST_SECONDS = 0.1  # of a budget, hundreds of times what the models of the standard budget take
 
 
 class Options(BaseModel):
@@ -51,7 +54,11 @@ def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
 
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Size = PositiveInt | Annotated[float, Field(gt=0, lt=1)]
+Size = Annotated[
+    PositiveInt | Annotated[float, Field(gt=0, lt=1)],
+    expecting("a whole number of molecules above 0, or a fraction below 1"),
+    BeforeValidator(not_one_point_zero),
+]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
@@ -70,12 +77,12 @@ class DataOptions(Options):
         BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
     ]
     augmentation: Literal["none", "relabel"]
-    path: Annotated[str | None, OnlyFor("csv", needed=True)] = None
+    path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv", needed=True)] = None
     smiles_column: Annotated[Name | None, OnlyFor("csv", needed=True)] = None
     target_columns: Annotated[
         Annotated[tuple[Name, ...], BeforeValidator(as_list)] | None, OnlyFor("csv", needed=True)
     ] = None
-    units: Annotated[dict[str, str] | None, OnlyFor("csv")] = None
+    units: Annotated[Annotated[dict[str, str], BeforeValidator(read_json)] | None, OnlyFor("csv")] = None
     strict: Annotated[bool, OnlyFor("csv")] = False
 
     @model_validator(mode="after")
@@ -257,7 +264,7 @@ class TrainerOptions(Options):
     patience: PositiveInt | None
     clip_norm: PositiveFloat | None
     compile: Literal["auto", True, False]
-    replicas_per_pack: Literal["auto"] | PositiveInt
+    replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
     checkpoint_seconds: NonNegativeFloat
 
 
@@ -266,6 +273,14 @@ class BudgetOptions(Options):
 
     match: Literal["parameters", "flops", "seconds"]
     value: PositiveFloat
+
+    @model_validator(mode="after")
+    def _is_per_molecule(self) -> Self:
+        if self.match == "seconds" and self.value > _MOST_SECONDS:
+            text = "budget.value={value} with budget.match=seconds is for one molecule of one step: expected at most "
+            text += "{most} seconds, such as 1e-4"
+            raise PydanticCustomError("seconds", text, {"value": f"{self.value:.15g}", "most": str(_MOST_SECONDS)})
+        return self
 
 
 class RungOptions(Options):

@@ -68,7 +68,7 @@ class StudyFolder:
         path = self.runs / run / RECORD
         try:
             status = path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         sign = status.st_mtime_ns, status.st_size, status.st_ino
         known = self._records.get(run)
@@ -158,7 +158,7 @@ def study_folder(config: Config) -> Path:
     return Path(config.results_dir) / config.name
 
 
-def read_records(study: Path) -> list[Record]:
+def read_records(study: Path | str) -> list[Record]:
     """Return the records of all runs of a study, in the order of their names.
 
     Args:
@@ -167,7 +167,7 @@ def read_records(study: Path) -> list[Record]:
     Raises:
         InputError: there are none; or one of them cannot be read, is a copy, or is of the same config as another.
     """
-    return StudyFolder.at(study).records()
+    return StudyFolder.at(Path(study)).records()
 
 
 def read_finished(folder: Path) -> Record | None:

@@ -17,6 +17,7 @@ from ibbench.files import write_atomically
 from ibbench.options.config import Config
 from ibbench.options.groups import ModelOptions
 from ibbench.record.folder import MATCHED
+from ibbench.terminal import say
 from ibbench.training.device import describe_device, free_memory
 from ibbench.training.loop import prepare
 from ibbench.training.optim import LOSSES
@@ -26,6 +27,8 @@ from ibbench.training.step import Step
 _GRAIN = 8  # widths tried are multiples of it
 _NEAR = 1.5  # times the budget: a pace farther off is refused
 _WARM_UP, _STEPS, _REPEATS = 2, 4, 5
+_WIDEST = 1 << 11  # beyond it a step takes longer than any budget that trains models to the end
+_LONGEST_SECONDS = 120.0  # for one model; a search that takes longer is given up
 
 
 def fit_to_seconds(config: Config, dataset: DataSet, split: Split, device: torch.device, study: Path) -> ModelOptions:
@@ -42,7 +45,8 @@ def fit_to_seconds(config: Config, dataset: DataSet, split: Split, device: torch
         study: the folder of the study.
 
     Raises:
-        InputError: the narrowest model is slower than that, or there are fewer train molecules than a batch has.
+        InputError: no width comes near that pace, to find it takes too long, or there are fewer train molecules than
+            a batch has.
     """
     assert config.budget
     path = study / MATCHED / f"{config.model.name}-{_digest(config, dataset, device)}.json"
@@ -88,27 +92,50 @@ def _measure_width(config: Config, dataset: DataSet, split: Split, device: torch
     assert config.budget
     goal = config.budget.value
     most = free_memory(device) / 2 / config.num_replicas
+    deadline = time.perf_counter() + _LONGEST_SECONDS
+    name = config.model.name
+    say(
+        f"measuring the width at which {name} trains at {goal:.3g} seconds a molecule, {_LONGEST_SECONDS:.0f} s at most"
+    )
 
     @functools.cache
     def seconds(width: int) -> float:
         sized = _sized(config, width)
         if bytes_per_replica(sized, dataset.molecules.padding) > most:
             return math.inf
-        return seconds_per_molecule(sized, dataset, split, device)
+        if time.perf_counter() > deadline:
+            raise InputError(
+                f"`budget.value={goal:.3g}` seconds a molecule: the width of {name} was not found in "
+                f"{_LONGEST_SECONDS:.0f} s. Choose a smaller budget"
+            )
+        return seconds_per_molecule(sized, dataset, split, device, enough=2 * goal)
 
-    low, high = bracket(seconds, goal, _GRAIN)
+    low, high = bracket(seconds, goal, _GRAIN, _WIDEST)
     width = min((low, high), key=lambda size: abs(math.log(seconds(size) / goal)))
     if not 1 / _NEAR < seconds(width) / goal < _NEAR:
         other = "larger" if seconds(width) > goal else "smaller"
         raise InputError(
-            f"`budget.value={goal:.3g}` seconds a molecule cannot be met by {config.model.name} with depth "
-            f"{config.model.depth}: width {width} takes {seconds(width):.3g}. Choose a {other} budget"
+            f"`budget.value={goal:.3g}` seconds a molecule cannot be met by {name} with depth {config.model.depth}: "
+            f"width {width} takes {seconds(width):.3g}. Choose a {other} budget"
         )
     return width
 
 
-def seconds_per_molecule(config: Config, dataset: DataSet, split: Split, device: torch.device) -> float:
-    """Time training steps, not compiled, of all replicas of a run; return the median per molecule and replica."""
+def seconds_per_molecule(
+    config: Config, dataset: DataSet, split: Split, device: torch.device, enough: float = math.inf
+) -> float:
+    """Time training steps, not compiled, of all replicas of a run.
+
+    Args:
+        config: the run, with a width.
+        dataset: the molecules.
+        split: of that data set.
+        device: where to train.
+        enough: a pace at which it does not matter how much slower it is: a few steps that are slower end the timing.
+
+    Returns:
+        The median per molecule and replica, or that of the steps that ended the timing.
+    """
     task, state = prepare(config, dataset, split, device, list_replicas(config))
     step, size = Step(state.models, LOSSES[config.loss], compiled=False), config.trainer.batch_size
     batch = torch.arange(size, device=device).expand(len(task.replicas), size)
@@ -121,6 +148,9 @@ def seconds_per_molecule(config: Config, dataset: DataSet, split: Split, device:
             state.optimizer.step()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
+        pace = (time.perf_counter() - started) / (_STEPS * batch.numel())
+        if repeat >= 1 and pace > enough:  # the first steps of all are slow for other reasons
+            return pace
         if repeat >= _WARM_UP:
-            spent.append(time.perf_counter() - started)
-    return sorted(spent)[_REPEATS // 2] / (_STEPS * batch.numel())
+            spent.append(pace)
+    return sorted(spent)[_REPEATS // 2]

@@ -86,6 +86,8 @@ def _plan(composed: str, here: bool) -> Point:
     for target in config.targets:
         dataset.column(target)
     split = _divide(config.data)
+    if split.train_size == 1 and config.model.normalisation == "batch":
+        raise InputError("model.normalisation=batch needs a data.train_size of at least 2: one molecule has no spread")
     resolved = _resolve(config, dataset, split, device)
     wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
     resolved = _set_trainer(resolved, compile=wanted and _can_compile(resolved, device, here))
@@ -127,6 +129,11 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
     for option, part in _parts_altered(config.data).items():
         if part not in reads:
             raise InputError(f"`{option}` alters {part}, which `model={options.name}` does not read: leave one out")
+    if config.data.augmentation == "relabel" and "permutation" in get_model(options.name).symmetries:
+        raise InputError(
+            f"`data.augmentation=relabel` changes nothing for `model={options.name}`, whose predictions do not depend "
+            "on the order of atoms: leave one out"
+        )
     if not budget:
         return options
     if budget.match == "seconds":

@@ -64,14 +64,15 @@ class Sweep:
         """Check what can be said of the points without their data.
 
         Raises:
-            InputError: they belong to more than one study, give a value for what a search draws, or are to be left to
-                jobs that there are not.
+            InputError: they belong to more than one study, are not all different, give a value for what a search
+                draws, or are to be left to jobs that there are not.
         """
         if self.detach and self._here:
             raise InputError("`--detach` needs jobs that live on without this command: expected +cluster=slurm")
         _refuse_tuned_options(self._configs, self._overrides[0])
         if len({study_folder(config) for config in self._configs}) > 1:
             raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
+        _refuse_repeats(self._configs, self._overrides)
 
     def plan(self) -> bool:
         """Plan all points, say what they are, and note them in the study for `ibbench status`.
@@ -176,6 +177,17 @@ class Sweep:
     def _is_finished(self, folder: Path) -> bool:
         replaced = folder not in self._replaced or record_age(folder) != self._replaced[folder]
         return replaced and bool(read_finished(folder))
+
+
+def _refuse_repeats(configs: list[Config], overrides: list[list[str]]) -> None:
+    """Refuse two points with the same options, such as those of `model=gnn,gnn`."""
+    found: dict[str, int] = {}
+    for number, config in enumerate(configs):
+        first = found.setdefault(config.model_dump_json(), number)
+        if first != number:
+            same = [" ".join(overrides[point]) for point in (first, number)]
+            which = f"`{same[0]}` twice" if same[0] == same[1] else f"the same as `{same[0]}` and as `{same[1]}`"
+            raise InputError(f"this sweep has {which}: leave one out")
 
 
 def _refuse_tuned_options(configs: list[Config], overrides: list[str]) -> None:

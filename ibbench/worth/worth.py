@@ -67,7 +67,7 @@ class Worth(NamedTuple):
         return list(dict.fromkeys(found or map(Section._make, self.ladder[list(Section._fields)].values.tolist())))
 
 
-def read_worth(folder: Path, by: str = "labels", at: float | None = None) -> Worth:
+def read_worth(folder: Path | str, by: str = "labels", at: float | None = None) -> Worth:
     """Read a study and compare its curves.
 
     Raises:

@@ -6,7 +6,7 @@ import pytest
 from ibbench.baselines import Baseline, baseline_names, get_baseline, register
 from ibbench.errors import InputError
 from ibbench.models import model_names
-from ibbench.options.config import Config, option_names
+from ibbench.options.config import option_names
 
 
 @pytest.mark.parametrize("name", baseline_names())
@@ -14,7 +14,7 @@ def test_every_file_registers_a_baseline_under_its_name(name: str) -> None:
     baseline = get_baseline(name)
     assert issubclass(baseline, Baseline)
     assert baseline.__module__ == f"ibbench.baselines.{name}"
-    assert baseline.ignores <= {option for option in option_names(Config) if option.startswith("data.")}
+    assert baseline.ignores <= {option for option in option_names() if option.startswith("data.")}
 
 
 def test_no_model_has_the_name_of_a_baseline() -> None:

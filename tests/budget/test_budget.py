@@ -18,7 +18,7 @@ from ibbench.models import STANDARD_MODELS, model_names
 from ibbench.models.registry import build_model
 from ibbench.options.config import Config
 from ibbench.options.groups import BudgetOptions, ModelOptions
-from ibbench.run.pace import fit_to_seconds
+from ibbench.run.pace import fit_to_seconds, seconds_per_molecule
 
 QM9 = QM9_PADDING["implicit"]
 Tiny = Callable[..., ModelOptions]
@@ -137,7 +137,7 @@ def test_a_width_once_measured_is_kept(
     composed = config("model=gnn", *PACE, "budget.value=1e-3")
     fit = functools.partial(fit_to_seconds, composed, qm9, split_dataset(qm9, composed.data), torch.device("cpu"))
 
-    def pretend(sized: Config, *_: object) -> float:
+    def pretend(sized: Config, *_: object, **__: object) -> float:
         return 1e-5 * sized.model.sizes[0]
 
     monkeypatch.setattr(ibbench.run.pace, "seconds_per_molecule", pretend)
@@ -153,3 +153,42 @@ def test_a_pace_that_no_width_keeps_is_refused(config: Callable[..., Config], qm
     with pytest.raises(InputError, match=r"`budget.value=1e-07` seconds a molecule cannot be met by gnn"):
         fit_to_seconds(composed, qm9, split_dataset(qm9, composed.data), torch.device("cpu"), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_search_for_a_pace_is_bounded_in_width_and_in_time(
+    config: Callable[..., Config],
+    qm9: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    composed = config("model=mlp", *PACE, "budget.value=0.1")
+    fit = functools.partial(fit_to_seconds, composed, qm9, split_dataset(qm9, composed.data), torch.device("cpu"))
+    tried = []
+
+    def pretend(sized: Config, *_: object, **__: object) -> float:
+        tried.append(sized.model.sizes[0])
+        return 1e-6
+
+    monkeypatch.setattr(ibbench.run.pace, "seconds_per_molecule", pretend)
+    with pytest.raises(InputError, match=r"width 2040 takes 1e-06. Choose a smaller budget"):
+        fit(tmp_path)
+    assert max(tried) == 2048
+    assert "measuring the width at which mlp trains at 0.1 seconds a molecule" in capsys.readouterr().out
+    monkeypatch.setattr(ibbench.run.pace, "_LONGEST_SECONDS", 0.0)
+    with pytest.raises(InputError, match="was not found in 0 s"):
+        fit(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_width_that_is_too_slow_is_not_timed_to_the_end(
+    config: Callable[..., Config], qm9: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed = config("model=mlp", *PACE, "budget=null", "model.width=8")
+    split, cpu = split_dataset(qm9, composed.data), torch.device("cpu")
+    steps = []
+    monkeypatch.setattr(ibbench.run.pace.Step, "__call__", lambda *_: steps.append(1))
+    seconds_per_molecule(composed, qm9, split, cpu, enough=1e-12)
+    short = len(steps)
+    seconds_per_molecule(composed, qm9, split, cpu)
+    assert short < (len(steps) - short) / 2

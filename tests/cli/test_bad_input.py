@@ -20,7 +20,10 @@ CASES = {
     "no target": (["targets=[]"], "`targets=[]` is not possible"),
     "unknown value": (["precision=float16"], "`precision=float16` is not possible: did you mean"),
     "precision of a GPU": (["precision=tf32", "device=cpu"], "`precision=tf32` needs a CUDA device"),
-    "empty pack": (["trainer.replicas_per_pack=0"], "`trainer.replicas_per_pack=0` is not possible", "greater than 0"),
+    "empty pack": (
+        ["trainer.replicas_per_pack=0"],
+        "`trainer.replicas_per_pack=0` is not possible: expected `auto`, or a whole number greater than 0",
+    ),
     "unknown loss": (["loss=l3"], "`loss=l3` is not possible: expected one of: l1, mse, huber"),
     "negative learning rate": (
         ["optimizer.lr=-1"],
@@ -45,7 +48,7 @@ CASES = {
     "no seeds": (["seeds=null"], "`seeds=null` is not possible: input should be a valid integer"),
     "seeds in a list": (["seeds=[[0]]"], "`seeds=[0]` is not possible"),
     "list for a name": (["model.name=[gnn]"], "`model.name=['gnn']` is not possible: input should be a valid string"),
-    "no model": (["model=null"], "Config group override must be a string"),
+    "no model": (["model=null"], "a group takes the name of one of its choices"),
     "nesterov without momentum": (
         ["optimizer=sgd_momentum", "optimizer.momentum=0", "optimizer.nesterov=true"],
         "optimizer.nesterov=true needs an optimizer.momentum above 0",
@@ -94,6 +97,60 @@ CASES = {
     "unknown rung": (["model=ladder/gan"], "`model=ladder/gan` is not possible: did you mean"),
     "unbalanced bracket": (["targets=[gap"], "`targets=[gap` cannot be read"),
     "unknown cluster": (["+cluster=slrum"], "`cluster=slrum` is not possible: did you mean `slurm`"),
+    "no option": (["=3"], "`=3` names no option: expected OPTION=VALUE, such as trainer.epochs=3"),
+    "no value": (["trainer.epochs"], "`trainer.epochs` gives no value: expected OPTION=VALUE"),
+    "no group of an option": (["lr=0.1"], "`lr` is not an option: did you mean `optimizer.lr`"),
+    "option like no other": (["zzz=0"], "`zzz` is not an option: `ibbench train --help` lists them"),
+    "option in other letters": (["größe=3"], "`größe` is not an option"),
+    "digits of another script": (["trainer.epochs=١٠"], "`trainer.epochs=١٠` is not possible: input should be a valid"),
+    "digits of another script in a list": (["seeds=[١]"], "`seeds=١` is not possible: input should be a valid"),
+    "range in a list": (["seeds=[range(0,3)]"], "a range stands without brackets, as in 'seeds=range(0,3)'"),
+    "range without an end": (["seeds=range(0,3,0)"], "`seeds=range(0,3,0)` is not possible: range() arg 3 must not be"),
+    "range of millions": (["data.split_seed=range(0,1e9)"], "means more than 10,000 values"),
+    "one model twice": (["model=gnn,gnn"], "this sweep has `model=gnn` twice: leave one out"),
+    "one value twice": (
+        ["model=mlp", "optimizer.lr=1e-3,0.001"],
+        "this sweep has `model=mlp optimizer.lr=0.001` twice",
+    ),
+    "columns as a sweep": (
+        ["data=csv", "data.target_columns=y1,y2", "targets=y1,y2"],
+        "`data.target_columns=y1,y2` would be a run for each column: expected 'data.target_columns=[y1,y2]'",
+    ),
+    "address for a file": (
+        ["data=csv", "data.path=https://x.org/a.csv", "data.target_columns=[y]"],
+        "`data.path=https://x.org/a.csv` is not possible: this is an address: download the file",
+    ),
+    "one molecule or all": (
+        ["data.test_size=1.0"],
+        "`data.test_size=1.0` is not possible: expected 1 for one molecule, or a fraction below 1",
+    ),
+    "neither size nor fraction": (["data.validation_size=2.5"], "expected a whole number of molecules above 0, or a"),
+    "neither auto nor a number": (["trainer.replicas_per_pack=many"], "expected `auto`, or a whole number greater"),
+    "atoms relabelled for a model that cannot notice": (
+        ["model=gnn", "data.augmentation=relabel"],
+        "`data.augmentation=relabel` changes nothing for `model=gnn`",
+    ),
+    "statistics of one molecule": (
+        ["model.normalisation=batch", "trainer.batch_size=1"],
+        "model.normalisation=batch needs a trainer.batch_size of at least 2",
+    ),
+    "statistics of all one molecules": (
+        ["model=mlp", "model.normalisation=batch", "data.train_size=1"],
+        "model.normalisation=batch needs a data.train_size of at least 2",
+    ),
+    "seconds for a whole training": (
+        ["budget.match=seconds", "budget.value=10"],
+        "budget.value=10 with budget.match=seconds is for one molecule of one step: expected at most 0.1",
+    ),
+    "package of nothing": (["-p", "x"], "`--package` says which part `--cfg` is to show"),
+    "misspelt flag": (["--dry-rum"], "`--dry-rum` is not a flag: did you mean `--dry-run`"),
+    "flag without effect": (["--run"], "`--run` is not possible: expected hydra.mode=RUN"),
+    "folder of a run": (["hydra.run.dir=foo"], "`hydra.run.dir=foo` is not possible: the folder of a study is"),
+    "folder of Hydra's": (["hydra.output_subdir=x"], "the folder of a study is results_dir/name"),
+    "other folder": (["hydra.job.chdir=true"], "paths are relative to the folder where the command is run"),
+    "no launcher": (["hydra.launcher=foo"], "`hydra.launcher=foo` is not possible: expected +cluster=NAME"),
+    "absent interpolation": (["targets=${x}"], "`targets` is not possible: Interpolation key 'x' not found"),
+    "absent interpolation of Hydra's": (["optimizer.lr=${hydra.job.num}"], "`optimizer.lr` is not possible"),
     "interval": (["optimizer.lr=interval(0,1)"], "a sweep needs single values"),
 }
 

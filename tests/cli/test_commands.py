@@ -68,7 +68,7 @@ def test_data_info_and_show(ibbench: Command) -> None:
     assert "5 atoms" in explicit
     assert "4 bonds" in explicit
     assert "not in the data set" in ibbench("data", "show", "CCCCCCCCCCCCCCC").stdout
-    for wrong in ("130831", "C1CC"):
+    for wrong in ("130831", "C1CC", "١٣"):
         refused = ibbench("data", "show", wrong)
         assert refused.returncode == 2
         assert refused.stderr.startswith("ibbench: `")

@@ -179,10 +179,11 @@ def test_the_hash_of_a_run_covers_what_changes_numbers_and_nothing_else() -> Non
         assert run(same) == base
     changes = """
         seeds=[1] optimizer.lr=1e-4 data.train_size=4999 trainer.epochs=3 precision=bfloat16 data.split_seed=1
-        budget.value=90000 model.dropout=0.1 data.hydrogens=explicit data.graph=untyped data.augmentation=relabel
+        budget.value=90000 model.dropout=0.1 data.hydrogens=explicit data.graph=untyped
     """
     for other in changes.split():
         assert run(other) != base
+    assert run("model=mlp", "data.augmentation=relabel") != run("model=mlp")
 
 
 def test_yaml_is_plain() -> None:

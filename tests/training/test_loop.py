@@ -127,3 +127,21 @@ def test_no_step_waits_for_the_device(name: str, start: Start) -> None:
         next(train(task, state, composed, pause))
     with pytest.raises((RuntimeError, NotImplementedError)):  # it does notice
         state.loss_sum.sum().item()
+
+
+@pytest.mark.parametrize("name", ["mlp", "gnn"])
+def test_a_batch_of_one_molecule_leaves_the_running_statistics_alone(name: str, start: Start) -> None:
+    few = ["trainer.epochs=1", "data.train_size=33"]  # batches of 32 molecules and of one
+    composed, task, state = start(f"model={name}", "model.normalisation=batch", *few)
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def pause() -> bool:
+        seen.append({key: value.clone() for key, value in state.models.buffers.items() if "running_" in key})
+        return False
+
+    fresh = {key: value.clone() for key, value in state.models.buffers.items()}
+    next(train(task, state, composed, pause))
+    after_many, after_one = seen
+    assert after_many
+    assert all(torch.equal(after_many[key], after_one[key]) for key in after_many)
+    assert not any(torch.equal(after_many[key], fresh[key]) for key in after_many)

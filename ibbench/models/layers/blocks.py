@@ -44,7 +44,9 @@ class LayerNorm(nn.Module):
 class MaskedBatchNorm(nn.Module):
     """Normalises each feature over the batch (Ioffe & Szegedy 2015, arXiv:1502.03167), counting atoms only.
 
-    Like `LayerNorm`, it leaves scale and shift to the linear map that follows.
+    Like `LayerNorm`, it leaves scale and shift to the linear map that follows. A batch of one molecule, such as what
+    is left at the end of an epoch, says nothing of the spread between molecules: it is normalised as in prediction,
+    and the running statistics stay as they are.
     """
 
     running_mean: Tensor
@@ -58,7 +60,7 @@ class MaskedBatchNorm(nn.Module):
 
     def forward(self, h: Float[Tensor, "*b w"], mask: Mask) -> Float[Tensor, "*b w"]:
         """Normalise over all leading dimensions where `mask` is true (`None`: everywhere)."""
-        if self.training:
+        if self.training and len(h) > 1:
             weight = torch.ones_like(h[..., :1]) if mask is None else mask[..., None].to(h.dtype)
             dims = tuple(range(h.dim() - 1))
             count = weight.sum().clamp(min=1)

@@ -1,0 +1,165 @@
+"""Arguments as a user types them, made into what Hydra's grammar reads as the same.
+
+That grammar reads `2024_05_01` as the number 20240501 and knows no letters but the English ones. Here a value of an
+option that is text is put into quotes where Hydra would not read it as the text that stands there.
+"""
+
+import functools
+import itertools
+import json
+import os
+import re
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+
+from ibbench.errors import InputError, shorten
+from ibbench.options.config import classes_in, option_fields, suggest_option
+
+_QUOTED = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
+_WORD = re.compile(rf"{_QUOTED}|[^,]+")
+_WORD_IN_LIST = re.compile(rf"{_QUOTED}|[^,\[\]]+")
+_PAIR = re.compile(rf"\s*({_QUOTED}|[^:,{{}}]+?)\s*:\s*({_QUOTED}|[^,{{}}]*?)\s*(,|$)")
+_FUNCTION = re.compile(r"\s*(choice|range|sort|shuffle|glob|tag|interval|str|int|float|bool)\s*\(.*\)\s*$", re.DOTALL)
+_FUNCTION_IN_LIST = re.compile(r"^\[\s*(range|choice|glob|interval)\(.*\)\s*\]$")
+_COLUMNS = "data.target_columns"
+_MOST_VALUES = 10_000  # of a sweep
+
+
+def as_hydra_reads(arguments: Sequence[str]) -> list[str]:
+    """Rewrite the overrides among the arguments of a command so that Hydra reads them as they are typed.
+
+    What Hydra reads as it stands is left as it is, so that doing this twice changes nothing.
+
+    Args:
+        arguments: overrides, `OPTION=VALUE`, and flags, which begin with `-`.
+
+    Raises:
+        InputError: an argument is no override, or cannot be read; the message says what to type.
+    """
+    rewritten = []
+    is_value_of_flag = False
+    for argument in arguments:
+        is_override = not argument.startswith("-") and not (is_value_of_flag and "=" not in argument)
+        rewritten.append(_rewrite(argument) if is_override else argument)
+        is_value_of_flag = argument.startswith("-") and "=" not in argument
+    return rewritten
+
+
+def _rewrite(argument: str) -> str:
+    if "\0" in argument or argument != argument.encode(errors="replace").decode():
+        raise InputError(f"`{shorten(argument.encode(errors='replace').decode())}` is not text in UTF-8")
+    short = shorten(argument)
+    key, equals, value = argument.partition("=")
+    option = key.strip().lstrip("+~")
+    if not equals and not argument.startswith("~"):
+        hint = "" if option in option_fields() else f"; {suggest_option(option)}"
+        raise InputError(f"`{short}` gives no value: expected OPTION=VALUE, such as trainer.epochs=3{hint}")
+    if not option:
+        raise InputError(f"`{short}` names no option: expected OPTION=VALUE, such as trainer.epochs=3")
+    if _parse(f"{key}=0") is None:
+        raise InputError(f"`{shorten(option)}` is not an option: {suggest_option(option)}")
+    if _FUNCTION_IN_LIST.match(value):
+        plain = value.strip("[] ")
+        raise InputError(
+            f"`{short}` is not possible: a range stands without brackets, as in '{option}={shorten(plain)}'"
+        )
+    if option == _COLUMNS:
+        _refuse_single_columns(argument)
+    if option == "results_dir":  # before Hydra makes the folder
+        value = os.path.expanduser(value)  # noqa: PTH111 (which raises nothing where there is no such user)
+    if equals:
+        value = _rewrite_value(value, option in _text_options())
+    rewritten = key + equals + value
+    if _parse(rewritten) is None:
+        raise InputError(
+            f"`{short}` cannot be read: brackets and quotes come in pairs, and text with other signs stands in "
+            "quotes of its own, such as 'name=\"a (b)\"'"
+        )
+    return rewritten
+
+
+def _refuse_single_columns(argument: str) -> None:
+    """Refuse a sweep over single columns: `targets` would have to change with it."""
+    override = _parse(argument)
+    if override and override.is_discrete_sweep() and "[" not in argument:
+        columns = override.get_value_string()
+        raise InputError(f"`{argument}` would be a run for each column: expected '{_COLUMNS}=[{columns}]'")
+
+
+@functools.cache
+def _text_options() -> frozenset[str]:
+    """Name the options whose values are texts: one, or a list or a dictionary of them."""
+    return frozenset(name for name, field in option_fields().items() if str in classes_in(field.annotation))
+
+
+def _rewrite_value(value: str, is_text: bool) -> str:
+    if "${" in value or _FUNCTION.match(value):
+        return value
+    if not is_text and (_parse(f"x={value}") or re.search(r"[{}()'\"]", value)):
+        return value  # it is fine, or no word can be told from another
+    if value.startswith("{") and value.endswith("}"):
+        return _rewrite_pairs(value)
+    words = _WORD_IN_LIST if value.startswith("[") else _WORD
+    return words.sub(lambda match: _rewrite_word(match[0], is_text), value)
+
+
+def _rewrite_word(word: str, is_text: bool) -> str:
+    """Quote a word that Hydra would not read, or if it is a text, would not read as one."""
+    text = word.strip()
+    if not text or text == "null" or re.fullmatch(_QUOTED, text, re.DOTALL):
+        return word
+    override = _parse(f"x={text}")
+    return word if override and (isinstance(override.value(), str) or not is_text) else _quote(text)
+
+
+def _rewrite_pairs(value: str) -> str:
+    """Write a dictionary of texts as quoted JSON, which `data.units` takes: Hydra allows no quotes around keys."""
+    override = _parse(f"x={value}")
+    if override and isinstance(known := override.value(), dict):
+        texts = [*known, *known.values()]
+        if all(isinstance(text, str) for text in texts):
+            return value
+    inner, pairs, place = value[1:-1].strip(), {}, 0
+    while place < len(inner):
+        pair = _PAIR.match(inner, place)
+        if not pair:
+            return value
+        key, text = (word[1:-1] if re.fullmatch(_QUOTED, word) else word for word in pair.group(1, 2))
+        pairs[key] = text
+        place = pair.end()
+    return _quote(json.dumps(pairs, ensure_ascii=False))
+
+
+def _quote(text: str) -> str:
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def _parse(override: str) -> Override | None:
+    """Return what Hydra reads; None if it cannot."""
+    try:
+        return OverridesParser.create().parse_override(override)
+    except (HydraException, RecursionError):
+        return None
+
+
+def sweep_values(override: Override) -> list[str]:
+    """List the values of a sweep, as texts for the right side of an override.
+
+    Raises:
+        InputError: there are none, too many to be meant, or no single values at all.
+    """
+    line = shorten(override.input_line or "")
+    if not override.is_discrete_sweep():
+        raise InputError(f"`{line}`: a sweep needs single values, such as {override.get_key_element()}=1,2,3")
+    try:
+        values = list(itertools.islice(override.sweep_string_iterator(), _MOST_VALUES + 1))
+    except (ValueError, ArithmeticError) as error:  # `range(0,3,0)`
+        raise InputError(f"`{line}` is not possible: {error}") from None
+    if not values:
+        raise InputError(f"`{line}` means no value at all")
+    if len(values) > _MOST_VALUES:
+        raise InputError(f"`{line}` means more than {_MOST_VALUES:,} values")
+    return values
