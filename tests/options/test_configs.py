@@ -84,6 +84,7 @@ def test_every_value_that_an_experiment_sweeps_is_valid(experiment: str) -> None
     assert {compose_config([f"+experiment={experiment}", *point]).name for point in points} == {experiment}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_trains(experiment: str, ibbench: Callable, tmp_path: Path) -> None:
     small = ["data.train_size=64", "trainer.epochs=1", "trainer.min_steps=null", "budget.value=5000", "model=mlp"]

@@ -109,6 +109,7 @@ def test_a_sweep_may_be_a_range() -> None:
     assert expand(["tuning.trial=range(0,16)", "tuning.trial=1,2"]) == [["tuning.trial=1"], ["tuning.trial=2"]]
 
 
+@pytest.mark.slow
 def test_a_search_is_trained_resumed_and_extended(ibbench: Callable, tmp_path: Path) -> None:
     def train(trials: str) -> str:
         run = ibbench("train", "+experiment=tuned", f"tuning.trial={trials}", "model=mlp,deep_sets", "seeds=[0]", *TINY)
