@@ -91,7 +91,8 @@ def test_kills_at_random_moments_change_no_digit(tmp_path: Path) -> None:
     assert len(killed.undisturbed) == 2
     assert all(disturbed == killed.undisturbed for disturbed in killed.disturbed)
     left = {path.name for path in tmp_path.glob("disturbed-*/quick/runs/*/*")}
-    assert left == {"record.json", "history.csv", "predictions.npz", "weights.safetensors"}
+    # A process that dies between its record and its release leaves a lock, which is known as that of a dead one.
+    assert left - {"lock"} == {"record.json", "history.csv", "predictions.npz", "weights.safetensors"}
 
 
 @pytest.mark.slow
