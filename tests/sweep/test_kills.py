@@ -14,6 +14,7 @@ import pytest
 
 from ibbench.options.compose import compose_config
 from ibbench.record.folder import read_records
+from ibbench.record.lease import seconds_since_sign
 from ibbench.run.execute import execute
 from ibbench.run.plan import Point, plan
 from tests.forked import Forked, run_apart
@@ -92,6 +93,8 @@ def test_kills_at_random_moments_change_no_digit(tmp_path: Path) -> None:
     assert all(disturbed == killed.undisturbed for disturbed in killed.disturbed)
     left = {path.name for path in tmp_path.glob("disturbed-*/quick/runs/*/*")}
     # A process that dies between its record and its release leaves a lock, which is known as that of a dead one.
+    locks = list(tmp_path.glob("disturbed-*/quick/runs/*/lock"))
+    assert all(seconds_since_sign(lock.parent) == float("inf") for lock in locks)
     assert left - {"lock"} == {"record.json", "history.csv", "predictions.npz", "weights.safetensors"}
 
 
