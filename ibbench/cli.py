@@ -75,11 +75,12 @@ def table(
     ] = None,
     relative_to: Annotated[str | None, typer.Option(help="Show ratios to this model, not to the best")] = None,
 ) -> None:
-    """Rebuild the tables of a study from its records, and print one with its verdicts."""
+    """Rebuild the tables of a study, and print one with its verdicts; exit with 1 if runs of the study are missing."""
     from ibbench.commands.table import tabulate
     from ibbench.terminal import terminal
 
-    tabulate(study, terminal(), style, target, sort, relative_to)
+    if not tabulate(study, terminal(), style, target, sort, relative_to).is_whole:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -113,7 +114,8 @@ def worth(
     from ibbench.commands.worth import show_worth
     from ibbench.terminal import terminal
 
-    show_worth(study, terminal(), by, at)
+    if not show_worth(study, terminal(), by, at):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -125,7 +127,8 @@ def plot(
     from ibbench.commands.plot import show_plots
     from ibbench.terminal import terminal
 
-    show_plots(study, terminal(), by)
+    if not show_plots(study, terminal(), by):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -94,6 +94,12 @@ def say(line: str) -> None:
     terminal().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
+def warn(line: str) -> None:
+    """Print one line as it is to the standard error stream: what must be known of an output that a program reads."""
+    never_fail()
+    sys.stderr.write(f"ibbench: {line}\n")
+
+
 class LiveLine:
     """One line about something that takes long: with a bar and changing in place on a terminal, plain ones elsewhere.
 

@@ -32,7 +32,7 @@ def count_flops(padding: Padding, options: ModelOptions) -> int:
     They are those of matrix products, nearly all of the work; a multiplication and an addition are two operations.
 
     Args:
-        padding: of the molecule; work on padding counts, since it is done.
+        padding: the size that the molecule is padded to; work on padding counts, since it is done.
         options: the model with its width.
     """
     with torch.device("meta"):
@@ -56,7 +56,7 @@ def count_saved_bytes(padding: Padding, options: ModelOptions) -> int:
     """Count the bytes per molecule that a forward pass in training keeps for its backward pass, without the weights.
 
     Args:
-        padding: of the molecules.
+        padding: the size that the molecules are padded to.
         options: the model with its width.
     """
     with torch.random.fork_rng(devices=[]):

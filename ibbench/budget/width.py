@@ -22,7 +22,7 @@ def fit_to_budget(padding: Padding, options: ModelOptions, budget: BudgetOptions
     sizes are up to a third faster than those of sizes beside them.
 
     Args:
-        padding: of the molecules.
+        padding: the size that the molecules are padded to.
         options: the model, without a width.
         budget: a number of parameters, or of FLOPs per predicted molecule.
 
@@ -68,9 +68,9 @@ def bracket(count: Callable[[int], float], goal: float, grain: int, widest: int 
     """Find the two sizes around a goal.
 
     Args:
-        count: cost at a size; it rises with the size.
+        count: a function that returns the cost at a size, and rises with it.
         goal: the cost to come near.
-        grain: what sizes are multiples of.
+        grain: the number that sizes are multiples of.
         widest: the largest size to try.
 
     Returns:

@@ -82,8 +82,8 @@ def show_molecule(molecule: str, overrides: list[str], console: Console) -> None
 
     Args:
         molecule: an index into the data set, or any SMILES; targets are shown when it is in the data set.
-        overrides: options of the config, which say where to look.
-        console: where to print.
+        overrides: the options of the config that say where to look.
+        console: the terminal to print on.
 
     Raises:
         InputError: the index is out of range, or RDKit cannot parse the SMILES.

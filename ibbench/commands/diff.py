@@ -30,15 +30,15 @@ def show_diff(
     Args:
         old: side A, as `ibbench.compare.side.read_side` takes it.
         new: side B.
-        console: where to print.
+        console: the terminal to print on.
         style: one of `FORMATS`.
-        fail_on: what counts as a failure: `regression`, `unproven` (a relevant regression cannot be excluded),
-            `change` or `never`.
+        fail_on: the kind of change that counts as a failure: `regression`, `unproven` (a relevant regression cannot be
+            excluded), `change` or `never`.
         tolerance: the relative change of an MAE that counts as none, where nothing can be tested.
         relevance: the relative difference below which it does not matter which MAE is lower.
 
     Returns:
-        Whether it is what `fail_on` looks for.
+        Whether it is what `fail_on` looks for, or a side lacks runs.
 
     Raises:
         InputError: a side cannot be read, they cannot be compared, or an option is not possible.
@@ -55,9 +55,11 @@ def show_diff(
     if fail_on != "never" and not compared.compared:
         raise InputError(f"nothing in {old} and {new} can be compared: {' '.join(compared.changes)}")
     fails = compared.fails(fail_on)  # type: ignore[arg-type]  # checked above
+    incomplete = any(compared.missing)
     if style == "terminal":
-        outcome = [Remark(f"{_FOUND[fail_on]}: exit code 1.")] if fails else []
+        reason = _FOUND[fail_on] if fails else "A side is incomplete" if incomplete else ""
+        outcome = [Remark(f"{reason}: exit code 1.")] if reason else []
         screen.show([*brief(compared), *outcome], console)
     else:
         console.file.write(markdown.write(page(compared)) if style == "md" else json.write(content(compared, fails)))
-    return fails
+    return fails or incomplete

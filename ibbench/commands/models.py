@@ -16,7 +16,7 @@ def show_models(overrides: list[str], console: Console) -> None:
 
     Args:
         overrides: options of the config.
-        console: where to print.
+        console: the terminal to print on.
 
     Raises:
         InputError: the config is not possible, names a model, or asks for a budget that must be measured.

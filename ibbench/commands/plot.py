@@ -4,24 +4,35 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ibbench.compare.study import read_study
+from ibbench.record.tables import try_to_write
 from ibbench.report import screen
 from ibbench.report.document import Picture, Remark
 from ibbench.report.plot.study import draw_study
 from ibbench.report.plot.style import save
 
 
-def show_plots(folder: Path, console: Console, by: str = "labels") -> None:
-    """Draw what a study has, and save it in its folder as PNG and SVG.
+def show_plots(folder: Path, console: Console, by: str = "labels") -> bool:
+    """Draw what a study has, and save it in its folder as PNG and SVG; say so where that cannot be written to.
 
     Args:
         folder: the folder of the study.
-        console: where to print.
+        console: the terminal to print on.
         by: the axis of learning curves: `labels`, `seconds` or `parameters`.
+
+    Returns:
+        Whether the pictures are written, and no run of the study is missing.
 
     Raises:
         InputError: there are no finished runs, or `by` is not possible. Nothing is written.
     """
-    shapes = draw_study(folder, by)
-    names = [name for shape in shapes if isinstance(shape, Picture) for name in save(shape, folder)]
+    study = read_study(folder)
+    shapes = draw_study(study, folder, by)
+    names: list[str] = []
+    reason = try_to_write(
+        lambda: names.extend(name for shape in shapes if isinstance(shape, Picture) for name in save(shape, folder))
+    )
     remarks = [shape for shape in shapes if isinstance(shape, Remark)]
-    screen.show([*remarks, Remark(f"Written to {folder}: {', '.join(names)}")], console, fold=False)
+    outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(names)}"
+    screen.show([*remarks, Remark(outcome)], console, fold=False)
+    return not reason and not study.missing

@@ -31,7 +31,7 @@ def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_swee
         repeats: the number of timings of each.
         seconds: the time that one timing should take.
         with_sweep: whether to time other sizes as well.
-        console: where to print.
+        console: the terminal to print on.
 
     Raises:
         InputError: the config is not possible, or asks for a device other than the CPU.

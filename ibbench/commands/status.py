@@ -16,7 +16,7 @@ def show_status(study: Path, console: Console, everything: bool = False) -> bool
 
     Args:
         study: the folder of the study.
-        console: where to print.
+        console: the terminal to print on.
         everything: whether to list the runs that are done, too.
 
     Returns:

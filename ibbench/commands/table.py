@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -12,11 +13,26 @@ from ibbench.compare.table import select
 from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError, suggest
 from ibbench.record.folder import PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING
-from ibbench.record.lease import TakenError
-from ibbench.record.tables import refuse_if_edited, write_checked
+from ibbench.record.tables import refuse_if_edited, try_to_write, write_checked
 from ibbench.report import json, latex, markdown, screen
 from ibbench.report.comparison import brief, content, page, tables
 from ibbench.report.document import Remark
+from ibbench.report.missing import tell_missing
+from ibbench.terminal import warn
+
+
+class Outcome(NamedTuple):
+    """What has come of tabulating a study.
+
+    Attributes:
+        is_written: whether the tables could be written: in a colleague's study they cannot.
+        is_readable: whether all files of the study could be read.
+        is_whole: whether no run of the study is missing.
+    """
+
+    is_written: bool
+    is_readable: bool
+    is_whole: bool
 
 
 def tabulate(
@@ -26,24 +42,21 @@ def tabulate(
     targets: list[str] | None = None,
     sort: str | None = None,
     relative_to: str | None = None,
-) -> bool:
-    """Rebuild the tables of a study from its records, and print one.
+) -> Outcome:
+    """Rebuild the tables of a study from its records, and print one; also where they cannot be written.
 
     Args:
         folder: the folder of the study.
-        console: where to print.
+        console: the terminal to print on.
         style: one of `FORMATS`.
         targets: the targets to print the rows of; all if there are none.
         sort: the column that rows are sorted by within each target and train size, in descending order with `-`
             before it.
         relative_to: the model whose errors the printed ratios are relative to, instead of the best one's.
 
-    Returns:
-        Whether the tables could be written, too: in a colleague's study they cannot.
-
     Raises:
-        InputError: the folder holds no records or one that cannot be read, its tables were edited by hand, or one
-            of the arguments is not possible. No file is changed.
+        InputError: the folder holds no records, its tables were edited by hand, or one of the arguments is not
+            possible. No file is changed.
     """
     if style not in FORMATS:
         raise InputError(f"--format `{style}` is not possible: {suggest(style, FORMATS)}")
@@ -57,18 +70,16 @@ def tabulate(
         PAIRS: to_csv(report.pairs),
         **({TUNING: to_csv(report.tuning)} if len(report.tuning) else {}),
     }
-    reason = ""
-    try:
-        write_checked(folder, files, report.provenance.model_dump(mode="json"))
-    except (OSError, TakenError) as error:  # a colleague's study, or one on a full disk, can be looked at all the same
-        reason = getattr(error, "strerror", None) or str(error)
+    reason = try_to_write(lambda: write_checked(folder, files, report.provenance.content()))
     if style == "terminal":
         names = [TABLE, TABLE_TEXT, PAIRS, PROVENANCE, *([TUNING] if TUNING in files else [])]
         outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(names)}"
         screen.show([*brief(shown), Remark(outcome)], console)
     else:
         console.file.write(_WRITERS[style](shown))
-    return not reason
+        for line in (*tell_missing(study), *([f"Not written to {folder}: {reason}"] if reason else [])):
+            warn(line)
+    return Outcome(not reason, study.is_readable, not study.missing)
 
 
 _WRITERS: dict[str, Callable[[Report], str]] = {

@@ -42,9 +42,9 @@ def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False)
     """Hand the command line to Hydra.
 
     Args:
-        arguments: of Hydra.
-        dry_run: only show what would be run, and what it would cost.
-        detach: do not wait for the jobs of a cluster.
+        arguments: what follows `ibbench train`, for Hydra.
+        dry_run: whether only to show what would be run, and what it would cost.
+        detach: whether to leave when the jobs of a cluster are submitted.
 
     Raises:
         SystemExit: with exit code 1, 2 or 130 (see `StudyCallback`).
@@ -181,7 +181,8 @@ def detaches(config: DictConfig) -> bool:
 def _tabulate(study: Path) -> bool:
     from ibbench.commands.table import tabulate
 
-    return tabulate(study, terminal())
+    outcome = tabulate(study, terminal())
+    return outcome.is_written and outcome.is_readable
 
 
 @contextlib.contextmanager

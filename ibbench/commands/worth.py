@@ -6,21 +6,26 @@ import pandas as pd
 from rich.console import Console
 
 from ibbench.compare.table_file import to_csv
-from ibbench.record.tables import write_tables
+from ibbench.record.tables import try_to_write, write_tables
 from ibbench.report import markdown, screen
 from ibbench.report.document import Remark
 from ibbench.report.worth import brief, page
 from ibbench.worth.worth import read_worth
 
 
-def show_worth(folder: Path, console: Console, by: str = "labels", at: float | None = None) -> None:
+def show_worth(folder: Path, console: Console, by: str = "labels", at: float | None = None) -> bool:
     """Print what the assumptions of a study's models are worth, and write `worth.md` and CSV files beside it.
+
+    What cannot be written, as in a colleague's study, is printed all the same.
 
     Args:
         folder: the folder of the study.
-        console: where to print.
-        by: what is saved: `labels`, `seconds` or `parameters`.
+        console: the terminal to print on.
+        by: the cost that is saved: `labels`, `seconds` or `parameters`.
         at: the size at which it is told.
+
+    Returns:
+        Whether no run of the study is missing.
 
     Raises:
         InputError: the study has no records or no curves, or an argument is not possible. Nothing is written.
@@ -29,9 +34,12 @@ def show_worth(folder: Path, console: Console, by: str = "labels", at: float | N
     suffix = "" if by == "labels" else f"_{by}"
     tables = {"multipliers": worth.multipliers, "bits": worth.bits, "laws": worth.laws, "ladder": worth.ladder}
     files = {f"{name}{suffix}.csv": to_csv(_with_infinities(table)) for name, table in tables.items() if len(table)}
-    write_tables(folder, files | {f"worth{suffix}.md": markdown.write(page(worth))})
+    reason = try_to_write(lambda: write_tables(folder, files | {f"worth{suffix}.md": markdown.write(page(worth))}))
     outcome = f"Written to {folder}: {', '.join([f'worth{suffix}.md', *files])}"
-    screen.show([*brief(worth), Remark(outcome)], console, fold=False)
+    screen.show(
+        [*brief(worth), Remark(f"Not written to {folder}: {reason}" if reason else outcome)], console, fold=False
+    )
+    return not worth.missing
 
 
 def _with_infinities(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,10 +9,11 @@ import pandas as pd
 from ibbench.baselines import baseline_names
 from ibbench.compare.align import align
 from ibbench.compare.changes import changes, moved
+from ibbench.compare.missing import MissingRun
 from ibbench.compare.moderation import estimate_prior, moderate, variance_of_seed
+from ibbench.compare.order import model_order, target_order
 from ibbench.compare.side import Place, Side, SideRow
 from ibbench.compare.statistics import Comparison, compare, compare_summaries
-from ibbench.compare.study import model_order, target_order
 from ibbench.compare.verdict import ONE_SEED, RELEVANCE, Verdict, holm, judge
 from ibbench.errors import InputError
 
@@ -61,23 +62,25 @@ class Diff(NamedTuple):
         rows: in the order of targets and sizes.
         changes: of splits, options, versions and devices, a sentence each.
         relevance: relative difference below which it does not matter which error is lower.
+        missing: the runs that A and that B lack.
     """
 
     names: tuple[str, str]
     rows: list[DiffRow]
     changes: list[str]
     relevance: float
+    missing: tuple[tuple[MissingRun, ...], tuple[MissingRun, ...]] = ((), ())
 
     def fails(self, fail_on: FailOn) -> bool:
         """Whether this is what `--fail-on` looks for.
 
-        `regression`: an error is worse by what is relevant. `unproven`: that, or it cannot be excluded. `change`: any
-        difference.
+        `regression`: an error is worse by what is relevant. `unproven`: that, or it cannot be excluded, as where B
+        lacks runs. `change`: any difference.
         """
         if fail_on == "regression":
             return any(map(self._is_worse, self.rows))
         if fail_on == "unproven":
-            return any(self._is_worse(row) or self._may_be_worse(row) for row in self.rows)
+            return bool(self.missing[1]) or any(self._is_worse(row) or self._may_be_worse(row) for row in self.rows)
         return fail_on == "change" and not {row.verdict.word for row in self.rows} <= _UNCHANGED
 
     def _is_worse(self, row: DiffRow) -> bool:
@@ -124,7 +127,8 @@ def diff(old: Side, new: Side, tolerance: float, relevance: float = RELEVANCE) -
     rows = _judge(both, tolerance, relevance)
     rows += [DiffRow(row, None, Verdict("only in A")) for row in only_old]
     rows += [DiffRow(None, row, Verdict("only in B")) for row in only_new]
-    return Diff((old.name, new.name), sorted(rows, key=_order), list(changes(old, new, both)), relevance)
+    told = list(changes(old, new, both))
+    return Diff((old.name, new.name), sorted(rows, key=_order), told, relevance, (old.missing, new.missing))
 
 
 def _name(place: Place) -> str:

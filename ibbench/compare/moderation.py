@@ -49,7 +49,7 @@ def estimate_prior(variances: Floats, degrees: Floats, num_independent: int, poo
     """Estimate what variances have in common.
 
     Args:
-        variances: of each comparison, for one seed, `[P]`.
+        variances: the variance of each comparison, for one seed, `[P]`.
         degrees: degrees of freedom of each, `[P]`.
         num_independent: number of comparisons that share no model.
         pooled: degrees of freedom of all seeds together.

@@ -30,8 +30,17 @@ class _RowOptions(BaseModel):
     options: dict[str, Any]
 
 
+class _Missing(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: str
+    state: str
+    targets: tuple[str, ...] | None
+    train_size: int | None
+
+
 class Provenance(BaseModel):
-    """Options, versions and devices of a study; `options` are those that all rows share."""
+    """Options, versions and devices of a study, and its missing runs; `options` are those that all rows share."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,6 +49,11 @@ class Provenance(BaseModel):
     rows: tuple[_RowOptions, ...]
     versions: dict[str, tuple[str, ...]]
     devices: tuple[str, ...]
+    missing: tuple[_Missing, ...] = ()
+
+    def content(self) -> dict[str, Any]:
+        """Return it as JSON types; of a study that is whole without a word of what is missing."""
+        return self.model_dump(mode="json", exclude=None if self.missing else {"missing"})
 
     def row_options(self) -> dict[Row, dict[str, Any]]:
         """Return the flat config of each row."""
@@ -69,6 +83,10 @@ def provenance(study: Study) -> Provenance:
             package: tuple(sorted({record.versions.get(package, "unknown") for record in done})) for package in packages
         },
         devices=tuple(sorted({record.device for record in done})),
+        missing=tuple(
+            _Missing(run=one.run, state=one.state, targets=one.targets, train_size=one.train_size)
+            for one in study.missing
+        ),
     )
 
 

@@ -18,8 +18,8 @@ class Trial(NamedTuple):
     """One draw of a search, and what it led to on one target.
 
     Attributes:
-        number: of the draw.
-        values: of the options `TUNED`, in their order.
+        number: the number of the draw.
+        values: the values of the options `TUNED`, in their order.
         validation_mae: the mean over its seeds; infinite for a trial that failed, which found nothing.
     """
 
@@ -35,7 +35,7 @@ def find_searches(records: Iterable[Record]) -> dict[tuple[str, str], Search]:
     """Choose for each search the trial with the lowest mean validation MAE; test errors have no say.
 
     Args:
-        records: of a study, the failed included: they are draws that were made.
+        records: the records of a study, the failed included: they are draws that were made.
 
     Returns:
         The search that a (run, target) won; others of its records' trials stand for nothing in a table. A trial that
@@ -98,8 +98,8 @@ def expected_best(errors: Floats) -> Floats:
     ACL, 2766).
 
     Args:
-        errors: of trials, `[..., B]`; infinite for those that found nothing, which makes the expectation infinite for
-            every n up to their number.
+        errors: the errors of trials, `[..., B]`; infinite for those that found nothing, which makes the expectation
+            infinite for every n up to their number.
 
     Returns:
         The expectation for each n, `[..., B]`.

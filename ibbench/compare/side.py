@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.provenance import Provenance, Row, provenance, read_provenance
 from ibbench.compare.statistics import Sample
 from ibbench.compare.study import Study, read_study
@@ -51,11 +52,19 @@ class SideRow(NamedTuple):
 
 
 class Side(NamedTuple):
-    """All rows of one side, and with what they were made, where that is known."""
+    """All rows of one side, and with what they were made, where that is known.
+
+    Attributes:
+        name: what it was given as.
+        rows: in the order of the table.
+        provenance: with what they were made; None for a table without its study.json.
+        missing: the runs that it lacks, as far as that is known.
+    """
 
     name: str
     rows: list[SideRow]
     provenance: Provenance | None
+    missing: tuple[MissingRun, ...] = ()
 
 
 def read_side(given: str) -> Side:
@@ -90,7 +99,7 @@ def _of_study(name: str, study: Study) -> Side:
         )  # fmt: skip
         figures = sample.mae, sample.mae_std, len(sample.seeds)
         rows.append(SideRow(place, *figures, sample, None, rounded=False))
-    return _with_options(name, rows, provenance(study))
+    return _with_options(name, rows, provenance(study), study.missing)
 
 
 def _of_table(name: str, file: str, text: str, made_with: str | None) -> Side:
@@ -110,14 +119,23 @@ def _table_row(row: "pd.Series[Any]") -> SideRow:
     return SideRow(place, float(row["mae_mean"]), std, int(row["num_seeds"]), None, None, rounded=True)
 
 
-def _with_options(name: str, rows: list[SideRow], made_with: Provenance | None) -> Side:
+def _with_options(
+    name: str, rows: list[SideRow], made_with: Provenance | None, missing: tuple[MissingRun, ...] = ()
+) -> Side:
     if not rows:
-        raise InputError(f"{name} has no finished run to compare")
+        damaged = [one.tell() for one in missing if one.path]
+        told = " ".join(filter(None, [count_missing(missing), *damaged]))
+        raise InputError(f"{name} has no finished run to compare. {told}".strip())
+    if made_with and not missing:  # from a table and its study.json
+        missing = tuple(
+            MissingRun(one.run, one.state, "", targets=one.targets, train_size=one.train_size)
+            for one in made_with.missing
+        )
     known = made_with.row_options() if made_with else {}
     described = [
         row._replace(options=known.get(Row(row.place.model, row.place.variant, row.place.train_size))) for row in rows
     ]
-    return Side(name, described, made_with)
+    return Side(name, described, made_with, missing)
 
 
 def _of_revision(name: str, revision: str, inside: str) -> Side:

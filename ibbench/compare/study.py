@@ -1,22 +1,21 @@
 """A study read from its folder: the replicas of all runs, gathered by what they are to be compared as."""
 
-import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ibbench.baselines import baseline_names, ignored_by
+from ibbench.baselines import ignored_by
+from ibbench.compare.missing import MissingRun, find_missing
+from ibbench.compare.order import model_order, target_order
 from ibbench.compare.search import Search, find_searches
 from ibbench.compare.statistics import Sample
 from ibbench.data.sources import find_target
-from ibbench.data.targets import QM9_TARGETS
-from ibbench.models import model_names
 from ibbench.options.trial import TUNED
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Floats, read_errors
-from ibbench.record.schema import Record, ReplicaEntry, RungEntry
+from ibbench.record.schema import BrokenError, Record, ReplicaEntry, RungEntry
 
 # Options that keys name anyway; `seeds` are what is averaged over.
 _NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
@@ -95,11 +94,22 @@ class Entry(NamedTuple):
 
 
 class Study(NamedTuple):
-    """A study: its records, and the entries of its table in their stable order."""
+    """A study: its records, the entries of its table in their stable order, and the runs that these lack."""
 
     name: str
     records: list[Record]
     entries: list[Entry]
+    missing: tuple[MissingRun, ...] = ()
+
+    @property
+    def num_runs(self) -> int:
+        """The number of runs, with those that are missing."""
+        return len({record.run for record in self.records} | {one.run for one in self.missing})
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether all files of the study could be read."""
+        return all(one.state != "unreadable" for one in self.missing)
 
 
 class _Replica(NamedTuple):
@@ -114,14 +124,24 @@ class _Replica(NamedTuple):
 def read_study(folder: Path | str) -> Study:
     """Read the records of a study, and the predictions where they are kept.
 
+    A run of which either cannot be read is left out; `Study.missing` has it, and those that failed or are not finished.
+
     Args:
         folder: the folder of the study, such as `results/quick`.
 
     Raises:
-        InputError: there are no records, or one of them or its predictions cannot be read.
+        InputError: there are no records, or two of them are of the same config.
     """
     folder = Path(folder)
-    return gather(folder.resolve().name, StudyFolder.at(folder).records(), folder)
+    records, broken = StudyFolder.at(folder).readable_records()
+    while True:  # what is damaged is rare: then the others are read again
+        try:
+            study = gather(folder.resolve().name, records, folder)
+        except BrokenError as error:
+            broken.append(error)
+            records = [record for record in records if record.run != error.path.parent.name]
+        else:
+            return study._replace(missing=find_missing(folder, records, broken, study.entries))
 
 
 def gather(name: str, records: list[Record], folder: Path | None = None) -> Study:
@@ -129,6 +149,9 @@ def gather(name: str, records: list[Record], folder: Path | None = None) -> Stud
 
     A replica that was trained in two runs (such as with `seeds=[0]` and with `seeds=[0,1]`) counts once. Of the
     trials of a search only the one with the lowest validation error has an entry.
+
+    Raises:
+        BrokenError: the predictions of a run cannot be read.
     """
     searches = find_searches(records)
     done = [record for record in records if record.status == "done"]
@@ -262,22 +285,3 @@ def _order(key: Key) -> tuple[Any, ...]:
         *model_order(key.model),
         key.variant,
     )
-
-
-def target_order(target: str) -> tuple[int, str]:
-    """Return what sorts targets in the order of QM9, and others behind them."""
-    return _place(target, tuple(QM9_TARGETS))
-
-
-def model_order(model: str) -> tuple[int, str]:
-    """Return what sorts baselines first, then the models from the fewest assumptions on, then others."""
-    return _place(model, _models())
-
-
-@functools.cache
-def _models() -> tuple[str, ...]:
-    return (*baseline_names(), *model_names())
-
-
-def _place(name: str, names: tuple[str, ...]) -> tuple[int, str]:
-    return (names.index(name) if name in names else len(names), name)

@@ -15,6 +15,7 @@ _VERSUS = [
 ]  # fmt: skip
 _FIGURES = ["difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high", "p_holm"]
 BEST = "best"
+SO_FAR = "lowest so far"  # of the finished rows, where one could still be missing
 COLUMNS = [
     "model", "variant", "target", "unit", "train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high",
     "rmse_mean", "r2_mean", "mae_over_std_mean", "mae_over_chemical_accuracy",
@@ -28,15 +29,16 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
     """Aggregate the replicas of each row over its seeds, and compare it with the best of its group.
 
     Args:
-        study: what was read.
-        pairs: of its entries, if they were compared already.
+        study: a study as read.
+        pairs: the pairs of its entries, if they were compared already.
         relative_to: a model that each row is compared with in further columns, `ratio_to_<model>` and so on.
 
     Returns:
         One row an entry, in their order, with `COLUMNS`. `mae_std` is the sample standard deviation over seeds,
         missing for one seed; `mae_low` and `mae_high` bound the MAE at 95 % for other seeds and test molecules (for
         other molecules only with one seed, for other seeds only where there are no predictions).
-        `among_best` is true for the best row of a group and those that are not distinguishable from it.
+        `among_best` is true for the best row of a group and those that are not distinguishable from it; it is missing
+        where a run could have another row in the group, and the row that is then lowest is not called the best.
         `train_seconds` is the time that the row's replicas took.
 
     Raises:
@@ -47,12 +49,13 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
         models = dict.fromkeys(entry.key.model for entry in study.entries)
         raise InputError(f"{study.name} has no model `{relative_to}`: {suggest(relative_to, models)}")
     rows = []
-    for group in by_group(study.entries).values():
+    for task, group in by_group(study.entries).items():
         best = best_of(group)
+        whole = not any(missing.may_be_of(task) for missing in study.missing)
         for entry, front in zip(group, pareto(group), strict=True):
             among_best = entry.key == best or versus(pairs, entry.key, best).verdict.tied
-            row = _figures(entry) | {"among_best": among_best, "pareto": front}
-            row |= _versus(pairs, entry.key, best, BEST)
+            row = _figures(entry) | {"among_best": among_best if whole else None, "pareto": front}
+            row |= _versus(pairs, entry.key, best, BEST, BEST if whole else SO_FAR)
             if relative_to is not None:
                 row |= _versus(pairs, entry.key, _reference(entry.key, group, relative_to), relative_to)
             rows.append(row)
@@ -89,11 +92,19 @@ def _figures(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _versus(pairs: Pairs, key: Key, reference: Key | None, name: str) -> dict[str, Any]:
-    """Return the columns of `_VERSUS`: the row against the best one or against a model."""
+def _versus(pairs: Pairs, key: Key, reference: Key | None, name: str, itself: str = "") -> dict[str, Any]:
+    """Return the columns of `_VERSUS`: the row against the best one or against a model.
+
+    Args:
+        pairs: the pairs that have the row with its reference.
+        key: the key of the row.
+        reference: the key of the row that it is compared with; None where that is not one.
+        name: the name that the columns have for the reference.
+        itself: the verdict on the reference itself; `name` by default.
+    """
     columns = [column.format(name) for column in _VERSUS]
     if reference is None or key == reference:
-        words = name if reference else f"no single {name} of this variant"
+        words = (itself or name) if reference else f"no single {name} of this variant"
         return dict.fromkeys(columns) | {columns[0]: words}
     pair = versus(pairs, key, reference)
     figures = pair.figures()

@@ -45,7 +45,10 @@ def _sample(tuning: TuningOptions) -> dict[str, float | int]:
     for name, (low, high) in zip(TUNED, ranges, strict=True):
         if low > high:
             key = name.partition(".")[2]
-            raise InputError(f"`tuning.{key}=[{low},{high}]` is not possible: expected the lower end first")
+            raise InputError(
+                f"`tuning.{key}=[{low},{high}]` is not possible: expected the lower end first, as in "
+                f"'tuning.{key}=[{high},{low}]'"
+            )
     import optuna  # a quarter of a second, for what most commands do without
     from optuna.distributions import FloatDistribution, IntDistribution
 

@@ -25,6 +25,8 @@ class Planned(BaseModel):
         epochs: the last one.
         molecule_steps: molecules times epochs times replicas.
         flops: of the whole training.
+        targets: those that it predicts; None where an older version has not noted them.
+        train_size: the number of train molecules; likewise.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -35,6 +37,8 @@ class Planned(BaseModel):
     epochs: int
     molecule_steps: int
     flops: float
+    targets: tuple[str, ...] | None = None
+    train_size: int | None = None
 
 
 _AGENDA = TypeAdapter(list[Planned])

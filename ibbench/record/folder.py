@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ibbench.errors import InputError
 from ibbench.options.config import Config
-from ibbench.record.schema import RECORD, Record, RungEntry, read_record, write_record
+from ibbench.record.schema import RECORD, BrokenError, Record, RungEntry, read_record, write_record
 
 # In the folder of a study.
 RUNS, MATCHED = "runs", "matched"
@@ -63,7 +63,7 @@ class StudyFolder:
         """Return the record of a run; None if it has left none.
 
         Raises:
-            InputError: there is one, but it cannot be read.
+            BrokenError: there is one, but it cannot be read, or is that of another run.
         """
         path = self.runs / run / RECORD
         try:
@@ -74,15 +74,22 @@ class StudyFolder:
         known = self._records.get(run)
         if known is None or known[0] != sign:
             known = self._records[run] = sign, read_record(path)
+        if known[1].run != run:
+            raise BrokenError(path, f"it is the record of {known[1].run}: a copy, or renamed", "Move its folder away")
         return known[1]
 
     def finished(self, run: str) -> Record | None:
-        """Return the record of a run that is done; None if it has failed or has left no record.
+        """Return the record of a run that is done; None if it has failed, or has left no record or a damaged one.
 
         Raises:
-            InputError: there is a record, but it cannot be read.
+            BrokenError: there is a record that cannot be read, and it is not lost: as one of a newer version.
         """
-        record = self.record(run)
+        try:
+            record = self.record(run)
+        except BrokenError as broken:
+            if broken.is_lost:
+                return None
+            raise
         return record if record and record.status == "done" else None
 
     def records(self) -> list[Record]:
@@ -91,33 +98,47 @@ class StudyFolder:
         Raises:
             InputError: there are none; or one of them cannot be read, is a copy, or is of the same config as another.
         """
+        records, broken = self.readable_records()
+        if broken:
+            raise broken[0]
+        return records
+
+    def readable_records(self) -> tuple[list[Record], list[BrokenError]]:
+        """Return the records that can be read, in the order of their names, and what is wrong with the others.
+
+        Raises:
+            InputError: there are no records, or two of them are of the same config.
+        """
         names = self.run_names()
         if not names:
             raise InputError(
                 f"{self.path} holds no records: expected a study, with {self.path}/runs/<model>-<hash>/record.json"
             )
-        records = [record for name in names if (record := self.record(name))]
-        for name, record in zip(names, records, strict=True):
-            if record.run != name:
-                path = self.runs / name / RECORD
-                raise InputError(f"{path} is the record of {record.run}: a copy, or renamed. Move its folder away")
+        records: list[Record] = []
+        broken: list[BrokenError] = []
+        for name in names:
+            try:
+                records += [record] if (record := self.record(name)) else []
+            except BrokenError as error:
+                broken.append(error)
         self._refuse_same_configs(records)
-        return records
+        return records, broken
 
     def refuse_doubles(self, planned: Iterable[RunIdentity]) -> None:
         """Check that the study holds no other run of the same config, before runs are trained beside it.
 
-        Only the records of the models that are planned are read.
+        Only the records of the models that are planned are read. One that cannot be read is left out.
 
         Raises:
-            InputError: it does, made by another version of the code or the data; or a record cannot be read.
+            InputError: it does, made by another version of the code or the data.
         """
         planned = list(planned)
         done: dict[str, list[str]] = {}
         for model in sorted({one.run.partition("-")[0] for one in planned}):
             for name in self.run_names(f"{model}-"):
-                if record := self.finished(name):
-                    done.setdefault(_identity_of(record), []).append(name)
+                with contextlib.suppress(BrokenError):
+                    if record := self.finished(name):
+                        done.setdefault(_identity_of(record), []).append(name)
         for one in planned:
             for name in done.get(_identity(one.config, one.source, one.split), []):
                 if name != one.run:
@@ -174,7 +195,7 @@ def read_finished(folder: Path) -> Record | None:
     """Return the record in the folder of a run if the run is done. Nothing is written.
 
     Raises:
-        InputError: there is a record, but it cannot be read.
+        BrokenError: see `StudyFolder.finished`.
     """
     return StudyFolder.at(folder.parents[1]).finished(folder.name)
 

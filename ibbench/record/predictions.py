@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.record.folder import PREDICTIONS
-from ibbench.record.schema import Record
+from ibbench.record.schema import BrokenError, Record
 
 Floats = NDArray[np.float64]
 _shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a study have, by checksum and size
@@ -75,7 +74,7 @@ def read_predictions(folder: Path, record: Record) -> dict[tuple[str, int], tupl
         Nothing for a run whose predictions were deleted: its seeds can still be compared.
 
     Raises:
-        InputError: the file is broken, or belongs to another record.
+        BrokenError: the file is damaged, or belongs to another record.
     """
     replicas, truth, prediction, _ = _read(folder, record)
     return dict(zip(replicas, zip(truth, prediction, strict=True), strict=True))
@@ -101,10 +100,12 @@ def _read(folder: Path, record: Record) -> tuple[list[tuple[str, int]], Floats, 
         )
         if truth.shape != prediction.shape or len(found) < len(replicas):
             raise ValueError("its arrays do not fit together")
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is not readable: {error}. Move its folder away and run again") from None
+    except OSError as error:
+        raise BrokenError(path, error.strerror or str(error), "See that it can be read") from None
+    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise BrokenError(path, str(error)) from None
     if not agree:
-        raise InputError(f"{path} and its record.json are not of the same run: move the folder away and run again")
+        raise BrokenError(path, "its errors are not those of record.json, so they are not of the same run")
     return replicas, truth, prediction, errors
 
 

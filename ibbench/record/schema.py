@@ -13,6 +13,31 @@ SCHEMA_VERSION = 1
 RECORD = "record.json"  # in the folder of a run
 
 
+class BrokenError(InputError):
+    """A file that a run has left cannot be read, or is of another run.
+
+    Args:
+        path: the file.
+        reason: what is wrong with it.
+        remedy: what to do; by default to train the run again, which replaces the file.
+
+    Attributes:
+        path: as given.
+        reason: as given.
+        remedy: what to do, in a sentence without its full stop.
+        is_lost: whether nothing but another training helps.
+    """
+
+    def __init__(self, path: Path, reason: str, remedy: str = "") -> None:
+        self.path, self.reason, self.is_lost = path, reason, not remedy
+        self.remedy = remedy or "The same `ibbench train` command trains its run again"
+        super().__init__(f"{path} is not readable: {reason}. {self.remedy}")
+
+
+class NewerError(ValueError):
+    """A file was written by a version of the code that is newer than this one."""
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -133,27 +158,31 @@ def read_record(path: Path) -> Record:
     """Read one `record.json`.
 
     Raises:
-        InputError: it is not a record that this version can read; the message names the file.
+        BrokenError: it is not a record that this version can read.
     """
     try:
         return Record.model_validate(read_versioned(path.read_text(), SCHEMA_VERSION))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{path} is not a readable record: {explain(error)}. Move its folder away and run again"
-        ) from None
+    except NewerError as error:
+        raise BrokenError(path, str(error), "Update this ibbench, or move the folder of the run away") from None
+    except OSError as error:
+        raise BrokenError(path, error.strerror or str(error), "See that it can be read") from None
+    except (ValueError, RecursionError) as error:
+        raise BrokenError(path, explain(error)) from None
 
 
 def read_versioned(text: str, version: int) -> Any:
     """Read JSON that carries a `schema_version`.
 
     Raises:
-        ValueError: it is not JSON, or of another version than this code reads.
+        ValueError: it is not JSON, or of another version than this code reads (`NewerError`: of a newer one).
     """
     content = json.loads(text)
     found = content.get("schema_version") if isinstance(content, dict) else None
     if type(found) is not int or found != version:
-        newer = ": written by a newer ibbench, update this one" if isinstance(found, int) and found > version else ""
-        raise ValueError(f"its schema_version is {found!r} and this ibbench reads {version}{newer}")
+        told = f"its schema_version is {found!r} and this ibbench reads {version}"
+        if isinstance(found, int) and found > version:
+            raise NewerError(f"{told}: written by a newer ibbench, update this one")
+        raise ValueError(told)
     return content
 
 

@@ -6,13 +6,14 @@ import io
 import json
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.record.folder import PAIRS, PROVENANCE, RUNS, TABLE, TABLE_TEXT, TUNING
-from ibbench.record.lease import hold
+from ibbench.record.lease import TakenError, hold
 
 OLD_MARK = "check"  # until 2026 the last column of tables held a checksum of each row; such tables are still read
 REMEDY = "Restore or remove it; `ibbench table` builds the tables of a study from its records"
@@ -69,6 +70,22 @@ def write_checked(study: Path, tables: dict[str, str], made_with: dict[str, Any]
             write_atomically(path, _study_json(made_with, kept | both))
         write_tables(study, tables)
         write_atomically(path, _study_json(made_with, kept | new))
+
+
+def try_to_write(write: Callable[[], object]) -> str:
+    """Write results, if that is possible: a colleague's study, or one on a full disk, can be looked at all the same.
+
+    Args:
+        write: a function that writes them.
+
+    Returns:
+        Why they could not be written; empty if they were.
+    """
+    try:
+        write()
+    except (OSError, TakenError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return ""
 
 
 def _study_json(made_with: dict[str, Any], checksums: dict[str, str]) -> str:

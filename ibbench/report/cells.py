@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from ibbench.compare.study import in_full
-from ibbench.compare.table import BEST
+from ibbench.compare.table import BEST, SO_FAR
 
 TIED = "≈"
 # A row of a table by its columns. What is read often is a dict: a series takes several times the time.
@@ -82,7 +82,7 @@ def ratio(row: _Row, reference: str) -> str:
     """Format the ratio to the reference with its interval."""
     value: float | None = row[f"ratio_to_{reference}"]
     if pd.isna(value):
-        return "1" if str(row[f"verdict_vs_{reference}"]) == reference else ""
+        return "1" if str(row[f"verdict_vs_{reference}"]) in {reference, SO_FAR} else ""
     return with_interval(value, row[f"ratio_to_{reference}_low"], row[f"ratio_to_{reference}_high"], 2)
 
 

@@ -6,13 +6,15 @@ from typing import Any
 import pandas as pd
 
 from ibbench.compare.comparison import Report, differing
+from ibbench.compare.order import model_order
 from ibbench.compare.statistics import ALPHA
-from ibbench.compare.study import Section, in_full, model_order
+from ibbench.compare.study import Section, in_full
 from ibbench.compare.table import BEST, GROUP
 from ibbench.compare.verdict import POWER, RELEVANCE
 from ibbench.report import search
 from ibbench.report.cells import TIED, readable, readable_pairs, readable_summary, renamed, task
 from ibbench.report.document import Heading, Remark, Shape, Table, legend
+from ibbench.report.missing import missing_content, tell_missing, tell_seeds, tell_sizes
 
 _MOST_PAIRS = 60  # that people read
 _SHORT = {
@@ -46,7 +48,8 @@ def page(report: Report) -> list[Shape]:
     fields = differing(report.sections)
     return [
         Heading(report.study.name, level=1),
-        *tables(report),
+        *map(Remark, tell_missing(report.study, whole_path=False)),
+        *_tables(report),
         *map(Remark, _remarks(report)),
         *_pairs(report, fields),
         *_summary(report, fields),
@@ -59,14 +62,18 @@ def page(report: Report) -> list[Shape]:
 
 
 def tables(report: Report) -> list[Shape]:
-    """Return the table of a comparison, one for each section."""
+    """Return the table of a comparison, one for each section, after what is missing in it."""
+    return [*map(Remark, tell_missing(report.study, whole_path=False)), *_tables(report)]
+
+
+def _tables(report: Report) -> list[Shape]:
     if report.table.empty:
         return [Remark("No run has finished.")]
     return [
         Table(
             readable(part, report.reference),
             title=heading,
-            emphasised=part["among_best"].tolist(),
+            emphasised=_is_among_best(part),
             headline="test MAE",
         )
         for heading, part in _sections(report)
@@ -75,7 +82,7 @@ def tables(report: Report) -> list[Shape]:
 
 def brief(report: Report) -> list[Shape]:
     """Tell a comparison for a screen: a table for each section, target and train size, and what stands out."""
-    shapes: list[Shape] = []
+    shapes: list[Shape] = [*map(Remark, tell_missing(report.study))]
     for heading, section in _sections(report):
         for _, group in section.groupby(list(GROUP), sort=False):
             shapes += [_group(report, heading, group), *map(Remark, _undecided(group, report.reference))]
@@ -96,8 +103,11 @@ def content(report: Report) -> dict[str, Any]:
         "pairs": report.pairs,
         "summary": report.summary,
         **({"tuning": report.tuning} if len(report.tuning) else {}),
-        "provenance": report.provenance.model_dump(mode="json"),
+        "provenance": report.provenance.content(),
         "failed": [{"run": name, "message": message} for name, message in _failed(report)],
+        "complete": not report.study.missing,
+        "missing": missing_content(report.study.missing),
+        "remarks": list(_remarks(report)),
     }
 
 
@@ -116,10 +126,16 @@ def _group(report: Report, heading: str, group: pd.DataFrame) -> Table:
     title += f"{' or '.join(seeds)} seed{'s' * (seeds != ['1'])}" + (f"; {heading}" if heading else "")
     kept = _SHOWN | {f"MAE / {report.reference}"}
     shown = [{name: cell for name, cell in row.items() if name in kept} for row in rows]
-    for row, among_best, verdict in zip(shown, group["among_best"], group["verdict_vs_best"], strict=True):
+    emphasised = _is_among_best(group)
+    for row, among_best, verdict in zip(shown, emphasised, group["verdict_vs_best"], strict=True):
         if among_best and verdict != BEST:
             row["test MAE"] = f"{TIED} {row['test MAE']}"
-    return Table(shown, title, emphasised=group["among_best"].tolist(), optional=("train s", "MFLOPs", "params"))
+    return Table(shown, title, emphasised=emphasised, optional=("train s", "MFLOPs", "params"))
+
+
+def _is_among_best(rows: pd.DataFrame) -> list[bool]:
+    """Return for each row whether it is known to be among the best."""
+    return [among_best is True for among_best in rows["among_best"].astype(object)]
 
 
 def _undecided(group: pd.DataFrame, reference: str) -> list[str]:
@@ -145,9 +161,8 @@ def _remarks(report: Report) -> Iterator[str]:
             "Their intervals are over test molecules only, and they get no verdict of better or worse."
         )
     entries = [entry for entry in report.study.entries if not entry.key.is_baseline]
-    seeds = {entry.key.group: entry.sample.seeds for entry in entries}
-    if any(entry.sample.seeds != seeds[entry.key.group] for entry in entries):
-        yield "Some rows have other seeds than others: they are compared unpaired, by Welch's degrees of freedom."
+    yield from tell_seeds(entries, unpaired=": they are compared unpaired, by Welch's degrees of freedom")
+    yield from tell_sizes(entries)
     if any(entry.sample.errors is None for entry in entries):
         yield "Some predictions.npz are missing: those runs are compared over seeds alone, not over test molecules."
 

@@ -1,13 +1,16 @@
 """What has changed between two results, in words."""
 
 import collections
+from collections.abc import Iterator
 from typing import Any
 
 from ibbench.compare.diff import Diff, DiffRow, diff_table
+from ibbench.compare.missing import count_missing
 from ibbench.compare.side import SideRow
 from ibbench.compare.study import in_full
 from ibbench.report.cells import TIED, probability, task, with_interval, with_spread
 from ibbench.report.document import TEXT_COLUMNS, Points, Remark, Shape, Table, legend
+from ibbench.report.missing import missing_content
 
 _LEGEND = (
     "A → B: mean ± standard deviation over seeds of the test MAE; B − A with its 95 % interval. "
@@ -21,6 +24,7 @@ def page(compared: Diff) -> list[Shape]:
     a, b = compared.names
     return [
         Remark(f"A: `{a}`, B: `{b}`. {_summary(compared)}"),
+        *map(Remark, _missing(compared)),
         Table(_rows(compared)),
         Points(compared.changes),
         legend(_LEGEND),
@@ -30,7 +34,7 @@ def page(compared: Diff) -> list[Shape]:
 def brief(compared: Diff) -> list[Shape]:
     """Tell the differences for a screen: one table per target and train size."""
     a, b = compared.names
-    shapes: list[Shape] = [Points([f"A: {a}", f"B: {b}", ""])]
+    shapes: list[Shape] = [Points([f"A: {a}", f"B: {b}", *_missing(compared), ""])]
     groups: dict[str, list[dict[str, str]]] = {}
     for row in _rows(compared):
         groups.setdefault(task(row.pop("target"), row.pop("unit"), row.pop("train size")), []).append(row)
@@ -57,8 +61,17 @@ def content(compared: Diff, fails: bool) -> dict[str, Any]:
         "b": compared.names[1],
         "rows": diff_table(compared),
         "changes": compared.changes,
+        "missing": {side: missing_content(runs) for side, runs in zip(("a", "b"), compared.missing, strict=True)},
         "fails": fails,
     }
+
+
+def _missing(compared: Diff) -> Iterator[str]:
+    """Say what the sides lack."""
+    for side, missing in zip(("A", "B"), compared.missing, strict=True):
+        if missing:
+            yield f"{side}: {count_missing(missing)} Rows are those of the finished runs."
+            yield from (f"{side}: {one.tell()}" for one in missing if one.path)
 
 
 def _rows(compared: Diff) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ def show(document: Document, console: Console, fold: bool = True) -> None:
 
     Args:
         document: what is told.
-        console: where to print.
+        console: the terminal to print on.
         fold: whether sentences that are longer than a line are broken between words, and not by the terminal.
     """
 

@@ -9,9 +9,11 @@ import pandas as pd
 
 from ibbench.compare.comparison import differing
 from ibbench.compare.study import Section
+from ibbench.compare.verdict import ONE_SEED
 from ibbench.models import STANDARD_MODELS
 from ibbench.report.cells import without_interval
 from ibbench.report.document import Heading, Points, Remark, Shape, Table, legend
+from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.worth_tables import NOUN, amount, bits_rows, factor, ladder_rows, law_rows, multiplier_rows
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import MIN_SIZES
@@ -53,6 +55,7 @@ def page(worth: Worth) -> list[Shape]:
     shapes: list[Shape] = [
         Heading(f"What assumptions are worth: {worth.study}", level=1),
         Remark(f"Written by `{command}`."),
+        *map(Remark, tell_missing(worth.source, whole_path=False)),
         Points(list(sentences(worth))),
     ]
     for name, title, rows in _tables(worth):
@@ -67,6 +70,7 @@ def page(worth: Worth) -> list[Shape]:
 def brief(worth: Worth) -> list[Shape]:
     """Tell it for a screen."""
     return [
+        *map(Remark, tell_missing(worth.source)),
         Points(list(sentences(worth))),
         *(
             _brief_table(title, rows)
@@ -108,7 +112,8 @@ def sentences(worth: Worth) -> Iterator[str]:
             row = _row(worth, one, other)
             if row is not None:
                 where = ", ".join(f"{field} {row[field]}" for field in differing(worth.sections))
-                yield (f"{where}: " if where else "") + _sentence(worth, row)
+                seeds = min(len(sample.seeds) for curve in (one, other) for sample in curve.samples)
+                yield (f"{where}: " if where else "") + _sentence(worth, row, tested=seeds > 1)
 
 
 def _neighbours(curves: list[Curve]) -> Iterator[tuple[Curve, Curve]]:
@@ -147,9 +152,15 @@ def _row(worth: Worth, one: Curve, other: Curve) -> "pd.Series[Any] | None":
     return rows.iloc[nearest]
 
 
-def _sentence(worth: Worth, row: "pd.Series[Any]") -> str:
+def _sentence(worth: Worth, row: "pd.Series[Any]", tested: bool) -> str:
+    """Say what a pair tells; without a verdict where nothing is known of how much seeds change it."""
     at, noun = amount(row["at"], worth.by), NOUN[worth.by]
     a, b = row["a"], row["b"]
+    if not tested:
+        return (
+            f"{row['target']}: at {at} {noun}, {b} would need {factor(row)} times the {noun} for the error of {a}; "
+            f"no verdict ({ONE_SEED})."
+        )
     if row["multiplier_low"] <= 1:
         return f"{row['target']}: at {at} {noun}, {a} and {b} are not distinguishable (factor {factor(row)})."
     if worth.by == "labels":
@@ -169,10 +180,14 @@ def _remarks(worth: Worth) -> Iterator[str]:
         yield "Timings vary from run to run, which the intervals do not tell: no law is fitted to them."
     elif worth.curves and worth.laws.empty:
         yield f"No law is fitted: that takes {MIN_SIZES} sizes."
-    if worth.failed:
-        yield f"Missing, because they failed: {', '.join(record.run for record in worth.failed)}."
+    failed = [one.run for one in worth.missing if one.state == "failed"]
+    if failed:
+        yield f"Missing, because they failed: {', '.join(failed)}."
     samples = [sample for curve in worth.curves for sample in curve.samples]
     if any(len(sample.seeds) == 1 for sample in samples):
-        yield "Some points have one seed: their intervals are over test molecules only."
+        yield "Some points have one seed: their intervals are over test molecules only, and there is no verdict."
+    yield from tell_seeds([entry for curve in worth.curves for entry in curve.entries])
+    if worth.by == "labels":
+        yield from tell_sizes([entry for curve in worth.curves for entry in curve.entries])
     if any(sample.errors is None for sample in samples):
         yield "Some predictions.npz are missing: intervals are over seeds alone there."

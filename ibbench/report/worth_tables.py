@@ -7,7 +7,7 @@ import pandas as pd
 
 from ibbench.compare.comparison import differing
 from ibbench.compare.study import Section
-from ibbench.report.cells import decimals_of, difference, probability, with_spread
+from ibbench.report.cells import decimals_of, difference, probability, with_interval, with_spread
 from ibbench.worth.worth import Worth
 
 NOUN = {"labels": "labels", "seconds": "training seconds", "parameters": "parameters"}
@@ -18,6 +18,8 @@ def factor(row: "pd.Series[Any]") -> str:
     least, most = row["multiplier_least"], row["multiplier_most"]
     if pd.isna(row["multiplier"]):
         return ""
+    if pd.isna(row["multiplier_low"]):
+        return _bound(row["multiplier"], least, most).replace("< ", "less than ").replace("> ", "more than ")
     low, high = (_bound(row[f"multiplier_{end}"], least, most) for end in ("low", "high"))
     if row["multiplier"] == math.inf:
         return f"more than {_two_digits(most)}" + ("" if row["multiplier_low"] == math.inf else f" [{low}, {high}]")
@@ -89,7 +91,7 @@ def bits_rows(worth: Worth) -> list[dict[str, str]]:
         | {
             "A": row["a"],
             "B": row["b"],
-            "bits a label": f"{row['bits_per_label']:.2f} [{row['bits_low']:.2f}, {row['bits_high']:.2f}]",
+            "bits a label": with_interval(row["bits_per_label"], row["bits_low"], row["bits_high"], 2),
             "labels": f"{row['smallest']:,.0f} to {row['largest']:,.0f}",
         }
         for _, row in worth.bits.iterrows()
@@ -111,7 +113,8 @@ def law_rows(worth: Worth) -> list[dict[str, str]]:
 
 
 def _with_ends(row: "pd.Series[Any]", name: str) -> str:
-    return f"{row[name]:.3g} [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]"
+    ends = "" if pd.isna(row[f"{name}_low"]) else f" [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]"
+    return f"{row[name]:.3g}{ends}"
 
 
 def ladder_rows(worth: Worth) -> list[dict[str, str]]:

@@ -21,9 +21,9 @@ from ibbench.record.folder import (
     WEIGHTS,
     adopt_names,
     name_in_study,
-    read_finished,
     record_age,
 )
+from ibbench.record.intact import read_done
 from ibbench.record.lease import Lease, LostError, TakenError, hold
 from ibbench.record.made import describe_making, find_revision
 from ibbench.record.predictions import write_predictions
@@ -77,7 +77,7 @@ def execute(point: Point, patience: float = 0.0) -> Record | None:
 
 
 def _find_finished(point: Point, redone: bool = False) -> Record | None:
-    record = None if point.config.rerun and not redone else read_finished(point.folder)
+    record = None if point.config.rerun and not redone else read_done(point.folder)
     if record:
         adopt_names(point.folder, point.config)
         say(f"{point.run}: done before")
@@ -97,7 +97,7 @@ def _attempt(point: Point, lease: Lease) -> Record:
         record = _fail(point, error)
         try:
             lease.check()
-            if not read_finished(point.folder):  # with `rerun=true` the old record is kept until there is a new one
+            if not read_done(point.folder):  # with `rerun=true` the old record is kept until there is a new one
                 write_record(point.folder, record)
         except (LostError, OSError, InputError):  # a full disk has no room for the record of it either
             return record

@@ -40,8 +40,8 @@ def fit_to_seconds(config: Config, dataset: DataSet, split: Split, device: torch
     Args:
         config: the run, with `budget.match=seconds`.
         dataset: the molecules.
-        split: of that data set.
-        device: where to train.
+        split: the division of that data set.
+        device: the device to train on.
         study: the folder of the study.
 
     Raises:
@@ -100,6 +100,7 @@ def _measure_width(config: Config, dataset: DataSet, split: Split, device: torch
 
     @functools.cache
     def seconds(width: int) -> float:
+        """Measure the seconds per molecule that training takes at a width."""
         sized = _sized(config, width)
         if bytes_per_replica(sized, dataset.molecules.padding) > most:
             return math.inf
@@ -129,8 +130,8 @@ def seconds_per_molecule(
     Args:
         config: the run, with a width.
         dataset: the molecules.
-        split: of that data set.
-        device: where to train.
+        split: the division of that data set.
+        device: the device to train on.
         enough: a pace at which it does not matter how much slower it is: a few steps that are slower end the timing.
 
     Returns:

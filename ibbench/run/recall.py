@@ -16,6 +16,7 @@ from ibbench.data.sources import open_source
 from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.record.folder import StudyFolder, study_folder
+from ibbench.record.intact import read_done
 from ibbench.record.schema import SCHEMA_VERSION, Record
 
 
@@ -29,13 +30,13 @@ def recall_finished(config: Config) -> Record | None:
     """Return the record of the run that a config stands for, if its name is known and it is done.
 
     Raises:
-        InputError: there is such a record, but it cannot be read.
+        InputError: there is such a record, and it cannot be read though it is not damaged.
     """
     note = _note(config)
     # Another device than the CPU may be absent, which is an error.
     if config.rerun or config.device not in {"auto", "cpu"} or not note.exists():
         return None
-    return StudyFolder.at(study_folder(config)).finished(note.read_text())
+    return read_done(StudyFolder.at(study_folder(config)).runs / note.read_text())
 
 
 def _note(config: Config) -> Path:

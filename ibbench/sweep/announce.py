@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ibbench.budget.cost import count_parameters, count_training_flops
 from ibbench.record.agenda import Planned, config_key, swept_part
-from ibbench.record.folder import read_finished
+from ibbench.record.intact import find_damage, read_done
 from ibbench.run.plan import Point
 from ibbench.terminal import say
 
@@ -13,8 +13,8 @@ def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planne
     """Return what `ibbench status` needs to know of each point, before any has a record.
 
     Args:
-        points: what is planned.
-        overrides: what was given for each point.
+        points: the planned points.
+        overrides: the overrides that were given for each point.
     """
     return [_plan(point, text) for point, text in zip(points, swept_part(overrides), strict=True)]
 
@@ -30,6 +30,8 @@ def _plan(point: Point, text: str) -> Planned:
         epochs=epochs,
         molecule_steps=steps,
         flops=flops,
+        targets=tuple(point.config.targets),
+        train_size=point.split.train_size,
     )
 
 
@@ -37,9 +39,9 @@ def is_to_do(point: Point) -> bool:
     """Whether a point is not done, or is to be trained again.
 
     Raises:
-        InputError: its record cannot be read.
+        InputError: its record cannot be read though it is not damaged.
     """
-    return point.config.rerun or not read_finished(point.folder)
+    return point.config.rerun or not read_done(point.folder)
 
 
 def announce(study: Path, points: list[Point], planned: list[Planned], with_cost: bool = False) -> None:
@@ -47,7 +49,7 @@ def announce(study: Path, points: list[Point], planned: list[Planned], with_cost
 
     Args:
         study: the folder of the study.
-        points: what is planned, at least one point.
+        points: the planned points, at least one.
         planned: the entries of `list_planned` for these points.
         with_cost: whether to add what each point costs, and what those that are to do cost together.
     """
@@ -61,6 +63,8 @@ def announce(study: Path, points: list[Point], planned: list[Planned], with_cost
         width, hidden = point.resolved.model.sizes
         parameters = count_parameters(point.dataset.molecules.padding.num_atoms, point.resolved.model)
         cost = f", {describe_cost([entry])}" if with_cost else ""
+        if not point.config.rerun and (damage := find_damage(point.folder)):
+            say(f"  {damage.path} is not readable: {damage.reason}. Its run is to be trained again.")
         say(
             f"  {point.run}: {f'{entry.point}, ' if with_cost else ''}width {width}, hidden {hidden}, "
             f"{parameters:,} parameters, {replicas} replicas on {point.split.train_size:,} molecules{cost}, "

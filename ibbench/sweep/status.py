@@ -1,14 +1,15 @@
 """How far each run of a study is, found out from the files in its folder and from the queue of its cluster."""
 
-import json
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ibbench.errors import InputError
 from ibbench.record.agenda import Planned, read_agenda, read_start_error
-from ibbench.record.folder import RECORD, RUNS
+from ibbench.record.folder import RUNS, StudyFolder
 from ibbench.record.lease import EXPIRES_SECONDS, describe_owner, seconds_since_sign
+from ibbench.record.predictions import read_errors
+from ibbench.record.schema import BrokenError
 from ibbench.sweep.jobs import Job, ask_for_states, find_logs, read_jobs
 from ibbench.training.saved import saved_epochs
 
@@ -59,7 +60,7 @@ def _look(folder: Path, planned: Planned | None) -> RunState:
     epochs = saved_epochs(folder)
     saved = "" if epochs is None else f"epoch {epochs}{of} is saved"
     owner, silence = describe_owner(folder), seconds_since_sign(folder)
-    status, reason = _read_outcome(folder / RECORD)
+    status, reason = _read_outcome(folder)
     # The process that finished a run may have died before it could remove its lock.
     if owner and (status != "done" or silence < EXPIRES_SECONDS):
         alive = silence < EXPIRES_SECONDS
@@ -74,16 +75,18 @@ def _look(folder: Path, planned: Planned | None) -> RunState:
     return RunState(run, point, status, "" if status == "done" else note)
 
 
-def _read_outcome(path: Path) -> tuple[str, str]:
+def _read_outcome(folder: Path) -> tuple[str, str]:
+    """Return the state of a run by its files alone, and why it failed; one with a damaged file is not done."""
     try:
-        record: dict[str, Any] = json.loads(path.read_bytes())
-        if record["status"] == "failed":
-            return "failed", str((record.get("error") or {}).get("message", ""))
-        return "done", ""
-    except FileNotFoundError:
-        return "missing", ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return "failed", f"{path} is not readable: {error}"
+        record = StudyFolder.at(folder.parents[1]).record(folder.name)
+        if record is None:
+            return "missing", ""
+        if record.error:
+            return "failed", record.error.message
+        read_errors(folder, record)
+    except BrokenError as error:
+        return "failed", str(error)
+    return "done", ""
 
 
 def _with_job(state: RunState, study: Path, job: Job | None, at_work: dict[Job, str]) -> RunState:

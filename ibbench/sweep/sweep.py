@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.options.trial import TUNED
-from ibbench.record.folder import RunIdentity, StudyFolder, adopt_names, read_finished, record_age, study_folder
+from ibbench.record.folder import RunIdentity, StudyFolder, adopt_names, record_age, study_folder
+from ibbench.record.intact import read_done
 from ibbench.record.lease import describe_owner, hold, seconds_since_sign
 from ibbench.run.recall import recall_finished
 from ibbench.terminal import say
@@ -28,8 +29,9 @@ class Sweep:
 
     Args:
         configs: the points, in the order in which they are run.
-        overrides: what was given for each point.
-        tabulate: a function that writes and prints the table of a study, and returns whether it could be written.
+        overrides: the overrides that were given for each point.
+        tabulate: a function that writes and prints the table of a study, and returns whether it could be written and
+            all files of the study could be read.
         here: whether this command trains the points itself. If not, they are trained by jobs that go on when the
             command has ended, maybe on machines with devices that this one has not.
         dry_run: whether to show the points only, and write nothing.
@@ -112,7 +114,7 @@ class Sweep:
         """Note that another process was training a point when it was its turn, so that `finish` waits for it.
 
         Args:
-            number: its place among the points, from 0.
+            number: the place of the point among all, from 0.
         """
         self._taken.add(number)
 
@@ -176,7 +178,7 @@ class Sweep:
 
     def _is_finished(self, folder: Path) -> bool:
         replaced = folder not in self._replaced or record_age(folder) != self._replaced[folder]
-        return replaced and bool(read_finished(folder))
+        return replaced and bool(read_done(folder))
 
 
 def _refuse_repeats(configs: list[Config], overrides: list[list[str]]) -> None:
@@ -198,4 +200,5 @@ def _refuse_tuned_options(configs: list[Config], overrides: list[str]) -> None:
         key = override.partition("=")[0].lstrip("+~")
         if key in TUNED:
             name = key.partition(".")[2]
-            raise InputError(f"`{override}` is drawn by the search: expected a range, such as tuning.{name}=[low,high]")
+            wanted = f"'tuning.{name}=[low,high]'"
+            raise InputError(f"`{override}` is drawn by the search: expected a range, such as {wanted}")

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from ibbench.compare.order import model_order, target_order
 from ibbench.compare.statistics import Sample, estimate
-from ibbench.compare.study import Entry, Section, Study, in_full, model_order, target_order
+from ibbench.compare.study import Entry, Section, Study, in_full
 from ibbench.errors import InputError, suggest
 from ibbench.worth.names import name_entries
 
@@ -144,10 +145,11 @@ def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS) -> list[Flo
     same one in all curves and at all sizes, because a seed gives all of them the same train subset. A mean over
     few seeds varies more than its own spread tells, so what seeds add is widened as Student's t is against the
     normal distribution. Percentiles of the draws are then the intervals of `ibbench.compare.statistics`, for figures
-    that are no differences of means. With one seed only molecules vary; without predictions only seeds.
+    that are no differences of means. With one seed only molecules vary; without predictions only seeds; of one seed
+    without predictions nothing is known.
 
     Returns:
-        For each curve `[num_draws, K]`, around the logarithms of its MAEs.
+        For each curve `[num_draws, K]`, around the logarithms of its MAEs; nan where nothing is known.
     """
     random = np.random.RandomState(0)
     seeds = sorted({seed for curve in curves for sample in curve.samples for seed in sample.seeds})
@@ -157,9 +159,11 @@ def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS) -> list[Flo
 
     @functools.cache
     def widening(degrees: int) -> Floats:
+        """Return the factors by which Student's t is wider than the normal distribution, `[num_draws]`."""
         return np.sqrt(degrees / (2 * special.gammaincinv(degrees / 2, rank)))  # 2 gammaincinv: of chi-square
 
     def of_seeds(sample: Sample) -> Floats:
+        """Draw what other seeds would add to the logarithm of the MAE, `[num_draws]`; nothing with one seed."""
         count = len(sample.seeds)
         if count == 1:
             return np.zeros(num_draws)
@@ -169,8 +173,9 @@ def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS) -> list[Flo
         return deviations @ weights * widening(count - 1)
 
     def of_molecules(sample: Sample) -> Floats:
+        """Draw what other test molecules would add to the logarithm of the MAE, `[num_draws]`."""
         if sample.errors is None or sample.errors.shape[1] == 1:
-            return np.zeros(num_draws)
+            return np.full(num_draws, 0.0 if len(sample.seeds) > 1 else np.nan)
         parts = sample.errors / sample.maes[:, None]
         each = parts.mean(0) - 1
         count = len(each)

@@ -25,8 +25,8 @@ def ladder_table(study: Study, curves: list[Curve], draws: list[Floats], at: flo
 
     Args:
         study: what was read; entries without a rung have no part in it.
-        curves: over labels, as far as there are any.
-        draws: of these curves.
+        curves: the curves over labels, as far as there are any.
+        draws: the draws of these curves.
         at: the train size at which the data multiplier is told; None if there are no curves.
 
     Returns:

@@ -50,16 +50,17 @@ def fit_power_law(curve: Curve, draws: Floats) -> Fit | None:
     """Fit the law to a curve by least squares of the logarithm of the MAE; None below `MIN_SIZES` sizes.
 
     Args:
-        curve: what was measured.
+        curve: the errors as measured.
         draws: logarithms of the MAEs as they might have been, `[D, K]`; the law is fitted to some of them too.
     """
     if len(curve.sizes) < MIN_SIZES:
         return None
     a, b, c = _solve(curve.sizes, np.log(curve.maes))
-    drawn = np.array([_solve(curve.sizes, row, (a, b, c)) for row in draws[:_DRAWS]])
+    known = bool(np.isfinite(draws).all())  # if not, there is no interval
+    drawn = np.array([_solve(curve.sizes, row, (a, b, c)) if known else (np.nan,) * 3 for row in draws[:_DRAWS]])
     of_a, of_b, of_c = (interval(column) for column in drawn.T)
     least = _NOTHING * curve.maes.min()
-    c, lowest, highest = (floor if floor > least else 0.0 for floor in (c, *of_c))
+    c, lowest, highest = (0.0 if floor <= least else floor for floor in (c, *of_c))
     grid = np.geomspace(curve.sizes[0], curve.sizes[-1], 50)
     laws = drawn[:, :1] * grid ** -drawn[:, 1:2] + drawn[:, 2:]
     return Fit(

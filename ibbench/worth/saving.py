@@ -10,6 +10,8 @@ from ibbench.worth.curves import Curve, Floats, interval
 class Multiplier(NamedTuple):
     """The factor of labels (or seconds, or parameters) that B needs to reach the error that A has at `at`.
 
+    The ends of its interval are nan where nothing is known of how much it varies.
+
     Infinite where B never reached it, and 0 where B's smallest size had reached it already: then the factor is only
     known to be more than `most`, or less than `least`, which the sizes that were trained bound.
     """
@@ -38,6 +40,7 @@ def multiplier(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats, at: float) 
     )
     goal = _interpolate(sizes_a, curves_a, float(np.log(at)))
     factors = np.exp(_first_reached(sizes_b, curves_b, goal) - np.log(at))
+    factors[np.isnan(goal) | np.isnan(curves_b).any(1)] = np.nan  # comparisons took it for a goal out of reach
     low, high = interval(factors[1:])
     return Multiplier(at, float(factors[0]), low, high, float(b.sizes[0] / at), float(b.sizes[-1] / at))
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.study import Section, Study, read_study
 from ibbench.errors import InputError
-from ibbench.record.schema import Record
 from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
 from ibbench.worth.ladder import ladder_table
 from ibbench.worth.power_law import Fit, fit_power_law
@@ -45,7 +45,7 @@ class Worth(NamedTuple):
         bits: `BITS_COLUMNS`, over labels only.
         laws: `FIT_COLUMNS`.
         ladder: `ladder.COLUMNS`; empty if the study is none.
-        failed: the runs that failed, which are missing in all of that.
+        source: the study that all of that is told of, with the runs that it lacks.
     """
 
     study: str
@@ -58,7 +58,12 @@ class Worth(NamedTuple):
     bits: pd.DataFrame
     laws: pd.DataFrame
     ladder: pd.DataFrame
-    failed: list[Record]
+    source: Study
+
+    @property
+    def missing(self) -> tuple[MissingRun, ...]:
+        """The runs that are missing in all of that."""
+        return self.source.missing
 
     @property
     def sections(self) -> list[Section]:
@@ -73,7 +78,13 @@ def read_worth(folder: Path | str, by: str = "labels", at: float | None = None) 
     Raises:
         InputError: it has no records or no curves, or `at` lies outside of all of them.
     """
-    return make_worth(read_study(folder), by, at)
+    study = read_study(folder)
+    try:
+        return make_worth(study, by, at)
+    except InputError as error:
+        if not study.missing:
+            raise
+        raise InputError(f"{error}. {count_missing(study.missing, study.num_runs)}") from None
 
 
 def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Worth:
@@ -108,7 +119,7 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
             [_law_row(by, curve, fit) for curve, fit in zip(curves, fits, strict=True) if fit], columns=FIT_COLUMNS
         ),
         ladder_table(study, curves, draws, at) if by == "labels" else pd.DataFrame(),
-        [record for record in study.records if record.status == "failed"],
+        study,
     )
 
 

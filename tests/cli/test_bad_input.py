@@ -91,7 +91,7 @@ CASES = {
     ),
     "a value for what a search draws": (
         ["+experiment=tuned", "optimizer.lr=0.001"],
-        "`optimizer.lr=0.001` is drawn by the search: expected a range, such as tuning.lr=[low,high]",
+        "`optimizer.lr=0.001` is drawn by the search: expected a range, such as 'tuning.lr=[low,high]'",
     ),
     "unknown graph": (["data.graph=rewire"], "`data.graph=rewire` is not possible: did you mean `rewired`"),
     "unknown rung": (["model=ladder/gan"], "`model=ladder/gan` is not possible: did you mean"),

@@ -15,8 +15,8 @@ from ibbench.record.folder import read_records
 from tests.committed import export_committed
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-TINY = ["data.train_size=100", "trainer.epochs=1", "budget.value=10000", "seeds=[0,1]"]
-FEW = ["data.validation_size=100", "data.test_size=200"]
+TINY = ["train", "+experiment=tiny"]
+WHOLE_TEST_SET = [*TINY, "data.validation_size=5000", "data.test_size=10000"]
 
 HEAVY = """
 import sys
@@ -76,7 +76,7 @@ def test_data_info_and_show(ibbench: Command) -> None:
 
 
 def test_train_leaves_everything_that_a_study_should_have(ibbench: Command, tmp_path: Path) -> None:
-    run = ibbench("train", *TINY, "name=tiny", "targets=[gap,u0]")
+    run = ibbench(*WHOLE_TEST_SET, "targets=[gap,u0]")
     assert run.returncode == 0, run.stderr
     study = tmp_path / "results" / "tiny"
     table = pd.read_csv(study / "table.csv")
@@ -104,10 +104,10 @@ def test_train_leaves_everything_that_a_study_should_have(ibbench: Command, tmp_
         assert not list(folder.glob("checkpoint*"))
 
     before = (study / "table.csv").read_text()
-    again = ibbench("train", *TINY, "name=tiny", "targets=[gap,u0]")
+    again = ibbench(*WHOLE_TEST_SET, "targets=[gap,u0]")
     assert again.returncode == 0
     # To find everything done needs no torch, which takes longer to import than all the rest.
-    code = HEAVY.format(arguments=["train", *TINY, "name=tiny", "targets=[gap,u0]"])
+    code = HEAVY.format(arguments=[*WHOLE_TEST_SET, "targets=[gap,u0]"])
     listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "'pandas'" in listed.stdout.splitlines()[-1]
     assert "'torch'" not in listed.stdout.splitlines()[-1]
@@ -121,7 +121,7 @@ def test_train_leaves_everything_that_a_study_should_have(ibbench: Command, tmp_
     # Nobody's edits are overwritten, and nobody waits for a training to hear of it.
     (study / "table.csv").write_text(before.replace(",gap,", ",gab,"))
     edited = "results/tiny/table.csv"
-    for command in (["table", "results/tiny"], ["train", *TINY, "name=tiny", "seeds=[7]"], ["diff", edited, edited]):
+    for command in (["table", "results/tiny"], [*WHOLE_TEST_SET, "seeds=[7]"], ["diff", edited, edited]):
         refused = ibbench(*command)
         assert refused.returncode == 2
         assert f"{edited} was edited by hand" in refused.stderr
@@ -152,19 +152,19 @@ def test_the_same_command_in_two_places_gives_the_same_numbers(ibbench: Command,
     errors = []
     for place in ("one", "two"):
         (tmp_path / place).mkdir()
-        assert ibbench("train", *TINY, *FEW, "model=gnn,mlp", cwd=tmp_path / place).returncode == 0
-        records = read_records(tmp_path / place / "results" / "quick")
+        assert ibbench(*TINY, "model=gnn,mlp", cwd=tmp_path / place).returncode == 0
+        records = read_records(tmp_path / place / "results" / "tiny")
         errors.append([(record.run, [replica.test for replica in record.replicas]) for record in records])
     assert errors[0] == errors[1]
 
 
 def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
-    run = ibbench("train", *TINY, *FEW, "optimizer=sgd", "optimizer.lr=0.01,1e30", "model=mlp", "loss=mse")
+    run = ibbench(*TINY, "optimizer=sgd", "optimizer.lr=0.01,1e30", "model=mlp", "loss=mse")
     assert run.returncode == 1
     assert "the loss was no longer finite at step" in run.stdout
     assert "Not finished: mlp-" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
-    records = read_records(tmp_path / "results" / "quick")
+    records = read_records(tmp_path / "results" / "tiny")
     assert sorted(record.status for record in records) == ["done", "failed"]
     failed = next(record for record in records if record.status == "failed")
     assert failed.error is not None

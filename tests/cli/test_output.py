@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TINY = ["model=mlp", "seeds=0", "data.train_size=100", "data.validation_size=100", "data.test_size=200"]
-TINY += ["trainer.epochs=2", "budget.value=5000", "trainer.compile=false"]
+TINY = ["+experiment=tiny", "model=mlp", "seeds=0"]
 COMMAND = [sys.executable, "-m", "ibbench"]
 
 

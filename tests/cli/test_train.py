@@ -15,8 +15,7 @@ from ibbench.record.lease import hold
 from ibbench.run.plan import plan
 from ibbench.sweep.sweep import Sweep
 
-TINY = ["seeds=[0]", "data.train_size=100", "data.validation_size=100", "data.test_size=200", "trainer.epochs=20"]
-TINY += ["budget.value=5000", "trainer.compile=false"]
+TINY = ["+experiment=tiny", "seeds=[0]", "trainer.epochs=20", "trainer.compile=false"]
 
 
 @pytest.mark.parametrize(

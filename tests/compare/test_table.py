@@ -1,9 +1,3 @@
-import json
-import re
-import shutil
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -11,18 +5,11 @@ from rich.console import Console
 from ibbench.commands.table import tabulate
 from ibbench.compare.comparison import Report, make_report
 from ibbench.compare.study import gather, read_study
-from ibbench.compare.table import COLUMNS, build_table, select
+from ibbench.compare.table import build_table, select
 from ibbench.compare.table_file import read_table, to_csv
 from ibbench.errors import InputError
-from ibbench.files import write_atomically
-from ibbench.record.folder import RunIdentity, StudyFolder, read_records
-from ibbench.record.schema import (
-    SCHEMA_VERSION,
-    Record,
-    read_record,
-    write_record,
-)
-from ibbench.record.tables import refuse_if_edited
+from ibbench.record.folder import RunIdentity, StudyFolder
+from ibbench.record.schema import Record
 from ibbench.report import markdown
 from ibbench.report.comparison import page
 from tests.compare.conftest import MakeRecord, WriteStudy
@@ -143,16 +130,6 @@ def test_failed_runs_are_named_and_not_counted(make_record: MakeRecord) -> None:
     assert "Failed: mlp-0.001-1000-3-100-qm9pack-abc-implicit-eV: the loss was no longer finite" in _page(report)
 
 
-def test_csv_has_stable_rounding_and_its_columns(make_record: MakeRecord) -> None:
-    text = to_csv(_table(make_record("gnn", {("gap", 0): 0.123456789, ("gap", 1): 0.2})))
-    header, _, row = text.splitlines()
-    assert header.split(",") == COLUMNS
-    cells = dict(zip(header.split(","), row.split(","), strict=True))
-    assert cells["mae_mean"] == "0.1617"
-    assert cells["flops_per_molecule"] == "1234567"
-    assert "e" not in cells["train_seconds"]
-
-
 def test_ratios_can_be_taken_to_any_model_of_the_same_variant(make_record: MakeRecord) -> None:
     maes = {"mlp": 0.4, "gnn": 0.2}
     records = [
@@ -186,177 +163,6 @@ def test_rows_are_chosen_and_sorted_within_their_group(make_record: MakeRecord) 
     for targets, sort, message in ((["gab"], None, "did you mean `gap`"), ([], "mae_maen", "did you mean `mae_mean`")):
         with pytest.raises(InputError, match=message):
             select(table, targets, sort)
-
-
-def test_tabulating_writes_all_files_and_twice_the_same(make_record: MakeRecord, write_study: WriteStudy) -> None:
-    study = write_study("twice", make_record("gnn", GAP), make_record("mlp", GAP))
-    names = ("table.csv", "table.md", "pairs.csv", "study.json")
-    tabulate(study, QUIET)
-    first = [(study / name).read_text() for name in names]
-    tabulate(study, QUIET, relative_to="mean", targets=["gap"], sort="parameters")  # only for what is printed
-    assert first == [(study / name).read_text() for name in names]
-    frame = pd.read_csv(study / "table.csv")
-    assert frame["mae_mean"].tolist() == [1.0, 0.3, 0.3]
-    assert np.isnan(frame["train_seconds"][0])
-    assert read_table(first[0], "it")["mae_mean"].tolist() == [1.0, 0.3, 0.3]
-
-
-@pytest.mark.parametrize(
-    ("name", "before", "after"),
-    [
-        ("table.csv", ",0.3,", ",0.2,"),
-        ("table.csv", "mae_mean", "mae"),
-        ("table.csv", ",rmse_mean,r2_mean,", ",r2_mean,rmse_mean,"),
-        ("table.csv", r"\ngnn,.*", ""),
-        ("table.csv", r"\n(.*)\n", r"\n\1,x\n"),
-        ("table.md", "0.3000", "0.2000"),
-        ("table.md", r"(?s).*", "my own notes"),
-        ("pairs.csv", ",gnn,", ",gmn,"),
-    ],
-)
-def test_a_table_that_was_edited_by_hand_is_not_overwritten(
-    make_record: MakeRecord, write_study: WriteStudy, name: str, before: str, after: str
-) -> None:
-    study = write_study("edited", make_record("gnn", GAP))
-    tabulate(study, QUIET)
-    path = study / name
-    original = path.read_text()
-    edited = re.sub(before, after, original)
-    assert edited != original
-    path.write_text(edited)
-    others = {other: other.read_bytes() for other in study.glob("*.*")}
-    with pytest.raises(InputError, match=r"edited by hand|lacks mae_mean|cells under"):
-        tabulate(study, QUIET)
-    assert others == {other: other.read_bytes() for other in study.glob("*.*")}
-    path.unlink()
-    tabulate(study, QUIET)
-    assert path.read_text() == original
-
-
-def test_tables_whose_checksums_are_gone_are_not_overwritten(make_record: MakeRecord, write_study: WriteStudy) -> None:
-    study = write_study("edited", make_record("gnn", GAP))
-    tabulate(study, QUIET)
-    made, original = study / "study.json", (study / "study.json").read_text()
-    for before, after in ((r'"table.csv": "\w+"', '"table.csv": "0"'), (r'(?s),\s*"checksums".*', "}")):
-        made.write_text(re.sub(before, after, original))
-        assert made.read_text() != original
-        with pytest.raises(InputError, match=r"table.csv was edited by hand"):
-            tabulate(study, QUIET)
-    for name in ("table.csv", "table.md", "pairs.csv"):
-        (study / name).unlink()
-    tabulate(study, QUIET)
-    assert made.read_text() == original
-
-
-def test_a_kill_between_two_tables_is_no_edit(
-    make_record: MakeRecord, write_study: WriteStudy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = write_study("killed", make_record("gnn", GAP))
-    tabulate(study, QUIET)
-    write_record(study / "runs" / "mlp-x", make_record("mlp", GAP).model_copy(update={"run": "mlp-x"}))
-
-    def killed(path: Path, content: str) -> None:
-        if path.name == "table.md":
-            raise KeyboardInterrupt
-        write_atomically(path, content)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("ibbench.record.tables.write_atomically", killed)
-        tabulate(study, QUIET)
-    assert "mlp" in (study / "table.csv").read_text()
-    tabulate(study, QUIET)
-    assert "mlp" in (study / "table.md").read_text()
-
-
-def test_tables_of_older_versions_are_read_and_an_edit_is_noticed(tmp_path: Path) -> None:
-    """These were committed when each row carried a checksum."""
-    old = Path(__file__).parent / "old_table"
-    study = shutil.copytree(old, tmp_path / "old")
-    refuse_if_edited(study)
-    assert len(read_table((study / "table.csv").read_text(), "it")) == 6
-    for name in ("table.csv", "table.md", "pairs.csv"):
-        text = (study / name).read_text()
-        (study / name).write_text(text.replace("mlp", "mpl"))
-        with pytest.raises(InputError, match="edited by hand"):
-            refuse_if_edited(study)
-        (study / name).write_text(text)
-
-
-def test_line_ends_of_another_system_are_no_edit(make_record: MakeRecord, write_study: WriteStudy) -> None:
-    study = write_study("windows", make_record("gnn", GAP))
-    tabulate(study, QUIET)
-    for name in ("table.csv", "table.md"):
-        (study / name).write_bytes((study / name).read_bytes().replace(b"\n", b"\r\n"))
-    tabulate(study, QUIET)  # is not refused
-    assert "gnn" in (study / "table.csv").read_text()
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "message"),
-    [
-        ("mae_mean", "low", "line 2: `low` is not possible for mae_mean"),
-        ("mae_mean", "-0.3", "line 2: `-0.3`"),
-        ("num_seeds", "", "line 2: `` is not possible for num_seeds"),
-        ("model", "gnn", "two rows with model=gnn, target=gap, unit=eV, train_size=1000"),
-    ],
-)
-def test_a_table_with_impossible_cells_is_refused(
-    make_record: MakeRecord, column: str, value: str, message: str
-) -> None:
-    table = pd.read_csv(pd.io.common.StringIO(to_csv(_table(make_record("gnn", GAP)))), dtype=str)
-    table.loc[0, column] = value
-    with pytest.raises(InputError, match=message):
-        read_table(table.to_csv(index=False), "it")
-    for text in ("", "a,b\n1,2\n", "<<<<<<< ours\n"):
-        with pytest.raises(InputError, match="it is not a table that ibbench has written"):
-            read_table(text, "it")
-
-
-def test_a_record_survives_writing_and_reading(make_record: MakeRecord, tmp_path: Path) -> None:
-    record = make_record("gnn", GAP)
-    write_record(tmp_path, record)
-    assert read_record(tmp_path / "record.json") == record
-    assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
-
-
-def test_what_cannot_be_read_is_named_and_nothing_is_overwritten(
-    make_record: MakeRecord, write_study: WriteStudy, tmp_path: Path
-) -> None:
-    with pytest.raises(InputError, match="holds no records"):
-        read_records(tmp_path)
-    study = write_study("broken", make_record("gnn", GAP))
-    tabulate(study, QUIET)
-    before = (study / "table.csv").read_text()
-    path = next(study.glob("runs/*/record.json"))
-    good = path.read_text()
-    content = json.loads(good)
-    for broken, message in (
-        (good[:200], "not a readable record"),
-        (json.dumps(content | {"schema_version": SCHEMA_VERSION + 1}), "newer ibbench"),
-        (json.dumps(content | {"schema_version": str(SCHEMA_VERSION)}), "its schema_version is '1'"),
-        (json.dumps(content | {"x": 1}), "1 fields are wrong, such as x"),
-        (json.dumps(content | {"replicas": []}), "a run that is done has a cost and replicas"),
-        (json.dumps(content | {"config": {}}), "config lacks model.name"),
-        (good.replace('"mae": 0.2,', '"mae": NaN,'), "replicas.0.train.mae"),
-        ("[" * 100_000, "not a readable record"),
-        ("[]", "not a readable record"),
-        (json.dumps(content | {"run": "gnn-copied"}), "a copy, or renamed"),
-    ):
-        path.write_text(broken)
-        with pytest.raises(InputError, match=message):
-            tabulate(study, QUIET)
-    path.write_text(good)
-    predictions = path.with_name("predictions.npz")
-    whole = predictions.read_bytes()
-    for broken_file in (whole[:500], b"", whole[: -len(whole) // 4] + b"x" + whole[-len(whole) // 4 + 1 :]):
-        predictions.write_bytes(broken_file)
-        with pytest.raises(InputError, match=r"predictions.npz is not readable"):
-            tabulate(study, QUIET)
-    predictions.write_bytes(whole)
-    write_record(path.parent, make_record("gnn", {key: 2 * mae for key, mae in GAP.items()}))
-    with pytest.raises(InputError, match="not of the same run"):
-        tabulate(study, QUIET)
-    assert (study / "table.csv").read_text() == before
 
 
 def test_two_runs_of_one_config_are_refused(make_record: MakeRecord, write_study: WriteStudy) -> None:

@@ -22,7 +22,7 @@ QUIET = Console(quiet=True)
 
 
 def _figures(study: Path) -> dict[str, Any]:
-    return {shape.name: shape.figure for shape in draw_study(study) if isinstance(shape, Picture)}
+    return {shape.name: shape.figure for shape in draw_study(read_study(study), study) if isinstance(shape, Picture)}
 
 
 def test_every_picture_is_a_png_and_an_svg_that_open(ladder_study: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_study_of_one_size_has_no_curves_and_one_without_predictions_no_parity
     study = write_study("plain", make_record("gnn", maes), make_record("mlp", maes), predictions=False)
     assert set(_figures(study)) == {"cost"}
     with pytest.raises(InputError, match="has no curve"):
-        draw_study(study, by="seconds")
+        draw_study(read_study(study), study, by="seconds")
     failed = write_study("failed", make_record("gnn", maes, status="failed", baselines=False))
     with pytest.raises(InputError, match="no finished run"):
-        draw_study(failed)
+        draw_study(read_study(failed), failed)

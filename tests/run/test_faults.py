@@ -19,9 +19,8 @@ from ibbench.training.saved import saved_steps
 from tests.forked import Forked
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-FEW = ["seeds=[0]", "data.validation_size=100", "data.test_size=200", "budget.value=8000", "trainer.compile=false"]
-TINY = ["train", *FEW, "data.train_size=60", "trainer.epochs=1"]
-LONG = ["train", *FEW, "data.train_size=3200", "trainer.epochs=200"]
+TINY = ["train", "+experiment=tiny", "seeds=[0]", "trainer.compile=false"]
+LONG = [*TINY, "data.train_size=3200", "trainer.epochs=200"]
 
 
 def _start(arguments: list[str], folder: Path) -> Forked:
@@ -54,7 +53,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_fails_what_finds_no_room_and_keeps_the_rest(ibbench: Command, small_disk: Path) -> None:
     place = f"results_dir={small_disk}"
     assert ibbench(*TINY, "model=mlp", place).returncode == 0
-    study = small_disk / "quick"
+    study = small_disk / "tiny"
     (before,) = read_records(study)
     filling = small_disk / "filling"
     with filling.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
@@ -82,19 +81,21 @@ def test_results_that_cannot_be_written_are_refused_before_anything_starts(ibben
     assert refused.returncode == 2
     assert "Read-only file system" in refused.stderr
     assert "Traceback" not in refused.stderr
-    for command in (["status", str(small_disk / "quick")], ["table", str(small_disk / "quick"), "--format", "csv"]):
+    for command in (["status", str(small_disk / "tiny")], ["table", str(small_disk / "tiny"), "--format", "csv"]):
         shown = ibbench(*command)
         assert (shown.returncode, "mlp" in shown.stdout or "1 done" in shown.stdout) == (0, True), shown
-        assert len(read_records(small_disk / "quick")) == 1
+        assert len(read_records(small_disk / "tiny")) == 1
+    drawn = ibbench("plot", str(small_disk / "tiny"))
+    assert (drawn.returncode, f"Not written to {small_disk / 'tiny'}: Read-only" in drawn.stdout) == (1, True), drawn
 
 
-@pytest.mark.parametrize("deleted", ["results", "results/quick/runs/gnn-*"])
+@pytest.mark.parametrize("deleted", ["results", "results/tiny/runs/gnn-*"])
 def test_a_folder_deleted_while_training_ends_the_run_and_is_not_made_again(
     deleted: str, ibbench: Command, tmp_path: Path
 ) -> None:
     assert ibbench(*TINY, "model=mlp").returncode == 0
     command = _start([*LONG, "model=gnn", "trainer.checkpoint_seconds=0.2"], tmp_path)
-    _until(lambda: list(tmp_path.glob("results/quick/runs/gnn-*/checkpoint-0b.safetensors")), command)
+    _until(lambda: list(tmp_path.glob("results/tiny/runs/gnn-*/checkpoint-0b.safetensors")), command)
     (folder,) = tmp_path.glob(deleted)
     shutil.rmtree(folder, ignore_errors=True)
     ended = command.end(60)
@@ -102,9 +103,9 @@ def test_a_folder_deleted_while_training_ends_the_run_and_is_not_made_again(
     assert "was deleted or moved while it trained" in ended.stdout
     assert "Not finished: gnn-" in ended.stdout
     assert "Traceback" not in ended.stdout + ended.stderr
-    assert not list(tmp_path.glob("results/quick/runs/gnn-*/record.json"))
+    assert not list(tmp_path.glob("results/tiny/runs/gnn-*/record.json"))
     if deleted != "results":
-        assert [record.status for record in read_records(tmp_path / "results" / "quick")] == ["done"]
+        assert [record.status for record in read_records(tmp_path / "results" / "tiny")] == ["done"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGINT])
@@ -113,7 +114,7 @@ def test_a_signal_saves_the_state_and_ends_the_command_within_ten_seconds(
 ) -> None:
     command = _start([*LONG, "model=mlp", "trainer.checkpoint_seconds=3600"], tmp_path)
     _until(lambda: "to do" in command.printed(), command)
-    _until(lambda: list(tmp_path.glob("results/quick/runs/*/lock")), command)
+    _until(lambda: list(tmp_path.glob("results/tiny/runs/*/lock")), command)
     time.sleep(1.5)  # somewhere in its training, or in the preparation for it
     started = time.monotonic()
     assert command.process.pid is not None
@@ -122,10 +123,10 @@ def test_a_signal_saves_the_state_and_ends_the_command_within_ten_seconds(
     assert time.monotonic() - started < 10
     assert ended.returncode == 130, ended
     assert "Interrupted" in ended.stdout
-    (folder,) = tmp_path.glob("results/quick/runs/mlp-*")
+    (folder,) = tmp_path.glob("results/tiny/runs/mlp-*")
     states = [saved_steps(path) for path in folder.glob("checkpoint-*")]
     assert [path.name for path in folder.iterdir()] == (["checkpoint-0a.safetensors"] if states else [])
-    status = ibbench("status", "results/quick")
+    status = ibbench("status", "results/tiny")
     assert status.returncode == 1
     assert ("stopped" if states else "missing") in status.stdout
     assert states, "the signal came before the first step: a slower machine than was thought of"
@@ -139,7 +140,7 @@ def test_a_node_without_the_data_fails_its_run_and_says_why(ibbench: Command) ->
     assert failed.returncode == 1, failed
     assert "Not finished: mlp-" in failed.stdout
     assert "Traceback" not in failed.stdout + failed.stderr
-    status = ibbench("status", "results/quick")
+    status = ibbench("status", "results/tiny")
     assert status.returncode == 1
     assert "failed" in status.stdout
     assert "the data cache needs" in " ".join(status.stdout.split())
@@ -148,7 +149,7 @@ def test_a_node_without_the_data_fails_its_run_and_says_why(ibbench: Command) ->
 def test_a_run_is_redone_when_asked_and_keeps_its_record_until_then(ibbench: Command, tmp_path: Path) -> None:
     command = [*TINY, "model=mlp"]
     assert ibbench(*command).returncode == 0
-    (path,) = tmp_path.glob("results/quick/runs/*/record.json")
+    (path,) = tmp_path.glob("results/tiny/runs/*/record.json")
     first, age = read_record(path), path.stat().st_mtime_ns
     assert "done before" in ibbench(*command).stdout
     assert path.stat().st_mtime_ns == age
@@ -162,20 +163,20 @@ def test_a_run_is_redone_when_asked_and_keeps_its_record_until_then(ibbench: Com
 def test_a_run_that_fails_when_it_is_redone_keeps_its_record(ibbench: Command, tmp_path: Path) -> None:
     command = [*TINY, "model=mlp", "rerun=true"]
     assert ibbench(*command).returncode == 0
-    (before,) = read_records(tmp_path / "results" / "quick")
+    (before,) = read_records(tmp_path / "results" / "tiny")
     code = "import ibbench.run.execute, ibbench.cli; ibbench.run.execute.train_pack = None; ibbench.cli.main()"
     failed = subprocess.run([sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True)
     assert failed.returncode == 1, failed
     assert "Not finished: mlp-" in failed.stdout
-    assert read_records(tmp_path / "results" / "quick") == [before]
+    assert read_records(tmp_path / "results" / "tiny") == [before]
 
 
 def test_a_lock_left_on_a_finished_run_does_not_make_it_unfinished(ibbench: Command, tmp_path: Path) -> None:
     assert ibbench(*TINY, "model=mlp").returncode == 0
-    (folder,) = tmp_path.glob("results/quick/runs/mlp-*")
+    (folder,) = tmp_path.glob("results/tiny/runs/mlp-*")
     dead = subprocess.run([sys.executable, "-c", _LEAVES_A_LOCK, folder], capture_output=True, text=True)
     assert (dead.returncode, (folder / "lock").exists()) == (-signal.SIGKILL, True), dead
-    told = ibbench("status", "results/quick")
+    told = ibbench("status", "results/tiny")
     assert (told.returncode, "1 runs, 1 done" in told.stdout) == (0, True), told.stdout
 
 
@@ -197,7 +198,7 @@ def _write_many(folder: Path, source: Path, writer: int) -> None:
 
 def test_of_eight_processes_that_write_at_once_no_record_is_lost(ibbench: Command, tmp_path: Path) -> None:
     assert ibbench(*TINY, "model=mlp").returncode == 0
-    (source,) = tmp_path.glob("results/quick/runs/*/record.json")
+    (source,) = tmp_path.glob("results/tiny/runs/*/record.json")
     context = multiprocessing.get_context("forkserver")
     writers = [context.Process(target=_write_many, args=(tmp_path / "many", source, writer)) for writer in range(8)]
     for writer in writers:

@@ -5,23 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-TINY = ["train", "seeds=[0]", "data.train_size=60", "trainer.epochs=1", "budget.value=5000"]
-FEW = ["data.validation_size=100", "data.test_size=200"]
 
 
 def test_what_was_asked_for_is_known_before_it_is_trained(ibbench: Command) -> None:
-    assert ibbench(*TINY, *FEW, "model=mlp").returncode == 0
-    done = ibbench("status", "results/quick")
+    tiny = ["train", "+experiment=tiny", "seeds=[0]"]
+    assert ibbench(*tiny, "model=mlp").returncode == 0
+    done = ibbench("status", "results/tiny")
     assert (done.returncode, "1 runs, 1 done" in done.stdout) == (0, True)
     diverging = ["optimizer=sgd", "loss=mse", "model=mlp", "optimizer.lr=0.01,1e30"]
-    assert ibbench(*TINY, *FEW, *diverging).returncode == 1
-    told = ibbench("status", "results/quick")
+    assert ibbench(*tiny, *diverging).returncode == 1
+    told = ibbench("status", "results/tiny")
     assert told.returncode == 1
     assert "3 runs, 2 done, 1 failed (67 % of the work)" in told.stdout
     assert "optimizer.lr=1e" in told.stdout
     assert "the loss was no longer finite" in " ".join(told.stdout.split())
     assert told.stdout.count("mlp-") == 1
-    assert ibbench("status", "results/quick", "--all").stdout.count("mlp-") == 3
+    assert ibbench("status", "results/tiny", "--all").stdout.count("mlp-") == 3
 
 
 def test_a_folder_without_a_study_is_refused(ibbench: Command, tmp_path: Path) -> None:
@@ -32,7 +31,7 @@ def test_a_folder_without_a_study_is_refused(ibbench: Command, tmp_path: Path) -
 
 
 def test_a_dry_run_names_points_and_costs_and_leaves_nothing(ibbench: Command, tmp_path: Path) -> None:
-    command = [*TINY, *FEW, "model=mlp,gnn", "seeds=[0,1]", "trainer.epochs=3"]
+    command = ["train", "+experiment=tiny", "data.train_size=60", "model=mlp,gnn", "trainer.epochs=3"]
     dry = ibbench(*command, "--dry-run")
     assert dry.returncode == 0
     assert list(tmp_path.iterdir()) == []

@@ -10,11 +10,12 @@ from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.record.agenda import read_agenda, read_start_error
 from ibbench.record.folder import read_finished, read_records
+from ibbench.record.intact import read_done
 from ibbench.record.lease import hold
 from ibbench.sweep.point import run_point
 from ibbench.sweep.sweep import Sweep
 
-TINY = ["seeds=[0]", "data.train_size=60", "data.validation_size=100", "data.test_size=200", "trainer.epochs=1"]
+TINY = ["+experiment=tiny", "model=mlp", "seeds=[0]"]
 DIVERGING = ["optimizer=sgd", "loss=mse", "optimizer.lr=1e30"]
 Make = Callable[..., Sweep]
 
@@ -41,7 +42,7 @@ def tables() -> Tables:
 @pytest.fixture
 def one(config: Callable[..., Config], tmp_path: Path) -> Callable[..., Config]:
     def compose(*overrides: str) -> Config:
-        return config("model=mlp", "budget.value=5000", f"results_dir={tmp_path}", *TINY, *overrides)
+        return config(*TINY, f"results_dir={tmp_path}", *overrides)
 
     return compose
 
@@ -198,6 +199,33 @@ def test_a_run_that_is_to_be_trained_again_is_finished_when_its_record_is_replac
     assert not sweep.finish()
     assert run_point(one("rerun=true")) == "done"
     assert sweep.finish()
+
+
+@pytest.mark.parametrize("name", ["record.json", "predictions.npz"])
+def test_a_run_with_a_damaged_file_is_trained_again_and_stops_no_other(
+    name: str, one: Callable[..., Config], make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = make(one())
+    assert first.plan()
+    assert run_point(one()) == "done"
+    folder = first.points[0].folder
+    before = read_finished(folder)
+    (folder / name).write_bytes(b"{")
+    for option in ("rerun=false", "rerun=true"):
+        assert make(one("model=gnn", option), dry_run=True).plan() is False
+        sweep = make(one(option))
+        capsys.readouterr()
+        assert sweep.plan()
+        assert (f"{folder / name} is not readable" in capsys.readouterr().out) == (option == "rerun=false")
+        assert not sweep.finish()
+    assert run_point(one()) == "done"
+    again = make(one())
+    assert not again.plan()  # all is done
+    assert again.finish()
+    after = read_done(folder)
+    assert before is not None
+    assert after is not None
+    assert after.replicas == before.replicas
 
 
 def test_a_study_without_its_table_is_not_finished(

@@ -1,49 +1,67 @@
 """All pictures that a study gives."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from ibbench.compare.comparison import differing
+from ibbench.compare.missing import count_missing
 from ibbench.compare.pairs import by_group
-from ibbench.compare.study import Entry, Group, Section, Study, read_study
+from ibbench.compare.study import Entry, Group, Section, Study
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Floats, read_predictions
 from ibbench.report.document import Picture, Remark
+from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
 from ibbench.report.plot.ladder import draw_ladder
 from ibbench.report.plot.parity import draw_parity
-from ibbench.report.plot.style import file_stem, in_style
+from ibbench.report.plot.style import file_stem, in_style, write_below
 from ibbench.worth.names import name_entries
 from ibbench.worth.worth import make_worth
 
 _MOST_PANELS = 16
 
 
-def draw_study(folder: Path, by: str = "labels") -> list[Picture | Remark]:
+def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture | Remark]:
     """Draw what a study has: learning curves, the ladder, error against cost, predictions against true values.
 
     Args:
-        folder: the folder of the study.
+        study: a study as read.
+        folder: the folder of the study, which has the predictions.
         by: the axis of learning curves, one of `ibbench.worth.curves.AXES`.
 
     Returns:
-        The pictures, and a remark for each that the study does not give.
+        What must be known of the study, the pictures, and a remark for each that the study does not give. The pictures
+        of a study of which runs are missing say so.
 
     Raises:
         InputError: there are no finished runs, or `by` is not possible.
     """
-    study = read_study(folder)
     largest = _largest(study)
     if not largest:
-        raise InputError(f"{study.name} has no finished run to draw")
+        raise InputError(f"{study.name} has no finished run to draw. {' '.join(tell_missing(study))}".strip())
     sections = list(dict.fromkeys(group.section for group in largest))
     with in_style():
         shapes = _draw_worth(study, by)
         shapes.append(Picture("cost", draw_costs(list(largest.values()))))
         for group, entries in largest.items():
             shapes += _draw_predictions(folder, study, group, entries, sections)
-    return shapes
+        if study.missing:
+            for shape in shapes:
+                if isinstance(shape, Picture):
+                    write_below(shape.figure, count_missing(study.missing, study.num_runs))
+    return [*map(Remark, _remarks(study)), *shapes]
+
+
+def _remarks(study: Study) -> Iterator[str]:
+    """Say what the pictures lack."""
+    yield from tell_missing(study)
+    trained = [entry for entry in study.entries if not entry.key.is_baseline]
+    if any(len(entry.replicas) == 1 for entry in trained):
+        yield "Some points have one seed: their intervals are over test molecules only."
+    yield from tell_seeds(trained)
+    yield from tell_sizes(trained)
 
 
 def _draw_worth(study: Study, by: str) -> list[Picture | Remark]:

@@ -68,6 +68,11 @@ def add_axes(figure: Figure, rows: int, columns: int, **options: Any) -> list[An
     return list(figure.subplots(rows, columns, squeeze=False, **options).flat)
 
 
+def write_below(figure: Figure, text: str) -> None:
+    """Write a line below all panels of a figure."""
+    figure.supxlabel(plain(text), x=0.01, ha="left", fontsize="small", color="#B00000")
+
+
 def file_stem(name: str) -> str:
     """Return a name that a file can have in any folder: a user's target may be called anything."""
     return re.sub(r"[^\w.-]+", "_", name)

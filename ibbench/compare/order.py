@@ -1,0 +1,26 @@
+"""The order of targets and of models in tables."""
+
+import functools
+
+from ibbench.baselines import baseline_names
+from ibbench.data.targets import QM9_TARGETS
+from ibbench.models import model_names
+
+
+def target_order(target: str) -> tuple[int, str]:
+    """Return what sorts targets in the order of QM9, and others behind them."""
+    return _place(target, tuple(QM9_TARGETS))
+
+
+def model_order(model: str) -> tuple[int, str]:
+    """Return what sorts baselines first, then the models from the fewest assumptions on, then others."""
+    return _place(model, _models())
+
+
+@functools.cache
+def _models() -> tuple[str, ...]:
+    return (*baseline_names(), *model_names())
+
+
+def _place(name: str, names: tuple[str, ...]) -> tuple[int, str]:
+    return (names.index(name) if name in names else len(names), name)
