@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ibbench.baselines import ignored_by
-from ibbench.compare.missing import MissingRun, find_missing
+from ibbench.compare.missing import MissingRun, count_missing, find_missing
 from ibbench.compare.order import model_order, target_order
 from ibbench.compare.search import Search, find_searches
 from ibbench.compare.statistics import Sample
 from ibbench.data.sources import find_target
+from ibbench.errors import InputError
 from ibbench.options.trial import TUNED
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Floats, read_errors
@@ -133,6 +134,9 @@ def read_study(folder: Path | str) -> Study:
         InputError: there are no records, or two of them are of the same config.
     """
     folder = Path(folder)
+    if not StudyFolder.at(folder).run_names() and (missing := find_missing(folder, [], [], [])):
+        told = count_missing(missing, len(missing))
+        raise InputError(f"{folder} has no finished run yet. {told} `ibbench status {folder}` tells how far they are")
     records, broken = StudyFolder.at(folder).readable_records()
     while True:  # what is damaged is rare: then the others are read again
         try:

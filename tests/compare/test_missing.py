@@ -172,6 +172,9 @@ def test_a_file_that_cannot_be_read_takes_its_run_with_it_and_no_other(
 ) -> None:
     with pytest.raises(InputError, match="holds no records"):
         read_study(tmp_path)
+    _ask_for(tmp_path, "gat-1")
+    with pytest.raises(InputError, match=r"no finished run yet. Incomplete: 1 of 1 run is missing"):
+        read_study(tmp_path)
     path = next(study.glob("runs/gnn-*-500-*/record.json"))
     good = path.read_text()
     content = json.loads(good)
