@@ -42,29 +42,3 @@ def read_json(value: Any) -> Any:
         return json.loads(value)
     except ValueError:
         return value
-
-
-def as_list(value: Any) -> Any:
-    """Let a single value stand for a list of one."""
-    return value if isinstance(value, list | tuple) else [value]
-
-
-def without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Refuse a list that names an entry twice."""
-    if len(set(values)) < len(values):
-        raise PydanticCustomError("repeated", "names the same entry twice")
-    return values
-
-
-def rises(bounds: tuple[float, float]) -> tuple[float, float]:
-    """Refuse a range whose ends are not above 0, or in the wrong order."""
-    if not 0 < bounds[0] <= bounds[1]:
-        raise PydanticCustomError("range", "must be two numbers above 0, the lower first")
-    return bounds
-
-
-def is_odd(size: int) -> int:
-    """Refuse an even size of a window."""
-    if size % 2 == 0:
-        raise PydanticCustomError("odd", "must be odd, so that a token has as many neighbours on either side")
-    return size

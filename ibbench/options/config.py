@@ -17,7 +17,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ibbench.errors import InputError, shorten, suggest
-from ibbench.options.checks import as_list, without_repeats
 from ibbench.options.groups import (
     AnyModelOptions,
     AnyOptimizerOptions,
@@ -30,6 +29,8 @@ from ibbench.options.groups import (
     Seed,
     TrainerOptions,
     TuningOptions,
+    as_list,
+    without_repeats,
 )
 
 _MOST_BYTES = 200  # of a folder's name; file systems take 255

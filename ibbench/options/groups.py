@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ibbench.options.checks import as_list, expecting, is_odd, local_path, not_one_point_zero, read_json, rises
+from ibbench.options.checks import expecting, local_path, not_one_point_zero, read_json
 from ibbench.options.sources import OnlyFor, check_own_options, checked_source
 
 _MOST_SECONDS = 0.1  # of a budget, hundreds of times what the models of the standard budget take
@@ -33,6 +33,24 @@ class Options(BaseModel):
 
     # YAML reads `name=1` as a number; a name made of digits is a name all the same.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
+
+
+def as_list(value: Any) -> Any:
+    """Let a single value stand for a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse a list that names an entry twice."""
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("repeated", "names the same entry twice")
+    return values
+
+
+def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < bounds[0] <= bounds[1]:
+        raise PydanticCustomError("range", "must be two numbers above 0, the lower first")
+    return bounds
 
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -75,6 +93,12 @@ class DataOptions(Options):
             text = "data.units names {names}, which data.target_columns does not"
             raise PydanticCustomError("units", text, {"names": ", ".join(unknown)})
         return self
+
+
+def _is_odd(size: int) -> int:
+    if size % 2 == 0:
+        raise PydanticCustomError("odd", "must be odd, so that a token has as many neighbours on either side")
+    return size
 
 
 class ModelOptions(Options):
@@ -144,7 +168,7 @@ class SchNetOptions(ModelOptions):
 class CnnOptions(ModelOptions):
     """Convolution over a string."""
 
-    kernel_size: Annotated[PositiveInt, AfterValidator(is_odd)]
+    kernel_size: Annotated[PositiveInt, AfterValidator(_is_odd)]
 
 
 def _tag_of(value: Any) -> str:
@@ -271,7 +295,7 @@ class RungOptions(Options):
     after: Name | None = None
 
 
-Range = Annotated[tuple[float, float], AfterValidator(rises)]
+Range = Annotated[tuple[float, float], AfterValidator(_rises)]
 
 
 class TuningOptions(Options):

@@ -39,11 +39,11 @@ def train_pack(
 
     Args:
         point: the run.
-        lease: the right to write into its folder, where the checkpoints are.
-        replicas: the replicas of this pack.
-        number: the place of this pack in its run, from 0.
-        count: the number of packs that the run has.
-        device: the device to train on.
+        lease: of its folder, where the checkpoints are.
+        replicas: of this pack.
+        number: of this pack in its run, from 0.
+        count: how many packs the run has.
+        device: where to train.
 
     Raises:
         DivergedError: a loss stopped being finite.
