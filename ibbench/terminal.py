@@ -80,6 +80,12 @@ def lost_output() -> OSError | None:
     return raw.error
 
 
+def warn(line: str) -> None:
+    """Print one line as it is to the standard error stream: what must be known of an output that a program reads."""
+    never_fail()
+    sys.stderr.write(f"ibbench: {line}\n")
+
+
 @functools.cache
 def terminal() -> Console:
     """Return the console of this process; into a pipe or a file it does not fold wide tables."""
@@ -92,12 +98,6 @@ def terminal() -> Console:
 def say(line: str) -> None:
     """Print one line as it is: a path or an error message is not to be folded, coloured or read as markup."""
     terminal().print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def warn(line: str) -> None:
-    """Print one line as it is to the standard error stream: what must be known of an output that a program reads."""
-    never_fail()
-    sys.stderr.write(f"ibbench: {line}\n")
 
 
 class LiveLine:

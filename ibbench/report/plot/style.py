@@ -53,6 +53,11 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def write_below(figure: Figure, text: str) -> None:
+    """Write a line below all panels of a figure."""
+    figure.supxlabel(plain(text), x=0.01, ha="left", fontsize="small", color="#B00000")
+
+
 def in_style() -> AbstractContextManager[None]:
     """Return the context in which pictures are drawn and saved."""
     return mpl.rc_context(_SETTINGS)
@@ -66,11 +71,6 @@ def new_figure(width: float, height: float) -> Figure:
 def add_axes(figure: Figure, rows: int, columns: int, **options: Any) -> list[Any]:
     """Return a grid of axes, row by row."""
     return list(figure.subplots(rows, columns, squeeze=False, **options).flat)
-
-
-def write_below(figure: Figure, text: str) -> None:
-    """Write a line below all panels of a figure."""
-    figure.supxlabel(plain(text), x=0.01, ha="left", fontsize="small", color="#B00000")
 
 
 def file_stem(name: str) -> str:
