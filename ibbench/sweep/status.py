@@ -8,7 +8,7 @@ from ibbench.errors import InputError
 from ibbench.record.agenda import Planned, read_agenda, read_start_error
 from ibbench.record.folder import RUNS, StudyFolder
 from ibbench.record.lease import EXPIRES_SECONDS, describe_owner, seconds_since_sign
-from ibbench.record.predictions import read_errors
+from ibbench.record.predictions import check_archive
 from ibbench.record.schema import BrokenError
 from ibbench.sweep.jobs import Job, ask_for_states, find_logs, read_jobs
 from ibbench.training.saved import saved_epochs
@@ -83,7 +83,7 @@ def _read_outcome(folder: Path) -> tuple[str, str]:
             return "missing", ""
         if record.error:
             return "failed", record.error.message
-        read_errors(folder, record)
+        check_archive(folder)
     except BrokenError as error:
         return "failed", str(error)
     return "done", ""
