@@ -6,6 +6,7 @@ from rich.console import Console
 
 from ibbench.report import screen
 from ibbench.report.document import Picture, Remark
+from ibbench.report.evidence import name_evidence
 from ibbench.report.plot.study import draw_study
 from ibbench.report.plot.style import save
 
@@ -24,4 +25,6 @@ def show_plots(folder: Path, console: Console, by: str = "labels") -> None:
     shapes = draw_study(folder, by)
     names = [name for shape in shapes if isinstance(shape, Picture) for name in save(shape, folder)]
     remarks = [shape for shape in shapes if isinstance(shape, Remark)]
-    screen.show([*remarks, Remark(f"Written to {folder}: {', '.join(names)}")], console, fold=False)
+    screen.show(
+        [*remarks, *name_evidence(folder), Remark(f"Written to {folder}: {', '.join(names)}")], console, fold=False
+    )

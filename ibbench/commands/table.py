@@ -11,12 +11,16 @@ from ibbench.compare.summary import summarise
 from ibbench.compare.table import select
 from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError, suggest
-from ibbench.record.folder import PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING
+from ibbench.record.evidence import pack_evidence
+from ibbench.record.folder import EVIDENCE, PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING, StudyFolder
 from ibbench.record.lease import TakenError
+from ibbench.record.predictions import read_arrays
+from ibbench.record.schema import Record
 from ibbench.record.tables import refuse_if_edited, write_checked
 from ibbench.report import json, latex, markdown, screen
 from ibbench.report.comparison import brief, content, page, tables
 from ibbench.report.document import Remark
+from ibbench.report.evidence import name_evidence
 
 
 def tabulate(
@@ -51,7 +55,8 @@ def tabulate(
     refuse_if_edited(folder)
     report = make_report(study)
     shown = _select(make_report(study, relative_to) if relative_to else report, targets or [], sort)
-    files = {
+    files: dict[str, str | bytes] = {
+        **_pack(folder, study.records),
         TABLE: to_csv(report.table),
         TABLE_TEXT: markdown.write(page(report)),
         PAIRS: to_csv(report.pairs),
@@ -63,12 +68,20 @@ def tabulate(
     except (OSError, TakenError) as error:  # a colleague's study, or one on a full disk, can be looked at all the same
         reason = getattr(error, "strerror", None) or str(error)
     if style == "terminal":
-        names = [TABLE, TABLE_TEXT, PAIRS, PROVENANCE, *([TUNING] if TUNING in files else [])]
+        names = [TABLE, TABLE_TEXT, PAIRS, PROVENANCE, *(name for name in (TUNING, EVIDENCE) if name in files)]
         outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(names)}"
-        screen.show([*brief(shown), Remark(outcome)], console)
+        screen.show([*brief(shown), *name_evidence(folder), Remark(outcome)], console)
     else:
         console.file.write(_WRITERS[style](shown))
     return not reason
+
+
+def _pack(folder: Path, records: list[Record]) -> dict[str, str | bytes]:
+    """Pack the evidence of a study that was trained here; one that is read from its evidence keeps it as it is."""
+    study = StudyFolder.at(folder)
+    if study.evidence:
+        return {}
+    return {EVIDENCE: pack_evidence(records, lambda run: read_arrays(study.runs / run))}
 
 
 _WRITERS: dict[str, Callable[[Report], str]] = {

@@ -9,6 +9,7 @@ from ibbench.compare.table_file import to_csv
 from ibbench.record.tables import write_tables
 from ibbench.report import markdown, screen
 from ibbench.report.document import Remark
+from ibbench.report.evidence import name_evidence
 from ibbench.report.worth import brief, page
 from ibbench.worth.worth import read_worth
 
@@ -31,7 +32,7 @@ def show_worth(folder: Path, console: Console, by: str = "labels", at: float | N
     files = {f"{name}{suffix}.csv": to_csv(_with_infinities(table)) for name, table in tables.items() if len(table)}
     write_tables(folder, files | {f"worth{suffix}.md": markdown.write(page(worth))})
     outcome = f"Written to {folder}: {', '.join([f'worth{suffix}.md', *files])}"
-    screen.show([*brief(worth), Remark(outcome)], console, fold=False)
+    screen.show([*brief(worth), *name_evidence(folder), Remark(outcome)], console, fold=False)
 
 
 def _with_infinities(table: pd.DataFrame) -> pd.DataFrame:

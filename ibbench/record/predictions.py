@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
-from ibbench.record.folder import PREDICTIONS
-from ibbench.record.schema import Record
+from ibbench.record.evidence import BROKEN, Arrays, Rounded, round_errors
+from ibbench.record.folder import PREDICTIONS, StudyFolder
+from ibbench.record.schema import RECORD, Record
 
 Floats = NDArray[np.float64]
 _shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a study have, by checksum and size
@@ -64,12 +64,14 @@ def read_errors(folder: Path, record: Record) -> dict[tuple[str, int], Floats]:
 
     Returns and raises what `read_predictions` does.
     """
-    replicas, _, _, errors = _read(folder, record)
-    return dict(zip(replicas, errors, strict=True))
+    replicas, _, errors = _read(folder, record)
+    return dict(zip(replicas, np.abs(errors, out=errors), strict=True))
 
 
 def read_predictions(folder: Path, record: Record) -> dict[tuple[str, int], tuple[Floats, Floats]]:
     """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each replica of a run.
+
+    What predictions differ from true values by is rounded, as `record.evidence` says.
 
     Returns:
         Nothing for a run whose predictions were deleted: its seeds can still be compared.
@@ -77,44 +79,77 @@ def read_predictions(folder: Path, record: Record) -> dict[tuple[str, int], tupl
     Raises:
         InputError: the file is broken, or belongs to another record.
     """
-    replicas, truth, prediction, _ = _read(folder, record)
-    return dict(zip(replicas, zip(truth, prediction, strict=True), strict=True))
+    replicas, truth, errors = _read(folder, record)
+    return dict(zip(replicas, zip(truth, truth + errors, strict=True), strict=True))
 
 
-def _read(folder: Path, record: Record) -> tuple[list[tuple[str, int]], Floats, Floats, Floats]:
-    """Read the replicas of a run, and their true values, predictions and absolute errors, `[R, M]`."""
+def read_arrays(folder: Path) -> dict[str, NDArray[Any]]:
+    """Return all that the predictions of a run hold, as it was written; nothing if they were deleted.
+
+    Raises:
+        InputError: the file is broken.
+    """
     path = folder / PREDICTIONS
     if not path.exists():
-        none = np.empty((0, 0))
-        return [], none, none, none
+        return {}
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
-            truth, prediction = _read_shared(content, "truth"), content["prediction"]
-            named = _read_shared(content, "target").tolist(), _read_shared(content, "seed").tolist()
-        errors = prediction - truth
-        np.abs(errors, out=errors)
-        replicas = list(zip(*named, strict=True))
-        found = dict(zip(replicas, errors.mean(1).tolist(), strict=True))
+            return {name: content[name] for name in content.files}
+    except BROKEN as error:
+        raise _unreadable(path, error) from None
+
+
+def _read(folder: Path, record: Record) -> tuple[list[tuple[str, int]], Floats, Floats]:
+    """Read the replicas of a run, and their true values and rounded errors, `[R, M]`."""
+    path = folder / PREDICTIONS
+    arrays: Arrays | None = None
+    try:
+        if path.exists():
+            arrays = _Written(path)
+        elif not (folder / RECORD).exists() and (evidence := StudyFolder.at(folder.parents[1]).evidence):
+            path, arrays = Path(evidence.name), evidence.arrays(folder.name)
+        if arrays is None:
+            none = np.empty((0, 0))
+            return [], none, none
+        truth, rounded = arrays.plain("truth"), arrays.rounded("prediction")
+        replicas = list(zip(arrays.plain("target").tolist(), arrays.plain("seed").tolist(), strict=True))
+        found = dict(zip(replicas, rounded.mae.tolist(), strict=True))
         maes = {(entry.target, entry.seed): entry.test.mae for entry in record.replicas}
         agree = found.keys() == maes.keys() and all(
             abs(mae - maes[replica]) <= _TINY + _AGREEMENT * maes[replica] for replica, mae in found.items()
         )
-        if truth.shape != prediction.shape or len(found) < len(replicas):
+        if truth.shape != rounded.steps.shape or len(found) < len(replicas):
             raise ValueError("its arrays do not fit together")
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is not readable: {error}. Move its folder away and run again") from None
+    except BROKEN as error:
+        raise _unreadable(path, error) from None
     if not agree:
         raise InputError(f"{path} and its record.json are not of the same run: move the folder away and run again")
-    return replicas, truth, prediction, errors
+    return replicas, truth, rounded.errors
 
 
-def _read_shared(content: Any, name: str) -> NDArray[Any]:
-    """Read an array that is the same in most runs of a study: it is unpacked once, a quarter of the time of a table."""
-    member = content.zip.getinfo(f"{name}.npy")
-    key = member.CRC, member.file_size
-    if key not in _shared:
-        if len(_shared) >= 16:
-            _shared.clear()
-        _shared[key] = content[name]
-        _shared[key].setflags(write=False)
-    return _shared[key]
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path} is not readable: {error}. Move its folder away and run again")
+
+
+class _Written:
+    """The arrays of one run, in its predictions.npz."""
+
+    def __init__(self, path: Path) -> None:
+        self._content: Any = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._content
+
+    def plain(self, name: str) -> NDArray[Any]:
+        """Return an array that is the same in most runs: it is unpacked once, a quarter of the time of a table."""
+        member = self._content.zip.getinfo(f"{name}.npy")
+        key = member.CRC, member.file_size
+        if key not in _shared:
+            if len(_shared) >= 16:
+                _shared.clear()
+            _shared[key] = self._content[name]
+            _shared[key].setflags(write=False)
+        return _shared[key]
+
+    def rounded(self, name: str) -> Rounded:
+        return round_errors(self._content[name], self.plain("truth"))
