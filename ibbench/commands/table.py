@@ -14,7 +14,7 @@ from ibbench.errors import InputError, suggest
 from ibbench.record.evidence import pack_evidence
 from ibbench.record.folder import EVIDENCE, PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING, StudyFolder
 from ibbench.record.lease import TakenError
-from ibbench.record.predictions import read_arrays
+from ibbench.record.predictions import open_predictions
 from ibbench.record.schema import Record
 from ibbench.record.tables import refuse_if_edited, write_checked
 from ibbench.report import json, latex, markdown, screen
@@ -81,7 +81,7 @@ def _pack(folder: Path, records: list[Record]) -> dict[str, str | bytes]:
     study = StudyFolder.at(folder)
     if study.evidence:
         return {}
-    return {EVIDENCE: pack_evidence(records, lambda run: read_arrays(study.runs / run))}
+    return {EVIDENCE: pack_evidence(records, lambda run: open_predictions(study.runs / run))}
 
 
 _WRITERS: dict[str, Callable[[Report], str]] = {

@@ -10,11 +10,11 @@ The file is a zip of `evidence.json` (records; for each run the members that hol
 several runs have is there once. A byte of its own for the few values of `coarse` is what lets zlib pack them.
 """
 
-import hashlib
 import io
 import json
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -63,6 +63,16 @@ class Arrays(Protocol):
     def __contains__(self, name: str) -> bool: ...
 
 
+class Written(Arrays, Protocol):
+    """The arrays of one run, as they were written."""
+
+    def names(self) -> Iterable[str]:
+        """List them."""
+
+    def sign(self, name: str) -> tuple[int, int]:
+        """Return the checksum and size of an array, by which copies of it in other runs are known."""
+
+
 def round_errors(prediction: Floats, truth: Floats) -> Rounded:
     """Round what predictions differ from true values by.
 
@@ -82,22 +92,22 @@ def _unit(mae: Floats) -> Floats:
     return np.where(unit > 0, unit, 1.0)  # where all errors are 0, any unit will do
 
 
-def pack_evidence(records: Iterable[Record], arrays_of: Callable[[str], Mapping[str, Array]]) -> bytes:
+def pack_evidence(records: Iterable[Record], arrays_of: Callable[[str], Written | None]) -> bytes:
     """Return the content of the evidence of a study.
 
     Args:
         records: of all runs, in the order of their names.
-        arrays_of: function that returns what predictions.npz of a run holds; nothing where there is none.
+        arrays_of: function that returns what predictions.npz of a run holds; None where there is none.
     """
-    content, index, packed = io.BytesIO(), [], {}
-    with zipfile.ZipFile(content, "w") as archive:
-        known: dict[bytes, str] = {}
+    content, published, packed = io.BytesIO(), [], {}
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        pack = _Packing(archive)
         for record in records:
-            index.append(_published(record).model_dump(mode="json"))
+            published.append(_published(record).model_dump(mode="json"))
             arrays = arrays_of(record.run)
-            packed[record.run] = {name: _pack(archive, known, name, arrays) for name in arrays}
-        text = json.dumps({"schema_version": SCHEMA_VERSION, "records": index, "arrays": packed}, ensure_ascii=False)
-        _write(archive, _INDEX, text.encode())
+            packed[record.run] = {name: pack.add(name, arrays) for name in arrays.names()} if arrays else {}
+        index = {"schema_version": SCHEMA_VERSION, "records": published, "arrays": packed}
+        pack.write(_INDEX, json.dumps(index, ensure_ascii=False).encode())
     return content.getvalue()
 
 
@@ -112,41 +122,54 @@ def _published(record: Record) -> Record:
     )
 
 
-def _pack(archive: zipfile.ZipFile, known: dict[bytes, str], name: str, arrays: Mapping[str, Array]) -> str:
-    """Write an array, unless it is there already; return its member, with `/` at the end if it was rounded."""
-    array, truth = arrays[name], arrays.get(_TRUTH, np.empty(0))
-    is_predicted = name != _TRUTH and array.dtype.kind == "f" and array.shape[-truth.ndim :] == truth.shape
-    parts = [array, truth] if is_predicted else [array]
-    key = hashlib.sha256(b"\0".join([name.encode(), *(_npy(part) for part in parts)])).digest()
-    if key in known:
-        return known[key]
-    member = f"{name}-{sum(other.startswith(f'{name}-') for other in known.values())}"
-    known[key] = member + ("/" if is_predicted else ".npy")
-    if not is_predicted:
-        _write(archive, known[key], _npy(np.asfortranarray(array)))  # true values repeat from seed to seed
-        return known[key]
-    rounded = round_errors(array, truth)
+class _Packing:
+    """The members of evidence, as they are written."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._known: dict[tuple[object, ...], str] = {}
+        self._count: Counter[str] = Counter()
+
+    def add(self, name: str, arrays: Written) -> str:
+        """Write an array, unless it is there already; return its member, with `/` at the end if it was rounded."""
+        key: tuple[object, ...] = (name, *arrays.sign(name))
+        if key in self._known:
+            return self._known[key]
+        array = arrays.plain(name)
+        truth = arrays.plain(_TRUTH) if _TRUTH in arrays else np.empty(0)
+        is_predicted = name != _TRUTH and array.dtype.kind == "f" and array.shape[-truth.ndim :] == truth.shape
+        if is_predicted:  # as many as there are runs: CRCs alone would be the same by chance one day
+            rounded = arrays.rounded(name)
+            key = (*key, rounded.mae.tobytes())
+            if key in self._known:
+                return self._known[key]
+            parts = {f"/{part}.npy": values for part, values in _split(rounded).items()}
+        else:
+            parts = {".npy": np.asfortranarray(array)}  # true values repeat from seed to seed
+        stem = f"{name}-{self._count[name]}"
+        self._count[name] += 1
+        for end, values in parts.items():
+            self.write(stem + end, _npy(values))
+        self._known[key] = stem + ("/" if is_predicted else ".npy")
+        return self._known[key]
+
+    def write(self, member: str, content: bytes) -> None:
+        self._archive.writestr(zipfile.ZipInfo(member, _DATE), content, zipfile.ZIP_DEFLATED)
+
+
+def _split(rounded: Rounded) -> dict[str, Array]:
+    """Split rounded errors into the arrays that are written."""
     steps = rounded.steps.astype(np.int64)
     coarse = (steps + 128) >> 8  # so that `fine` is around 0, and `coarse` is 0 for most
-    width = next(kind for kind in (np.int8, np.int16, np.int32, np.int64) if _fits(coarse, kind))
-    split = {"coarse": coarse.astype(width), "fine": (steps - (coarse << 8)).astype(np.int8), "mae": rounded.mae}
-    for part, values in split.items():
-        _write(archive, f"{known[key]}{part}.npy", _npy(values))
-    return known[key]
-
-
-def _fits(values: NDArray[np.int64], kind: type[np.signedinteger[Any]]) -> bool:
-    return bool(np.abs(values).max(initial=0) <= np.iinfo(kind).max)
+    largest = np.abs(coarse).max(initial=0)
+    width = next(kind for kind in (np.int8, np.int16, np.int32, np.int64) if largest <= np.iinfo(kind).max)
+    return {"coarse": coarse.astype(width), "fine": (steps - (coarse << 8)).astype(np.int8), "mae": rounded.mae}
 
 
 def _npy(array: Array) -> bytes:
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
     return file.getvalue()
-
-
-def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    archive.writestr(zipfile.ZipInfo(name, _DATE), content, zipfile.ZIP_DEFLATED)
 
 
 class Evidence:

@@ -17,7 +17,7 @@ from ibbench.compare.side import read_side
 from ibbench.errors import InputError
 from ibbench.record.evidence import Evidence, pack_evidence, round_errors
 from ibbench.record.folder import EVIDENCE, StudyFolder, read_finished, read_records
-from ibbench.record.predictions import read_arrays, read_errors, read_predictions
+from ibbench.record.predictions import Predictions, open_predictions, read_errors, read_predictions
 
 QUIET = Console(quiet=True)
 FIXTURES = Path(__file__).parents[1] / "report" / "fixtures"
@@ -95,14 +95,20 @@ def test_what_other_versions_add_to_predictions_is_kept_and_what_runs_share_is_t
     study = StudyFolder.at(curve)
     records = study.records()
     first, second = (record.run for record in records[:2])
-    rng = np.random.default_rng(0)
-    written = read_arrays(study.runs / first)
-    shape = (2, *written["truth"].shape)
-    baselines = written["truth"] + rng.standard_cauchy(size=shape)  # with errors of a million MAEs
+    written = open_predictions(study.runs / first)
+    assert written
+    truth = written.plain("truth")
+    baselines = truth + np.random.default_rng(0).standard_cauchy(size=(2, *truth.shape))  # some of hundreds of MAEs
     more = {"baseline": np.array(["mean", "composition"]), "baseline_prediction": baselines}
 
-    def arrays_of(run: str) -> dict[str, np.ndarray]:
-        return read_arrays(study.runs / run) | (more if run in {first, second} else {})
+    def arrays_of(run: str) -> Predictions | None:
+        arrays = open_predictions(study.runs / run)
+        assert arrays
+        if run not in {first, second}:
+            return arrays
+        content = io.BytesIO()
+        np.savez(content, **more, **{name: arrays.plain(name) for name in arrays.names()})
+        return Predictions(content.getvalue())
 
     content = pack_evidence(records, arrays_of)
     evidence = Evidence(content, "evidence")
@@ -110,9 +116,8 @@ def test_what_other_versions_add_to_predictions_is_kept_and_what_runs_share_is_t
         arrays = evidence.arrays(run)
         assert arrays is not None
         assert arrays.plain("baseline").tolist() == ["mean", "composition"]
-        expected = round_errors(baselines, written["truth"])
-        assert np.array_equal(arrays.rounded("baseline_prediction").errors, expected.errors)
-        assert np.array_equal(arrays.plain("index"), written["index"])
+        assert np.array_equal(arrays.rounded("baseline_prediction").errors, round_errors(baselines, truth).errors)
+        assert np.array_equal(arrays.plain("index"), written.plain("index"))
     names = zipfile.ZipFile(io.BytesIO(content)).namelist()
     assert sum(name.startswith("baseline_prediction-") for name in names) == 3
     assert "baseline" not in evidence.arrays(records[2].run)  # type: ignore[operator]
