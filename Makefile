@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 PYTEST := $(VENV)/bin/python -m pytest
 ARGS ?=
 
-.PHONY: train test test-slow claims bench docs
+.PHONY: train test test-slow claims studies bench docs
 train: $(INSTALLED)
 	$(VENV)/bin/ibbench train $(ARGS)
 
@@ -15,8 +15,11 @@ test: $(INSTALLED) # what is quick; see docs/reference/tests.md
 test-slow: $(INSTALLED) # what takes longer
 	$(PYTEST) --numprocesses 2 -m slow $(ARGS)
 
-claims: $(INSTALLED) # README, docs and results/ say the same, as git has them
+claims: $(INSTALLED) # README, docs and results/ say the same, as git has them, and follow from the evidence
 	$(PYTEST) -m claims tests/test_claims.py $(ARGS)
+
+studies: $(INSTALLED) # trains all of results/ again by the commands of its README, about two hours; goes on where it was
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh -exc "$$(sed -n '/^<!-- commands/,$$ { /^ibbench /p }' results/README.md)"
 
 bench: $(INSTALLED) # seconds, with all cores; on a quiet machine
 	OMP_NUM_THREADS=$$(nproc) $(PYTEST) -m bench -s tests/bench $(ARGS)

@@ -8,6 +8,7 @@ from ibbench.compare.study import read_study
 from ibbench.record.tables import try_to_write
 from ibbench.report import screen
 from ibbench.report.document import Picture, Remark
+from ibbench.report.evidence import name_evidence
 from ibbench.report.plot.study import draw_study
 from ibbench.report.plot.style import save
 
@@ -34,5 +35,5 @@ def show_plots(folder: Path, console: Console, by: str = "labels") -> bool:
     )
     remarks = [shape for shape in shapes if isinstance(shape, Remark)]
     outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(names)}"
-    screen.show([*remarks, Remark(outcome)], console, fold=False)
+    screen.show([*remarks, *name_evidence(folder), Remark(outcome)], console, fold=False)
     return not reason and not study.missing

@@ -12,11 +12,15 @@ from ibbench.compare.summary import summarise
 from ibbench.compare.table import select
 from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError, suggest
-from ibbench.record.folder import PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING
+from ibbench.record.evidence import pack_evidence
+from ibbench.record.folder import EVIDENCE, PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING, StudyFolder
+from ibbench.record.predictions import open_predictions
+from ibbench.record.schema import Record
 from ibbench.record.tables import refuse_if_edited, try_to_write, write_checked
 from ibbench.report import json, latex, markdown, screen
 from ibbench.report.comparison import brief, content, page, tables
 from ibbench.report.document import Remark
+from ibbench.report.evidence import name_evidence
 from ibbench.report.missing import tell_missing
 from ibbench.terminal import warn
 
@@ -64,7 +68,8 @@ def tabulate(
     refuse_if_edited(folder)
     report = make_report(study)
     shown = _select(make_report(study, relative_to) if relative_to else report, targets or [], sort)
-    files = {
+    files: dict[str, str | bytes] = {
+        **_pack(folder, study.records),
         TABLE: to_csv(report.table),
         TABLE_TEXT: markdown.write(page(report)),
         PAIRS: to_csv(report.pairs),
@@ -72,14 +77,22 @@ def tabulate(
     }
     reason = try_to_write(lambda: write_checked(folder, files, report.provenance.content()))
     if style == "terminal":
-        names = [TABLE, TABLE_TEXT, PAIRS, PROVENANCE, *([TUNING] if TUNING in files else [])]
+        names = [TABLE, TABLE_TEXT, PAIRS, PROVENANCE, *(name for name in (TUNING, EVIDENCE) if name in files)]
         outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(names)}"
-        screen.show([*brief(shown), Remark(outcome)], console)
+        screen.show([*brief(shown), *name_evidence(folder), Remark(outcome)], console)
     else:
         console.file.write(_WRITERS[style](shown))
         for line in (*tell_missing(study), *([f"Not written to {folder}: {reason}"] if reason else [])):
             warn(line)
     return Outcome(not reason, study.is_readable, not study.missing)
+
+
+def _pack(folder: Path, records: list[Record]) -> dict[str, str | bytes]:
+    """Pack the evidence of a study that was trained here; one that is read from its evidence keeps it as it is."""
+    study = StudyFolder.at(folder)
+    if study.evidence:
+        return {}
+    return {EVIDENCE: pack_evidence(records, lambda run: open_predictions(study.runs / run))}
 
 
 _WRITERS: dict[str, Callable[[Report], str]] = {

@@ -9,6 +9,7 @@ from ibbench.compare.table_file import to_csv
 from ibbench.record.tables import try_to_write, write_tables
 from ibbench.report import markdown, screen
 from ibbench.report.document import Remark
+from ibbench.report.evidence import name_evidence
 from ibbench.report.worth import brief, page
 from ibbench.worth.worth import read_worth
 
@@ -36,9 +37,8 @@ def show_worth(folder: Path, console: Console, by: str = "labels", at: float | N
     files = {f"{name}{suffix}.csv": to_csv(_with_infinities(table)) for name, table in tables.items() if len(table)}
     reason = try_to_write(lambda: write_tables(folder, files | {f"worth{suffix}.md": markdown.write(page(worth))}))
     outcome = f"Written to {folder}: {', '.join([f'worth{suffix}.md', *files])}"
-    screen.show(
-        [*brief(worth), Remark(f"Not written to {folder}: {reason}" if reason else outcome)], console, fold=False
-    )
+    told = f"Not written to {folder}: {reason}" if reason else outcome
+    screen.show([*brief(worth), *name_evidence(folder), Remark(told)], console, fold=False)
     return not worth.missing
 
 

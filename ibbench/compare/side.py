@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -12,8 +13,9 @@ from ibbench.compare.statistics import Sample
 from ibbench.compare.study import Study, read_study
 from ibbench.compare.table_file import read_table
 from ibbench.errors import InputError
-from ibbench.record.folder import PROVENANCE, TABLE, StudyFolder
-from ibbench.record.tables import read_checksums, read_text
+from ibbench.record.checksum import read_checksums
+from ibbench.record.folder import EVIDENCE, PROVENANCE, TABLE, StudyFolder
+from ibbench.record.tables import read_text
 
 
 class Place(NamedTuple):
@@ -75,7 +77,7 @@ def read_side(given: str) -> Side:
     """
     path = Path(given)
     if path.is_dir():
-        if StudyFolder.at(path).run_names() or not (path / TABLE).exists():
+        if StudyFolder.at(path).has_records() or not (path / TABLE).exists():
             return _of_study(given, read_study(path))
         path /= TABLE
     if path.is_file():
@@ -140,15 +142,36 @@ def _with_options(
 
 def _of_revision(name: str, revision: str, inside: str) -> Side:
     folder = inside.rstrip("/")
+    if not folder.endswith(".csv") and (evidence := _shown(revision, f"{folder}/{EVIDENCE}")):
+        return _of_study(
+            name, _study_of(name, {EVIDENCE: evidence, PROVENANCE: _shown(revision, f"{folder}/{PROVENANCE}")})
+        )
     table = _shown(revision, folder) if folder.endswith(".csv") else _shown(revision, f"{folder}/{TABLE}")
     if table is None:
         raise InputError(f"revision {revision} has no {folder}/{TABLE} (nor a table {folder})")
     parent = folder.rpartition("/")[0] if folder.endswith(".csv") else folder
     file = folder.rpartition("/")[2] if folder.endswith(".csv") else TABLE
-    return _of_table(name, file, table, _shown(revision, f"{parent}/{PROVENANCE}" if parent else PROVENANCE))
+    made_with = _shown(revision, f"{parent}/{PROVENANCE}" if parent else PROVENANCE)
+    return _of_table(name, file, _text(table), None if made_with is None else _text(made_with))
 
 
-def _shown(revision: str, path: str) -> str | None:
+def _study_of(name: str, files: dict[str, bytes | None]) -> Study:
+    """Read a study from some of its files, by their names there."""
+    with TemporaryDirectory() as place:
+        for file, content in files.items():
+            if content is not None:
+                (Path(place) / file).write_bytes(content)
+        try:
+            return read_study(place)
+        except InputError as error:
+            raise InputError(str(error).replace(place, name)) from None
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _shown(revision: str, path: str) -> bytes | None:
     """Return a file of a revision, from the current folder or else from the root of the repository."""
     _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", problem=f"`{revision}` is not a revision here")
     for inside in (f"./{path}", path):
@@ -158,13 +181,13 @@ def _shown(revision: str, path: str) -> str | None:
     return None
 
 
-def _git(*arguments: str, problem: str | None = None) -> str | None:
+def _git(*arguments: str, problem: str | None = None) -> bytes | None:
     try:
         run = subprocess.run(["git", *arguments], capture_output=True, check=False)
     except OSError as error:
         raise InputError(f"git cannot be run, and REVISION:path needs it: {error}") from None
     if run.returncode == 0:
-        return run.stdout.decode("utf-8", "replace").replace("\r\n", "\n")
+        return run.stdout
     if problem:
         raise InputError(problem + (f": {run.stderr.decode(errors='replace').strip()}" if run.stderr else ""))
     return None

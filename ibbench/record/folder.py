@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 
 from ibbench.errors import InputError
 from ibbench.options.config import Config
+from ibbench.record.checksum import checksum, read_checksums
+from ibbench.record.evidence import Evidence
 from ibbench.record.schema import RECORD, BrokenError, Record, RungEntry, read_record, write_record
 
 # In the folder of a study.
 RUNS, MATCHED = "runs", "matched"
 TABLE, TABLE_TEXT, PAIRS, TUNING, PROVENANCE = "table.csv", "table.md", "pairs.csv", "tuning.csv", "study.json"
+EVIDENCE = "evidence.zip"
 # In the folder of a run.
 HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.npz", "weights.safetensors"  # and RECORD
 LOCK, START_ERROR, CHECKPOINTS = "lock", "start_error.json", "checkpoint-*.safetensors"
@@ -40,6 +43,7 @@ class StudyFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._records: dict[str, tuple[tuple[int, ...], Record]] = {}
+        self._evidence: tuple[tuple[int, ...], Evidence] | None = None
 
     @staticmethod
     def at(path: Path) -> "StudyFolder":
@@ -66,11 +70,9 @@ class StudyFolder:
             BrokenError: there is one, but it cannot be read, or is that of another run.
         """
         path = self.runs / run / RECORD
-        try:
-            status = path.stat()
-        except (FileNotFoundError, NotADirectoryError):
+        sign = _sign(path)
+        if not sign:
             return None
-        sign = status.st_mtime_ns, status.st_size, status.st_ino
         known = self._records.get(run)
         if known is None or known[0] != sign:
             known = self._records[run] = sign, read_record(path)
@@ -92,8 +94,32 @@ class StudyFolder:
             raise
         return record if record and record.status == "done" else None
 
+    @property
+    def evidence(self) -> Evidence | None:
+        """What tables are read from where no run has left a record, as in a fresh clone; None where it is the runs.
+
+        Raises:
+            InputError: it cannot be read, or belongs to other tables than those beside it.
+        """
+        path, made = self.path / EVIDENCE, self.path / PROVENANCE
+        sign = _sign(path)
+        if not sign or self.run_names():
+            return None
+        if self._evidence is None or self._evidence[0] != sign:
+            content = path.read_bytes()
+            if made.exists() and checksum(content) not in read_checksums(made.read_text()).get(EVIDENCE, "").split():
+                raise InputError(
+                    f"{path} is not the evidence of the tables beside it, as {made} knows it: restore both together"
+                )
+            self._evidence = sign, Evidence(content, str(path))
+        return self._evidence[1]
+
+    def has_records(self) -> bool:
+        """Whether there are records, in the folders of runs or as evidence."""
+        return bool(self.run_names()) or (self.path / EVIDENCE).exists()
+
     def records(self) -> list[Record]:
-        """Return the records of all runs, in the order of their names.
+        """Return the records of all runs, in the order of their names; those of the evidence if no run has left one.
 
         Raises:
             InputError: there are none; or one of them cannot be read, is a copy, or is of the same config as another.
@@ -111,8 +137,11 @@ class StudyFolder:
         """
         names = self.run_names()
         if not names:
+            if self.evidence:
+                return self.evidence.records, []
             raise InputError(
-                f"{self.path} holds no records: expected a study, with {self.path}/runs/<model>-<hash>/record.json"
+                f"{self.path} holds no records: expected a study, with {self.path}/runs/<model>-<hash>/record.json "
+                f"or {self.path}/{EVIDENCE}"
             )
         records: list[Record] = []
         broken: list[BrokenError] = []
@@ -159,6 +188,15 @@ class StudyFolder:
                     f"{self.runs / other} and {self.runs / record.run} are runs of the same config, by different "
                     "versions of the code or the data: move one of them away"
                 )
+
+
+def _sign(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file is written anew; nothing if there is none."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @functools.cache

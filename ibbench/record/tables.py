@@ -1,17 +1,17 @@
 """The tables of a study on disk, and the checksums by which an edit by hand is noticed before it is overwritten."""
 
 import csv
-import hashlib
 import io
 import json
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
+from ibbench.record.checksum import checksum, read_checksums
 from ibbench.record.folder import PAIRS, PROVENANCE, RUNS, TABLE, TABLE_TEXT, TUNING
 from ibbench.record.lease import TakenError, hold
 
@@ -34,18 +34,18 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path} cannot be read: {error}") from None
 
 
-def write_tables(folder: Path, tables: dict[str, str]) -> None:
-    """Write each text under its name into a folder.
+def write_tables(folder: Path, tables: Mapping[str, str | bytes]) -> None:
+    """Write each content under its name into a folder.
 
     Raises:
         OSError: one could not be written; those before it are.
     """
-    for name, text in tables.items():
-        write_atomically(folder / name, text)
+    for name, content in tables.items():
+        write_atomically(folder / name, content)
 
 
-def write_checked(study: Path, tables: dict[str, str], made_with: dict[str, Any]) -> None:
-    """Write the tables of a study, and study.json with their checksums.
+def write_checked(study: Path, tables: Mapping[str, str | bytes], made_with: dict[str, Any]) -> None:
+    """Write the tables of a study and its evidence, and study.json with their checksums.
 
     While the tables are written, study.json has the checksums of the old and of the new ones: a process that is killed
     in between, or a disk that is full, leaves tables of which each is known to be unedited. One process writes at a
@@ -53,7 +53,7 @@ def write_checked(study: Path, tables: dict[str, str], made_with: dict[str, Any]
 
     Args:
         study: the folder of the study.
-        tables: the text of each table, by the name of its file.
+        tables: the content of each table, and of the evidence, by the name of its file.
         made_with: the rest of study.json.
 
     Raises:
@@ -63,9 +63,9 @@ def write_checked(study: Path, tables: dict[str, str], made_with: dict[str, Any]
     with hold(study / RUNS, patience=_WRITE_SECONDS):
         path = study / PROVENANCE
         old = read_checksums(read_text(path)) if path.exists() else {}
-        new = {name: _checksum(text) for name, text in tables.items()}
+        new = {name: checksum(content) for name, content in tables.items()}
         kept = {name: known for name, known in old.items() if name not in new and (study / name).exists()}
-        both = {name: " ".join(dict.fromkeys([checksum, *old.get(name, "").split()])) for name, checksum in new.items()}
+        both = {name: " ".join(dict.fromkeys([now, *old.get(name, "").split()])) for name, now in new.items()}
         if both != new:
             write_atomically(path, _study_json(made_with, kept | both))
         write_tables(study, tables)
@@ -89,20 +89,7 @@ def try_to_write(write: Callable[[], object]) -> str:
 
 
 def _study_json(made_with: dict[str, Any], checksums: dict[str, str]) -> str:
-    return json.dumps(made_with | {"checksums": checksums}, indent=1, ensure_ascii=False) + "\n"
-
-
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def read_checksums(text: str) -> dict[str, str]:
-    """Return the checksums that a study.json holds; none for one of an older version, or one that is broken."""
-    try:
-        content = json.loads(text)
-        return {str(name): str(value) for name, value in content["checksums"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}
+    return json.dumps(made_with | {"checksums": dict(sorted(checksums.items()))}, indent=1, ensure_ascii=False) + "\n"
 
 
 def refuse_edited(text: str, name: str, expected: str | None) -> None:
@@ -117,7 +104,7 @@ def refuse_edited(text: str, name: str, expected: str | None) -> None:
     Raises:
         InputError: somebody has edited it.
     """
-    if expected is not None and _checksum(text) not in expected.split() and not _has_old_mark(text, name):
+    if expected is not None and checksum(text) not in expected.split() and not _has_old_mark(text, name):
         raise InputError(f"{name} was edited by hand. {REMEDY}")
     if name.endswith(".csv"):
         refuse_edited_rows(read_cells(text, name), name)

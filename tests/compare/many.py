@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ibbench.record.folder import read_records
-from ibbench.record.predictions import read_predictions, write_predictions
+from ibbench.record.predictions import open_predictions, write_predictions
 from ibbench.record.schema import Record
 
 RATES = (0.0005, 0.001, 0.002, 0.004)
-SIZES = (50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000)
+SIZES = (50, 150, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000)
 
 
 def many_runs(study: Path, count: int) -> None:
@@ -46,17 +46,17 @@ def many_runs(study: Path, count: int) -> None:
 
 
 def _predictions(source: Path, record: Record, seed: int, factor: float, folder: Path) -> bytes:
-    ((target, of_source),) = [(entry.target, entry.seed) for entry in record.replicas]
-    truth, prediction = read_predictions(source, record)[target, of_source]
-    with np.load(source / "predictions.npz", allow_pickle=False) as content:
-        index, ids = content["index"], content["id"]
+    ((target, _),) = [(entry.target, entry.seed) for entry in record.replicas]
+    arrays = open_predictions(source)
+    assert arrays
+    truth, prediction = arrays.plain("truth"), arrays.plain("prediction")
     write_predictions(
         folder,
-        index=index,
-        ids=ids,
+        index=arrays.plain("index"),
+        ids=arrays.plain("id"),
         replicas=[(target, seed)],
-        truth=truth[None],
-        prediction=(truth + factor * (prediction - truth))[None],
+        truth=truth,
+        prediction=truth + factor * (prediction - truth),
     )
     return (folder / "predictions.npz").read_bytes()
 

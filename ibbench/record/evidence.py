@@ -1,0 +1,231 @@
+"""Evidence: what the tables of a study rest on, in one file that is small enough for git.
+
+It holds the records of all runs and what is in their predictions.npz. Predictions are kept as errors, rounded to a
+fortieth of the MAE of their row: eight bits instead of 64, while the variance of an error over molecules grows by
+0.005 % of the squared MAE. The errors that statistics are computed from are always rounded so (`record.predictions`),
+whether they come from predictions.npz or from here: both give the same digits. Means over molecules stay exact.
+
+The file is a zip of `evidence.json` (records; for each run the members that hold its arrays) and .npy members:
+`NAME-i.npy` is an array as it was, `NAME-i/` the errors of predictions: `(256 coarse + fine) mae / 40`. An array that
+several runs have is there once. A byte of its own for the few values of `coarse` is what lets zlib pack them.
+"""
+
+import io
+import json
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ibbench.errors import InputError
+from ibbench.record.schema import Record, explain, read_versioned
+
+SCHEMA_VERSION = 1
+BROKEN = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)  # what a bad file raises
+_PARTS = 40  # of an MAE: the unit of rounded errors
+_INDEX, _TRUTH = "evidence.json", "truth"
+_DATE = (1980, 1, 1, 0, 0, 0)  # of all members: the same study gives the same file
+
+Floats = NDArray[np.float64]
+Array = NDArray[Any]
+
+
+class Rounded(NamedTuple):
+    """Errors of rows of predictions, rounded.
+
+    Attributes:
+        steps: whole numbers of a fortieth of the row's MAE, with their signs, `[..., M]`.
+        mae: mean absolute error of each row before it was rounded, in the target's unit, `[...]`.
+    """
+
+    steps: Floats
+    mae: Floats
+
+    @property
+    def errors(self) -> Floats:
+        """Predicted less true values, rounded, in the target's unit, `[..., M]`."""
+        return self.steps * _unit(self.mae)
+
+
+class Arrays(Protocol):
+    """The arrays of one run, wherever they are read from."""
+
+    def plain(self, name: str) -> Array:
+        """Return an array as it was written."""
+
+    def rounded(self, name: str) -> Rounded:
+        """Return the errors of an array of predictions."""
+
+    def __contains__(self, name: str) -> bool: ...
+
+
+class Written(Arrays, Protocol):
+    """The arrays of one run, as they were written."""
+
+    def names(self) -> Iterable[str]:
+        """List them."""
+
+    def sign(self, name: str) -> tuple[int, int]:
+        """Return the checksum and size of an array, by which copies of it in other runs are known."""
+
+
+def round_errors(prediction: Floats, truth: Floats) -> Rounded:
+    """Round what predictions differ from true values by.
+
+    Args:
+        prediction: predicted values, in the target's unit, `[..., M]`.
+        truth: true values, likewise, or of fewer dimensions.
+    """
+    errors = prediction - truth
+    mae = np.abs(errors).mean(-1)
+    with np.errstate(all="ignore"):  # of a file with infinities, which is refused for its MAE
+        errors /= _unit(mae)
+    return Rounded(np.rint(errors, out=errors), mae)
+
+
+def _unit(mae: Floats) -> Floats:
+    unit = mae[..., None] / _PARTS
+    return np.where(unit > 0, unit, 1.0)  # where all errors are 0, any unit will do
+
+
+def pack_evidence(records: Iterable[Record], arrays_of: Callable[[str], Written | None]) -> bytes:
+    """Return the content of the evidence of a study.
+
+    Args:
+        records: of all runs, in the order of their names.
+        arrays_of: function that returns what predictions.npz of a run holds; None where there is none.
+    """
+    content, published, packed = io.BytesIO(), [], {}
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        pack = _Packing(archive)
+        for record in records:
+            published.append(_published(record).model_dump(mode="json"))
+            arrays = arrays_of(record.run)
+            packed[record.run] = {name: pack.add(name, arrays) for name in arrays.names()} if arrays else {}
+        index = {"schema_version": SCHEMA_VERSION, "records": published, "arrays": packed}
+        pack.write(_INDEX, json.dumps(index, ensure_ascii=False).encode())
+    return content.getvalue()
+
+
+def _published(record: Record) -> Record:
+    """Leave out what tells of a user's machine (its name, paths in commands and tracebacks), and no number."""
+    made, error = record.made, record.error
+    return record.model_copy(
+        update={
+            "made": made and made.model_copy(update={"host": "", "command": ""}),
+            "error": error and error.model_copy(update={"traceback": ""}),
+        }
+    )
+
+
+class _Packing:
+    """The members of evidence, as they are written."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._known: dict[tuple[object, ...], str] = {}
+        self._count: Counter[str] = Counter()
+
+    def add(self, name: str, arrays: Written) -> str:
+        """Write an array, unless it is there already; return its member, with `/` at the end if it was rounded."""
+        key: tuple[object, ...] = (name, *arrays.sign(name))
+        if key in self._known:
+            return self._known[key]
+        array = arrays.plain(name)
+        truth = arrays.plain(_TRUTH) if _TRUTH in arrays else np.empty(0)
+        is_predicted = name != _TRUTH and array.dtype.kind == "f" and array.shape[-truth.ndim :] == truth.shape
+        if is_predicted:  # as many as there are runs: CRCs alone would be the same by chance one day
+            rounded = arrays.rounded(name)
+            key = (*key, rounded.mae.tobytes())
+            if key in self._known:
+                return self._known[key]
+            parts = {f"/{part}.npy": values for part, values in _split(rounded).items()}
+        else:
+            parts = {".npy": np.asfortranarray(array)}  # true values repeat from seed to seed
+        stem = f"{name}-{self._count[name]}"
+        self._count[name] += 1
+        for end, values in parts.items():
+            self.write(stem + end, _npy(values))
+        self._known[key] = stem + ("/" if is_predicted else ".npy")
+        return self._known[key]
+
+    def write(self, member: str, content: bytes) -> None:
+        self._archive.writestr(zipfile.ZipInfo(member, _DATE), content, zipfile.ZIP_DEFLATED)
+
+
+def _split(rounded: Rounded) -> dict[str, Array]:
+    """Split rounded errors into the arrays that are written."""
+    steps = rounded.steps.astype(np.int64)
+    coarse = (steps + 128) >> 8  # so that `fine` is around 0, and `coarse` is 0 for most
+    largest = np.abs(coarse).max(initial=0)
+    width = next(kind for kind in (np.int8, np.int16, np.int32, np.int64) if largest <= np.iinfo(kind).max)
+    return {"coarse": coarse.astype(width), "fine": (steps - (coarse << 8)).astype(np.int8), "mae": rounded.mae}
+
+
+def _npy(array: Array) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+class Evidence:
+    """The evidence of a study, read.
+
+    Attributes:
+        name: what messages call it, such as its path.
+        records: of all runs, in the order of their names.
+    """
+
+    def __init__(self, content: bytes, name: str) -> None:
+        """Read the content of a file.
+
+        Raises:
+            InputError: it is no evidence that this version can read.
+        """
+        self.name = name
+        try:
+            self._archive = zipfile.ZipFile(io.BytesIO(content))
+            index = read_versioned(self._archive.read(_INDEX).decode(), SCHEMA_VERSION)
+            self.records = [Record.model_validate(record) for record in index["records"]]
+            self._arrays = {str(run): dict(arrays) for run, arrays in index["arrays"].items()}
+        except (*BROKEN, AttributeError, RecursionError) as error:
+            raise InputError(f"{name} is not readable: {explain(error)}. Restore it, or train the study") from None
+        self._unpacked: dict[str, Array] = {}
+
+    def arrays(self, run: str) -> Arrays | None:
+        """Return the arrays of a run; None if its predictions were deleted before."""
+        members = self._arrays.get(run)
+        return _Packed(self, members) if members else None
+
+    def unpack(self, member: str, keep: bool) -> Array:
+        """Return one array of the file; it is unpacked once if it is kept, as is worth it for those of many runs."""
+        if member in self._unpacked:
+            return self._unpacked[member]
+        array = np.load(io.BytesIO(self._archive.read(member)), allow_pickle=False)
+        array.setflags(write=False)
+        if keep:
+            self._unpacked[member] = array
+        return array
+
+
+class _Packed:
+    """The arrays of one run, in evidence."""
+
+    def __init__(self, evidence: Evidence, members: Mapping[str, str]) -> None:
+        self._evidence, self._members = evidence, members
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def plain(self, name: str) -> Array:
+        return self._evidence.unpack(self._members[name], keep=True)
+
+    def rounded(self, name: str) -> Rounded:
+        coarse, fine, mae = (
+            self._evidence.unpack(f"{self._members[name]}{part}.npy", keep=False) for part in ("coarse", "fine", "mae")
+        )
+        return Rounded(coarse.astype(np.float64) * 256 + fine, mae)
