@@ -15,7 +15,7 @@ from ibbench.record.folder import PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING
 from ibbench.record.lease import TakenError
 from ibbench.record.tables import refuse_if_edited, write_checked
 from ibbench.report import json, latex, markdown, screen
-from ibbench.report.comparison import brief, content, page, tables
+from ibbench.report.comparison import brief, content, page, paper
 from ibbench.report.document import Remark
 
 
@@ -74,7 +74,7 @@ def tabulate(
 _WRITERS: dict[str, Callable[[Report], str]] = {
     "md": lambda report: markdown.write(page(report)),
     "csv": lambda report: to_csv(report.table),
-    "latex": lambda report: latex.write(tables(report)),
+    "latex": lambda report: latex.write(paper(report)),
     "json": lambda report: json.write(content(report)),
 }
 FORMATS = ("terminal", *_WRITERS)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from ibbench.compare.study import Entry, Study
+from ibbench.compare.unseen import UnseenOfSource, gather_unseen
 from ibbench.errors import InputError
 from ibbench.options.trial import TUNED
 from ibbench.record.schema import explain, read_versioned
@@ -31,7 +32,7 @@ class _RowOptions(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Options, versions and devices of a study; `options` are those that all rows share."""
+    """Options, versions and devices of a study, and what its models do not see; `options` are those that all share."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,6 +41,7 @@ class Provenance(BaseModel):
     rows: tuple[_RowOptions, ...]
     versions: dict[str, tuple[str, ...]]
     devices: tuple[str, ...]
+    unseen: tuple[UnseenOfSource, ...] = ()
 
     def row_options(self) -> dict[Row, dict[str, Any]]:
         """Return the flat config of each row."""
@@ -69,6 +71,7 @@ def provenance(study: Study) -> Provenance:
             package: tuple(sorted({record.versions.get(package, "unknown") for record in done})) for package in packages
         },
         devices=tuple(sorted({record.device for record in done})),
+        unseen=gather_unseen(done),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain
+from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, with_unit
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import Fit
 from ibbench.worth.worth import Worth
@@ -52,7 +52,8 @@ def _draw(axes: Any, curve: Curve, fit: Fit | None, look: Look, with_intervals: 
 
 def _label(axes: Any, curves: list[Curve], by: str) -> None:
     first = curves[0]
-    axes.set(xscale="log", yscale="log", xlabel=AXES[by], ylabel=plain(f"test MAE of {first.target} ({first.unit})"))
+    error = plain(with_unit(f"test MAE of {first.target}", first.unit))
+    axes.set(xscale="log", yscale="log", xlabel=AXES[by], ylabel=error)
     if by == "labels" and len(first.sizes) <= _MOST_LABELS:
         axes.set_xticks(first.sizes, [f"{size:,.0f}" for size in first.sizes], rotation=30)
     else:
