@@ -33,8 +33,8 @@ def _said(*records: Record) -> list[str]:
 def test_the_name_of_a_file_stands_for_its_options(run: MakeRun) -> None:
     typed_words = [
         f"optimizer={optimizer} schedule={schedule}"
-        for optimizer in ("adam", "adamw", "sgd", "sgd_momentum")
-        for schedule in ("constant", "step", "cosine", "warmup_cosine")
+        for optimizer in ("adam", "sgd", "sgd_momentum")
+        for schedule in ("step", "warmup_cosine")
     ]
     records = [run(f"model={model}", *words.split()) for model in ("mlp", "gat") for words in typed_words]
     assert _said(*records) == typed_words * 2

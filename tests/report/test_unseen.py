@@ -1,5 +1,6 @@
 """A table says what its models do not see of their molecules, and when its rows differ in information."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ibbench.commands.data import show_dataset
 from ibbench.commands.table import FORMATS, tabulate
 from ibbench.compare.comparison import make_report
 from ibbench.compare.provenance import read_provenance
@@ -52,7 +54,7 @@ def test_nothing_is_said_of_models_that_see_all_or_of_older_records(
     seeing: Callable[[str, str], Record], make_record: MakeRecord
 ) -> None:
     for records in ([seeing("rnn", "SMILES")], [make_record("gnn", GAP)]):
-        assert "molecules" not in str(content(make_report(gather("x", records)))["remarks"])
+        assert "SMILES" not in str(content(make_report(gather("x", records)))["remarks"])
 
 
 def test_seeds_that_do_not_redraw_the_data_are_said(make_record: MakeRecord) -> None:
@@ -61,21 +63,28 @@ def test_seeds_that_do_not_redraw_the_data_are_said(make_record: MakeRecord) -> 
     assert "all seeds train on the same molecules" not in str(remarks[1])
 
 
-def test_a_training_on_isomers_says_it_from_the_first_line_to_the_table(ibbench: Command, tmp_path: Path) -> None:
-    rows = [f"{'C' * i}/C=C{bond}{'C' * j}O,{sign}" for i in range(1, 5) for j in range(1, 5) for bond, sign in (("/", 1), ("\\", -1))]  # fmt: skip
-    (tmp_path / "isomers.csv").write_text("smiles,y\n" + "\n".join(rows) + "\n")
-    data = ["data=csv", "data.path=isomers.csv", "data.target_columns=[y]", "targets=[y]", "data.train_size=null"]
-    info = ibbench("data", "info", *data)
-    assert "32 of 32 molecules carry stereo marks" in info.stdout
-    assert "32 molecules look the same to most of them" in " ".join(info.stdout.split())
+def test_a_training_on_isomers_says_it_from_its_first_lines_to_the_table(ibbench: Command, tmp_path: Path) -> None:
+    chains = [("C" * left, "C" * right) for left in range(1, 5) for right in range(1, 5)]
+    isomers = [(f"{left}/C=C{bond}{right}O", sign) for left, right in chains for bond, sign in (("/", 1), ("\\", -1))]
+    (tmp_path / "my.csv").write_text("smiles,y\n" + "".join(f"{smiles},{sign}\n" for smiles, sign in isomers))
+    data = ["data=csv", f"data.path={tmp_path / 'my.csv'}", "data.target_columns=[y]", "targets=[y]"]
+    console = Console(file=io.StringIO(), width=500)
+    show_dataset(data, console)
+    info = console.file.getvalue()
+    assert "32 of 32 molecules carry stereo marks, which models that do not read the SMILES do not see" in info
+    assert "32 molecules look the same to most of them and have other targets" in info
     tiny = ["model=gnn,rnn", "name=ez", "seeds=[0,1]", "trainer.epochs=1", "budget.value=2000", "trainer.compile=false"]
     run = ibbench("train", *data, *tiny, "data.validation_size=4", "data.test_size=4")
     assert run.returncode == 0, run.stderr
-    assert "32 of 32 molecules carry stereo marks, which gnn does not see" in run.stdout.splitlines()[2]
-    assert "threads)" in run.stdout
-    table = (tmp_path / "results" / "ez" / "table.md").read_text()
-    assert "which gnn does not see; 32 molecules look the same to gnn and have other targets." in table
-    assert "rnn reads the SMILES" in table
-    assert "all seeds train on the same molecules" in table
+    before, _, after = run.stdout.partition("to do")
+    for text in (before, after, (tmp_path / "results" / "ez" / "table.md").read_text()):
+        words = " ".join(text.split())
+        assert (
+            "stereo marks, which gnn does not see; 32 molecules look the same to gnn and have other targets." in words
+        )
+        assert "rnn reads the SMILES" in words
+    assert "Trains on " in before
+    assert " threads)" in before or "cpu" not in before
+    assert "all seeds train on the same molecules" in after
     (record,) = (tmp_path / "results" / "ez" / "runs").glob("rnn-*/record.json")
     assert json.loads(record.read_text())["unseen"]["sight"] == "SMILES"
