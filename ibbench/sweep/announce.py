@@ -62,7 +62,7 @@ def announce(
         say(sentence)
     if here and any(map(is_to_do, points)):
         devices = dict.fromkeys(describe_device(choose_device(point.config.device)) for point in points)
-        say(f"Trains on {' and '.join(devices)}")
+        say(f"Trains on {' and '.join(devices)}".replace(" 1 threads)", " 1 thread)"))
     left = []
     for point, entry in zip(points, planned, strict=True):
         to_do = is_to_do(point)

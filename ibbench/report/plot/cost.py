@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
@@ -14,6 +15,7 @@ from ibbench.worth.names import name_entries
 
 _LOGARITHMIC_FROM = 3  # times the lowest cost, or error
 _MOST_NAMES = 13  # as many as there are markers; with more, each model has one, and rows on a front have numbers
+_PALE = 1.2  # the sum of red, green and blue of a colour, each at most 1, on which black is read better than white
 _AXES = {
     "parameters": "parameters",
     "flops": "FLOPs of one prediction",
@@ -52,7 +54,7 @@ def draw_costs(groups: list[list[Entry]]) -> Figure:
                 _draw(axes, x, y, look[labels[entry.key]], beaten)
                 if not beaten:
                     front.append((x, y))
-                    _number(axes, x, y, numbers.get(names[entry.key]))
+                    _number(axes, x, y, look[labels[entry.key]].color, numbers.get(names[entry.key]))
             axes.step(*zip(*sorted(front), strict=True), where="post", color="#606060", linewidth=0.8, zorder=0)
             _scale(axes, cost)
         key = entries[0].key.group
@@ -87,10 +89,11 @@ def _draw(axes: Any, x: float, y: float, look: Look, beaten: bool) -> None:
     axes.plot(x, y, look.marker, color=look.color, markerfacecolor=face, markersize=8, zorder=2 + (not beaten))
 
 
-def _number(axes: Any, x: float, y: float, number: int | None) -> None:
+def _number(axes: Any, x: float, y: float, color: str, number: int | None) -> None:
+    """Write the number of a point into it."""
     if number is not None:
-        place = (0, -13 if number % 2 else 7)  # neighbours on a front do not cover each other
-        axes.annotate(str(number), (x, y), xytext=place, textcoords="offset points", ha="center", fontsize=8)
+        contrast = "white" if sum(to_rgb(color)) < _PALE else "black"
+        axes.text(x, y, str(number), color=contrast, fontsize=6, weight="bold", ha="center", va="center", zorder=4)
 
 
 def _scale(axes: Any, cost: str) -> None:

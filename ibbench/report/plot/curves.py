@@ -13,6 +13,8 @@ from ibbench.worth.worth import Worth
 
 _MOST_BANDS = 6  # more, and intervals and laws would hide each other
 _MOST_LABELS = 12
+# Which multiples of powers of ten are marked on an axis whose ends differ by so much at most.
+_MARKS = {20: (1, 1.5, 2, 3, 4, 5, 7), 1000: (1, 2, 5), float("inf"): (1,)}
 
 
 def draw_learning_curves(worth: Worth) -> Figure:
@@ -59,7 +61,8 @@ def _label(axes: Any, curves: list[Curve], by: str) -> None:
     else:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=next(marks for most, marks in _MARKS.items() if high <= most * low)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     handles, names = axes.get_legend_handles_labels()

@@ -41,7 +41,7 @@ def draw_parity(panels: dict[str, Panel], target: str, unit: str) -> Figure:
     lines = max(map(len, titles))
     columns = min(_COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
-    picture = new_figure(2.7 * columns + 0.6, (2.6 + 0.15 * lines) * rows + 0.5)
+    picture = new_figure(2.7 * columns + 0.6, (2.75 + 0.15 * lines) * rows + 0.6)
     truths = np.concatenate([panel.truth for panel in panels.values()])
     low, high = np.quantile(truths, [0.0005, 0.9995])
     margin = 0.05 * (high - low or 1.0)
