@@ -92,12 +92,12 @@ def terminal() -> Console:
     from rich.console import Console
 
     never_fail()
-    return Console(markup=False) if sys.stdout.isatty() else Console(width=200, markup=False)
+    return Console(markup=False, emoji=False) if sys.stdout.isatty() else Console(width=200, markup=False, emoji=False)
 
 
 def say(line: str) -> None:
     """Print one line as it is: a path or an error message is not to be folded, coloured or read as markup."""
-    terminal().print(line, highlight=False, markup=False, soft_wrap=True)
+    terminal().print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 class LiveLine:
@@ -140,4 +140,4 @@ class LiveLine:
             self._bar.update(self._row, completed=done, text=text)
         elif is_last or now - self._last_line >= _PLAIN_SECONDS:
             self._last_line = now
-            self._console.print(f"{self._name}: {text}", highlight=False, markup=False, soft_wrap=True)
+            self._console.print(f"{self._name}: {text}", highlight=False, markup=False, emoji=False, soft_wrap=True)

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import ibbench
-from ibbench.options.compose import config_folder
+from ibbench.options.defaults import config_folder
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,7 +35,9 @@ def _run(installed: Path, cwd: Path, *arguments: str) -> str:
 
 
 def test_an_installed_wheel_works_outside_of_the_checkout(installed: Path, tmp_path: Path) -> None:
-    where = "import ibbench, ibbench.options.compose; print(ibbench.__file__, ibbench.options.compose.config_folder())"
+    where = (
+        "import ibbench, ibbench.options.defaults; print(ibbench.__file__, ibbench.options.defaults.config_folder())"
+    )
     environment = os.environ | {"PYTHONPATH": str(installed)}
     found = subprocess.run([sys.executable, "-c", where], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert found.stdout.split() == [str(installed / "ibbench/__init__.py"), str(installed / "ibbench/configs")]

@@ -7,10 +7,15 @@ from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import pack
+from ibbench.data.unseen import count_unseen, describe_unseen
 from ibbench.errors import InputError
+from ibbench.models import model_names
+from ibbench.models.registry import get_model
 from ibbench.options.compose import compose_config
 from ibbench.report import screen
+from ibbench.report.cells import figure
 from ibbench.report.document import Points, Remark, Shape, Table
+from ibbench.run.sight import name_sight
 from ibbench.terminal import say
 
 _SHORT = {"atomic_number": "Z", "aromatic": "ar", "num_hydrogens": "nH"}
@@ -51,8 +56,17 @@ def _facts(dataset: DataSet) -> list[str]:
         f"molecules that repeat an earlier SMILES: {repeats:,}",
         f"atom features that are the same everywhere: {', '.join(constant) or 'none'}",
         f"bond types that never occur: {', '.join(absent) or 'none'}",
+        *_unseen(dataset),
         f"cache: {dataset.path} ({dataset.path.stat().st_size / 1e6:.1f} MB)",
     ]
+
+
+def _unseen(dataset: DataSet) -> list[str]:
+    """Say what which models do not see, and count molecules by what they carry."""
+    counts = count_unseen(dataset.unseen, dataset.values.numpy())
+    marks = "".join(f"; {name}: {count:,}" for name, count in counts.marks.items()) if len(counts.marks) > 1 else ""
+    told = describe_unseen(counts, {name: name_sight(get_model(name).reads) for name in model_names()})
+    return [told[0].removesuffix(".") + marks, *told[1:]] if told else []
 
 
 def _dead(dataset: DataSet) -> list[str]:
@@ -131,8 +145,12 @@ def _bonds(molecule: Molecules) -> Table:
 
 def _values(dataset: DataSet, index: int) -> Table:
     values = zip(dataset.targets, dataset.values[index].tolist(), strict=True)
-    rows = [{"target": target.name, "unit": target.unit, "value": f"{value:.4f}"} for target, value in values]
+    rows = [{"target": target.name, "unit": target.unit, "value": _in_figures(value)} for target, value in values]
     return Table(rows, "Targets")
+
+
+def _in_figures(value: float) -> str:
+    return f"{value:.4f}" if not value or 0.01 <= abs(value) < 1e6 else figure(value, 5)
 
 
 def _find(smiles: str, dataset: DataSet) -> tuple[Molecules, int | None]:

@@ -18,7 +18,7 @@ from ibbench.record.predictions import open_predictions
 from ibbench.record.schema import Record
 from ibbench.record.tables import refuse_if_edited, try_to_write, write_checked
 from ibbench.report import json, latex, markdown, screen
-from ibbench.report.comparison import brief, content, page, tables
+from ibbench.report.comparison import brief, content, page, paper
 from ibbench.report.document import Remark
 from ibbench.report.evidence import name_evidence
 from ibbench.report.missing import tell_missing
@@ -98,7 +98,7 @@ def _pack(folder: Path, records: list[Record]) -> dict[str, str | bytes]:
 _WRITERS: dict[str, Callable[[Report], str]] = {
     "md": lambda report: markdown.write(page(report)),
     "csv": lambda report: to_csv(report.table),
-    "latex": lambda report: latex.write(tables(report)),
+    "latex": lambda report: latex.write(paper(report)),
     "json": lambda report: json.write(content(report)),
 }
 FORMATS = ("terminal", *_WRITERS)

@@ -21,12 +21,12 @@ from ibbench.errors import InputError, leave
 from ibbench.options.compose import (
     ROOT_CONFIG,
     compose_points,
-    config_folder,
     expand,
     explain,
     pack_sweeps,
     read_composed,
 )
+from ibbench.options.defaults import config_folder
 from ibbench.options.flags import check_flags, check_folders
 from ibbench.options.typed import as_hydra_reads
 from ibbench.record.made import note_command

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from ibbench.compare.study import Entry, Study
+from ibbench.compare.unseen import UnseenOfSource, gather_unseen
 from ibbench.errors import InputError
 from ibbench.options.trial import TUNED
 from ibbench.record.schema import explain, read_versioned
@@ -40,7 +41,10 @@ class _Missing(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Options, versions and devices of a study, and its missing runs; `options` are those that all rows share."""
+    """Options, versions and devices of a study, its missing runs, and what its models do not see.
+
+    `options` are those that all rows share.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,6 +53,7 @@ class Provenance(BaseModel):
     rows: tuple[_RowOptions, ...]
     versions: dict[str, tuple[str, ...]]
     devices: tuple[str, ...]
+    unseen: tuple[UnseenOfSource, ...] = ()
     missing: tuple[_Missing, ...] = ()
 
     def content(self) -> dict[str, Any]:
@@ -83,6 +88,7 @@ def provenance(study: Study) -> Provenance:
             package: tuple(sorted({record.versions.get(package, "unknown") for record in done})) for package in packages
         },
         devices=tuple(sorted({record.device for record in done})),
+        unseen=gather_unseen(done),
         missing=tuple(
             _Missing(run=one.run, state=one.state, targets=one.targets, train_size=one.train_size)
             for one in study.missing

@@ -41,7 +41,7 @@ class SideRow(NamedTuple):
         num_seeds: how many.
         sample: the errors of each seed, where there are records.
         options: the flat config; None where it is unknown, as for a baseline.
-        rounded: whether the figures went through a table, with its four digits.
+        rounded: whether the figures went through a table, which in older versions had four digits.
     """
 
     place: Place

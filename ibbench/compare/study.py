@@ -11,15 +11,12 @@ from ibbench.compare.missing import MissingRun, count_missing, find_missing
 from ibbench.compare.order import model_order, target_order
 from ibbench.compare.search import Search, find_searches
 from ibbench.compare.statistics import Sample
+from ibbench.compare.variants import describe, find_variants, flatten
 from ibbench.data.sources import find_target
 from ibbench.errors import InputError
-from ibbench.options.trial import TUNED
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Floats, read_errors
 from ibbench.record.schema import BrokenError, Record, ReplicaEntry, RungEntry
-
-# Options that keys name anyway; `seeds` are what is averaged over.
-_NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
 
 
 class Section(NamedTuple):
@@ -160,7 +157,7 @@ def gather(name: str, records: list[Record], folder: Path | None = None) -> Stud
     searches = find_searches(records)
     done = [record for record in records if record.status == "done"]
     found: dict[Key, dict[int, _Replica]] = {}
-    for record, variant in zip(done, _variants(done), strict=True):
+    for record, variant in zip(done, find_variants(done), strict=True):
         for key, replica in _replicas(record, variant, searches):
             found.setdefault(key, {}).setdefault(replica.entry.seed, replica)
     rows = {key: [by_seed[seed] for seed in sorted(by_seed)] for key, by_seed in found.items()}
@@ -208,12 +205,12 @@ def _replicas(
         if record.trial is not None and not search:
             continue  # another trial stands for this model
         group = Group(section, entry.target, entry.unit, record.train_size)
-        key = Key(group, record.config["model"]["name"], _describe(variant))
+        key = Key(group, record.config["model"]["name"], describe(variant))
         yield key, _Replica(entry, record.run, cost, options, record.rung, search)
     of_data = {key: text for key, text in variant.items() if key.startswith("data.")}  # what baselines may know of
     for baseline in record.baselines:
         ignored = ignored_by(baseline.name)
-        seen = _describe({key: text for key, text in of_data.items() if key not in ignored})
+        seen = describe({key: text for key, text in of_data.items() if key not in ignored})
         for entry in baseline.replicas:
             group = Group(section, entry.target, entry.unit, record.train_size)
             cost = Cost(baseline.parameters, None, None)
@@ -237,46 +234,6 @@ def mean_of(values: Sequence[float | None]) -> float | None:
     """Return the mean of what is known, or None."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def _variants(records: list[Record]) -> list[dict[str, str]]:
-    """Return for each record the options in which the records differ; an option that is absent is null.
-
-    Options that only some models have are compared between the records of those models alone. What trials of a search
-    differ in makes no variants: the model, tuned, is one, told from the same model untuned if a study has both.
-    """
-    flat = [flatten(record.config) for record in records]
-    models = [str(options["model.name"]) for options in flat]
-    keys = list(dict.fromkeys(key for options in flat for key in options if key not in _NOT_VARIANTS))
-    variants: list[dict[str, str]] = [{} for _ in records]
-    for key in keys:
-        having = {model for model, options in zip(models, flat, strict=True) if key in options}
-        values = {row: str(flat[row].get(key, "null")) for row, model in enumerate(models) if model in having}
-        if len(set(values.values())) > 1:
-            for row, value in values.items():
-                variants[row][key] = value
-    mixed = len({record.trial is None for record in records}) > 1
-    for record, variant in zip(records, variants, strict=True):
-        if record.trial is not None:
-            for key in TUNED:
-                variant.pop(key, None)
-            variant |= {"tuned": "true"} if mixed else {}
-    return variants
-
-
-def flatten(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested options into `group.key: value`, without those that are null."""
-    flat: dict[str, Any] = {}
-    for key, value in options.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{key}.")
-        elif value is not None:  # `budget=null` has no `budget.value`: null and absent are the same
-            flat[prefix + key] = value
-    return flat
-
-
-def _describe(variant: dict[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in variant.items())
 
 
 def _order(key: Key) -> tuple[Any, ...]:

@@ -12,11 +12,10 @@ from ibbench.record.tables import REMEDY, read_cells, refuse_edited, refuse_edit
 KEY = ["model", "variant", "target", "unit", "train_size"]
 _NEEDED = [*KEY, "num_seeds", "mae_mean", "mae_std", "split"]
 _NUMBERS = ["train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high", "parameters"]
-_DIGITS = 4
 
 
 def to_csv(table: pd.DataFrame) -> str:
-    """Format a table as CSV: four significant digits for what is measured, all digits for what is counted."""
+    """Format a table as CSV with all digits, so that reading it gives the same numbers."""
     cells = table.astype(object).map(_text)
     return str(cells.to_csv(index=False, lineterminator="\n"))
 
@@ -25,8 +24,7 @@ def _text(value: Any) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, float):
-        value += 0.0  # no "-0"
-        return np.format_float_positional(value, precision=_DIGITS, fractional=False, trim="-")
+        return repr(float(value) + 0.0).removesuffix(".0")  # + 0.0: no "-0"
     return str(value)
 
 

@@ -9,6 +9,8 @@ from ibbench.compare.statistics import ALPHA, Comparison, Estimate
 
 POWER = 0.8  # with which a difference of the size named in a verdict would be found
 _POWER_QUANTILE = float(special.ndtri(POWER))
+_MOST_PERCENT = 10_000  # of a difference that is told
+_MOST_LOGARITHM = 700.0  # beyond it there is no float
 RELEVANCE = 0.01  # relative difference of two MAEs below which it does not matter which is lower
 ONE_SEED = "one seed: seed variance unknown"
 
@@ -104,7 +106,7 @@ def _what_is_open(comparison: Comparison, num_tests: int) -> str:
     ratio, logarithms = comparison.ratio(), comparison.log_ratio
     if ratio is None or logarithms is None or math.isnan(ratio[1]):
         return ""
-    found = math.expm1(detectable(logarithms, num_tests))
+    found = math.expm1(min(detectable(logarithms, num_tests), _MOST_LOGARITHM))
     return f"from {_change(ratio[1])} to {_change(ratio[2])}; {_digits(found)} % would be found"
 
 
@@ -113,6 +115,8 @@ def _change(ratio: float) -> str:
 
 
 def _digits(share: float) -> str:
-    """Format a share in percent with two digits."""
+    """Format a share in percent with two digits; beyond a factor of a hundred it says no more."""
     percent = 100 * share
+    if percent >= _MOST_PERCENT:
+        return f"over {_MOST_PERCENT}"
     return f"{percent:.0f}" if percent >= 10 else f"{percent:.1f}"

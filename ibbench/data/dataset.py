@@ -18,6 +18,7 @@ from ibbench.data.molecules import Molecules
 from ibbench.data.pack import count_elements, pack
 from ibbench.data.sources import Rows, Source, open_source
 from ibbench.data.targets import Target
+from ibbench.data.unseen import UNSEEN_FORMAT, Unseen, find_unseen
 from ibbench.errors import InputError, suggest
 from ibbench.options.groups import DataOptions
 
@@ -36,6 +37,7 @@ class DataSet:
         hydrogens: `implicit` or `explicit`.
         rejected: how many rows of the source could not be used.
         path: the cache.
+        unseen: what the molecules carry that `molecules` does not tell.
     """
 
     molecules: Molecules
@@ -47,6 +49,7 @@ class DataSet:
     hydrogens: str
     rejected: int
     path: Path
+    unseen: Unseen
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -80,7 +83,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         InputError: the source is missing or unusable, `data.strict` is broken, or the disk is full.
     """
     source = open_source(options)
-    identity, expected = source.identify(), cache_facts(source)
+    identity, expected = source.identify(), cache_facts(source) | {"unseen": UNSEEN_FORMAT}
     path = cache_folder() / f"{identity.replace(':', '-')}-{options.hydrogens}.safetensors"
     try:
         arrays, facts = read_cache(path, expected)
@@ -111,6 +114,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         hydrogens=options.hydrogens,
         rejected=facts["rejected"],
         path=path,
+        unseen=Unseen(arrays["marks"], arrays["alike"]),
     )
 
 
@@ -130,6 +134,7 @@ def _build(source: Source, expected: dict[str, Any], path: Path) -> tuple[dict[s
         raise InputError(f"no row of {source.location()} has both a SMILES that RDKit can parse and all target values")
     smiles = [text for text, keep in zip(rows.smiles, kept, strict=True) if keep]
     features = featurize.Features(*(array[kept] for array in graphs))
+    unseen = find_unseen(features, smiles)
     if hydrogens == "explicit":
         features = featurize.add_hydrogens(features, smiles)
     n = int(features.num_atoms.max())
@@ -146,6 +151,7 @@ def _build(source: Source, expected: dict[str, Any], path: Path) -> tuple[dict[s
         "positions": coordinates,
         "values": rows.values[kept],
         "ids": rows.ids[kept].astype(np.int64),
+        **unseen._asdict(),
         "smiles": np.frombuffer("\n".join(smiles).encode(), dtype=np.uint8),
     }
     facts = expected | {"rows": len(kept), "rejected": int((~kept).sum())}

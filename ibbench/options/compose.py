@@ -5,7 +5,6 @@ import copy
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -16,6 +15,7 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
 from ibbench.errors import InputError, shorten, suggest
 from ibbench.options.config import Config, option_names, read_config, suggest_option
+from ibbench.options.defaults import config_folder
 from ibbench.options.trial import draw
 from ibbench.options.typed import as_hydra_reads, sweep_values
 
@@ -24,13 +24,6 @@ _VALUE = re.compile(r"(\w+\.[\w.]+|seeds|targets)=")  # and not of a group, whos
 _REPLICAS = ("seeds", "targets")  # what one run can have many of
 _EXTRA_OF_LAUNCHER = dict.fromkeys(("ibbench_processes", "ibbench_slurm", "ibbench_slurm_local"), "cluster")
 _EXTRA_OF_LAUNCHER["ray"] = "ray"
-
-
-def config_folder() -> Path:
-    """Return the folder of configs: inside the package of an installed wheel, else the checkout's own."""
-    package = Path(__file__).parents[1]
-    inside = package / "configs"
-    return inside if inside.is_dir() else package.parent / "configs"
 
 
 def compose_config(overrides: Sequence[str]) -> Config:

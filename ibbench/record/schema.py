@@ -99,6 +99,18 @@ class RungEntry(_Entry):
     after: str | None
 
 
+class UnseenEntry(_Entry):
+    """What the molecules of a run carry (`data.unseen.Counts`), and what of a molecule its model reads."""
+
+    sight: Literal["atoms and bonds", "coordinates", "SMILES"]
+    total: int
+    marked: int
+    marks: dict[str, int]
+    other_elements: int
+    alike: int
+    repeated: int
+
+
 class MadeEntry(_Entry):
     """How a record came about: time (UTC, ISO 8601), host, command line, and the git commit of the current folder.
 
@@ -115,7 +127,7 @@ class Record(_Entry):
     """Everything that is known about one run; `config` holds the options that can change its numbers.
 
     `rung` is its place in a ladder, if it was trained as one; `trial` the number of the draw of a random search that
-    its options come from, if they do; `made` is None in records of older versions.
+    its options come from, if they do; `made` and `unseen` are None in records of older versions.
     """
 
     schema_version: int
@@ -137,6 +149,7 @@ class Record(_Entry):
     rung: RungEntry | None = None
     trial: int | None = None
     made: MadeEntry | None = None
+    unseen: UnseenEntry | None = None
 
     @model_validator(mode="after")
     def _says_what_it_must(self) -> Self:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -10,6 +10,7 @@ from ibbench.compare.study import in_full
 from ibbench.compare.table import BEST, SO_FAR
 
 TIED = "≈"
+_LEAST, _MOST = 1e-4, 1e6  # figures below and from here on have an exponent
 # A row of a table by its columns. What is read often is a dict: a series takes several times the time.
 _Row: TypeAlias = "Mapping[Any, Any] | pd.Series[Any]"
 
@@ -45,11 +46,10 @@ def _figures(row: _Row, reference: str, with_accuracy: bool) -> dict[str, str]:
         f"MAE / {reference}": ratio(row, reference),
         "verdict": row[f"verdict_vs_{reference}"],
         "RMSE": with_spread(row["rmse_mean"], None),
-        "R²": _fixed(row["r2_mean"], 3) if pd.notna(row["r2_mean"]) else "",
+        "R²": _with_decimals(row["r2_mean"], 3),
     }
     if with_accuracy:
-        accuracy = row["mae_over_chemical_accuracy"]
-        cells["MAE / chemical accuracy"] = f"{accuracy:.1f}" if pd.notna(accuracy) else ""
+        cells["MAE / chemical accuracy"] = _with_decimals(row["mae_over_chemical_accuracy"], 1)
     trained = pd.notna(row["train_seconds"])
     return cells | {
         "seeds": str(row["num_seeds"]),
@@ -61,10 +61,45 @@ def _figures(row: _Row, reference: str, with_accuracy: bool) -> dict[str, str]:
     }
 
 
+class Notation(NamedTuple):
+    """How the figures of a cell are written, all alike."""
+
+    decimals: int
+    exponent: int = 0  # of ten; 0 for plain figures
+
+    def write(self, value: float) -> str:
+        """Format one figure."""
+        scaled = round(value / 10.0**self.exponent, self.decimals) + 0.0  # + 0.0: no "-0.000"
+        return f"{scaled:.{self.decimals}f}" + (f"e{self.exponent}" if self.exponent else "")
+
+
+def notation_of(value: float, digits: int, otherwise: int = 0) -> Notation:
+    """Choose how to write a figure with this many significant digits, and others beside it; see `decimals_of`.
+
+    Very large and very small ones get an exponent.
+    """
+    size = abs(value) if pd.notna(value) else 0.0
+    if 0 < size < math.inf and not _LEAST <= size < _MOST:
+        return Notation(digits - 1, math.floor(math.log10(size)))
+    return Notation(decimals_of(size, digits, otherwise))
+
+
+def figure(value: float, digits: int) -> str:
+    """Format a figure with this many significant digits."""
+    return notation_of(value, digits, otherwise=digits).write(value)
+
+
+def _with_decimals(value: Any, decimals: int) -> str:
+    """Format a figure with this many decimals, unless it is very large; nothing where it is unknown."""
+    if pd.isna(value):
+        return ""
+    return (notation_of(value, 4) if abs(value) >= _MOST else Notation(decimals)).write(value)
+
+
 def with_spread(mean: float, spread: float | None) -> str:
     """Format `mean ± spread` with as many decimals as give the mean four significant digits."""
-    decimals = decimals_of(mean, 4, otherwise=4)
-    return f"{mean:.{decimals}f}" + (f" ± {spread:.{decimals}f}" if pd.notna(spread) else "")
+    notation = notation_of(mean, 4, otherwise=4)
+    return notation.write(mean) + (f" ± {notation.write(spread)}" if spread is not None and pd.notna(spread) else "")
 
 
 def decimals_of(value: float, digits: int, otherwise: int = 0) -> int:
@@ -83,14 +118,20 @@ def ratio(row: _Row, reference: str) -> str:
     value: float | None = row[f"ratio_to_{reference}"]
     if pd.isna(value):
         return "1" if str(row[f"verdict_vs_{reference}"]) in {reference, SO_FAR} else ""
-    return with_interval(value, row[f"ratio_to_{reference}_low"], row[f"ratio_to_{reference}_high"], 2)
+    return with_interval(value, row[f"ratio_to_{reference}_low"], row[f"ratio_to_{reference}_high"], _of_ratio(value))
 
 
-def with_interval(value: float, low: float | None, high: float | None, decimals: int) -> str:
+def _of_ratio(value: float) -> Notation:
+    """Choose how to write a ratio: with two decimals, and two digits at least."""
+    notation = notation_of(value, 2)
+    return notation if notation.exponent else Notation(max(2, notation.decimals))
+
+
+def with_interval(value: float, low: float | None, high: float | None, notation: Notation) -> str:
     """Format `value [low, high]`, without the interval where that is unknown."""
     if low is None or high is None or pd.isna(low):
-        return _fixed(value, decimals)
-    return f"{_fixed(value, decimals)} [{_fixed(low, decimals)}, {_fixed(high, decimals)}]"
+        return notation.write(value)
+    return f"{notation.write(value)} [{notation.write(low)}, {notation.write(high)}]"
 
 
 def without_interval(cell: str) -> str:
@@ -98,15 +139,11 @@ def without_interval(cell: str) -> str:
     return cell.partition(" [")[0]
 
 
-def _fixed(value: float, decimals: int) -> str:
-    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0: no "-0.000"
-
-
 def difference(row: _Row) -> str:
     """Format a difference with its interval, and three digits of what is largest among them."""
     values = [row["difference"], row["difference_low"], row["difference_high"]]
     largest = max((abs(value) for value in values if pd.notna(value)), default=0.0)
-    return with_interval(row["difference"], row["difference_low"], row["difference_high"], decimals_of(largest, 3))
+    return with_interval(row["difference"], row["difference_low"], row["difference_high"], notation_of(largest, 3))
 
 
 def probability(p_value: float | None) -> str:
@@ -122,16 +159,17 @@ def readable_pairs(pairs: pd.DataFrame, fields: Sequence[str] = ()) -> list[dict
 
 
 def _pair(row: _Row, named: Sequence[str]) -> dict[str, str]:
-    def figure(value: str, low: str, high: str) -> str:
-        return with_interval(row[value], row[low], row[high], 2) if pd.notna(row[value]) else ""
+    def interval(value: str, low: str, high: str) -> str:
+        notation = _of_ratio(row[value]) if value == "ratio" else Notation(2)
+        return with_interval(row[value], row[low], row[high], notation) if pd.notna(row[value]) else ""
 
     return _named(row, named) | {
         "A": in_full(row["a"], row["a_variant"]),
         "B": in_full(row["b"], row["b_variant"]),
         "MAE A − MAE B": difference(row),
         "unit": row["unit"],
-        "MAE A / MAE B": figure("ratio", "ratio_low", "ratio_high"),
-        "P(A < B)": figure("probability_a_lower", "probability_low", "probability_high"),
+        "MAE A / MAE B": interval("ratio", "ratio_low", "ratio_high"),
+        "P(A < B)": interval("probability_a_lower", "probability_low", "probability_high"),
         "p": probability(row["p_holm"]),
         "verdict": row["verdict"],
     }

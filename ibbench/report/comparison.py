@@ -11,12 +11,14 @@ from ibbench.compare.statistics import ALPHA
 from ibbench.compare.study import Section, in_full
 from ibbench.compare.table import BEST, GROUP
 from ibbench.compare.verdict import POWER, RELEVANCE
+from ibbench.record.schema import Record
 from ibbench.report import search
 from ibbench.report.cells import TIED, readable, readable_pairs, readable_summary, renamed, task
 from ibbench.report.document import Heading, Remark, Shape, Table, legend
 from ibbench.report.missing import missing_content, tell_missing, tell_seeds, tell_sizes
 
 _MOST_PAIRS = 60  # that people read
+_MOST_UNDECIDED = 12  # verdicts below a table on the screen
 _SHORT = {
     "parameters": "params",
     "MFLOPs/molecule": "MFLOPs",
@@ -80,6 +82,11 @@ def _tables(report: Report) -> list[Shape]:
     ]
 
 
+def paper(report: Report) -> list[Shape]:
+    """Return the tables of a comparison, and what must be known to read them."""
+    return [*tables(report), *map(Remark, _remarks(report))]
+
+
 def brief(report: Report) -> list[Shape]:
     """Tell a comparison for a screen: a table for each section, target and train size, and what stands out."""
     shapes: list[Shape] = [*map(Remark, tell_missing(report.study))]
@@ -140,11 +147,15 @@ def _is_among_best(rows: pd.DataFrame) -> list[bool]:
 
 def _undecided(group: pd.DataFrame, reference: str) -> list[str]:
     verdicts = group[f"verdict_vs_{reference}"]
-    return [
+    told = [
         f"{in_full(model, variant)}: {verdict}"
         for model, variant, verdict in zip(group["model"], group["variant"], verdicts, strict=True)
         if verdict.startswith("not distinguishable")
     ]
+    if len(told) > _MOST_UNDECIDED:
+        other = "the best" if reference == BEST else reference
+        return [f"{len(told)} rows are not distinguishable from {other}: see table.md."]
+    return told
 
 
 def _remarks(report: Report) -> Iterator[str]:
@@ -165,6 +176,17 @@ def _remarks(report: Report) -> Iterator[str]:
     yield from tell_sizes(entries)
     if any(entry.sample.errors is None for entry in entries):
         yield "Some predictions.npz are missing: those runs are compared over seeds alone, not over test molecules."
+    if any(_trains_on_all(record) for record in report.study.records) and (report.table["num_seeds"] > 1).any():
+        yield (
+            "With data.train_size=null all seeds train on the same molecules: they redraw initial weights and batch "
+            "order, not the data. What other train molecules would change is in none of these deviations."
+        )
+    for unseen in report.provenance.unseen:
+        yield from unseen.sentences()
+
+
+def _trains_on_all(record: Record) -> bool:
+    return record.status == "done" and record.config["data"].get("train_size") is None
 
 
 def _pairs(report: Report, fields: list[str]) -> list[Shape]:

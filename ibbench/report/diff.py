@@ -8,7 +8,7 @@ from ibbench.compare.diff import Diff, DiffRow, diff_table
 from ibbench.compare.missing import count_missing
 from ibbench.compare.side import SideRow
 from ibbench.compare.study import in_full
-from ibbench.report.cells import TIED, probability, task, with_interval, with_spread
+from ibbench.report.cells import TIED, notation_of, probability, task, with_interval, with_spread
 from ibbench.report.document import TEXT_COLUMNS, Points, Remark, Shape, Table, legend
 from ibbench.report.missing import missing_content
 
@@ -90,7 +90,7 @@ def _row(row: DiffRow, named: list[str]) -> dict[str, str]:
     if row.old and row.new and row.basis:
         delta = row.new.mae - row.old.mae
         low, high = row.interval or (None, None)
-        cells["B − A"] = with_interval(delta, low, high, len(with_spread(row.old.mae, None).partition(".")[2]))
+        cells["B − A"] = with_interval(delta, low, high, notation_of(row.old.mae, 4, otherwise=4))
         cells["%"] = f"{round(100 * delta / row.old.mae, 1) + 0.0:+.1f}" if row.old.mae else ""
     return cells | {"p": probability(row.p_holm), "verdict": str(row.verdict), "basis": row.basis}
 

@@ -1,8 +1,31 @@
 """The tables of a document as LaTeX, for a paper that uses booktabs."""
 
-import pandas as pd
+import re
+from collections.abc import Iterator
 
 from ibbench.report.document import Document, Remark, Table
+
+_NEEDED = "% needs \\usepackage{booktabs}\n"
+_ESCAPED = str.maketrans(
+    {
+        **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
+_IN_MATH = str.maketrans(
+    {
+        "±": r"$\pm$",
+        "²": "$^2$",
+        "−": "$-$",
+        "≈": r"$\approx$",
+        "∞": r"$\infty$",
+        "×": r"$\times$",
+    }
+)
+_POWER = re.compile(r"(?<=\d)e(-?\d+)")
+_MINUS = re.compile(r"(?<![\w.$^{])-(?=[\d.])")
 
 
 def write(document: Document) -> str:
@@ -13,23 +36,40 @@ def write(document: Document) -> str:
     parts = []
     for shape in document:
         match shape:
-            case Table():
-                parts.append((f"% {shape.title}\n" if shape.title else "") + _tabular(shape))
+            case Table() if shape.rows:
+                parts.append("".join([*_comment(shape.title), *(f"{line}\n" for line in _tabular(shape))]))
             case Remark():
-                parts.append(f"% {shape.text}\n")
-    return "\n".join(parts)
+                parts.append("".join(_comment(shape.text)))
+    return (_NEEDED if any(isinstance(shape, Table) for shape in document) else "") + "\n".join(parts)
 
 
-def _tabular(table: Table) -> str:
-    frame = pd.DataFrame(table.rows).map(_in_math)
-    frame.columns = pd.Index([_in_math(column) for column in frame.columns])
-    bold = pd.DataFrame("", index=frame.index, columns=frame.columns)
-    if table.emphasised:
-        bold.loc[list(table.emphasised), _in_math(table.headline)] = "textbf:--rwrap;"
-    styled = frame.style.hide(axis="index").format(escape="latex-math").format_index(axis=1, escape="latex-math")
+def _comment(text: str) -> list[str]:
+    return [f"% {line}\n" for line in text.splitlines()]
+
+
+def _tabular(table: Table) -> Iterator[str]:
     alignment = "".join("l" if column in table.text else "r" for column in table.columns)
-    return str(styled.apply(lambda _: bold, axis=None).to_latex(hrules=True, column_format=alignment))
+    yield rf"\begin{{tabular}}{{{alignment}}}"
+    yield r"\toprule"
+    yield _row([_escape(column) for column in table.columns])
+    yield r"\midrule"
+    for place, row in enumerate(table.rows):
+        cells = {name: _escape(cell, is_number=name not in table.text) for name, cell in row.items()}
+        if place < len(table.emphasised) and table.emphasised[place]:
+            cells[table.headline] = rf"\textbf{{{cells[table.headline]}}}"
+        yield _row(list(cells.values()))
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
 
 
-def _in_math(text: str) -> str:
-    return text.translate({ord("±"): "$\\pm$", ord("²"): "$^2$", ord("−"): "$-$"})
+def _row(cells: list[str]) -> str:
+    line = " & ".join(cells)
+    return ("{}" if line.startswith("[") else "") + line + r" \\"  # a bracket would belong to the `\\` before it
+
+
+def _escape(text: str, is_number: bool = False) -> str:
+    """Write a text so that LaTeX shows it as it is, and figures with a minus sign and powers of ten."""
+    escaped = " ".join(text.splitlines()).translate(_ESCAPED)
+    if is_number:
+        escaped = _MINUS.sub("$-$", _POWER.sub(r"$\\times 10^{\1}$", escaped))
+    return escaped.translate(_IN_MATH)

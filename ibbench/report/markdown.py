@@ -39,4 +39,6 @@ def _lines(table: Table) -> Iterator[str]:
 
 
 def _line(cells: list[str]) -> str:
+    """Return a row; what would end a cell or the row is written so that it does not."""
+    cells = [" ".join(cell.replace("|", r"\|").splitlines()) for cell in cells]
     return f"| {' | '.join(cells)} |"

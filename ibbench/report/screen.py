@@ -51,7 +51,7 @@ def _table(table: Table, width: int) -> RichTable:
     columns = sorted(sizes, key=lambda column: column not in table.text)
     for column in columns:
         shown.add_column(
-            column,
+            Text(column),
             justify="left" if column in table.text else "right",
             no_wrap=column not in table.folded,
             # A variant is one long word to rich.

@@ -9,7 +9,7 @@ import pandas as pd
 from ibbench.compare.study import Entry, Group
 from ibbench.compare.table import GROUP
 from ibbench.options.trial import TUNED
-from ibbench.report.cells import decimals_of, task, with_interval
+from ibbench.report.cells import notation_of, task, with_interval
 from ibbench.report.document import Heading, Remark, Shape, Table, legend
 
 _LEGEND = (
@@ -119,9 +119,9 @@ def _expected(part: pd.DataFrame, named: list[str], shown: list[int]) -> dict[st
     columns = ["validation_mae", "validation_mae_low", "validation_mae_high"]
     figures = part.set_index("n").loc[shown, columns].to_numpy(float)
     lowest = float(figures[:, 0].min())  # has four significant digits, as errors have in the tables above
-    decimals = decimals_of(lowest, 4, otherwise=4)
+    notation = notation_of(lowest, 4, otherwise=4)
     cells = {
-        f"n = {n}": with_interval(value, low, high, decimals).replace("inf", "∞")
+        f"n = {n}": with_interval(value, low, high, notation).replace("inf", "∞")
         for n, (value, low, high) in zip(shown, figures, strict=True)
     }
     first = part.astype(object).iloc[0]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ibbench.compare.comparison import differing
 from ibbench.compare.study import Section
-from ibbench.report.cells import decimals_of, difference, probability, with_interval, with_spread
+from ibbench.report.cells import Notation, decimals_of, difference, probability, with_interval, with_spread
 from ibbench.worth.worth import Worth
 
 NOUN = {"labels": "labels", "seconds": "training seconds", "parameters": "parameters"}
@@ -91,7 +91,7 @@ def bits_rows(worth: Worth) -> list[dict[str, str]]:
         | {
             "A": row["a"],
             "B": row["b"],
-            "bits a label": with_interval(row["bits_per_label"], row["bits_low"], row["bits_high"], 2),
+            "bits a label": with_interval(row["bits_per_label"], row["bits_low"], row["bits_high"], Notation(2)),
             "labels": f"{row['smallest']:,.0f} to {row['largest']:,.0f}",
         }
         for _, row in worth.bits.iterrows()

@@ -32,11 +32,13 @@ from ibbench.record.schema import (
     CostEntry,
     ErrorEntry,
     Record,
+    UnseenEntry,
     write_record,
 )
 from ibbench.run.baselines import measure_baselines
 from ibbench.run.pack import train_pack
 from ibbench.run.plan import Point
+from ibbench.run.sight import count_for, sight_of
 from ibbench.terminal import say
 from ibbench.training.device import choose_device, describe_device, peak_memory_mb, reset_peak_memory
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
@@ -180,6 +182,7 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
         versions={"python": platform.python_version()} | _versions(point.config.data.source),
         device=describe_device(choose_device(point.config.device)),
         made=describe_making(),
+        unseen=UnseenEntry(sight=sight_of(point.resolved.model), **count_for([point])._asdict()),
         **name_in_study(point.config),
         **outcome,
     )

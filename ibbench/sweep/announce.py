@@ -6,7 +6,9 @@ from ibbench.budget.cost import count_parameters, count_training_flops
 from ibbench.record.agenda import Planned, config_key, swept_part
 from ibbench.record.intact import find_damage, read_done
 from ibbench.run.plan import Point
+from ibbench.run.sight import tell_unseen
 from ibbench.terminal import say
+from ibbench.training.device import choose_device, describe_device
 
 
 def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planned]:
@@ -44,7 +46,9 @@ def is_to_do(point: Point) -> bool:
     return point.config.rerun or not read_done(point.folder)
 
 
-def announce(study: Path, points: list[Point], planned: list[Planned], with_cost: bool = False) -> None:
+def announce(
+    study: Path, points: list[Point], planned: list[Planned], with_cost: bool = False, here: bool = True
+) -> None:
     """Print a line per point.
 
     Args:
@@ -52,9 +56,15 @@ def announce(study: Path, points: list[Point], planned: list[Planned], with_cost
         points: the planned points, at least one.
         planned: the entries of `list_planned` for these points.
         with_cost: whether to add what each point costs, and what those that are to do cost together.
+        here: whether they are trained on this machine, so that its device can be told.
     """
     first = points[0]
     say(f"Study {study}: {len(points)} runs, {len(first.dataset):,} molecules, split {first.split.fingerprint}")
+    for sentence in tell_unseen(points):
+        say(sentence)
+    if here and any(map(is_to_do, points)):
+        devices = dict.fromkeys(describe_device(choose_device(point.config.device)) for point in points)
+        say(f"Trains on {' and '.join(devices)}".replace(" 1 threads)", " 1 thread)"))
     left = []
     for point, entry in zip(points, planned, strict=True):
         to_do = is_to_do(point)

@@ -107,7 +107,7 @@ class Sweep:
             except OSError as error:
                 reason = error.strerror or error
                 raise InputError(f"the study {self.study} cannot be written: {reason}; see results_dir") from None
-        announce(self.study, self.points, planned, with_cost=self._dry_run)
+        announce(self.study, self.points, planned, with_cost=self._dry_run, here=self._here)
         return not self._dry_run
 
     def note_taken(self, number: int) -> None:

@@ -20,7 +20,7 @@ AXES = {
     "parameters": "parameters",
 }
 NUM_DRAWS = 1000
-_OF_BUDGET = ("budget.", "model.width=", "model.hidden=")  # what differs along a curve over parameters
+_OF_BUDGET = ("budget.", "budget=", "model.width=", "model.hidden=")  # what differs along a curve over parameters
 
 _SAME_TIME = 1.1  # times another
 

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from ibbench.models import model_names
-from ibbench.options.compose import compose_config, compose_point, compose_points, config_folder, expand, pack_sweeps
+from ibbench.options.compose import compose_config, compose_point, compose_points, expand, pack_sweeps
 from ibbench.options.config import Config, option_names
+from ibbench.options.defaults import config_folder
 
 FOLDER = config_folder()
 GROUPS = ("optimizer", "schedule", "trainer", "model")

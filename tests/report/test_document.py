@@ -82,19 +82,40 @@ def test_sentences_are_broken_between_words_or_left_to_the_terminal() -> None:
 
 
 def test_what_looks_like_markup_is_printed_as_it_is() -> None:
-    strange = "kJ[/mol] [bold] :smile:"
+    strange = "kJ[/mol] [bold] :smile: :b:"
     text = _screen(
-        [Remark(strange), Points([strange]), Heading(strange), Table([{"a long name of a unit": strange}], strange)]
+        [
+            Remark(strange),
+            Points([strange]),
+            Heading(strange),
+            Table([{strange: "1", "a long name of a unit": strange}], strange),
+        ]
     )
-    assert text.count(strange) == 5
+    assert text.count(strange) == 6
 
 
 def test_latex_has_tables_and_remarks_alone() -> None:
     text = latex.write([Heading("Title"), Remark("A remark."), TABLE])
-    assert text.startswith("% A remark.\n\n% Errors\n\\begin{tabular}{rlr}\n\\toprule\n")
+    assert text.startswith(
+        "% needs \\usepackage{booktabs}\n% A remark.\n\n% Errors\n\\begin{tabular}{rlr}\n\\toprule\n"
+    )
     assert r"1 & gnn & \textbf{0.25 $\pm$ 0.01} \\" in text
     assert r"22 & deep\_sets & 0.3000 \\" in text
     assert "Title" not in text
+
+
+def test_latex_shows_any_text_as_it_is_and_figures_with_a_minus_sign() -> None:
+    row = {"target": "[x] $a|b$ 5% _{}~^\\ -1", "R²": "-0.051", "MAE": "1.2e-9 [-3.4e-9, 2.0e7]"}
+    text = latex.write([Table([row])])
+    assert r"{}[x] \$a|b\$ 5\% \_\{\}\textasciitilde{}\textasciicircum{}\textbackslash{} -1 &" in text
+    assert r"$-$0.051" in text
+    assert r"1.2$\times 10^{-9}$ [$-$3.4$\times 10^{-9}$, 2.0$\times 10^{7}$]" in text
+    assert latex.write([Remark("No run has finished.")]) == "% No run has finished.\n"
+
+
+def test_markdown_keeps_a_cell_in_its_cell() -> None:
+    text = markdown.write([Table([{"target": "a|b\nc", "model": "gnn"}])])
+    assert text.splitlines()[-1] == r"| a\|b c | gnn |"
 
 
 def test_json_has_all_digits_and_null_for_what_is_unknown() -> None:

@@ -13,8 +13,9 @@ from ibbench.commands.plot import show_plots
 from ibbench.compare.study import read_study
 from ibbench.errors import InputError
 from ibbench.report.document import Picture
+from ibbench.report.plot.parity import Panel, draw_parity
 from ibbench.report.plot.study import draw_study
-from ibbench.report.plot.style import looks
+from ibbench.report.plot.style import file_stems, looks
 from ibbench.worth.worth import make_worth
 from tests.compare.conftest import MakeRecord, WriteStudy
 
@@ -77,8 +78,51 @@ def test_names_and_units_of_a_user_are_shown_as_they_are_and_stay_in_the_folder(
     show_plots(study, QUIET)
     new = set(study.parent.rglob("*")) - set(before)
     assert {path.parent for path in new} == {study}
-    assert (study / "parity_a_.._.._b.png").exists()
-    assert "$\\foo$" in (study / "parity_a_.._.._b.svg").read_text()
+    (svg,) = study.glob("parity_a_.._.._b-*.svg")
+    assert svg.with_suffix(".png").exists()
+    assert "$\\foo$" in svg.read_text()
+
+
+def test_each_target_has_files_of_its_own() -> None:
+    names = ["gap", "a|b", "a:b", "Y", "y", "\u00e4" * 200, "\u00e4" * 201]
+    stems = file_stems(names)
+    assert stems[0] == "gap"
+    assert len({stem.casefold() for stem in stems}) == len(names)
+    assert max(len(stem.encode()) for stem in stems) < 200
+    assert file_stems(names[:2])[1] == stems[1]  # whatever other targets there are
+
+
+def test_parity_counts_what_lies_beyond_its_edges_and_says_seed_and_r2() -> None:
+    truth = np.linspace(0, 1, 1000)
+    near, far = truth + 0.01, np.where(truth > 0.9, 50.0, truth)
+    figure = draw_parity({"near": Panel(truth, near, 3), "far": Panel(truth, far, 4)}, "y", "")
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[0] == f"near\nMAE 0.0100, R² {1 - 1e-4 / truth.var():.3g}, seed 3"
+    assert titles[1].endswith("seed 4")
+    texts = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert texts == [[], ["× 100 beyond the edges"]]
+    assert figure.get_supxlabel() == "true y"  # without a unit, no brackets
+    counted = figure.axes[0].collections[0].get_array()
+    assert counted.sum() == len(truth)
+    assert figure.axes[0].collections[0].norm.vmin < counted.min()  # a single molecule is not white
+
+
+def test_many_variants_have_one_mark_per_model_and_numbers_on_the_front(
+    write_study: WriteStudy, make_record: MakeRecord
+) -> None:
+    records = [
+        make_record(
+            model, {("gap", seed): mae * (1 + rate) + seed / 100 for seed in range(2)}, lr=rate, baselines=False
+        )
+        for model, mae in (("mlp", 0.4), ("gnn", 0.2))
+        for rate in np.linspace(0.1, 1, 8).round(2).tolist()
+    ]
+    figure = _figures(write_study("many", *records, predictions=False))["cost"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["mlp", "gnn", "gnn (optimizer.lr=0.1)"]
+    assert {text.get_text() for axes in figure.axes for text in axes.texts} == {"1"}
+    figure.canvas.draw()
+    assert figure.bbox.y0 <= legend.get_window_extent().y0  # all of it is in the picture
 
 
 def test_a_study_of_one_size_has_no_curves_and_one_without_predictions_no_parity(

@@ -1,17 +1,21 @@
 """Error against cost, with the models that no other beats at the same cost or less."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
 from ibbench.compare.pareto import COSTS, cost_of, pareto
-from ibbench.compare.study import Entry
-from ibbench.report.plot.style import add_axes, looks, new_figure, plain
+from ibbench.compare.study import Entry, Key
+from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, with_unit
 from ibbench.worth.names import name_entries
 
-_LOGARITHMIC_FROM = 3  # times the lowest cost
+_LOGARITHMIC_FROM = 3  # times the lowest cost, or error
+_MOST_NAMES = 13  # as many as there are markers; with more, each model has one, and rows on a front have numbers
+_PALE = 1.2  # the sum of red, green and blue of a colour, each at most 1, on which black is read better than white
 _AXES = {
     "parameters": "parameters",
     "flops": "FLOPs of one prediction",
@@ -28,30 +32,68 @@ def draw_costs(groups: list[list[Entry]]) -> Figure:
     Returns:
         A figure in which the points on the front are filled, and joined by a line.
     """
-    names = name_entries(entry for group in groups for entry in _trained(group))
-    look = looks([name for name, _ in names.values()])
-    figure = new_figure(3.6 * len(COSTS) + 1.6, 3.2 * len(groups))
+    trained = [_trained(group) for group in groups]
+    names = {key: name for key, (name, _) in name_entries(entry for group in trained for entry in group).items()}
+    numbers: dict[str, int] = {}
+    labels = names
+    if len(set(names.values())) > _MOST_NAMES:
+        labels = {entry.key: entry.rung.name if entry.rung else entry.key.model for group in trained for entry in group}
+        numbers = _number_fronts(trained, names)
+    look = looks(list(labels.values()))
+    handles = _legend(look, numbers)
+    figure = new_figure(3.6 * len(COSTS) + 1.6, max(3.2 * len(groups), 0.19 * len(handles) + 0.4))
     panels = add_axes(figure, len(groups), len(COSTS), sharey="row")
-    for place, group in enumerate(groups):
+    for place, entries in enumerate(trained):
         row = panels[place * len(COSTS) : (place + 1) * len(COSTS)]
-        entries = _trained(group)
         fronts = pareto(entries)
         for axes, (cost, field) in zip(row, COSTS.items(), strict=True):
             front = []
             for entry, on in zip(entries, fronts, strict=True):
-                name = names[entry.key][0]
-                x, y, one = cost_of(entry, field), entry.sample.mae, look[name]
+                x, y = cost_of(entry, field), entry.sample.mae
                 beaten = cost not in on.split()
-                face = "white" if beaten else one.color
-                axes.plot(x, y, one.marker, color=one.color, markerfacecolor=face, markersize=8)
-                front += [] if beaten else [(x, y)]
+                _draw(axes, x, y, look[labels[entry.key]], beaten)
+                if not beaten:
+                    front.append((x, y))
+                    _number(axes, x, y, look[labels[entry.key]].color, numbers.get(names[entry.key]))
             axes.step(*zip(*sorted(front), strict=True), where="post", color="#606060", linewidth=0.8, zorder=0)
             _scale(axes, cost)
-        key = group[0].key.group
-        row[0].set_ylabel(plain(f"test MAE of {key.target} ({key.unit}),\n{key.train_size:,} train molecules"))
-    points = {name: Line2D([], [], color=one.color, marker=one.marker, linestyle="") for name, one in look.items()}
-    figure.legend(list(points.values()), [plain(name) for name in points], loc="outside right upper")
+        key = entries[0].key.group
+        error = with_unit(f"test MAE of {key.target}", key.unit)
+        row[0].set_ylabel(plain(f"{error},\n{key.train_size:,} train molecules"))
+    figure.legend(handles=handles, loc="outside right upper")
     return figure
+
+
+def _number_fronts(groups: Iterable[list[Entry]], names: dict[Key, str]) -> dict[str, int]:
+    """Number the names that are on a front."""
+    on_front = [
+        names[entry.key] for entries in groups for entry, on in zip(entries, pareto(entries), strict=True) if on
+    ]
+    return {name: number for number, name in enumerate(dict.fromkeys(on_front), 1)}
+
+
+def _legend(look: dict[str, Look], numbers: dict[str, int]) -> list[Line2D]:
+    points = [
+        Line2D([], [], color=one.color, marker=one.marker, linestyle="", label=plain(name))
+        for name, one in look.items()
+    ]
+    fronts = [
+        Line2D([], [], color="black", marker=f"${number}$", linestyle="", label=plain(name))
+        for name, number in numbers.items()
+    ]
+    return [*points, *fronts]
+
+
+def _draw(axes: Any, x: float, y: float, look: Look, beaten: bool) -> None:
+    face = "white" if beaten else look.color
+    axes.plot(x, y, look.marker, color=look.color, markerfacecolor=face, markersize=8, zorder=2 + (not beaten))
+
+
+def _number(axes: Any, x: float, y: float, color: str, number: int | None) -> None:
+    """Write the number of a point into it."""
+    if number is not None:
+        contrast = "white" if sum(to_rgb(color)) < _PALE else "black"
+        axes.text(x, y, str(number), color=contrast, fontsize=6, weight="bold", ha="center", va="center", zorder=4)
 
 
 def _scale(axes: Any, cost: str) -> None:
@@ -61,8 +103,14 @@ def _scale(axes: Any, cost: str) -> None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(EngFormatter(sep="") if cost != "seconds" else "{x:g}")
+    lowest, highest = axes.dataLim.intervaly
+    if highest > _LOGARITHMIC_FROM * lowest > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel(_AXES[cost])
-    axes.margins(x=0.1, y=0.1)
+    axes.margins(x=0.1, y=0.15)
 
 
 def _trained(group: list[Entry]) -> list[Entry]:

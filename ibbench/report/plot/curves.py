@@ -6,13 +6,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain
+from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, with_unit
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import Fit
 from ibbench.worth.worth import Worth
 
 _MOST_BANDS = 6  # more, and intervals and laws would hide each other
 _MOST_LABELS = 12
+# Which multiples of powers of ten are marked on an axis whose ends differ by so much at most.
+_MARKS = {20: (1, 1.5, 2, 3, 4, 5, 7), 1000: (1, 2, 5), float("inf"): (1,)}
 
 
 def draw_learning_curves(worth: Worth) -> Figure:
@@ -52,13 +54,15 @@ def _draw(axes: Any, curve: Curve, fit: Fit | None, look: Look, with_intervals: 
 
 def _label(axes: Any, curves: list[Curve], by: str) -> None:
     first = curves[0]
-    axes.set(xscale="log", yscale="log", xlabel=AXES[by], ylabel=plain(f"test MAE of {first.target} ({first.unit})"))
+    error = plain(with_unit(f"test MAE of {first.target}", first.unit))
+    axes.set(xscale="log", yscale="log", xlabel=AXES[by], ylabel=error)
     if by == "labels" and len(first.sizes) <= _MOST_LABELS:
         axes.set_xticks(first.sizes, [f"{size:,.0f}" for size in first.sizes], rotation=30)
     else:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=next(marks for most, marks in _MARKS.items() if high <= most * low)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     handles, names = axes.get_legend_handles_labels()

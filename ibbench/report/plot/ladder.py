@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ibbench.compare.study import Section
-from ibbench.report.plot.style import add_axes, new_figure, plain
+from ibbench.report.cells import figure as written
+from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit
 
 _STYLES = {  # by the first word of a verdict: colour, hatch, and what it means
     "better": ("#9ecae1", "", "better than the rung it differs from"),
@@ -39,7 +40,8 @@ def draw_ladder(ladder: pd.DataFrame) -> Figure:
         axes.invert_yaxis()
         where = "" if len(sections) == 1 else f"\n{', '.join(map(str, section))}"
         told = [f"\nlabels ×: at {at:,.0f} train molecules" for at in rows["multiplier_at"].dropna().unique()]
-        axes.set_xlabel(plain(f"test MAE of {target} ({unit}), {size:,} train molecules{where}{''.join(told)}"))
+        error = with_unit(f"test MAE of {target}", str(unit))
+        axes.set_xlabel(plain(f"{error}, {size:,} train molecules{where}{''.join(told)}"))
         axes.grid(visible=False, axis="y")
     used = [
         style for word, style in _STYLES.items() if word in {_word(verdict) for verdict in ladder["verdict"].dropna()}
@@ -55,8 +57,7 @@ def _draw(axes: Any, place: int, row: "pd.Series[Any]", maes: dict[str, float]) 
         before = maes[row["after"]]
         colour, hatch, _ = _STYLES[_word(row["verdict"])]
         axes.barh(place, mae - before, left=before, height=0.6, color=colour, hatch=hatch, edgecolor="#404040", lw=0.6)
-        text = f"{-row['gain']:+.3f}"
-        text += _labels(row)
+        text = f"{'+' if row['gain'] < 0 else ''}{written(-row['gain'], 3)}{_labels(row)}"
         beside = axes.get_yaxis_transform()
         axes.text(1.01, place, text, transform=beside, va="center", fontsize=7.5)
     reach = [[mae - row["mae_low"]], [row["mae_high"] - mae]] if pd.notna(row["mae_low"]) else None

@@ -9,14 +9,14 @@ from ibbench.compare.pairs import by_group
 from ibbench.compare.study import Entry, Group, Section, Study
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
-from ibbench.record.predictions import Floats, read_predictions
+from ibbench.record.predictions import read_predictions
 from ibbench.report.document import Picture, Remark
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
 from ibbench.report.plot.ladder import draw_ladder
-from ibbench.report.plot.parity import draw_parity
-from ibbench.report.plot.style import file_stem, in_style, write_below
+from ibbench.report.plot.parity import Panel, draw_parity
+from ibbench.report.plot.style import file_stems, in_style, write_below
 from ibbench.worth.names import name_entries
 from ibbench.worth.worth import make_worth
 
@@ -45,8 +45,9 @@ def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture |
     with in_style():
         shapes = _draw_worth(study, by)
         shapes.append(Picture("cost", draw_costs(list(largest.values()))))
-        for group, entries in largest.items():
-            shapes += _draw_predictions(folder, study, group, entries, sections)
+        stems = file_stems([_name_parity(group, sections) for group in largest])
+        for stem, (group, entries) in zip(stems, largest.items(), strict=True):
+            shapes += _draw_predictions(folder, study, group, entries, stem)
         if study.missing:
             for shape in shapes:
                 if isinstance(shape, Picture):
@@ -90,11 +91,16 @@ def _largest(study: Study) -> dict[Group, list[Entry]]:
     return dict(chosen.values())
 
 
+def _name_parity(group: Group, sections: list[Section]) -> str:
+    where = "".join(f"_{getattr(group.section, field)}" for field in differing(sections))
+    return f"parity_{group.target}{where}"
+
+
 def _draw_predictions(
-    folder: Path, study: Study, group: Group, entries: list[Entry], sections: list[Section]
+    folder: Path, study: Study, group: Group, entries: list[Entry], stem: str
 ) -> list[Picture | Remark]:
     """Draw the first seed of each trained entry of a target, as far as its predictions are kept."""
-    panels: dict[str, tuple[Floats, Floats]] = {}
+    panels: dict[str, Panel] = {}
     shapes: list[Picture | Remark] = []
     names = name_entries(entries)
     records = {id(replica): record for record in study.records for replica in record.replicas}
@@ -109,9 +115,7 @@ def _draw_predictions(
         record = records[id(first)]
         found = read_predictions(StudyFolder.at(folder).runs / record.run, record)
         if found:
-            panels[name] = found[first.target, first.seed]
+            panels[name] = Panel(*found[first.target, first.seed], first.seed)
     if not panels:
         return [*shapes, Remark(f"no parity plot of {group.target}: its predictions.npz are not there")]
-    where = "".join(f"_{getattr(group.section, field)}" for field in differing(sections))
-    picture = draw_parity(panels, group.target, group.unit)
-    return [*shapes, Picture(file_stem(f"parity_{group.target}{where}"), picture)]
+    return [*shapes, Picture(stem, draw_parity(panels, group.target, group.unit))]

@@ -1,5 +1,6 @@
 """How pictures look and are saved: besides its colour, each model has its own marker and dash pattern."""
 
+import hashlib
 import io
 import re
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",
 }
 _DOTS_PER_INCH = 150
+_LONGEST = 60  # letters of the name of a file, each up to 4 bytes of the 255 that it may have
 FORMATS = ("png", "svg")
 
 
@@ -73,9 +75,26 @@ def add_axes(figure: Figure, rows: int, columns: int, **options: Any) -> list[An
     return list(figure.subplots(rows, columns, squeeze=False, **options).flat)
 
 
-def file_stem(name: str) -> str:
-    """Return a name that a file can have in any folder: a user's target may be called anything."""
-    return re.sub(r"[^\w.-]+", "_", name)
+def with_unit(name: str, unit: str) -> str:
+    """Label an axis."""
+    return f"{name} ({unit})" if unit else name
+
+
+def file_stems(names: Sequence[str]) -> list[str]:
+    """Return a name of its own for the files of each: a user's target may be called anything.
+
+    A name that had to be changed, or that differs from another in capitals alone, ends with a digest of what it was.
+    """
+    stems = [re.sub(r"[^\w.-]+", "_", name)[:_LONGEST] for name in names]
+    folded = [stem.casefold() for stem in stems]
+    return [
+        stem if stem == name and folded.count(stem.casefold()) == 1 else f"{stem}-{_digest(name)}"
+        for stem, name in zip(stems, names, strict=True)
+    ]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def save(picture: Picture, folder: Path) -> list[str]:

@@ -1,0 +1,97 @@
+"""What tells the runs of one model in a study apart, in the words in which a user types it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ibbench.options.defaults import default_options
+from ibbench.options.trial import TUNED
+from ibbench.record.schema import Record
+
+# Options that keys name anyway; `seeds` are what is averaged over.
+NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
+_NAMED = ("optimizer", "schedule")  # groups of which a file is chosen, which brings values of its own
+_Flat = dict[str, Any]
+
+
+def find_variants(records: Sequence[Record]) -> list[dict[str, str]]:
+    """Return for each record the options in which the records differ; an option that is absent is null.
+
+    Options that only some models have are compared between the records of those models alone. Where optimizers or
+    schedules differ, their names stand for what their files say. What trials of a search differ in makes no variants:
+    the model, tuned, is one, told from the same model untuned if a study has both.
+    """
+    flat = [flatten(record.config) for record in records]
+    models = [str(options["model.name"]) for options in flat]
+    keys = list(dict.fromkeys(key for options in flat for key in options if key not in NOT_VARIANTS))
+    variants: list[dict[str, str]] = [{} for _ in records]
+    for key in keys:
+        having = {model for model, options in zip(models, flat, strict=True) if key in options}
+        values = {row: typed(flat[row].get(key)) for row, model in enumerate(models) if model in having}
+        if len(set(values.values())) > 1:
+            for row in values.keys() - _implied(key, values, flat):
+                name, value = _as_typed(key, flat[row])
+                variants[row][name] = value
+    mixed = len({record.trial is None for record in records}) > 1
+    for record, variant in zip(records, variants, strict=True):
+        if record.trial is not None:
+            for key in TUNED:
+                variant.pop(key, None)
+            variant |= {"tuned": "true"} if mixed else {}
+    return variants
+
+
+def _implied(key: str, values: dict[int, str], flat: list[_Flat]) -> set[int]:
+    """Return the records whose value follows from the name of their optimizer or schedule, and need not be said.
+
+    That is where all records with this name have the value that its file gives.
+    """
+    group, _, option = key.partition(".")
+    if group not in _NAMED or option == "name":
+        return set()
+    by_name: dict[str, set[int]] = {}
+    for row in values:
+        by_name.setdefault(str(flat[row].get(f"{group}.name")), set()).add(row)
+    if len(by_name) == 1:
+        return set()
+    implied = set()
+    for name, rows in by_name.items():
+        if {values[row] for row in rows} == {typed(default_options(group, name).get(option))}:
+            implied |= rows
+    return implied
+
+
+def _as_typed(key: str, options: _Flat) -> tuple[str, str]:
+    """Return an option and its value in the words of the command line: `optimizer=sgd`, `budget=null`."""
+    group, dot, option = key.partition(".")
+    if group in _NAMED and option == "name":
+        return group, typed(options.get(key))
+    if dot and not any(other.startswith(f"{group}.") for other in options):
+        return group, "null"  # the whole group is
+    return key, typed(options.get(key))
+
+
+def typed(value: Any) -> str:
+    """Write a value as it is typed, without blanks where that is possible."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(typed, value))}]"
+    return str(value)
+
+
+def flatten(options: dict[str, Any], prefix: str = "") -> _Flat:
+    """Turn nested options into `group.key: value`, without those that are null."""
+    flat: _Flat = {}
+    for key, value in options.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        elif value is not None:  # `budget=null` has no `budget.value`: null and absent are the same
+            flat[prefix + key] = value
+    return flat
+
+
+def describe(variant: dict[str, str]) -> str:
+    """Join the options of a variant as a command line does."""
+    return " ".join(f"{key}={value}" for key, value in variant.items())

@@ -1,0 +1,237 @@
+"""What molecules carry that no feature of their atoms and bonds tells, and which of them look the same without it.
+
+It is found when the cache of a data set is built and counted in milliseconds later. Nothing here imports torch, and
+RDKit only where something is found.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ibbench.data.layout import ATOMIC_NUMBER, ELEMENTS
+
+if TYPE_CHECKING:
+    from ibbench.data.featurize import Features  # it imports RDKit
+
+UNSEEN_FORMAT = 1  # raise it when what is found changes: older caches are then built again
+# What a model reads of a molecule, from the least to the most; a SMILES spells charges, isotopes and stereo.
+Sight: TypeAlias = Literal["atoms and bonds", "coordinates", "SMILES"]
+
+MARKS = {"charges": 1, "isotopes": 2, "unpaired electrons": 4, "stereo marks": 8}  # bits of `Unseen.marks`
+_OTHER_ELEMENT = 16
+_HAS_TWIN = 32  # whether a molecule that is another one looks the same
+_ROUNDS = 4  # of refinement: then only a few hundred molecules of QM9 are left to be compared exactly
+_NAMED = 4  # models in a sentence
+
+
+class Unseen(NamedTuple):
+    """What M molecules carry.
+
+    Attributes:
+        marks: bits of `MARKS` and others, uint8 `[M]`.
+        alike: index of the first molecule with the same atoms and bonds in any order, int32 `[M]`.
+    """
+
+    marks: np.ndarray
+    alike: np.ndarray
+
+
+class Counts(NamedTuple):
+    """How many molecules of a data set carry what.
+
+    Attributes:
+        total: all molecules.
+        marked: those with any of `marks`.
+        marks: by name, those that there are.
+        other_elements: molecules with an element that has no column of its own.
+        alike: molecules that look the same as another one and have other values of the targets.
+        repeated: those of `alike` that are the same molecule as the others, as far as their SMILES tell.
+    """
+
+    total: int
+    marked: int
+    marks: dict[str, int]
+    other_elements: int
+    alike: int
+    repeated: int
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.marked or self.other_elements or self.alike)
+
+
+def find_unseen(features: "Features", smiles: Sequence[str]) -> Unseen:
+    """Find what SMILES say that their features do not.
+
+    Args:
+        features: the graphs of M molecules, with implicit hydrogens.
+        smiles: the M strings that they were made from, each one that RDKit can parse.
+    """
+    marks = np.array([_marks_of(text) for text in smiles], dtype=np.uint8)
+    here = np.arange(features.atoms.shape[1]) < np.asarray(features.num_atoms)[:, None]
+    other = ~np.isin(features.atoms[..., ATOMIC_NUMBER], list(ELEMENTS.values()))
+    marks[(other & here).any(1)] |= _OTHER_ELEMENT
+    alike = np.arange(len(smiles), dtype=np.int32)
+    for group in _repeated(_refine(features)):
+        for same in _identical_graphs(features, group):
+            alike[same] = same[0]
+            if len({_canonical(smiles[index]) for index in same}) > 1:
+                marks[same] |= _HAS_TWIN
+    return Unseen(marks, alike)
+
+
+def _marks_of(smiles: str) -> int:
+    if not any(letter in smiles for letter in "[/\\"):  # only brackets and slashes spell any of them
+        return 0
+    from rdkit import Chem
+
+    molecule = Chem.MolFromSmiles(smiles)
+    atoms = list(molecule.GetAtoms())
+    found = {
+        "charges": any(atom.GetFormalCharge() for atom in atoms),
+        "isotopes": any(atom.GetIsotope() for atom in atoms),
+        "unpaired electrons": any(atom.GetNumRadicalElectrons() for atom in atoms),
+        "stereo marks": any(atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for atom in atoms)
+        or any(bond.GetStereo() > Chem.BondStereo.STEREOANY for bond in molecule.GetBonds()),
+    }
+    return sum(MARKS[name] for name, is_there in found.items() if is_there)
+
+
+def _refine(features: "Features") -> np.ndarray:
+    """Return a number for each molecule, uint64 `[M]`: equal for equal graphs, and mostly different for others.
+
+    Colours of atoms are refined by those of their neighbours (Weisfeiler & Leman 1968), as 64-bit sums.
+    """
+    atoms, bonds, num_atoms = features
+    count, n, width = atoms.shape
+    weights = _mix(np.arange(1, width + 1, dtype=np.uint64))
+    here = (np.arange(n) < np.asarray(num_atoms)[:, None]).ravel()
+    colours = _mix(atoms.reshape(-1, width) @ weights) * here
+    molecule, start, end = np.nonzero(bonds)
+    kinds = _mix(bonds[molecule, start, end].astype(np.uint64))
+    ends = molecule * n + end
+    atom, first = np.unique(molecule * n + start, return_index=True)
+    for _ in range(_ROUNDS if len(atom) else 0):
+        sums = np.add.reduceat(_mix(colours[ends] + kinds), first)
+        refined = _mix(colours)
+        refined[atom] += sums
+        colours = _mix(refined) * here
+    return colours.reshape(count, n).sum(1, dtype=np.uint64)
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """Scatter 64-bit numbers, one to one (the finaliser of SplitMix64, Steele et al. 2014)."""
+    mixed = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _repeated(keys: np.ndarray) -> list[np.ndarray]:
+    """Return the places of each key that occurs more than once, in ascending order."""
+    _, of_key, count = np.unique(keys, return_inverse=True, return_counts=True)
+    places = np.flatnonzero(count[of_key] > 1)
+    places = places[np.argsort(of_key[places], kind="stable")]
+    return np.split(places, np.flatnonzero(np.diff(of_key[places])) + 1) if len(places) else []
+
+
+def _identical_graphs(features: "Features", group: np.ndarray) -> list[np.ndarray]:
+    """Divide molecules into those of equal graphs, exactly; those that have none are left out."""
+    size = int(features.num_atoms[group].max())
+    _, kinds = np.unique(features.atoms[group, :size].reshape(len(group) * size, -1), axis=0, return_inverse=True)
+    kinds = kinds.reshape(len(group), size)
+    texts = [
+        _spell(kinds[row], features.bonds[index], int(features.num_atoms[index])) for row, index in enumerate(group)
+    ]
+    return [group[rows] for rows in _repeated(np.array(texts))]
+
+
+def _spell(kinds: np.ndarray, bonds: np.ndarray, size: int) -> str:
+    """Return a canonical string of a graph with coloured atoms and bonds, through RDKit's canonical SMILES."""
+    from rdkit import Chem
+
+    types = [Chem.BondType.values[code] for code in (1, 2, 3, 12, 4, 5, 6)]  # any seven that differ
+    graph = Chem.RWMol()
+    for kind in kinds[:size]:
+        atom = Chem.Atom(6)
+        atom.SetNoImplicit(True)
+        atom.SetIsotope(int(kind) + 1)  # stands for all features of the atom
+        graph.AddAtom(atom)
+    for start, end in zip(*np.nonzero(np.triu(bonds[:size, :size])), strict=True):
+        graph.AddBond(int(start), int(end), types[bonds[start, end] - 1])
+    return str(Chem.MolToSmiles(graph))
+
+
+def _canonical(smiles: str) -> str:
+    from rdkit import Chem
+
+    return str(Chem.CanonSmiles(smiles))
+
+
+def count_unseen(unseen: Unseen, values: np.ndarray) -> Counts:
+    """Count what molecules carry.
+
+    Args:
+        unseen: what was found.
+        values: their targets, `[M, T]`: of those that are asked for.
+    """
+    marks = {name: int(np.count_nonzero(unseen.marks & bit)) for name, bit in MARKS.items()}
+    differing = _contradicting(unseen.alike, values)
+    return Counts(
+        total=len(unseen.marks),
+        marked=int(np.count_nonzero(unseen.marks & sum(MARKS.values()))),
+        marks={name: count for name, count in marks.items() if count},
+        other_elements=int(np.count_nonzero(unseen.marks & _OTHER_ELEMENT)),
+        alike=len(differing),
+        repeated=int(np.count_nonzero(unseen.marks[differing] & _HAS_TWIN == 0)),
+    )
+
+
+def _contradicting(alike: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the places of molecules of which another one that looks the same has other values."""
+    groups = [group for group in _repeated(alike) if (values[group] != values[group[0]]).any()]
+    return np.concatenate(groups) if groups else np.zeros(0, dtype=np.int64)
+
+
+def describe_unseen(counts: Counts, sights: dict[str, Sight]) -> list[str]:
+    """Say what models do not see of their molecules, in no more than two sentences; nothing if they see all.
+
+    Args:
+        counts: of the data set.
+        sights: for each model, what it reads.
+    """
+    blind = [model for model, sight in sights.items() if sight != "SMILES"]
+    if not counts or not blind:
+        return []
+    who = _listed(blind, "and") if len(blind) <= _NAMED else "models that do not read the SMILES"
+    flat = [model for model in blind if sights[model] == "atoms and bonds"]
+    parts = []
+    if counts.marked:
+        marks = _listed(list(counts.marks), "or")
+        verb = "does" if len(blind) == 1 else "do"
+        parts.append(f"{counts.marked:,} of {counts.total:,} molecules carry {marks}, which {who} {verb} not see")
+    if counts.other_elements:
+        those = "they" if parts and len(blind) > 1 else who
+        parts.append(
+            f"{counts.other_elements:,} molecules have elements other than {_listed(list(ELEMENTS), 'and')}, "
+            f"which {those} can tell apart by the atomic number alone"
+        )
+    if counts.alike and flat:
+        short = _listed(flat, "and") if len(flat) <= _NAMED else "most of them"
+        whom = "them" if parts and flat == blind and len(flat) > 1 else short
+        again = f" ({counts.repeated:,} of these are the same molecule again)" if counts.repeated else ""
+        parts.append(f"{counts.alike:,} molecules look the same to {whom} and have other targets{again}")
+    sentences = ["; ".join(parts) + "."] if parts else []
+    readers = [model for model, sight in sights.items() if sight == "SMILES"]
+    if readers and (counts.marked or counts.alike > counts.repeated):
+        verb = "reads" if len(readers) == 1 else "read"
+        sentences.append(
+            f"{_listed(readers, 'and')} {verb} the SMILES, which spell this: from the other models they differ in "
+            "information, not only in bias."
+        )
+    return sentences
+
+
+def _listed(names: list[str], word: str) -> str:
+    """Join names as a sentence does: `a, b and c`."""
+    return f" {word} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,0 +1,24 @@
+"""What the files of `configs/` say by themselves, without Hydra, which takes a second."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+
+def config_folder() -> Path:
+    """Return the folder of configs: inside the package of an installed wheel, else the checkout's own."""
+    package = Path(__file__).parents[1]
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+@functools.cache
+def default_options(group: str, choice: str) -> dict[str, Any]:
+    """Return the options of one file of a group, such as an optimizer's; none where there is no such file."""
+    path = config_folder() / group / f"{choice}.yaml"
+    if not path.is_file():
+        return {}
+    from omegaconf import OmegaConf
+
+    content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}

@@ -1,0 +1,70 @@
+"""A variant is what a user would type for it, and no two runs of a model that differ share one."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ibbench.compare.study import gather
+from ibbench.compare.variants import find_variants, typed
+from ibbench.options.config import Config
+from ibbench.record.schema import Record
+from tests.compare.conftest import MakeRecord
+
+MakeRun = Callable[..., Record]
+MAES = {("gap", seed): 0.3 + seed / 100 for seed in range(2)}
+
+
+@pytest.fixture
+def run(make_record: MakeRecord, config: Callable[..., Config]) -> MakeRun:
+    """Make a record of a run with real options; its errors are invented."""
+
+    def make(*overrides: str) -> Record:
+        composed = config(*overrides)
+        record = make_record(composed.model.name, MAES, baselines=False)
+        return record.model_copy(update={"config": composed.numerics(), "run": " ".join(overrides)})
+
+    return make
+
+
+def _said(*records: Record) -> list[str]:
+    return [" ".join(f"{key}={value}" for key, value in variant.items()) for variant in find_variants(records)]
+
+
+def test_the_name_of_a_file_stands_for_its_options(run: MakeRun) -> None:
+    typed_words = [
+        f"optimizer={optimizer} schedule={schedule}"
+        for optimizer in ("adam", "sgd", "sgd_momentum")
+        for schedule in ("step", "warmup_cosine")
+    ]
+    records = [run(f"model={model}", *words.split()) for model in ("mlp", "gat") for words in typed_words]
+    assert _said(*records) == typed_words * 2
+    assert len(gather("x", records).entries) == len(records)
+
+
+def test_what_differs_from_the_file_is_said_too(run: MakeRun) -> None:
+    assert _said(run("optimizer=sgd", "optimizer.lr=0.5"), run("optimizer=adam")) == [
+        "optimizer=sgd optimizer.lr=0.5",
+        "optimizer=adam",
+    ]
+    rates = [run("optimizer=sgd", f"optimizer.lr={rate}") for rate in (0.05, 0.5)]
+    assert _said(*rates, run("optimizer=adam")) == [
+        "optimizer=sgd optimizer.lr=0.05",
+        "optimizer=sgd optimizer.lr=0.5",
+        "optimizer=adam",
+    ]
+    assert _said(*rates) == ["optimizer.lr=0.05", "optimizer.lr=0.5"]
+
+
+def test_a_group_that_is_absent_is_null_as_a_whole(run: MakeRun) -> None:
+    said = _said(run("budget=null", "model.width=8"), run("budget.value=5000"))
+    assert "budget=null" in said[0].split()
+    assert said[0].count("budget") == 1
+    assert "budget.value=5000.0" in said[1].split()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "null"), (True, "true"), (0.001, "0.001"), ([1, "a"], "[1,a]"), ("cosine", "cosine")],
+)
+def test_values_are_written_as_they_are_typed(value: object, text: str) -> None:
+    assert typed(value) == text
