@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from ibbench.compare.study import Entry, Study
 from ibbench.errors import InputError
 from ibbench.options.trial import TUNED
-from ibbench.record.schema import explain, read_versioned
+from ibbench.record.schema import DataEntry, explain, read_versioned
 
 SCHEMA_VERSION = 1
 _IN_THE_TABLE = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
@@ -31,7 +31,10 @@ class _RowOptions(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Options, versions and devices of a study; `options` are those that all rows share."""
+    """Options, versions and devices of a study, and counts of each of its data sets, by source.
+
+    `options` are those that all rows share.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,6 +43,7 @@ class Provenance(BaseModel):
     rows: tuple[_RowOptions, ...]
     versions: dict[str, tuple[str, ...]]
     devices: tuple[str, ...]
+    data: dict[str, DataEntry] = {}
 
     def row_options(self) -> dict[Row, dict[str, Any]]:
         """Return the flat config of each row."""
@@ -69,6 +73,7 @@ def provenance(study: Study) -> Provenance:
             package: tuple(sorted({record.versions.get(package, "unknown") for record in done})) for package in packages
         },
         devices=tuple(sorted({record.device for record in done})),
+        data={record.data_source: record.data for record in done if record.data},
     )
 
 

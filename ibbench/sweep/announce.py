@@ -6,6 +6,7 @@ from ibbench.budget.cost import count_parameters, count_training_flops
 from ibbench.record.agenda import Planned, config_key, swept_part
 from ibbench.record.folder import read_finished
 from ibbench.run.plan import Point
+from ibbench.sweep.warnings import list_warnings
 from ibbench.terminal import say
 
 
@@ -53,6 +54,8 @@ def announce(study: Path, points: list[Point], planned: list[Planned], with_cost
     """
     first = points[0]
     say(f"Study {study}: {len(points)} runs, {len(first.dataset):,} molecules, split {first.split.fingerprint}")
+    for warning in list_warnings(points):
+        say(warning)
     left = []
     for point, entry in zip(points, planned, strict=True):
         to_do = is_to_do(point)
