@@ -118,7 +118,8 @@ def _find_faults(rows: Rows, refused: dict[int, str], source: Source) -> list[Fa
 
 def _describe(fault: Fault, rows: Rows) -> str:
     where = f", column {fault.column}" if fault.column else ""
-    return f"line {_line(fault, rows)}{where}, `{shorten(fault.value)}`: {fault.reason}"
+    value = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in shorten(fault.value))
+    return f"line {_line(fault, rows)}{where}, `{value}`: {fault.reason}"
 
 
 def _line(fault: Fault, rows: Rows) -> int:

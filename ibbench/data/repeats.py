@@ -30,10 +30,10 @@ def describe_repeats(counts: Repeats) -> str:
     """Say it in one sentence; nothing if there are none."""
     if not counts.repeats:
         return ""
-    of = "molecule has" if counts.contradicting == 1 else "molecules have"
-    agree = (
-        f"{counts.contradicting:,} {of} labels that contradict each other" if counts.contradicting else "labels agree"
-    )
+    agree = "labels agree"
+    if counts.contradicting:
+        have = "molecule has" if counts.contradicting == 1 else "molecules have"
+        agree = f"{counts.contradicting:,} {have} labels that contradict each other"
     return f"molecules that are an earlier one again, by canonical isomeric SMILES: {counts.repeats:,}; {agree}"
 
 

@@ -90,7 +90,9 @@ def test_a_cell_gives_its_molecule_or_a_rejected_row(
     listed = list(csv.DictReader(io.StringIO(listing.read_bytes().decode(), newline=""))) if wrong else []
     assert listing.exists() == bool(wrong)
     assert sorted({int(row["line"]) for row in listed}) == wrong
-    assert all(row["reason"] and row["value"] in rows[lines.index(int(row["line"]))] for row in listed)
+    for row in listed:
+        assert row["value"].strip() in [cell.strip() for cell in rows[lines.index(int(row["line"]))]]
+        assert row["reason"]
 
 
 def _is_the_molecule(dataset: DataSet, number: int, expected: Expected) -> None:
@@ -116,9 +118,7 @@ def test_a_permutation_of_rows_permutes_the_data_set(load: Callable[..., DataSet
 
 @FEW
 @given(st.integers(1, 1000))
-def test_a_second_spelling_changes_nothing_that_does_not_depend_on_order(
-    load: Callable[..., DataSet], seed: int
-) -> None:
+def test_a_second_spelling_changes_the_order_of_atoms_alone(load: Callable[..., DataSet], seed: int) -> None:
     spelled = [next(iter(Chem.MolToRandomSmilesVect(Chem.MolFromSmiles(text), 1, seed))) for text in MOLECULES]
     one, other = (load(_write([(text, "1") for text in texts])[0]) for texts in (MOLECULES, spelled))
     assert torch.equal(one.groups, other.groups)

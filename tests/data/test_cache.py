@@ -162,5 +162,5 @@ def test_a_source_whose_rows_do_not_fit_together_is_an_error(options: Config, mo
     rows = source.read()
     for wrong in (rows._replace(smiles=[*rows.smiles, "my"]), rows._replace(values=rows.values[:, :0])):
         monkeypatch.setattr(source, "read", lambda wrong=wrong: wrong)
-        with pytest.raises(RuntimeError, match="mine.csv do not fit together"):
+        with pytest.raises(RuntimeError, match=r"mine\.csv do not fit together"):
             build(source)

@@ -71,7 +71,7 @@ def test_what_is_no_table_is_named(text: str, message: str) -> None:
     [
         (
             "latin-1",
-            "is not text in UTF-8: line 2 has the byte 0xf6. Give its encoding, such as data.encoding=cp1252",
+            "not text in UTF-8: line 2 has the byte 0xf6. Give its encoding, such as data.encoding=cp1252",
             None,
         ),
         ("utf-16", "is not text in UTF-8: .* such as data.encoding=utf-16", None),

@@ -6,6 +6,7 @@ import torch
 
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.layout import MAX_ATOMS
+from ibbench.data.sources import open_source
 from ibbench.data.tokens import TOKENS
 from ibbench.errors import InputError
 from ibbench.options.config import Config
@@ -153,8 +154,9 @@ def test_bonds_of_other_kinds_are_counted(load: Callable[..., DataSet]) -> None:
 def test_how_a_file_is_read_makes_another_data_set_but_is_no_option_of_a_run(
     load: Callable[..., DataSet], config: Callable[..., Config]
 ) -> None:
-    ways = ["data.smiles_names=true", "data.decimal=comma", "data.encoding=latin-1", "data.max_atoms=100"]
-    rows = [row.replace(".", "") for row in ROWS]
-    assert len({load(rows, *way).source for way in [(), *((way,) for way in ways)]}) == 5
-    columns = ("data=csv", "data.path=a.csv", "data.target_columns=[y]")
-    assert all(config(*columns, way).numerics() == config(*columns).numerics() for way in ways)
+    path = load(ROWS).path.parents[1] / "mine.csv"
+    usual = config("data=csv", f"data.path={path}", "data.target_columns=[logS]")
+    ways = {"smiles_names": True, "decimal": "comma", "encoding": "latin-1", "max_atoms": 100}
+    given = [usual.data.model_copy(update={name: value}) for name, value in ways.items()]
+    assert len({open_source(one).identify() for one in [usual.data, *given]}) == 5
+    assert all(usual.model_copy(update={"data": one}).numerics() == usual.numerics() for one in given)
