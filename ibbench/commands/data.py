@@ -7,6 +7,7 @@ from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import pack
+from ibbench.data.repeats import count_repeats, describe_repeats
 from ibbench.data.unseen import count_unseen, describe_unseen
 from ibbench.errors import InputError
 from ibbench.models import model_names
@@ -42,20 +43,21 @@ def show_dataset(overrides: list[str], console: Console) -> None:
 def _facts(dataset: DataSet) -> list[str]:
     atoms = dataset.molecules.mask.sum(1)
     bonds = torch.triu(dataset.molecules.bonds != 0).sum((1, 2))
-    repeats = len(dataset) - len(set(dataset.smiles))
     features = dataset.molecules.atoms[dataset.molecules.mask]
     constant = [
         name for name, low, high in zip(ATOM_FEATURES, features.amin(0), features.amax(0), strict=True) if low == high
     ]
     absent = [name for code, name in enumerate(BOND_TYPES, 1) if not (dataset.molecules.bonds == code).any()]
+    odd = ", ".join(f"{count:,} {kind}" for kind, count in sorted(dataset.odd_bonds.items()))
     return [
         f"{len(dataset):,} molecules from {dataset.source}, hydrogens {dataset.hydrogens}"
         + (f"; {dataset.rejected:,} rows left out" if dataset.rejected else ""),
         f"{int(atoms.sum()):,} atoms: {atoms.float().mean():.2f} a molecule, at most {int(atoms.max())}",
         f"{int(bonds.sum()):,} bonds: {bonds.float().mean():.2f} a molecule",
-        f"molecules that repeat an earlier SMILES: {repeats:,}",
+        describe_repeats(count_repeats(dataset)) or "no molecule is there twice",
         f"atom features that are the same everywhere: {', '.join(constant) or 'none'}",
         f"bond types that never occur: {', '.join(absent) or 'none'}",
+        *([f"bonds of other kinds, read as single (quadruple: as triple): {odd}"] if odd else []),
         *_unseen(dataset),
         f"cache: {dataset.path} ({dataset.path.stat().st_size / 1e6:.1f} MB)",
     ]
@@ -157,16 +159,16 @@ def _find(smiles: str, dataset: DataSet) -> tuple[Molecules, int | None]:
     """Return the features of a SMILES, or the molecule itself and its index where the data set has it."""
     from rdkit import Chem
 
-    from ibbench.data.featurize import featurize
+    from ibbench.data.featurize import canonical_smiles, featurize
 
     features = featurize([smiles], dataset.hydrogens)
     if not features.num_atoms[0]:
         raise InputError(f"`{smiles}` is neither an index nor a SMILES that RDKit can parse")
     one = pack(*features, [smiles]).select(torch.tensor(0))
-    wanted = Chem.CanonSmiles(smiles)
+    wanted = canonical_smiles(Chem.MolFromSmiles(smiles))
     # Only molecules with the same sums of features can be the same: canonical SMILES of all would take long.
     same = (dataset.molecules.atoms.sum(1) == one.atoms.sum(0)).all(1)
     for index in same.nonzero().flatten().tolist():
-        if Chem.CanonSmiles(dataset.smiles[index]) == wanted:
+        if canonical_smiles(Chem.MolFromSmiles(dataset.smiles[index])) == wanted:
             return dataset.molecules.select(torch.tensor(index)), index
     return one, None

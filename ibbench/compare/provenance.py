@@ -8,7 +8,7 @@ from ibbench.compare.study import Entry, Study
 from ibbench.compare.unseen import UnseenOfSource, gather_unseen
 from ibbench.errors import InputError
 from ibbench.options.trial import TUNED
-from ibbench.record.schema import explain, read_versioned
+from ibbench.record.schema import DataEntry, explain, read_versioned
 
 SCHEMA_VERSION = 1
 _IN_THE_TABLE = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
@@ -41,7 +41,8 @@ class _Missing(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Options, versions and devices of a study, its missing runs, and what its models do not see.
+    """Options, versions and devices of a study, counts of its data sets, its missing runs, and what models do not see.
+
 
     `options` are those that all rows share.
     """
@@ -53,6 +54,7 @@ class Provenance(BaseModel):
     rows: tuple[_RowOptions, ...]
     versions: dict[str, tuple[str, ...]]
     devices: tuple[str, ...]
+    data: dict[str, DataEntry] = {}
     unseen: tuple[UnseenOfSource, ...] = ()
     missing: tuple[_Missing, ...] = ()
 
@@ -88,6 +90,7 @@ def provenance(study: Study) -> Provenance:
             package: tuple(sorted({record.versions.get(package, "unknown") for record in done})) for package in packages
         },
         devices=tuple(sorted({record.device for record in done})),
+        data={record.data_source: record.data for record in done if record.data},
         unseen=gather_unseen(done),
         missing=tuple(
             _Missing(run=one.run, state=one.state, targets=one.targets, train_size=one.train_size)

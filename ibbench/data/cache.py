@@ -2,10 +2,11 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +105,38 @@ def _checksum(arrays: dict[str, np.ndarray], described: str) -> str:
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(array.data.cast("B") if array.size else b"")
     return digest.hexdigest()
+
+
+def store_texts(name: str, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return M texts as arrays: their UTF-8 bytes, uint8 `[B]`, and where each begins in them, int64 `[M + 1]`.
+
+    No separator stands between them, so that a text may contain anything.
+    """
+    encoded = [text.encode() for text in texts]
+    starts = np.zeros(len(encoded) + 1, dtype=np.int64)
+    np.cumsum([len(one) for one in encoded], out=starts[1:])
+    return {name: np.frombuffer(b"".join(encoded), dtype=np.uint8), f"{name}_starts": starts}
+
+
+def restore_texts(name: str, arrays: dict[str, np.ndarray]) -> list[str]:
+    """Return the texts that `store_texts` made into arrays.
+
+    Raises:
+        CacheError: the arrays do not fit together.
+    """
+    content, starts = arrays[name].tobytes(), arrays[f"{name}_starts"].tolist()
+    if starts[:1] != [0] or starts[-1] != len(content) or starts != sorted(starts):
+        raise CacheError(f"has `{name}` that are cut in wrong places")
+    return [content[start:end].decode() for start, end in itertools.pairwise(starts)]
+
+
+def check_lengths(arrays: dict[str, np.ndarray]) -> None:
+    """Check that the arrays of a data set are about the same number of molecules.
+
+    Raises:
+        CacheError: they are not; it names all lengths.
+    """
+    lengths = {name: len(array) for name, array in arrays.items() if name not in {"smiles", "smiles_starts"}}
+    lengths["smiles"] = len(arrays["smiles_starts"]) - 1
+    if len(set(lengths.values())) > 1:
+        raise CacheError(f"has arrays of different lengths ({lengths})")

@@ -1,7 +1,5 @@
 """DataSet: molecules with their targets and identities, loaded from the cache or built into it."""
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibbench.data.cache import CacheError, cache_folder, check_writable, read_cache, write_cache, write_to_cache
+from ibbench.data.cache import (
+    CacheError,
+    cache_folder,
+    check_lengths,
+    check_writable,
+    read_cache,
+    restore_texts,
+    write_cache,
+    write_to_cache,
+)
 from ibbench.data.identity import cache_facts
 from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import count_elements, pack
-from ibbench.data.sources import Rows, Source, open_source
+from ibbench.data.sources import Source, open_source
 from ibbench.data.targets import Target
-from ibbench.data.unseen import UNSEEN_FORMAT, Unseen, find_unseen
+from ibbench.data.unseen import UNSEEN_FORMAT, Unseen
 from ibbench.errors import InputError, suggest
 from ibbench.options.groups import DataOptions
 
@@ -32,10 +39,13 @@ class DataSet:
         values: the targets in their units, float64 `[M, T]`.
         targets: what the columns of `values` are.
         ids: the source's own number of each molecule, or its row in it, counted from 1.
+        groups: for each molecule the index of the first that is the same one, int64 `[M]`. Two are the same if their
+            isomeric SMILES are, in RDKit's own spelling and without atom map numbers.
         smiles: as the source spells them.
         source: its name, with a digest of the content where that does not follow from the name.
         hydrogens: `implicit` or `explicit`.
         rejected: how many rows of the source could not be used.
+        odd_bonds: how many bonds are none of those that features tell apart, by what RDKit calls them.
         path: the cache.
         unseen: what the molecules carry that `molecules` does not tell.
     """
@@ -44,12 +54,20 @@ class DataSet:
     values: Tensor
     targets: tuple[Target, ...]
     ids: Tensor
+    groups: Tensor
     smiles: list[str]
     source: str
     hydrogens: str
     rejected: int
+    odd_bonds: dict[str, int]
     path: Path
     unseen: Unseen
+
+    def __post_init__(self) -> None:
+        lengths = {"values": len(self.values), "ids": len(self.ids), "groups": len(self.groups)}
+        lengths |= {"smiles": len(self.smiles)} | {name: len(part) for name, part in self.molecules._asdict().items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"the parts of a data set have different lengths: {lengths}")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -87,6 +105,8 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     path = cache_folder() / f"{identity.replace(':', '-')}-{options.hydrogens}.safetensors"
     try:
         arrays, facts = read_cache(path, expected)
+        check_lengths(arrays)
+        smiles = restore_texts("smiles", arrays)
     except (FileNotFoundError, CacheError) as reason:
         if isinstance(reason, CacheError):
             say(f"The data cache {path} {reason}; building it again.")
@@ -94,14 +114,8 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
             say(f"Building the data cache {path} (once, about 15 seconds for QM9).")
         check_writable(path.parent)
         arrays, facts = _build(source, expected, path)
-        write_cache(path, arrays, facts)
-    if facts["rejected"]:
-        count = f"{facts['rejected']} of {facts['rows']} rows of {source.location()}"
-        listed = f"they are listed in {_rejected_path(path)}"
-        if options.strict:
-            raise InputError(f"{count} cannot be used and data.strict=true; {listed}")
-        say(f"{count} are left out; {listed}.")
-    smiles = arrays["smiles"].tobytes().decode().split("\n")
+        smiles = restore_texts("smiles", arrays)
+    _tell_rejected(facts, source, path, say)
     molecules = pack(arrays["atoms"], arrays["bonds"], arrays["num_atoms"], smiles, arrays["positions"])
     source.check(molecules)
     return DataSet(
@@ -109,66 +123,46 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         values=torch.from_numpy(arrays["values"]),
         targets=source.targets(),
         ids=torch.from_numpy(arrays["ids"]),
+        groups=torch.from_numpy(arrays["groups"]),
         smiles=smiles,
         source=identity,
         hydrogens=options.hydrogens,
         rejected=facts["rejected"],
+        odd_bonds=facts["odd_bonds"],
         path=path,
         unseen=Unseen(arrays["marks"], arrays["alike"]),
     )
 
 
 def _build(source: Source, expected: dict[str, Any], path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    hydrogens = source.options.hydrogens
+    """Build the arrays and facts of a data set, and write them to its cache, and to a list what cannot be used."""
     try:
-        from ibbench.data import featurize, positions
+        from ibbench.data.build import build
 
-        rows = source.read()
+        built = build(source)
     except ImportError as error:
         raise InputError(f"building the data cache needs a package that is not installed: {error.name}") from None
-    graphs = featurize.featurize(rows.smiles, "implicit")
-    parsed, complete = graphs.num_atoms > 0, np.isfinite(rows.values).all(axis=1)
-    kept = parsed & complete
-    _list_rejected(_rejected_path(path), rows, parsed, kept)
-    if not kept.any():
-        raise InputError(f"no row of {source.location()} has both a SMILES that RDKit can parse and all target values")
-    smiles = [text for text, keep in zip(rows.smiles, kept, strict=True) if keep]
-    features = featurize.Features(*(array[kept] for array in graphs))
-    unseen = find_unseen(features, smiles)
-    if hydrogens == "explicit":
-        features = featurize.add_hydrogens(features, smiles)
-    n = int(features.num_atoms.max())
-    if rows.geometry is None:
-        coordinates = np.where(
-            np.arange(n)[:, None] < features.num_atoms[:, None, None], np.float32(np.nan), np.float32(0)
-        ) * np.ones(3, dtype=np.float32)
-    else:
-        coordinates = positions.align(graphs, rows.geometry, hydrogens)
-    arrays = {
-        "atoms": features.atoms[:, :n],
-        "bonds": features.bonds[:, :n, :n],
-        "num_atoms": features.num_atoms.astype(np.uint8),
-        "positions": coordinates,
-        "values": rows.values[kept],
-        "ids": rows.ids[kept].astype(np.int64),
-        **unseen._asdict(),
-        "smiles": np.frombuffer("\n".join(smiles).encode(), dtype=np.uint8),
-    }
-    facts = expected | {"rows": len(kept), "rejected": int((~kept).sum())}
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, facts
+    if built.rejected:
+        write_to_cache(_rejected_path(path), built.rejected.encode())
+    if not built.arrays:
+        raise InputError(
+            f"no row of {source.location()} can be used. The first is {built.facts['first_fault']}. All are listed in "
+            f"{_rejected_path(path)}"
+        )
+    facts = expected | built.facts
+    write_cache(path, built.arrays, facts)
+    return built.arrays, facts
+
+
+def _tell_rejected(facts: dict[str, Any], source: Source, path: Path, say: Callable[[str], object]) -> None:
+    if not facts["rejected"]:
+        return
+    count = f"{facts['rejected']:,} of {facts['rows']:,} rows of {source.location()}"
+    listed = f"The first is {facts['first_fault']}. They are listed in {_rejected_path(path)}"
+    if source.options.strict:
+        raise InputError(f"{count} cannot be used and data.strict=true. {listed}")
+    say(f"{count} are left out. {listed}.")
 
 
 def _rejected_path(path: Path) -> Path:
     return path.with_suffix(".rejected.csv")
-
-
-def _list_rejected(path: Path, rows: Rows, parsed: np.ndarray, kept: np.ndarray) -> None:
-    if kept.all():
-        return
-    text = io.StringIO()
-    table = csv.writer(text)
-    table.writerow(["row", "smiles", "reason"])
-    for index in np.nonzero(~kept)[0]:
-        reason = "a target value is missing or no number" if parsed[index] else "RDKit cannot parse the SMILES"
-        table.writerow([int(rows.ids[index]), rows.smiles[index], reason])
-    write_to_cache(path, text.getvalue().encode())

@@ -1,5 +1,7 @@
 """SMILES to features: the same code for training and for prediction."""
 
+import functools
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +18,12 @@ from ibbench.data.layout import (
     ELEMENTS,
     HYDROGEN,
     MAX_ATOMS,
-    NO_BOND,
     NUM_ATOM_FEATURES,
     NUM_HYDROGENS,
     SINGLE_BOND,
     TRIPLE_BOND,
 )
-from ibbench.errors import InputError
+from ibbench.errors import InputError, shorten
 
 _COLUMN_OF_ELEMENT = {number: ATOM_FEATURES.index(symbol) for symbol, number in ELEMENTS.items()}
 _COLUMN_OF_HYBRIDISATION = {
@@ -30,10 +31,15 @@ _COLUMN_OF_HYBRIDISATION = {
     Chem.HybridizationType.SP2: ATOM_FEATURES.index("sp2"),
     Chem.HybridizationType.SP3: ATOM_FEATURES.index("sp3"),
 }
-# By twice the bond order: 1.5 is aromatic; what is more than a triple bond (metals) counts as one.
-_CODE_OF_HALF_BOND_ORDERS = np.array(
-    [NO_BOND, SINGLE_BOND, SINGLE_BOND, AROMATIC_BOND, DOUBLE_BOND, DOUBLE_BOND, *[TRIPLE_BOND] * 7], dtype=np.uint8
-)
+_CODE_OF_BOND = {
+    Chem.BondType.SINGLE: SINGLE_BOND,
+    Chem.BondType.DOUBLE: DOUBLE_BOND,
+    Chem.BondType.TRIPLE: TRIPLE_BOND,
+    Chem.BondType.AROMATIC: AROMATIC_BOND,
+}
+# RDKit stops reading at white space, and passes over control characters and all that is not ASCII at either end: of
+# `CC(=O)O` with a typographer's minus sign behind it, it reads the acid.
+_NO_LETTER = re.compile(r"[^!-~]")
 _BLOCK = 8192  # molecules a worker takes at a time: large enough that starting it costs little
 
 
@@ -42,34 +48,74 @@ class Features(NamedTuple):
 
     atoms: np.ndarray  # uint8 [M, N, 11]
     bonds: np.ndarray  # uint8 [M, N, N]
-    num_atoms: np.ndarray  # int64 [M]; 0 where RDKit could not parse the SMILES
+    num_atoms: np.ndarray  # int64 [M]; 0 where the SMILES cannot be used
 
 
-def featurize(smiles: list[str], hydrogens: str, jobs: int = -1) -> Features:
+class Reading(NamedTuple):
+    """What was read from M SMILES.
+
+    Attributes:
+        features: the graphs, with implicit hydrogens.
+        canonical: the isomeric SMILES in RDKit's own spelling, without atom map numbers; empty where it cannot be used.
+            Two molecules are the same if these are equal.
+        refused: why SMILES cannot be used, by their index.
+        large: the indices of those that only have too many atoms.
+        odd_bonds: for each bond that is neither single, double, triple nor aromatic, the index of its molecule, and
+            what RDKit calls it. Features have such a bond as a triple one if its order is above 3, else as a single.
+    """
+
+    features: Features
+    canonical: list[str]
+    refused: dict[int, str]
+    large: list[int]
+    odd_bonds: list[tuple[int, str]]
+
+
+def featurize(smiles: list[str], hydrogens: str) -> Features:
     """Compute atom and bond features with RDKit.
 
     Args:
-        smiles: one string a molecule.
+        smiles: one string per molecule.
         hydrogens: `implicit` counts them as a feature of their atom; `explicit` also makes each an atom of its
             own, as RDKit's `AddHs` does and in the same order.
-        jobs: processes; -1 for one a core. A small list is done in this process.
+
+    Returns:
+        The features; a molecule that cannot be read has no atoms.
 
     Raises:
         InputError: a molecule has more than 128 atoms.
     """
-    features = _with_implicit_hydrogens(smiles, jobs)
-    return add_hydrogens(features, smiles) if hydrogens == "explicit" else features
+    reading = read_smiles(smiles, hydrogens)
+    for index in reading.large:
+        raise InputError(f"`{shorten(smiles[index])}` is too large for the dense layout: {reading.refused[index]}")
+    return add_hydrogens(reading.features) if hydrogens == "explicit" else reading.features
 
 
-def _with_implicit_hydrogens(smiles: list[str], jobs: int) -> Features:
+def read_smiles(smiles: list[str], hydrogens: str, max_atoms: int = MAX_ATOMS, jobs: int = -1) -> Reading:
+    """Read SMILES with RDKit.
+
+    Args:
+        smiles: one string per molecule.
+        hydrogens: `explicit` if hydrogens are to count as atoms, `implicit` if not.
+        max_atoms: the number of atoms above which a molecule is refused.
+        jobs: number of processes; -1 for one per core. A small list is read in this process.
+    """
     blocks = [smiles[start : start + _BLOCK] for start in range(0, len(smiles), _BLOCK)] or [[]]
+    read = functools.partial(_read_block, hydrogens=hydrogens, max_atoms=max_atoms)
     if len(blocks) == 1:
-        done = [_featurize_block(blocks[0])]
+        done = [read(blocks[0])]
     else:
-        done = Parallel(n_jobs=jobs)(delayed(_featurize_block)(block) for block in blocks)
+        done = Parallel(n_jobs=jobs)(delayed(read)(block) for block in blocks)
         get_reusable_executor().shutdown()  # its workers would keep their memory for minutes, while training begins
-    n = max(features.atoms.shape[1] for features in done)
-    return Features(*(np.concatenate(parts) for parts in zip(*(_pad(features, n) for features in done), strict=True)))
+    n = max(reading.features.atoms.shape[1] for reading in done)
+    padded = [_pad(reading.features, n) for reading in done]
+    return Reading(
+        Features(*(np.concatenate(parts) for parts in zip(*padded, strict=True))),
+        [text for reading in done for text in reading.canonical],
+        {_BLOCK * block + index: why for block, reading in enumerate(done) for index, why in reading.refused.items()},
+        [_BLOCK * block + index for block, reading in enumerate(done) for index in reading.large],
+        [(_BLOCK * block + index, kind) for block, reading in enumerate(done) for index, kind in reading.odd_bonds],
+    )
 
 
 def _pad(features: Features, n: int) -> Features:
@@ -81,14 +127,54 @@ def _pad(features: Features, n: int) -> Features:
     )
 
 
-def _featurize_block(smiles: list[str]) -> Features:
+def _read_block(smiles: list[str], hydrogens: str, max_atoms: int) -> Reading:
     with rdBase.BlockLogs():
-        graphs: list[Chem.Mol | None] = [Chem.MolFromSmiles(text) for text in smiles]
+        parsed = [_parse(text) for text in smiles]
+    graphs: list[Chem.Mol | None] = []
+    refused: dict[int, str] = {}
+    large: list[int] = []
+    for index, graph in enumerate(parsed):
+        size = 0 if isinstance(graph, str) else graph.GetNumAtoms(onlyExplicit=hydrogens == "implicit")
+        graphs.append(None if isinstance(graph, str) or size > max_atoms else graph)
+        if isinstance(graph, str):
+            refused[index] = graph
+        elif size > max_atoms:
+            counted = " with its hydrogens" if hydrogens == "explicit" else ""
+            refused[index] = f"it has {size:,} atoms{counted}, more than {max_atoms}"
+            large.append(index)
+    features, odd_bonds = _compute(graphs)
+    canonical = ["" if graph is None else canonical_smiles(graph) for graph in graphs]
+    return Reading(features, canonical, refused, large, odd_bonds)
+
+
+def _parse(text: str) -> Chem.Mol | str:
+    """Return the molecule that a text spells from its first character to its last, or why there is none."""
+    if not text:
+        return "it is empty"
+    wrong = _NO_LETTER.search(text)
+    if wrong:
+        return "it has white space inside" if wrong[0].isspace() else f"no SMILES has the character {wrong[0]!r}"
+    return Chem.MolFromSmiles(text) or "RDKit cannot parse it"
+
+
+def canonical_smiles(graph: Chem.Mol) -> str:
+    """Return the isomeric SMILES in RDKit's own spelling, without atom map numbers, which are no chemistry."""
+    spelled: str = Chem.MolToSmiles(graph)
+    if ":" not in spelled:
+        return spelled
+    graph = Chem.Mol(graph)
+    for atom in graph.GetAtoms():
+        atom.SetAtomMapNum(0)
+    return str(Chem.MolToSmiles(graph))
+
+
+def _compute(graphs: list[Chem.Mol | None]) -> tuple[Features, list[tuple[int, str]]]:
+    """Compute the features of molecules, none where there is no graph, and list their odd bonds (see `Reading`)."""
     num_atoms = np.array([0 if graph is None else graph.GetNumAtoms() for graph in graphs], dtype=np.int64)
     n = max(1, int(num_atoms.max(initial=0)))
-    _refuse_large(n, smiles, num_atoms)
     rows: list[tuple[int, int, bool, int]] = []
-    bonds = np.zeros((len(graphs), n, n), dtype=np.uint8)
+    links: list[tuple[int, int, int, int]] = []
+    odd_bonds: list[tuple[int, str]] = []
     for index, graph in enumerate(graphs):
         if graph is None:
             continue
@@ -101,12 +187,19 @@ def _featurize_block(smiles: list[str]) -> Features:
             )
             for atom in graph.GetAtoms()
         ]
-        size = graph.GetNumAtoms()
-        orders = Chem.GetAdjacencyMatrix(graph, useBO=True)
-        bonds[index, :size, :size] = _CODE_OF_HALF_BOND_ORDERS[(2 * orders).astype(np.int64)]
+        for bond in graph.GetBonds():
+            kind = bond.GetBondType()
+            code = _CODE_OF_BOND.get(kind)
+            if code is None:
+                odd_bonds.append((index, str(kind).lower()))
+                code = TRIPLE_BOND if bond.GetBondTypeAsDouble() > 3 else SINGLE_BOND
+            links.append((index, bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), code))
     atoms = np.zeros((len(graphs), n, NUM_ATOM_FEATURES), dtype=np.uint8)
     atoms[np.arange(n) < num_atoms[:, None]] = _atom_rows(np.array(rows, dtype=np.int64).reshape(-1, 4))
-    return Features(atoms, bonds, num_atoms)
+    bonds = np.zeros((len(graphs), n, n), dtype=np.uint8)
+    molecule, begin, end, codes = np.array(links, dtype=np.int64).reshape(-1, 4).T
+    bonds[molecule, begin, end] = bonds[molecule, end, begin] = codes
+    return Features(atoms, bonds, num_atoms), odd_bonds
 
 
 def _atom_rows(rows: np.ndarray) -> np.ndarray:
@@ -122,16 +215,11 @@ def _atom_rows(rows: np.ndarray) -> np.ndarray:
     return features
 
 
-def add_hydrogens(features: Features, smiles: list[str]) -> Features:
-    """Make each attached hydrogen an atom of its own, after all others, in the order of their parents.
-
-    Raises:
-        InputError: a molecule then has more than 128 atoms.
-    """
+def add_hydrogens(features: Features) -> Features:
+    """Make each attached hydrogen an atom of its own, after all others, in the order of their parents."""
     attached = features.atoms[..., NUM_HYDROGENS].astype(np.int64)
     total = features.num_atoms + attached.sum(axis=1)
     n = max(1, int(total.max(initial=0)))
-    _refuse_large(n, smiles, total)
     atoms, bonds, _ = _pad(features, max(n, features.atoms.shape[1]))
     molecule, parent = (np.repeat(where, attached[attached > 0]) for where in np.nonzero(attached))
     first = np.concatenate([[0], np.cumsum(attached.sum(axis=1))[:-1]])
@@ -141,11 +229,3 @@ def add_hydrogens(features: Features, smiles: list[str]) -> Features:
     bonds[molecule, slot, parent] = SINGLE_BOND
     bonds[molecule, parent, slot] = SINGLE_BOND
     return Features(atoms[:, :n], bonds[:, :n, :n], total)
-
-
-def _refuse_large(n: int, smiles: list[str], num_atoms: np.ndarray) -> None:
-    if n > MAX_ATOMS:
-        largest = smiles[int(num_atoms.argmax())]
-        raise InputError(
-            f"a molecule has {n} atoms; the dense layout takes at most {MAX_ATOMS}. Leave it out of the data: {largest}"
-        )

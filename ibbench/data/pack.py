@@ -48,8 +48,7 @@ def pack_smiles(smiles: list[str], hydrogens: str) -> Molecules:
     from ibbench.data.featurize import featurize  # RDKit is slow to import, and packing what is in a cache needs none
 
     features = featurize(smiles, hydrogens)
-    # RDKit stops reading at a space, behind which a name may stand; the tokens would not.
-    bad = [text for text, size in zip(smiles, features.num_atoms, strict=True) if not size or text.split() != [text]]
+    bad = [text for text, size in zip(smiles, features.num_atoms, strict=True) if not size]
     if bad:
         more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
         raise InputError(f"RDKit cannot parse as SMILES: {', '.join(f'`{text}`' for text in bad[:_NAMED])}{more}")

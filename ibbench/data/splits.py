@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ibbench.data.dataset import DataSet
+from ibbench.data.sources import get_source
 from ibbench.errors import InputError
 from ibbench.options.groups import DataOptions
 
@@ -55,6 +56,10 @@ class Split(NamedTuple):
 def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
     """Divide a data set by `data.split_seed`; the test and validation molecules do not depend on `train_size`.
 
+    All rows of one molecule are in one part, unless the source says otherwise. In the drawn order, a molecule goes to
+    the first of test, validation and train that has room for all its rows; where nothing fits in the end, a part is
+    smaller than asked for.
+
     Raises:
         InputError: there are too few molecules for the sizes asked for.
     """
@@ -66,18 +71,45 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
             f"data.test_size={options.test_size} and data.validation_size={options.validation_size} "
             f"do not fit into {total:,} molecules with any left to train on"
         )
-    # RandomState's stream is frozen (NEP 19): the same seed gives the same split with every NumPy.
-    order = torch.from_numpy(np.random.RandomState(options.split_seed).permutation(total))
-    parts = order.split([test, validation, left])
+    together = get_source(options.source).keeps_repeats_together
+    groups = dataset.groups.numpy() if together else np.arange(total)
+    parts = tuple(torch.from_numpy(part) for part in _divide(groups, (test, validation), options.split_seed))
+    if not all(map(len, parts)):
+        raise InputError(
+            f"data.test_size={options.test_size} and data.validation_size={options.validation_size} do not fit: the "
+            f"{total:,} rows are only {len(np.unique(groups)):,} different molecules, and a split divides none of them"
+        )
     whole = Split(
         train_pool=parts[2],
         validation=parts[1],
         test=parts[0],
-        train_size=left,
+        train_size=len(parts[2]),
         fingerprint=_fingerprint(dataset, parts),
         split_seed=options.split_seed,
     )
     return whole.take(options.train_size)
+
+
+def _divide(groups: np.ndarray, sizes: tuple[int, int], seed: int) -> list[np.ndarray]:
+    """Draw test, validation and train, each as indices in the drawn order; see `split_dataset`.
+
+    Args:
+        groups: a number for each molecule, the same for the same, `[M]`.
+        sizes: how many are to test and to validate; the others train.
+        seed: of the draw.
+    """
+    _, group, count = np.unique(groups, return_inverse=True, return_counts=True)
+    # RandomState's stream is frozen (NEP 19): the same seed gives the same split with every NumPy.
+    order = np.random.RandomState(seed).permutation(len(count))
+    part_of, place = np.empty_like(order), np.empty_like(order)
+    place[order] = np.arange(len(order))
+    room = [*sizes, len(groups)]
+    for one, rows in zip(order.tolist(), count[order].tolist(), strict=True):
+        part = next(part for part, free in enumerate(room) if rows <= free)
+        room[part] -= rows
+        part_of[one] = part
+    drawn = np.argsort(place[group], kind="stable")
+    return [drawn[part_of[group[drawn]] == part] for part in range(3)]
 
 
 def _count(size: float, total: int) -> int:

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 # OpenSMILES' characters, with the two-letter elements of its organic subset as one; code 1 and up, 0 is padding.
 TOKENS = (*"BCNOPSFIbcnops", "Cl", "Br", *"H[]()=#$:/\\.-+@%0123456789", "other")
 NUM_TOKENS = len(TOKENS)
-_STAND_INS = {"Cl": "\x01", "Br": "\x02"}
 
 
 def tokenize(smiles: list[str]) -> NDArray[np.uint8]:
@@ -14,16 +13,19 @@ def tokenize(smiles: list[str]) -> NDArray[np.uint8]:
 
     A letter that is no token of its own, such as those of elements in brackets, becomes `other`.
     """
-    text = "\n".join(smiles)
-    for token, letter in _STAND_INS.items():
-        text = text.replace(token, letter)
+    letters = np.frombuffer("".join(smiles).encode("ascii", "replace"), dtype=np.uint8)  # a byte for each character
+    molecule = np.repeat(np.arange(len(smiles)), [len(text) for text in smiles])
     code_of = np.full(256, NUM_TOKENS, dtype=np.uint8)
+    pairs = [token for token in TOKENS[:-1] if len(token) == 2]
     for code, token in enumerate(TOKENS[:-1], 1):
-        code_of[ord(_STAND_INS.get(token, token))] = code
-    letters = np.frombuffer(text.encode("ascii", "replace"), dtype=np.uint8)
-    line = np.cumsum(letters == ord("\n"))
-    is_token = letters != ord("\n")
-    lengths = np.bincount(line[is_token], minlength=len(smiles))
+        if token not in pairs:
+            code_of[ord(token)] = code
+    codes, is_token = code_of[letters], np.ones(len(letters), dtype=bool)
+    for first, second in pairs:
+        together = (letters[:-1] == ord(first)) & (letters[1:] == ord(second)) & (molecule[:-1] == molecule[1:])
+        codes[:-1][together] = 1 + TOKENS.index(first + second)
+        is_token[1:][together] = False
+    lengths = np.bincount(molecule[is_token], minlength=len(smiles))
     tokens = np.zeros((len(smiles), max(1, lengths.max(initial=0))), dtype=np.uint8)
-    tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = code_of[letters[is_token]]
+    tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = codes[is_token]
     return tokens

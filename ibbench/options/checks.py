@@ -34,6 +34,16 @@ def local_path(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111 (which raises nothing where there is no such user)
 
 
+def known_encoding(name: str) -> str:
+    """Refuse what is not the name of an encoding of text."""
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        text = "expected the name of an encoding, such as utf-8, cp1252, latin-1 or utf-16"
+        raise PydanticCustomError("encoding", text) from None
+    return name
+
+
 def read_json(value: Any) -> Any:
     """Read a dictionary that came as text: on the command line some keys are possible in no other way."""
     if not isinstance(value, str):

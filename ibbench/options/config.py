@@ -32,6 +32,7 @@ from ibbench.options.groups import (
     as_list,
     without_repeats,
 )
+from ibbench.options.sources import OF_CONTENT
 
 _MOST_BYTES = 200  # of a folder's name; file systems take 255
 
@@ -102,14 +103,15 @@ class Config(Options):
     def numerics(self) -> dict[str, Any]:
         """Return the options that can change a run's numbers, as JSON types: what a run is identified by.
 
-        A CSV is known by its content, which the run adds, not by where it lies.
+        A CSV is known by what is read from it, which the run adds, not by where it lies.
         """
         options = self.model_dump(mode="json", exclude={"name", "results_dir", "device", "rung", "tuning", "rerun"})
         # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
         # at once changes rounding only, as the device does.
         for name in ("checkpoint_seconds", "compile", "replicas_per_pack"):
             del options["trainer"][name]
-        del options["data"]["strict"], options["data"]["path"]
+        for name in OF_CONTENT:
+            del options["data"][name]
         return options
 
 

@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ibbench.options.checks import expecting, local_path, not_one_point_zero, read_json
+from ibbench.options.checks import expecting, known_encoding, local_path, not_one_point_zero, read_json
 from ibbench.options.sources import OnlyFor, check_own_options, checked_source
 
 _MOST_SECONDS = 0.1  # of a budget, hundreds of times what the models of the standard budget take
@@ -80,9 +80,14 @@ class DataOptions(Options):
     path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv", needed=True)] = None
     smiles_column: Annotated[Name | None, OnlyFor("csv", needed=True)] = None
     target_columns: Annotated[
-        Annotated[tuple[Name, ...], BeforeValidator(as_list)] | None, OnlyFor("csv", needed=True)
+        Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(without_repeats)] | None,
+        OnlyFor("csv", needed=True),
     ] = None
     units: Annotated[Annotated[dict[str, str], BeforeValidator(read_json)] | None, OnlyFor("csv")] = None
+    encoding: Annotated[Annotated[Name, AfterValidator(known_encoding)] | None, OnlyFor("csv")] = None
+    decimal: Annotated[Literal["point", "comma"], OnlyFor("csv")] = "point"
+    smiles_names: Annotated[bool, OnlyFor("csv")] = False
+    max_atoms: Annotated[Annotated[int, Field(ge=1, le=128)] | None, OnlyFor("csv")] = None
     strict: Annotated[bool, OnlyFor("csv")] = False
 
     @model_validator(mode="after")

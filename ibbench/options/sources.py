@@ -12,6 +12,10 @@ from ibbench.errors import suggest
 
 _FOLDER = Path(__file__).parents[1] / "data" / "sources"  # one file per source, named after it
 
+# Options of the data that say where a CSV lies, or how it is read. They are no part of what identifies a run, which is
+# what was read.
+OF_CONTENT = ("path", "strict", "encoding", "decimal", "smiles_names", "max_atoms")
+
 
 class OnlyFor(NamedTuple):
     """The mark of an option that belongs to one source: given with another it is an error."""

@@ -90,6 +90,15 @@ class ErrorEntry(_Entry):
     traceback: str
 
 
+class DataEntry(_Entry):
+    """Counts of the data set: rows that can be used, those that cannot, and what `data.repeats.Repeats` has."""
+
+    molecules: int
+    rejected: int
+    repeats: int
+    contradicting: int
+
+
 class RungEntry(_Entry):
     """The place of a run in a ladder of assumptions, and what it assumes beyond the rung called `after`."""
 
@@ -127,7 +136,7 @@ class Record(_Entry):
     """Everything that is known about one run; `config` holds the options that can change its numbers.
 
     `rung` is its place in a ladder, if it was trained as one; `trial` the number of the draw of a random search that
-    its options come from, if they do; `made` and `unseen` are None in records of older versions.
+    its options come from, if they do; `made`, `data` and `unseen` are None in records of older versions.
     """
 
     schema_version: int
@@ -142,6 +151,7 @@ class Record(_Entry):
     data_source: str
     versions: dict[str, str]
     device: str
+    data: DataEntry | None = None
     cost: CostEntry | None = None
     replicas: tuple[ReplicaEntry, ...] = ()
     baselines: tuple[BaselineEntry, ...] = ()

@@ -10,6 +10,8 @@ import pandas as pd
 import torch
 
 from ibbench.budget.cost import count_flops, count_parameters
+from ibbench.data.dataset import DataSet
+from ibbench.data.repeats import count_repeats
 from ibbench.data.sources import get_source
 from ibbench.errors import DivergedError, InputError
 from ibbench.files import write_atomically
@@ -30,6 +32,7 @@ from ibbench.record.predictions import write_predictions
 from ibbench.record.schema import (
     SCHEMA_VERSION,
     CostEntry,
+    DataEntry,
     ErrorEntry,
     Record,
     UnseenEntry,
@@ -181,11 +184,16 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
         data_source=point.dataset.source,
         versions={"python": platform.python_version()} | _versions(point.config.data.source),
         device=describe_device(choose_device(point.config.device)),
+        data=_count_data(point.dataset),
         made=describe_making(),
         unseen=UnseenEntry(sight=sight_of(point.resolved.model), **count_for([point])._asdict()),
         **name_in_study(point.config),
         **outcome,
     )
+
+
+def _count_data(dataset: DataSet) -> DataEntry:
+    return DataEntry(molecules=len(dataset), rejected=dataset.rejected, **count_repeats(dataset)._asdict())
 
 
 def _versions(source: str) -> dict[str, str]:

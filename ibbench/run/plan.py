@@ -13,7 +13,7 @@ from ibbench.baselines import baseline_names
 from ibbench.budget.cost import count_training_flops
 from ibbench.budget.width import fit_to_budget
 from ibbench.data.dataset import DataSet, load_dataset
-from ibbench.data.identity import CACHE_FORMAT
+from ibbench.data.identity import FEATURES
 from ibbench.data.layout import Padding
 from ibbench.data.splits import Split, split_dataset
 from ibbench.errors import InputError
@@ -98,7 +98,7 @@ def _plan(composed: str, here: bool) -> Point:
         "source": dataset.source,
         "sizes": resolved.model.sizes,
         "split": split.fingerprint,
-        "features": CACHE_FORMAT,
+        "features": FEATURES,
         "schema": SCHEMA_VERSION,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import ibbench
 from ibbench.data.cache import cache_folder, write_to_cache
-from ibbench.data.identity import CACHE_FORMAT, cache_facts
+from ibbench.data.identity import cache_facts
 from ibbench.data.sources import open_source
 from ibbench.errors import InputError
 from ibbench.options.config import Config
@@ -41,7 +41,7 @@ def recall_finished(config: Config) -> Record | None:
 
 def _note(config: Config) -> Path:
     source = open_source(config.data)
-    data = [source.identify(), cache_facts(source), CACHE_FORMAT]
+    data = [source.identify(), cache_facts(source)]
     facts = [config.numerics(), *data, SCHEMA_VERSION, ibbench.__version__]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return cache_folder() / "runs" / digest[:32]

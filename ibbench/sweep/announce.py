@@ -7,6 +7,7 @@ from ibbench.record.agenda import Planned, config_key, swept_part
 from ibbench.record.intact import find_damage, read_done
 from ibbench.run.plan import Point
 from ibbench.run.sight import tell_unseen
+from ibbench.sweep.warnings import list_warnings
 from ibbench.terminal import say
 from ibbench.training.device import choose_device, describe_device
 
@@ -60,7 +61,7 @@ def announce(
     """
     first = points[0]
     say(f"Study {study}: {len(points)} runs, {len(first.dataset):,} molecules, split {first.split.fingerprint}")
-    for sentence in tell_unseen(points):
+    for sentence in (*list_warnings(points), *tell_unseen(points)):
         say(sentence)
     if here and any(map(is_to_do, points)):
         devices = dict.fromkeys(describe_device(choose_device(point.config.device)) for point in points)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ibbench.data.identity import CACHE_FORMAT
+from ibbench.data.identity import FEATURES
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.options.groups import AnyModelOptions
@@ -39,7 +39,7 @@ class WeightFacts(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format_version: int = FORMAT_VERSION
-    features: int = CACHE_FORMAT
+    features: int = FEATURES
     elements: tuple[PositiveInt, ...] = ELEMENTS
     replicas: tuple[Replica, ...]
     units: tuple[str, ...]
@@ -114,10 +114,10 @@ def _check_versions(path: Path, facts: dict[str, Any]) -> None:
             f"{path} was written by a newer ibbench: its format is {facts['format_version']}, "
             f"and this version reads {FORMAT_VERSION}"
         )
-    if facts["features"] != CACHE_FORMAT:
+    if facts["features"] != FEATURES:
         raise InputError(
             f"{path} was trained on features of version {facts['features']}, and this version of ibbench computes "
-            f"those of version {CACHE_FORMAT}; rerun=true trains on them"
+            f"those of version {FEATURES}; rerun=true trains on them"
         )
 
 

@@ -173,7 +173,8 @@ def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
 
 def test_a_users_csv_trains_from_the_command_line(ibbench: Command, tmp_path: Path) -> None:
     chains = "".join(f"{'C' * size}O,{size}\n{'C' * size}N,{size + 0.5}\n" for size in range(1, 60))
-    (tmp_path / "mine.csv").write_text("smiles,size\n" + chains + "C1CC,3\n")
+    again = "OCC,2\nC(O)C,7\n"  # ethanol, which `chains` has as CCO
+    (tmp_path / "mine.csv").write_text("smiles,size\n" + chains + again + "C1CC,3\n")
     source = [
         "data=csv",
         "data.path=mine.csv",
@@ -183,10 +184,14 @@ def test_a_users_csv_trains_from_the_command_line(ibbench: Command, tmp_path: Pa
     ]
     run = ibbench("train", *source, "trainer.epochs=5", "name=mine", "budget.value=30000")
     assert run.returncode == 0, run.stderr
-    assert "1 of 119 rows of mine.csv are left out" in run.stdout
+    assert "1 of 121 rows of mine.csv are left out" in run.stdout
+    repeats = "an earlier one again, by canonical isomeric SMILES: 2; 1 molecule has labels that contradict each other"
+    assert repeats in run.stdout
     table = pd.read_csv(tmp_path / "results" / "mine" / "table.csv")
     assert set(table["unit"]) == {"atoms"}
-    assert set(table["train_size"]) == {118 - 12 - 12}
+    assert set(table["train_size"]) == {120 - 12 - 12}
+    study = json.loads((tmp_path / "results" / "mine" / "study.json").read_text())
+    assert list(study["data"].values()) == [{"molecules": 120, "rejected": 1, "repeats": 2, "contradicting": 1}]
 
 
 def test_table_of_a_folder_without_records_is_refused(ibbench: Command, tmp_path: Path) -> None:

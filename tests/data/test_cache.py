@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ibbench.data import identity
+from ibbench.data.build import build
+from ibbench.data.cache import read_cache, restore_texts, store_texts, write_cache
 from ibbench.data.dataset import DataSet, load_dataset
+from ibbench.data.identity import cache_facts
+from ibbench.data.sources import open_source
 from ibbench.options.config import Config
 from tests.forked import started
 
@@ -132,3 +138,29 @@ def test_no_room_for_the_cache_is_one_message_and_leaves_nothing(options: Config
     assert "IBBENCH_CACHE" in run.stderr
     assert "Traceback" not in run.stderr
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+@given(st.lists(st.text()))
+def test_texts_come_back_whatever_they_contain(texts: list[str]) -> None:
+    assert restore_texts("names", store_texts("names", texts)) == texts
+
+
+def test_arrays_that_do_not_fit_together_are_built_again(options: Config) -> None:
+    good = load_dataset(options.data, lambda _: None)
+    facts = cache_facts(open_source(options.data))
+    for name, wrong in {"ids": "arrays of different lengths", "smiles": "cut in wrong places"}.items():
+        arrays, found = read_cache(good.path, facts)
+        write_cache(good.path, arrays | {name: arrays[name][:-1]}, found)
+        said: list[str] = []
+        assert _same(good, load_dataset(options.data, said.append))
+        assert len(said) == 1
+        assert wrong in said[0]
+
+
+def test_a_source_whose_rows_do_not_fit_together_is_an_error(options: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = open_source(options.data)
+    rows = source.read()
+    for wrong in (rows._replace(smiles=[*rows.smiles, "my"]), rows._replace(values=rows.values[:, :0])):
+        monkeypatch.setattr(source, "read", lambda wrong=wrong: wrong)
+        with pytest.raises(RuntimeError, match=r"mine\.csv do not fit together"):
+            build(source)

@@ -4,7 +4,7 @@ import torch
 from rdkit import Chem
 
 from ibbench.data.dataset import DataSet
-from ibbench.data.featurize import featurize
+from ibbench.data.featurize import featurize, read_smiles
 from ibbench.data.layout import ATOM_FEATURES
 from ibbench.errors import InputError
 
@@ -49,11 +49,52 @@ def test_what_rdkit_cannot_parse_has_no_atoms() -> None:
     assert featurize(["CCO", "C1CC", "not a molecule"], "implicit").num_atoms.tolist() == [3, 0, 0]
 
 
+# All of these are `CCO`, or another beginning or end of what stands there, to RDKit alone.
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CCO CC#CC#CC", "CCO aspirin", "CCO\tname", "CCO\nC", " CCO", "CCO ", "CCOö", "øCCO", "CCO\u200b",
+        "CC(=O)O\u2212", "CCO\0", "CCO\x01", "\x7fCCO", "CCO |$;;R1$|", "CCO\ud800",
+    ],
+)  # fmt: skip
+def test_a_smiles_is_read_from_its_first_character_to_its_last_or_not_at_all(text: str) -> None:
+    reading = read_smiles([text, "CCO"], "implicit")
+    assert list(reading.refused) == [0]
+    assert reading.features.num_atoms.tolist() == [0, 3]
+    assert reading.canonical == ["", "CCO"]
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "code", "kind"),
+    [
+        ("[NH3]->[Cu]", "[Cu]<-[NH3]", 1, "dative"),
+        ("C~O", "O~C", 1, "unspecified"),
+        ("[Cr]$[Mo]", "[Mo]$[Cr]", 3, "quadruple"),
+    ],
+)
+def test_a_bond_of_another_kind_is_a_bond_in_both_directions(text: str, other: str, code: int, kind: str) -> None:
+    reading = read_smiles(["CC", text, other], "implicit")
+    assert reading.features.bonds[1].tolist() == reading.features.bonds[2].tolist() == [[0, code], [code, 0]]
+    assert reading.odd_bonds == [(1, kind), (2, kind)]
+    assert reading.canonical[1] == reading.canonical[2]
+
+
+def test_the_bonds_of_qm9_are_those_of_rdkit(qm9: DataSet) -> None:
+    orders = {1.0: 1, 2.0: 2, 3.0: 3, 1.5: 4}
+    for index in range(0, len(qm9), 431):
+        graph = Chem.MolFromSmiles(qm9.smiles[index])
+        size = graph.GetNumAtoms()
+        expected = Chem.GetAdjacencyMatrix(graph, useBO=True)
+        expected = [[orders.get(order, 0) for order in row] for row in expected.tolist()]
+        assert qm9.molecules.bonds[index, :size, :size].tolist() == expected
+    assert qm9.odd_bonds == {}
+
+
 def test_a_molecule_too_large_for_the_dense_layout_is_refused() -> None:
     assert featurize(["C" * 128], "implicit").num_atoms.tolist() == [128]
-    with pytest.raises(InputError, match="129 atoms; the dense layout takes at most 128"):
+    with pytest.raises(InputError, match="C…` is too large for the dense layout: it has 129 atoms, more than 128"):
         featurize(["C" * 129], "implicit")
-    with pytest.raises(InputError, match="at most 128"):
+    with pytest.raises(InputError, match="it has 182 atoms with its hydrogens, more than 128"):
         featurize(["C" * 60], "explicit")
 
 

@@ -31,13 +31,24 @@ class Geometry(NamedTuple):
     molecule: np.ndarray  # int64 [A], ascending: which molecule an atom belongs to
 
 
+class Fault(NamedTuple):
+    """Why a row cannot be used: the column with what is wrong, what stands there, and a few words."""
+
+    row: int  # index of the row, from 0
+    column: str
+    value: str
+    reason: str
+
+
 class Rows(NamedTuple):
     """The M rows of a source: molecules as text, before their features are computed."""
 
     ids: np.ndarray  # int64 [M]; the data set's own number of each molecule, or its row counted from 1
-    smiles: list[str]  # empty where missing
+    smiles: list[str]  # one molecule each; empty where missing
     values: np.ndarray  # float64 [M, T], in the units of the targets; NaN where missing
     geometry: Geometry | None = None  # None where the source has no coordinates
+    lines: np.ndarray | None = None  # int64 [M]; the line of the file where a row begins, counted from 1; None for ids
+    faults: tuple[Fault, ...] = ()  # what the source itself found wrong
 
 
 class Source(ABC):
@@ -50,12 +61,14 @@ class Source(ABC):
         packages: what it is read from, if the version matters: a cache made with another version is built again,
             and records note it. RDKit, which all sources need, is not listed.
         fixed_targets: the targets by name, where they do not depend on the options.
+        keeps_repeats_together: whether a split keeps rows of the same molecule in one part, as it should.
         options: what the user chose.
     """
 
     name: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()
     fixed_targets: ClassVar[Mapping[str, Target]] = {}
+    keeps_repeats_together: ClassVar[bool] = True
 
     def __init__(self, options: DataOptions) -> None:
         self.options = options
@@ -79,6 +92,10 @@ class Source(ABC):
     def location(self) -> str:
         """Return what messages about its rows call it."""
         return self.name
+
+    def smiles_column(self) -> str:
+        """Return what messages about a SMILES call its column."""
+        return "SMILES"
 
     @abstractmethod
     def read(self) -> Rows:

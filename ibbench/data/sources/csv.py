@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ibbench.data.sources import Rows, Source, register
+from ibbench.data.cells import Cells, decode, read_cells, read_number
+from ibbench.data.sources import Fault, Rows, Source, register
 from ibbench.data.targets import Target
 from ibbench.errors import InputError, suggest
+
+_READING = 2  # raise it when the same file is read in another way: it is then another data set
 
 
 @register("csv")
@@ -15,20 +18,15 @@ class Csv(Source):
     """The file `data.path`, with the columns that the options name."""
 
     def identify(self) -> str:
-        """Return `csv:` and a digest of the content of the file and of the columns read from it.
+        """Return `csv:` and a digest of the content of the file and of the options that say how it is read.
 
         Raises:
             InputError: there is no such file, or it cannot be read.
         """
-        path = Path(self.location())
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            near = [file.name for file in path.parent.glob("*.csv")] if path.parent.is_dir() else []
-            hint = f" In that folder: {suggest(path.name, near)}" if near else ""
-            raise InputError(f"`data.path={path}` cannot be read: {error.strerror or error}.{hint}") from None
-        columns = repr((self.options.smiles_column, self.options.target_columns))
-        return f"{self.name}:{hashlib.sha256(content + columns.encode()).hexdigest()[:16]}"
+        given = self.options
+        how = (given.smiles_column, given.target_columns, given.encoding, given.decimal, given.smiles_names)
+        digest = hashlib.sha256(self._content() + repr((_READING, *how, given.max_atoms)).encode())
+        return f"{self.name}:{digest.hexdigest()[:16]}"
 
     def targets(self) -> tuple[Target, ...]:
         """Describe the target columns; a column without a unit in the config has an empty one."""
@@ -42,40 +40,56 @@ class Csv(Source):
         """Return the path of the file."""
         return self.options.path or ""
 
+    def smiles_column(self) -> str:
+        """Return the name of the column of SMILES."""
+        return self.options.smiles_column or ""
+
     def read(self) -> Rows:
         """Read the columns of SMILES and targets.
-
-        A value that is no finite number becomes NaN, an absent SMILES an empty string; the data set leaves such
-        rows out or refuses them.
 
         Raises:
             InputError: the file is no CSV, has no rows, or lacks a column.
         """
-        import pyarrow as pa
-        from pyarrow import csv
+        text = decode(self._content(), self.location(), self.options.encoding)
+        columns = [self.smiles_column(), *(self.options.target_columns or ())]
+        cells = read_cells(text, self.location(), columns)
+        faults = [Fault(row, "", ", ".join(found), why) for row, (found, why) in cells.broken.items()]
+        smiles = self._read_smiles(cells, faults)
+        values = np.empty((len(cells.lines), len(columns) - 1))
+        for number, name in enumerate(columns[1:]):
+            values[:, number] = self._read_numbers(cells, name, faults)
+        lines = np.array(cells.lines, dtype=np.int64)
+        return Rows(np.arange(1, len(lines) + 1), smiles, values, lines=lines, faults=tuple(faults))
 
-        path = self.location()
-        names = [str(self.options.smiles_column), *(self.options.target_columns or ())]
-        convert = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+    def _content(self) -> bytes:
+        path = Path(self.location())
         try:
-            table = csv.read_csv(path, convert_options=convert)
-        except pa.ArrowInvalid as error:
-            raise InputError(f"`data.path={path}` is not a readable CSV: {error}") from None
-        for name in names:
-            if name not in table.column_names:
-                raise InputError(f"{path} has no column `{name}`: {suggest(name, table.column_names)}")
-            if table.column_names.count(name) > 1:
-                raise InputError(f"{path} has several columns `{name}`: expected one")
-        if not len(table):
-            raise InputError(f"{path} has a header but no rows")
-        smiles = [(text or "").strip() for text in table[names[0]].to_pylist()]
-        values = np.array([[_number(text) for text in table[name].to_pylist()] for name in names[1:]]).T
-        return Rows(np.arange(1, len(table) + 1), smiles, values)
+            return path.read_bytes()
+        except OSError as error:
+            near = [file.name for file in path.parent.glob("*.csv")] if path.parent.is_dir() else []
+            hint = f" In that folder: {suggest(path.name, near)}" if near else ""
+            raise InputError(f"`data.path={path}` cannot be read: {error.strerror or error}.{hint}") from None
 
+    def _read_smiles(self, cells: Cells, faults: list[Fault]) -> list[str]:
+        """Return the one SMILES of each cell, without white space around it."""
+        name = self.smiles_column()
+        smiles = []
+        for row, text in enumerate(cells.columns[name]):
+            words = text.split(maxsplit=1)
+            if len(words) > 1 and not self.options.smiles_names:
+                why = "white space inside: expected one SMILES (data.smiles_names=true cuts at the first blank)"
+                faults.append(Fault(row, name, text, why))
+                words = []
+            smiles.append(words[0] if words else "")
+        return smiles
 
-def _number(text: str | None) -> float:
-    try:
-        value = float(text or "nan")
-    except ValueError:
-        return float("nan")
-    return value if np.isfinite(value) else float("nan")
+    def _read_numbers(self, cells: Cells, name: str, faults: list[Fault]) -> list[float]:
+        """Return the number of each cell of a column; NaN, and a fault, where there is none."""
+        point = "." if self.options.decimal == "point" else ","
+        numbers = []
+        for row, text in enumerate(cells.columns[name]):
+            number, why = read_number(text, point)
+            if why and row not in cells.broken:
+                faults.append(Fault(row, name, text, why))
+            numbers.append(number)
+        return numbers

@@ -1,0 +1,139 @@
+"""The arrays of a data set, made from the rows of its source; what the cache then holds."""
+
+import csv
+import io
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ibbench.data import featurize, positions
+from ibbench.data.cache import CacheError, check_lengths, store_texts
+from ibbench.data.layout import MAX_ATOMS
+from ibbench.data.sources import Fault, Rows, Source
+from ibbench.data.unseen import find_unseen
+from ibbench.errors import shorten
+
+
+class Built(NamedTuple):
+    """A data set of M molecules, before it is written to the cache.
+
+    Attributes:
+        arrays: `atoms`, `bonds`, `num_atoms`, `positions`, `values`, `ids`, `groups` and those of `Unseen`, all
+            `[M, ...]`, and the texts `smiles`.
+        facts: the number of `rows` of the source and of those `rejected`, the `first_fault` in words, and how many
+            `odd_bonds` of each kind there are.
+        rejected: a CSV of what is wrong with which rows; empty if all can be used.
+    """
+
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any]
+    rejected: str
+
+
+def build(source: Source) -> Built:
+    """Read a source and compute the features of its molecules.
+
+    Raises:
+        InputError: the source is missing or not what it should be.
+        RuntimeError: what it gave does not fit together, which is a mistake in its code or in this.
+    """
+    rows, hydrogens = source.read(), source.options.hydrogens
+    _check_rows(rows, source)
+    reading = featurize.read_smiles(rows.smiles, hydrogens, source.options.max_atoms or MAX_ATOMS)
+    faults = _find_faults(rows, reading.refused, source)
+    kept = np.ones(len(rows.ids), dtype=bool)
+    kept[[fault.row for fault in faults]] = False
+    odd_bonds: dict[str, int] = {}
+    for molecule, kind in reading.odd_bonds:
+        odd_bonds[kind] = odd_bonds.get(kind, 0) + int(kept[molecule])
+    facts = {
+        "rows": len(kept),
+        "rejected": int((~kept).sum()),
+        "first_fault": _describe(faults[0], rows) if faults else "",
+        "odd_bonds": {kind: count for kind, count in odd_bonds.items() if count},
+    }
+    return Built(_pack(rows, reading, kept, hydrogens) if kept.any() else {}, facts, _tabulate(faults, rows))
+
+
+def _check_rows(rows: Rows, source: Source) -> None:
+    lengths = {"ids": len(rows.ids), "SMILES": len(rows.smiles), "values": len(rows.values)}
+    lengths |= {} if rows.lines is None else {"lines": len(rows.lines)}
+    if len(set(lengths.values())) > 1 or rows.values.shape[1:] != (len(source.targets()),):
+        raise RuntimeError(f"the rows of {source.location()} do not fit together: {lengths}, {rows.values.shape}")
+
+
+def _pack(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydrogens: str) -> dict[str, np.ndarray]:
+    features = featurize.Features(*(array[kept] for array in reading.features))
+    smiles = [text for text, keep in zip(rows.smiles, kept, strict=True) if keep]
+    canonical = [text for text, keep in zip(reading.canonical, kept, strict=True) if keep]
+    unseen = find_unseen(features, smiles)
+    if hydrogens == "explicit":
+        features = featurize.add_hydrogens(features)
+    n = int(features.num_atoms.max())
+    if rows.geometry is None:
+        coordinates = np.where(
+            np.arange(n)[:, None] < features.num_atoms[:, None, None], np.float32(np.nan), np.float32(0)
+        ) * np.ones(3, dtype=np.float32)
+    else:
+        coordinates = positions.align(reading.features, rows.geometry, hydrogens)
+    arrays = {
+        "atoms": features.atoms[:, :n],
+        "bonds": features.bonds[:, :n, :n],
+        "num_atoms": features.num_atoms.astype(np.uint8),
+        "positions": coordinates,
+        "values": rows.values[kept],
+        "ids": rows.ids[kept].astype(np.int64),
+        "groups": _group(canonical),
+        **unseen._asdict(),
+        **store_texts("smiles", smiles),
+    }
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    try:
+        check_lengths(arrays)
+    except CacheError as error:
+        raise RuntimeError(f"the data set that was built {error}") from None
+    bonds = arrays["bonds"]
+    if not np.array_equal(bonds, bonds.transpose(0, 2, 1)) or bonds[:, range(n), range(n)].any():
+        raise RuntimeError("a bond of the data set that was built has a direction, or leads back to its atom")
+    return arrays
+
+
+def _group(canonical: list[str]) -> np.ndarray:
+    """Return for each molecule the index of the first that is the same, int64 `[M]`."""
+    first: dict[str, int] = {}
+    return np.array([first.setdefault(text, index) for index, text in enumerate(canonical)], dtype=np.int64)
+
+
+def _find_faults(rows: Rows, refused: dict[int, str], source: Source) -> list[Fault]:
+    """List what is wrong with which rows, in their order: what the source found, and what is found here."""
+    column = source.smiles_column()
+    known = {(fault.row, fault.column) for fault in rows.faults}
+    faults = list(rows.faults)
+    for row, reason in refused.items():
+        if not {(row, column), (row, "")} & known:
+            faults.append(Fault(row, column, rows.smiles[row], reason))
+    with_fault = {fault.row for fault in rows.faults}
+    for row, place in np.argwhere(~np.isfinite(rows.values)).tolist():
+        if row not in with_fault:
+            faults.append(Fault(row, source.targets()[place].name, str(rows.values[row, place]), "it is no number"))
+    return sorted(faults, key=lambda fault: fault.row)
+
+
+def _describe(fault: Fault, rows: Rows) -> str:
+    where = f", column {fault.column}" if fault.column else ""
+    value = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in shorten(fault.value))
+    return f"line {_line(fault, rows)}{where}, `{value}`: {fault.reason}"
+
+
+def _line(fault: Fault, rows: Rows) -> int:
+    return int((rows.ids if rows.lines is None else rows.lines)[fault.row])
+
+
+def _tabulate(faults: list[Fault], rows: Rows) -> str:
+    if not faults:
+        return ""
+    text = io.StringIO()
+    table = csv.writer(text)  # with its own `\r\n` for an end: else it leaves a lone `\r` in a cell without quotes
+    table.writerow(["line", "column", "value", "reason"])
+    table.writerows([_line(fault, rows), fault.column, fault.value, fault.reason] for fault in faults)
+    return text.getvalue()
