@@ -21,7 +21,7 @@ from ibbench.errors import InputError
 from ibbench.options.config import Config
 from tests.data.test_repeats import MOLECULES
 
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _good = st.sampled_from([*MOLECULES, "C" * 129, "ClCCBr", "[Na+].[Cl-]"])
 _odd = st.text(st.sampled_from("CNOcn=#()[]123+-.@/\\ \t\n\r\0,;\"'éä\u2028\u200b"), max_size=6)
 SMILES = st.one_of(_good, st.builds("{}{}{}".format, _odd, _good, _odd), st.text(max_size=8))
