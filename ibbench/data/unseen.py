@@ -217,8 +217,10 @@ def describe_unseen(counts: Counts, sights: dict[str, Sight]) -> list[str]:
             f"which {those} can tell apart by the atomic number alone"
         )
     if counts.alike and flat:
-        short = _listed(flat, "and") if len(flat) <= _NAMED else "most of them"
-        whom = "them" if parts and flat == blind and len(flat) > 1 else short
+        if flat == blind:
+            whom = "them" if parts and len(flat) > 1 else who
+        else:
+            whom = _listed(flat, "and") if len(flat) <= _NAMED else "most of them" if parts else f"most {who}"
         again = f" ({counts.repeated:,} of these are the same molecule again)" if counts.repeated else ""
         parts.append(f"{counts.alike:,} molecules look the same to {whom} and have other targets{again}")
     sentences = ["; ".join(parts) + "."] if parts else []

@@ -8,6 +8,7 @@ from rich.text import Text
 from ibbench.report.document import Document, Heading, Points, Remark, Table
 
 _NARROWEST = 14  # characters of a variant before it breaks into several lines
+_LONGEST_WORD = 24  # characters of an option with its value that is kept on one line
 
 
 def show(document: Document, console: Console, fold: bool = True) -> None:
@@ -41,7 +42,8 @@ def _table(table: Table, width: int) -> RichTable:
         table = table.narrow
     sizes = _sizes(table)
     if "variant" in sizes:
-        sizes["variant"] = min(sizes["variant"], _NARROWEST)
+        words = [len(word) for row in table.rows for word in row["variant"].split()]
+        sizes["variant"] = min(sizes["variant"], max([_NARROWEST, *(size for size in words if size <= _LONGEST_WORD)]))
     for name in table.optional:
         if _total(sizes) > width:
             sizes.pop(name, None)

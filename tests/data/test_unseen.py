@@ -74,6 +74,10 @@ def test_what_is_said_names_the_models_that_do_not_see_it_and_those_that_do() ->
     assert readers.startswith("rnn reads the SMILES")
     assert "information, not only in bias" in readers
     assert describe_unseen(counts, {"rnn": "SMILES"}) == []
+    many = describe_unseen(Counts(600, 0, {}, 0, 150, 150), dict.fromkeys("abcde", "atoms and bonds"))
+    assert many[0].startswith(
+        "150 molecules look the same to models that do not read the SMILES and have other targets"
+    )
     assert describe_unseen(Counts(600, 0, {}, 0, 0, 0), {"gnn": "atoms and bonds"}) == []
 
 

@@ -73,6 +73,18 @@ def test_the_terminal_drops_costs_before_it_cuts_names(make_record: MakeRecord) 
     assert "params" not in text
 
 
+def test_options_of_a_variant_are_not_broken_on_a_narrow_terminal(make_record: MakeRecord) -> None:
+    records = [make_record("graph_transformer", GAP, lr=lr, parameters=1_000_000) for lr in (1e-5, 0.0123456)]
+    for record in records[:2]:
+        optimizer = record.config["optimizer"] | {"name": "sgd_momentum"}
+        records.append(record.model_copy(update={"config": record.config | {"optimizer": optimizer}}))
+    text = _screen(_report(*records), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    words = text.split()
+    for word in ("optimizer.lr=0.0123456", "optimizer.lr=1e-05", "optimizer=sgd_momentum"):
+        assert word in words
+
+
 def test_units_with_brackets_are_printed_as_they_are(make_record: MakeRecord) -> None:
     assert "gap in kJ[/mol]" in _screen(_report(make_record("gnn", GAP, unit="kJ[/mol]")), 100)
 
