@@ -35,10 +35,10 @@ from ibbench.record.schema import (
     write_record,
 )
 from ibbench.run.baselines import measure_baselines
-from ibbench.run.pack import train_pack
+from ibbench.run.pack import ALONE, Place, train_pack
 from ibbench.run.plan import Point
 from ibbench.terminal import say
-from ibbench.training.device import choose_device, describe_device, peak_memory_mb, reset_peak_memory
+from ibbench.training.device import choose_device, describe_device, one_thread, peak_memory_mb, reset_peak_memory
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
 from ibbench.training.replicas import Replica
 from ibbench.training.saved import saved_pack_size
@@ -47,7 +47,7 @@ from ibbench.training.weights import WeightFacts, write_weights
 _PACKAGES = ("ibbench", "torch", "numpy", "rdkit")
 
 
-def execute(point: Point, patience: float = 0.0) -> Record | None:
+def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record | None:
     """Train all replicas of a run and write its folder; a run that is finished already is only read.
 
     A failure becomes a `failed` record with the reason, so that the other runs of a sweep go on. Only a signal that
@@ -57,6 +57,7 @@ def execute(point: Point, patience: float = 0.0) -> Record | None:
     Args:
         point: the run.
         patience: seconds to wait for another process that trains it; -1 for as long as it takes.
+        place: where it trains.
 
     Returns:
         Its record; None if another process trains it.
@@ -67,7 +68,7 @@ def execute(point: Point, patience: float = 0.0) -> Record | None:
             age = record_age(point.folder)
             with hold(point.folder, patience) as lease:
                 redone = record_age(point.folder) != age  # by the process that held it
-                record = _find_finished(point, redone) or _attempt(point, lease)
+                record = _find_finished(point, redone) or _attempt(point, lease, place)
         return record
     except TakenError as error:
         say(f"{point.run}: {error}")
@@ -84,13 +85,15 @@ def _find_finished(point: Point, redone: bool = False) -> Record | None:
     return record
 
 
-def _attempt(point: Point, lease: Lease) -> Record:
+def _attempt(point: Point, lease: Lease, place: Place) -> Record:
     """Train a run that is this process's, and leave its record whatever happens."""
     find_revision()
     for leftover in (*point.folder.glob(".*.tmp"), point.folder / START_ERROR):  # of those that were here before
         leftover.unlink(missing_ok=True)
     try:
-        record = _train(point, lease)
+        device = choose_device(point.resolved.device)
+        with one_thread(device):
+            record = _train(point, lease, place, device)
         lease.check()
         write_record(point.folder, record)
     except Exception as error:  # the sweep must go on, whatever it was
@@ -109,21 +112,33 @@ def _attempt(point: Point, lease: Lease) -> Record:
     return record
 
 
+def note_death(point: Point, message: str) -> None:
+    """Leave the record of a run whose process has died, unless another process trains it already."""
+    say(f"{point.run}: failed: {message}")
+    try:
+        with hold(point.folder):
+            if not read_finished(point.folder):
+                write_record(point.folder, _record(point, "failed", error=ErrorEntry(message=message, traceback="")))
+    except (TakenError, OSError, InputError) as error:
+        say(f"{point.run}: {error}")
+
+
 def _fail(point: Point, error: Exception) -> Record:
     message = str(error) or type(error).__name__
     say(f"{point.run}: failed: {message}")
     return _record(point, "failed", error=ErrorEntry(message=message, traceback=traceback.format_exc()))
 
 
-def _train(point: Point, lease: Lease) -> Record:
+def _train(point: Point, lease: Lease, place: Place, device: torch.device) -> Record:
     config, folder, padding = point.resolved, point.folder, point.dataset.molecules.padding
-    device = choose_device(config.device)
     torch.set_float32_matmul_precision("high" if config.precision == "tf32" else "highest")
     replicas = list_replicas(config)
     size = saved_pack_size(folder) if config.trainer.replicas_per_pack == "auto" else None
-    packs = split_into_packs(replicas, size or choose_pack_size(config, padding, device))
+    packs = split_into_packs(replicas, size or choose_pack_size(config, padding, device, place.num_sharing))
     reset_peak_memory(device)
-    trained = [train_pack(point, lease, pack, number, len(packs), device) for number, pack in enumerate(packs)]
+    trained = [
+        train_pack(point, lease, pack, number, len(packs), device, place.show) for number, pack in enumerate(packs)
+    ]
     lease.check()
     write_predictions(
         folder,

@@ -10,13 +10,28 @@ from ibbench.record.lease import Lease
 from ibbench.record.schema import MetricsEntry, ReplicaEntry
 from ibbench.run.interrupt import asked, deferring, raise_if_asked
 from ibbench.run.plan import Point
-from ibbench.terminal import LiveLine, say, terminal
+from ibbench.terminal import ShowLine, say, show_line
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.loop import State, Task, predict, prepare, train
 from ibbench.training.metrics import measure
 from ibbench.training.progress import RunProgress
 from ibbench.training.replicas import Replica
 from ibbench.training.weights import to_tensors
+
+
+class Place(NamedTuple):
+    """Where a run trains: in a process of its own beside others, or alone.
+
+    Attributes:
+        show: begins the line that its progress is shown on.
+        num_sharing: how many runs or packs train at a time, and share the memory.
+    """
+
+    show: ShowLine = show_line
+    num_sharing: int = 1
+
+
+ALONE = Place()
 
 
 class Trained(NamedTuple):
@@ -33,7 +48,7 @@ class Trained(NamedTuple):
 
 
 def train_pack(
-    point: Point, lease: Lease, replicas: list[Replica], number: int, count: int, device: torch.device
+    point: Point, lease: Lease, replicas: list[Replica], number: int, count: int, device: torch.device, show: ShowLine
 ) -> Trained:
     """Train one pack from its checkpoint, if there is one, to its end, and measure it.
 
@@ -44,6 +59,7 @@ def train_pack(
         number: of this pack in its run, from 0.
         count: how many packs the run has.
         device: where to train.
+        show: begins the line that its progress is shown on.
 
     Raises:
         DivergedError: a loss stopped being finite.
@@ -61,7 +77,7 @@ def train_pack(
         say(f"{name}: resuming after epoch {state.epoch}{step}")
     units = {target.name: target.unit for target in point.dataset.targets}
     saving = _Saving(checkpoints, lease, config.trainer.checkpoint_seconds, name)
-    with LiveLine(terminal(), name, config.trainer.epochs) as line, deferring():
+    with show(name, config.trainer.epochs) as line, deferring():
         progress = RunProgress(line, task, units)
         for _ in train(task, state, config, saving.is_due):
             if state.batch == 0:
