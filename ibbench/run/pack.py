@@ -24,11 +24,12 @@ class Place(NamedTuple):
 
     Attributes:
         show: begins the line that its progress is shown on.
-        num_sharing: how many runs or packs train at a time, and share the memory.
+        pack_size: how many replicas train at once, unless a state was saved of packs of another size; None if the run
+            is alone, and is to choose by itself.
     """
 
     show: ShowLine = show_line
-    num_sharing: int = 1
+    pack_size: int | None = None
 
 
 ALONE = Place()
@@ -66,6 +67,28 @@ def train_pack(
         LostError: the run's folder is not this process's any more.
         Stopped: a signal has asked to stop; the state is saved.
     """
+    task, state = _advance(point, lease, replicas, number, count, device, show, is_kept=number + 1 < count)
+    state.models.load(state.best)
+    return _evaluate(point, task, state)
+
+
+def advance_pack(
+    point: Point, lease: Lease, replicas: list[Replica], number: int, count: int, device: torch.device, show: ShowLine
+) -> None:
+    """Train one pack as `train_pack` does, and leave its last state for the process that the run belongs to."""
+    _advance(point, lease, replicas, number, count, device, show, is_kept=True)
+
+
+def _advance(
+    point: Point,
+    lease: Lease,
+    replicas: list[Replica],
+    number: int,
+    count: int,
+    device: torch.device,
+    show: ShowLine,
+    is_kept: bool,
+) -> tuple[Task, State]:
     config = point.resolved
     task, state = prepare(config, point.dataset, point.split, device, replicas)
     name = point.run if count == 1 else f"{point.run} ({number + 1} of {count})"
@@ -85,10 +108,9 @@ def train_pack(
             if saving.is_due(epoch_ended=state.batch == 0):
                 saving.save(state)
             raise_if_asked()
-    if number + 1 < count:  # an interruption of a later pack must not lose this one
+    if is_kept:  # an interruption of a later pack must not lose this one
         saving.save(state)
-    state.models.load(state.best)
-    return _evaluate(point, task, state)
+    return task, state
 
 
 class _Saving:

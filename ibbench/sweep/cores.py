@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,32 +29,56 @@ def train_here(sweep: Sweep, numbers: Sequence[int]) -> None:
     for number in numbers:
         if number not in left:
             run_point(sweep.points[number].config)  # says that it is done
-    num_workers = _count_workers([sweep.points[number] for number in left])
-    if num_workers > 1:
-        from ibbench.sweep.workers import train_side_by_side
-
-        left.sort(key=lambda number: _expected_seconds(sweep.points[number]), reverse=True)
-        outcomes = train_side_by_side([sweep.points[number] for number in left], num_workers)
+    points = [sweep.points[number] for number in left]
+    if points and _are_for_the_cpu(points):
+        num_workers, pack_sizes = _divide(points)
     else:
-        outcomes = [run_point(sweep.points[number].config) for number in left]
-    for number, outcome in zip(left, outcomes, strict=True):
+        num_workers, pack_sizes = 1, []
+    if num_workers > 1:
+        from ibbench.sweep.workers import Task, train_side_by_side
+
+        tasks = [Task(*task) for task in zip(left, points, pack_sizes, strict=True)]
+        tasks.sort(key=lambda task: _expected_seconds(task.point), reverse=True)
+        outcomes = train_side_by_side(tasks, num_workers)
+    else:
+        outcomes = {number: run_point(point.config) for number, point in zip(left, points, strict=True)}
+    for number, outcome in outcomes.items():
         if outcome == "elsewhere":
             sweep.note_taken(number)
 
 
-def _count_workers(points: list[Point]) -> int:
-    """Return how many points train at a time, and say so; a GPU trains one after another."""
-    from ibbench.training.device import choose_device, count_cores, free_memory
+def _are_for_the_cpu(points: list[Point]) -> bool:
+    """Whether all points train on the CPU; a GPU trains one after another."""
+    from ibbench.training.device import choose_device
 
-    devices = [choose_device(point.config.device) for point in points]
-    if not points or any(device.type != "cpu" for device in devices):
-        return 1
+    return all(choose_device(point.config.device).type == "cpu" for point in points)
+
+
+def _divide(points: list[Point]) -> tuple[int, list[int]]:
+    """Find out how many packs train at a time, and say so; return that, and how many replicas a pack of each run has.
+
+    The number of cores has no say in the size of packs, which the last digits of a run depend on.
+    """
+    import torch
+
+    from ibbench.run.execute import choose_size
+    from ibbench.training.device import count_cores, free_memory
+
+    cpu = torch.device("cpu")
     cores, given = count_cores(), points[0].config.workers
-    most = min(cores, int(free_memory(devices[0]) / _BYTES_OF_WORKER)) if given == "auto" else given
-    count = min(max(1, most), len(points))
-    runs = "1 run at a time, in one thread" if count == 1 else f"{count} runs at a time, one thread each"
-    say(f"On {cores} core{'s' if cores > 1 else ''}: {runs}")
-    return count
+    most = max(1, min(cores, int(free_memory(cpu) / _BYTES_OF_WORKER))) if given == "auto" else given
+    sizes = [
+        choose_size(point, cpu, num_sharing=min(most, sum(p.config.num_replicas for p in points))) for point in points
+    ]
+    num_packs = sum(math.ceil(point.config.num_replicas / size) for point, size in zip(points, sizes, strict=True))
+    count = min(most, num_packs)
+    what = "run" if count <= len(points) else "pack"
+    told = f"1 {what} at a time, in one thread" if count == 1 else f"{count} {what}s at a time, one thread each"
+    smaller = math.ceil(max(point.config.num_replicas for point in points) / most)
+    if count < most and smaller < max(sizes):
+        told += f"; trainer.replicas_per_pack={smaller} would use more"
+    say(f"On {cores} core{'s' if cores > 1 else ''}: {told}")
+    return count, sizes
 
 
 def _expected_seconds(point: Point) -> float:

@@ -167,7 +167,7 @@ def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
     with started(_ibbench(long), cwd=tmp_path, stderr=subprocess.STDOUT) as command:
         pids = _wait_for_training(tmp_path, 2)
         command.kill()
-    gone, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=60)
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=60)
     assert not alive
     saved = list(tmp_path.glob("results/quick/runs/*-*/*"))
     assert [path.name for path in saved] == ["checkpoint-0a.safetensors"] * 2
