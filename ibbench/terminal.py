@@ -97,8 +97,7 @@ def say(line: str) -> None:
     terminal().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def live_bars(console: Console) -> Progress:
-    """Return the bars of a terminal, to be shown in a `with` block; none are shown elsewhere."""
+def _bars(console: Console) -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn  # takes longer to import than most commands run
 
     return Progress(
@@ -123,6 +122,31 @@ class Line(Protocol):
 ShowLine = Callable[[str, int], AbstractContextManager[Line]]
 
 
+class LiveLines:
+    """Lines that are shown at the same time, to be used in a `with` block.
+
+    Args:
+        console: where they are shown.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.bars = _bars(console)
+        self._console = console
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def begin(self, name: str, total: int) -> LiveLine:
+        """Begin one more, to be used in a `with` block of its own."""
+        return LiveLine(self._console, name, total, self)
+
+
 class LiveLine:
     """One line about something that takes long: with a bar and changing in place on a terminal, plain ones elsewhere.
 
@@ -130,14 +154,14 @@ class LiveLine:
         console: where it is shown.
         name: what it is about.
         total: the number of parts that it has to do.
-        among: the bars of a terminal that it is one of, shown already; None for one of its own.
+        among: the lines that it is one of, shown already; None for alone.
     """
 
-    def __init__(self, console: Console, name: str, total: int, among: Progress | None = None) -> None:
+    def __init__(self, console: Console, name: str, total: int, among: LiveLines | None = None) -> None:
         self.total = total
         self._console, self._name = console, name
         self._is_alone = among is None
-        self._bars = among or live_bars(console)
+        self._bars = among.bars if among else _bars(console)
         self._row = self._bars.add_task(name, total=total, text="starting")
         self._last_line = time.perf_counter()
 

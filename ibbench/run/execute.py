@@ -132,7 +132,7 @@ def _fail(point: Point, error: Exception) -> Record:
     return _record(point, "failed", error=ErrorEntry(message=message, traceback=traceback.format_exc()))
 
 
-def help_train(point: Point, age: int, place: Place) -> None:
+def help_train(point: Point, age: int, owner: str, place: Place) -> None:
     """Train packs of a run that another process of this machine trains, from the last one on.
 
     Each has a lock in the run's folder. The process that the run belongs to takes them from the first one on; when it
@@ -140,7 +140,8 @@ def help_train(point: Point, age: int, place: Place) -> None:
 
     Args:
         point: the run.
-        age: what `record_age` said when the other process began.
+        age: what `record_age` said before the other process began.
+        owner: what `describe_owner` says of the run.
         place: where it trains.
     """
     device = choose_device(point.resolved.device)
@@ -148,11 +149,11 @@ def help_train(point: Point, age: int, place: Place) -> None:
     for number in reversed(range(1, len(packs))):
         # What is wrong here, such as a loss that is not finite, the other process will find wrong, too.
         with contextlib.suppress(TakenError, LostError, DivergedError, OSError), one_thread(device):
-            if record_age(point.folder) != age or not describe_owner(point.folder):
+            if describe_owner(point.folder) != owner:
                 return
             with hold(point.folder / _lock_of_pack(number)) as lease:
-                if record_age(point.folder) != age or not describe_owner(point.folder):
-                    return
+                if describe_owner(point.folder) != owner or record_age(point.folder) != age:
+                    return  # it has ended just now
                 advance_pack(point, lease, packs[number], number, len(packs), device, place.show)
 
 

@@ -35,11 +35,11 @@ def work(connection: Connection) -> None:
         listen_anew()
         raise_if_asked()
         while (order := connection.recv()) is not None:
-            config, pack_size, helps, age = order
+            config, pack_size, age, owner = order
             place = Place(lambda name, total: _SentLine(send, name, total), pack_size)
-            if helps:
-                help_train(plan(config), age, place)
-            send("over", "done" if helps else run_point(config, place))
+            if owner:
+                help_train(plan(config), age, owner, place)
+            send("over", "done" if owner else run_point(config, place))
 
 
 def _end_with_the_command() -> None:

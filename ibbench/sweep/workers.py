@@ -18,15 +18,14 @@ from collections import deque
 from multiprocessing.connection import wait
 from typing import Any, NamedTuple, cast
 
-from rich.progress import Progress
-
 from ibbench.record.folder import record_age
+from ibbench.record.lease import describe_owner
 from ibbench.run.execute import note_death
 from ibbench.run.interrupt import asked, deferring, held_back, raise_if_asked
 from ibbench.run.plan import Point
 from ibbench.sweep.point import Outcome
 from ibbench.sweep.worker import work
-from ibbench.terminal import LiveLine, live_bars, say, terminal
+from ibbench.terminal import LiveLine, LiveLines, say, terminal
 from ibbench.training.device import count_cores
 from ibbench.training.packs import list_replicas, split_into_packs
 
@@ -73,14 +72,14 @@ def train_side_by_side(tasks: list[Task], num_workers: int) -> dict[int, Outcome
     queue, outcomes = _Queue(tasks), dict[int, Outcome]()
     workers: list[_Worker] = []
     try:
-        with deferring(_SAVE_SECONDS), live_bars(terminal()) as bars:
+        with deferring(_SAVE_SECONDS), LiveLines(terminal()) as lines:
             while len(outcomes) < len(tasks) and not asked():
                 workers = [worker for worker in workers if worker.is_alive]
                 for worker in workers:
-                    if not worker.is_busy and (order := queue.next()):
+                    if not worker.is_busy and (order := queue.next(workers)):
                         worker.take(order)
-                while len(workers) < num_workers and (order := queue.next()):
-                    workers.append(_Worker(bars))
+                while len(workers) < num_workers and (order := queue.next(workers)):
+                    workers.append(_Worker(lines))
                     workers[-1].take(order)
                 for worker in _speaking(workers):
                     if ended := worker.listen():
@@ -99,14 +98,14 @@ def train_side_by_side(tasks: list[Task], num_workers: int) -> dict[int, Outcome
 
 
 class _Order(NamedTuple):
-    """What a worker is to do: train a run, or help to.
+    """What a worker is to do: train a run, or help the worker that does.
 
-    `age` is what `record_age` said of the run before it was begun.
+    `age` is what `record_age` said of the run before it was begun, `owner` the worker to be helped.
     """
 
     task: Task
-    helps: bool
     age: int
+    owner: str = ""
 
 
 class _Queue:
@@ -120,20 +119,25 @@ class _Queue:
         self._left = deque(tasks)
         self._divided: dict[int, _Order] = {}  # that are at work, and may have packs that nobody is at
 
-    def next(self) -> _Order | None:
-        """Return what a worker that is free is to do; None if there is nothing."""
+    def next(self, workers: list[_Worker]) -> _Order | None:
+        """Return what a worker that is free is to do, beside those that there are; None if there is nothing."""
         if self._left:
             task = self._left.popleft()
-            order = _Order(task, False, record_age(task.point.folder))
+            order = _Order(task, record_age(task.point.folder))
             if task.num_packs > 1:
                 self._divided[task.number] = order
             return order
-        return next((order._replace(helps=True) for order in self._divided.values()), None)
+        ours = {str(worker.process.pid) for worker in workers}
+        for order in self._divided.values():
+            owner = describe_owner(order.task.point.folder)
+            if owner.rpartition(" ")[2] in ours:
+                return order._replace(owner=owner)
+        return None
 
     def end(self, order: _Order, outcome: Outcome) -> dict[int, Outcome]:
         """Note that an order was carried out; return what became of its run if that is over."""
         self._divided.pop(order.task.number, None)  # a helper, too, leaves no pack that nobody has begun
-        return {} if order.helps else {order.task.number: outcome}
+        return {} if order.owner else {order.task.number: outcome}
 
 
 def _import_compiler(compiles: bool) -> None:
@@ -158,7 +162,7 @@ class _Worker:
     """A worker, as the command sees it.
 
     Args:
-        bars: those of the terminal.
+        lines: those of the terminal.
 
     Attributes:
         process: its process.
@@ -166,14 +170,14 @@ class _Worker:
         is_alive: whether it has not ended.
     """
 
-    def __init__(self, bars: Progress) -> None:
+    def __init__(self, lines: LiveLines) -> None:
         self.connection, theirs = _CONTEXT.Pipe()
         self.process = _CONTEXT.Process(target=work, args=(theirs,))
         with held_back():
             self.process.start()
         theirs.close()
         self.is_alive = True
-        self._bars = bars
+        self._lines = lines
         self._order: _Order | None = None
         self._line: LiveLine | None = None
 
@@ -185,7 +189,7 @@ class _Worker:
     def take(self, order: _Order) -> None:
         """Give it something to do."""
         self._order = order
-        self._send((order.task.point.config, order.task.pack_size, order.helps, order.age))
+        self._send((order.task.point.config, order.task.pack_size, order.age, order.owner))
 
     def dismiss(self, at_once: bool) -> None:
         """Have it end, at once by the signal that has it save what it is at."""
@@ -209,7 +213,7 @@ class _Worker:
             self.is_alive = False
             self._end_line()
             if self._order and not asked():
-                if not self._order.helps:  # or the process that it has helped goes on from where it was
+                if not self._order.owner:  # or the process that it has helped goes on from where it was
                     note_death(self._order.task.point, f"its process {_describe_end(self.process.exitcode)}")
                 ended = self._put_down("failed")
         return ended
@@ -238,8 +242,7 @@ class _Worker:
             case "complain":
                 print(*content, file=sys.stderr)  # noqa: T201
             case "begin":
-                name, total = content
-                self._line = LiveLine(terminal(), name, total, self._bars)
+                self._line = self._lines.begin(*content)
             case "show" if self._line:
                 self._line.show(*content)
             case "end":

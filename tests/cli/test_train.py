@@ -23,7 +23,7 @@ TINY += ["budget.value=5000", "trainer.compile=false"]
     ("cluster", "plugin", "exit_code"),
     [
         ("local", "", 2),
-        ("processes", "hydra_plugins.hydra_joblib_launcher", 2),
+        ("cores", "", 2),
         ("slurm", "hydra_plugins.hydra_submitit_launcher", 0),
         ("slurm_local", "hydra_plugins.hydra_submitit_launcher", 0),
     ],
@@ -59,7 +59,7 @@ def test_a_run_that_another_process_has_given_up_meanwhile_is_trained_in_the_end
     other.start()
     assert taken.wait(60)
     try:
-        run_sweep(["model=gnn,mlp", *TINY])
+        run_sweep(["model=gnn,mlp", "workers=1", *TINY])
     finally:
         given_up.set()
         other.join()
