@@ -17,11 +17,19 @@ from ibbench.record.lease import describe_owner
 from ibbench.sweep import workers
 from ibbench.sweep.cores import train_here
 from ibbench.sweep.sweep import Sweep
-from tests.forked import started
+from tests.forked import run_command, started
 
-FEW = ["seeds=[0]", "data.validation_size=100", "data.test_size=200", "budget.value=8000", "trainer.compile=false"]
-TWO = ["train", "model=mlp,deep_sets", "data.train_size=100", *FEW]
-FOUR = ["train", "model=mlp,deep_sets", "data.train_size=100,1600", *FEW, "trainer.epochs=10"]
+FEW = ["data.validation_size=100", "data.test_size=200", "budget.value=8000", "trainer.compile=false"]
+TWO = ["train", "model=mlp,deep_sets", "seeds=[0]", "data.train_size=100", *FEW, "trainer.epochs=3"]
+IN_PACKS = [
+    "train",
+    "model=mlp,deep_sets",
+    "seeds=[0,1,2]",
+    "trainer.replicas_per_pack=1",
+    "data.train_size=1600",
+    *FEW,
+]
+IN_PACKS += ["trainer.epochs=6"]
 SAVING_OFTEN = "trainer.checkpoint_seconds=0.1"
 
 
@@ -36,8 +44,8 @@ def _what_was_found(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def one_after_another(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("one")
-    ended = subprocess.run(_ibbench([*FOUR, "workers=1"]), cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended
+    ended = run_command([*IN_PACKS, "workers=1"], folder)
+    assert (ended.returncode, "1 run at a time" in ended.stdout) == (0, True), ended
     return _what_was_found(folder)
 
 
@@ -47,7 +55,7 @@ def test_two_workers_find_what_one_finds(ibbench: Callable, tmp_path: Path, monk
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         folder = tmp_path / str(count)
         folder.mkdir()
-        ended = ibbench(*TWO, "trainer.epochs=3", f"workers={count}", cwd=folder)
+        ended = ibbench(*TWO, f"workers={count}", cwd=folder)
         assert ended.returncode == 0, ended
         assert ("2 runs at a time" in ended.stdout) == (count == 2)
         assert all(f"{record.run}: epoch 3/3" in ended.stdout for record in read_records(folder / "results" / "quick"))
@@ -57,10 +65,27 @@ def test_two_workers_find_what_one_finds(ibbench: Callable, tmp_path: Path, monk
     assert found[1] == found[2]
 
 
+@pytest.mark.slow
+def test_packs_of_one_run_train_side_by_side(one_after_another: dict[str, bytes], tmp_path: Path) -> None:
+    alone = [word.replace("mlp,", "") for word in IN_PACKS]
+    ended = run_command([*alone, "workers=3"], tmp_path)
+    assert (ended.returncode, "3 packs at a time" in ended.stdout) == (0, True), ended
+    assert all(f"({number} of 3): resuming after epoch 6" in ended.stdout for number in (2, 3)), ended
+    predictions = {name: content for name, content in _what_was_found(tmp_path).items() if name.endswith(".npz")}
+    assert len(predictions) == 1
+    assert predictions.items() <= one_after_another.items()
+    assert {path.name for path in tmp_path.glob("results/quick/runs/*-*/*")} == {
+        "record.json",
+        "history.csv",
+        "predictions.npz",
+        "weights.safetensors",
+    }
+
+
 def test_where_nothing_is_to_be_done_no_worker_starts(
     config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = [*FEW, "data.train_size=100", "trainer.epochs=1", f"results_dir={tmp_path}"]
+    short = [*FEW, "seeds=[0]", "data.train_size=100", "trainer.epochs=1", f"results_dir={tmp_path}"]
     configs = [config(f"model={name}", *short, "workers=1") for name in ("mlp", "deep_sets")]
 
     def train(configs: list[Config]) -> None:
@@ -107,67 +132,55 @@ def _kill_a_worker(command: subprocess.Popen[str], folder: Path) -> str:
     raise AssertionError("no run was trained")
 
 
-def _wait_for_training(folder: Path, num_workers: int) -> list[int]:
-    """Wait until so many workers are in the middle of a training, and not of the preparation for it.
-
-    That is known by the computing time that each has had since it took its run: a busy machine takes longer.
-    """
-    begun: dict[int, float] = {}
-    computed: dict[int, float] = {}
+def _wait_for_states(folder: Path, count: int) -> list[int]:
+    """Wait until so many runs that are trained have saved a state; return the processes that train them."""
     deadline = time.monotonic() + 200
-    while sum(computed[pid] - begun[pid] > 2 for pid in begun) < num_workers:
-        assert time.monotonic() < deadline, computed
-        for _, pid in _trained_by(folder):
-            computed[pid] = psutil.Process(pid).cpu_times().user
-            begun.setdefault(pid, computed[pid])
-        time.sleep(0.1)
-    return list(begun)
+    while time.monotonic() < deadline:
+        pids = [pid for run, pid in _trained_by(folder) if (run / "checkpoint-0b.safetensors").exists()]
+        if len(pids) >= count:
+            return pids
+        time.sleep(0.02)
+    raise AssertionError("no state was saved")
 
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_its_run_alone(one_after_another: dict[str, bytes], tmp_path: Path) -> None:
-    command = _ibbench([*FOUR, "workers=2", SAVING_OFTEN])
-    with started(command, cwd=tmp_path, stderr=subprocess.STDOUT) as first:
+    command = [*IN_PACKS, "workers=2", SAVING_OFTEN]
+    with started(_ibbench(command), cwd=tmp_path, stderr=subprocess.STDOUT) as first:
         killed = _kill_a_worker(first, tmp_path)
         printed, _ = first.communicate(timeout=200)
     assert first.returncode == 1, printed
     assert "Traceback" not in printed
     assert f"{killed}: failed: its process was ended by SIGKILL" in printed
     assert f"Not finished: {killed}. " in printed
-    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
-    assert (again.returncode, f"{killed}: resuming after" in again.stdout) == (0, True), again
+    again = run_command(command, tmp_path)
+    assert (again.returncode, f"{killed} (1 of 3): resuming after" in again.stdout) == (0, True), again
     assert _what_was_found(tmp_path) == one_after_another
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("to_all", [True, False])
-def test_ctrl_c_leaves_states_and_no_process(to_all: bool, one_after_another: dict[str, bytes], tmp_path: Path) -> None:
-    slowly = _ibbench([*FOUR, "workers=2", "trainer.checkpoint_seconds=3600"])
-    with started(slowly, cwd=tmp_path, stderr=subprocess.STDOUT, start_new_session=True) as command:
-        _wait_for_training(tmp_path, 1)
-        if to_all:
-            os.killpg(command.pid, signal.SIGINT)  # as a terminal does
-        else:
-            command.terminate()
+def test_ctrl_c_leaves_states_and_no_process(one_after_another: dict[str, bytes], tmp_path: Path) -> None:
+    words = [*IN_PACKS, "workers=2", SAVING_OFTEN]
+    with started(_ibbench(words), cwd=tmp_path, stderr=subprocess.STDOUT, start_new_session=True) as command:
+        _wait_for_states(tmp_path, 1)
+        os.killpg(command.pid, signal.SIGINT)  # as a terminal does
         printed, _ = command.communicate(timeout=60)
     assert (command.returncode, "Interrupted" in printed, "Traceback" in printed) == (130, True, False), printed
     with pytest.raises(ProcessLookupError):
         os.killpg(command.pid, 0)
-    left = {path.name for path in tmp_path.glob("results/quick/runs/*-*/*") if path.suffix in {".safetensors", ""}}
-    assert "checkpoint-0a.safetensors" in left
-    assert "lock" not in left
-    again = subprocess.run(slowly, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    assert not list(_trained_by(tmp_path))
+    again = run_command(words, tmp_path)
     assert (again.returncode, "resuming after" in again.stdout) == (0, True), again
     assert _what_was_found(tmp_path) == one_after_another
 
 
 @pytest.mark.slow
-def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
-    long = [*TWO, "trainer.epochs=100000", "trainer.checkpoint_seconds=3600", "workers=2"]
-    with started(_ibbench(long), cwd=tmp_path, stderr=subprocess.STDOUT) as command:
-        pids = _wait_for_training(tmp_path, 2)
-        command.kill()
-    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=60)
-    assert not alive
-    saved = list(tmp_path.glob("results/quick/runs/*-*/*"))
-    assert [path.name for path in saved] == ["checkpoint-0a.safetensors"] * 2
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_save_and_end_with_their_command(number: signal.Signals, tmp_path: Path) -> None:
+    words = [*TWO, "trainer.epochs=100000", "workers=2", SAVING_OFTEN]
+    with started(_ibbench(words), cwd=tmp_path, stderr=subprocess.STDOUT) as command:
+        workers_of_it = [psutil.Process(pid) for pid in _wait_for_states(tmp_path, 2)]
+        command.send_signal(number)
+        _, alive = psutil.wait_procs(workers_of_it, timeout=60)
+        assert not alive
+    assert not list(_trained_by(tmp_path))  # they have let go of their runs, as none does that is killed
