@@ -7,11 +7,14 @@ import io
 import os
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from rich.console import Console  # imported where it is needed: help is to come at once
+    from rich.progress import Progress
 
 _PLAIN_SECONDS = 15.0  # between two plain lines: a log should tell that a run is alive, not fill a disk
 
@@ -100,6 +103,56 @@ def say(line: str) -> None:
     terminal().print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
+def _bars(console: Console) -> Progress:
+    from rich.progress import BarColumn, Progress, TextColumn  # takes longer to import than most commands run
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[text]}", markup=False),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+class Line(Protocol):
+    """What is told about something that takes long; `total` is the number of parts that it has to do."""
+
+    total: int
+
+    def show(self, done: int, text: str, is_last: bool) -> None:
+        """Show how many parts are done, and a few words."""
+
+
+# Begins a line, by its name and its total.
+ShowLine = Callable[[str, int], AbstractContextManager[Line]]
+
+
+class LiveLines:
+    """Lines that are shown at the same time, to be used in a `with` block.
+
+    Args:
+        console: where they are shown.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.bars = _bars(console)
+        self._console = console
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def begin(self, name: str, total: int) -> LiveLine:
+        """Begin one more, to be used in a `with` block of its own."""
+        return LiveLine(self._console, name, total, self)
+
+
 class LiveLine:
     """One line about something that takes long: with a bar and changing in place on a terminal, plain ones elsewhere.
 
@@ -107,37 +160,43 @@ class LiveLine:
         console: where it is shown.
         name: what it is about.
         total: the number of parts that it has to do.
+        among: the lines that it is one of, shown already; None for alone.
     """
 
-    def __init__(self, console: Console, name: str, total: int) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn  # takes longer to import than most commands run
-
+    def __init__(self, console: Console, name: str, total: int, among: LiveLines | None = None) -> None:
         self.total = total
         self._console, self._name = console, name
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[text]}", markup=False),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._row = self._bar.add_task(name, total=total, text="starting")
+        self._is_alone = among is None
+        self._bars = among.bars if among else _bars(console)
+        self._row = self._bars.add_task(name, total=total, text="starting")
         self._last_line = time.perf_counter()
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self._is_alone:
+            self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._is_alone:
+            self._bars.stop()
+        else:
+            self._bars.remove_task(self._row)
 
     def show(self, done: int, text: str, is_last: bool) -> None:
         """Show how many parts are done, and a few words; plain lines come now and then, and the last in any case."""
         now = time.perf_counter()
         if self._console.is_terminal:
-            self._bar.update(self._row, completed=done, text=text)
-        elif is_last or now - self._last_line >= _PLAIN_SECONDS:
+            self._bars.update(self._row, completed=done, text=text)
+            is_due = is_last and not self._is_alone  # its bar is about to go
+        else:
+            is_due = is_last or now - self._last_line >= _PLAIN_SECONDS
+        if is_due:
             self._last_line = now
             self._console.print(f"{self._name}: {text}", highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def show_line(name: str, total: int) -> LiveLine:
+    """Begin a line of its own on the console of this process."""
+    return LiveLine(terminal(), name, total)

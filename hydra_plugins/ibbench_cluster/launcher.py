@@ -1,19 +1,43 @@
-"""The launchers of hydra-submitit-launcher and hydra-joblib-launcher, as a study needs them.
+"""The launcher for the cores of this machine, and those of hydra-submitit-launcher, as a study needs them.
 
 The stock ones of submitit submit all points, done or not, cannot leave without waiting, and give up waiting at the
-first dead job. That of joblib kills its processes when the command is interrupted, before they can save their states.
+first dead job.
 
 Hydra imports this file in each command, so that everything heavy is imported in the functions.
 """
 
 import contextlib
+import os
 from collections.abc import Sequence
-from functools import partial
-from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class CoresLauncher(Launcher):
+    """The cores of this machine, each of which trains a run at a time."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:  # noqa: ARG002
+        """Note what `launch` needs; the task, one point in whatever process, is not called."""
+        self.hydra_context, self._config = hydra_context, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the points; return nothing, for all that is to be known is in their records."""
+        from ibbench.commands.train import sweep_of
+        from ibbench.sweep.cores import train_here
+
+        os.environ.update({name: str(value) for name, value in self._config.hydra.job.env_set.items()})
+        train_here(sweep_of(self), range(initial_job_idx, initial_job_idx + len(job_overrides)))
+        return []
+
+
+ConfigStore.instance().store(
+    group="hydra/launcher", name="ibbench_cores", node={"_target_": f"{__name__}.{CoresLauncher.__name__}"}
+)
 
 
 class _MissingOnly:
@@ -49,40 +73,3 @@ with contextlib.suppress(ImportError):  # an extra; `explain` of ibbench.options
     ):
         target = f"{__name__}.{launcher.__name__}"
         ConfigStore.instance().store(group="hydra/launcher", name=name, node=options(_target_=target))
-
-
-with contextlib.suppress(ImportError):
-    from hydra_plugins.hydra_joblib_launcher.config import JobLibLauncherConf
-    from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
-
-    class StudyProcessLauncher(JoblibLauncher):
-        """Processes on this machine, some at a time."""
-
-        def setup(self, **given: Any) -> None:
-            """Have the points run by workers that stop when they are told to."""
-            from ibbench.sweep.workers import run_in_worker
-
-            super().setup(**given | {"task_function": partial(run_in_worker, given["task_function"])})
-
-        def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-            """Run the points. When the command is to stop, wait for what is being saved.
-
-            Raises:
-                SystemExit: a worker was killed, which has ended the others; the study is tabulated.
-            """
-            from concurrent.futures import BrokenExecutor
-
-            from ibbench.commands.train import FAILED, sweep_of
-            from ibbench.sweep.workers import saved_before_they_end
-            from ibbench.terminal import say
-
-            try:
-                with saved_before_they_end():
-                    return super().launch(job_overrides, initial_job_idx)
-            except BrokenExecutor:
-                say("A process of +cluster=processes was killed, and the others ended with it.")
-                sweep_of(self).finish(wait=False)
-                raise SystemExit(FAILED) from None
-
-    target = f"{__name__}.{StudyProcessLauncher.__name__}"
-    ConfigStore.instance().store(group="hydra/launcher", name="ibbench_processes", node=JobLibLauncherConf(target))

@@ -51,6 +51,9 @@ def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False)
     """
     note_command(["ibbench", "train", *arguments])
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as exceptions, to be said in one line
+    # Threads that wait for others sleep, and leave their core to who can use it. Set before torch is loaded.
+    for name, value in (("OMP_WAIT_POLICY", "PASSIVE"), ("KMP_BLOCKTIME", "0")):
+        os.environ.setdefault(name, value)
     try:
         sys.argv = ["ibbench train", *_for_hydra(arguments, dry_run, detach)]
         with listening():

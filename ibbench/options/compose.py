@@ -22,7 +22,7 @@ from ibbench.options.typed import as_hydra_reads, sweep_values
 ROOT_CONFIG = "train"
 _VALUE = re.compile(r"(\w+\.[\w.]+|seeds|targets)=")  # and not of a group, whose choice is a file
 _REPLICAS = ("seeds", "targets")  # what one run can have many of
-_EXTRA_OF_LAUNCHER = dict.fromkeys(("ibbench_processes", "ibbench_slurm", "ibbench_slurm_local"), "cluster")
+_EXTRA_OF_LAUNCHER = dict.fromkeys(("ibbench_slurm", "ibbench_slurm_local"), "cluster")
 _EXTRA_OF_LAUNCHER["ray"] = "ray"
 
 

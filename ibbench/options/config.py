@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    PositiveInt,
     StringConstraints,
     ValidationError,
     model_validator,
@@ -17,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ibbench.errors import InputError, shorten, suggest
+from ibbench.options.checks import expecting
 from ibbench.options.groups import (
     AnyModelOptions,
     AnyOptimizerOptions,
@@ -78,6 +80,7 @@ class Config(Options):
     rung: RungOptions | None = None
     tuning: TuningOptions | None = None
     rerun: bool
+    workers: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
 
     @model_validator(mode="after")
     def _width_is_solved_or_given(self) -> Self:
@@ -105,7 +108,8 @@ class Config(Options):
 
         A CSV is known by what is read from it, which the run adds, not by where it lies.
         """
-        options = self.model_dump(mode="json", exclude={"name", "results_dir", "device", "rung", "tuning", "rerun"})
+        others = {"name", "results_dir", "device", "rung", "tuning", "rerun", "workers"}
+        options = self.model_dump(mode="json", exclude=others)
         # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
         # at once changes rounding only, as the device does.
         for name in ("checkpoint_seconds", "compile", "replicas_per_pack"):

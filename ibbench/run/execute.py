@@ -26,7 +26,7 @@ from ibbench.record.folder import (
     record_age,
 )
 from ibbench.record.intact import read_done
-from ibbench.record.lease import Lease, LostError, TakenError, hold
+from ibbench.record.lease import Lease, LostError, TakenError, describe_owner, hold
 from ibbench.record.made import describe_making, find_revision
 from ibbench.record.predictions import write_predictions
 from ibbench.record.schema import (
@@ -39,11 +39,11 @@ from ibbench.record.schema import (
     write_record,
 )
 from ibbench.run.baselines import measure_baselines
-from ibbench.run.pack import train_pack
+from ibbench.run.pack import ALONE, Place, advance_pack, train_pack
 from ibbench.run.plan import Point
 from ibbench.run.sight import count_for, sight_of
 from ibbench.terminal import say
-from ibbench.training.device import choose_device, describe_device, peak_memory_mb, reset_peak_memory
+from ibbench.training.device import choose_device, describe_device, one_thread, peak_memory_mb, reset_peak_memory
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
 from ibbench.training.replicas import Replica
 from ibbench.training.saved import saved_pack_size
@@ -52,7 +52,7 @@ from ibbench.training.weights import WeightFacts, write_weights
 _PACKAGES = ("ibbench", "torch", "numpy", "rdkit")
 
 
-def execute(point: Point, patience: float = 0.0) -> Record | None:
+def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record | None:
     """Train all replicas of a run and write its folder; a run that is finished already is only read.
 
     A failure becomes a `failed` record with the reason, so that the other runs of a sweep go on. Only a signal that
@@ -62,6 +62,7 @@ def execute(point: Point, patience: float = 0.0) -> Record | None:
     Args:
         point: the run.
         patience: seconds to wait for another process that trains it; -1 for as long as it takes.
+        place: where it trains.
 
     Returns:
         Its record; None if another process trains it.
@@ -70,9 +71,12 @@ def execute(point: Point, patience: float = 0.0) -> Record | None:
         record = _find_finished(point)
         if record is None:
             age = record_age(point.folder)
-            with hold(point.folder, patience) as lease:
+            with hold(point.folder, patience) as lease, contextlib.ExitStack() as packs:
                 redone = record_age(point.folder) != age  # by the process that held it
-                record = _find_finished(point, redone) or _attempt(point, lease)
+                record = _find_finished(point, redone) or _attempt(point, lease, place, packs)
+            for emptied in point.folder.glob(_lock_of_pack("*")):
+                with contextlib.suppress(OSError):
+                    emptied.rmdir()
         return record
     except TakenError as error:
         say(f"{point.run}: {error}")
@@ -89,13 +93,15 @@ def _find_finished(point: Point, redone: bool = False) -> Record | None:
     return record
 
 
-def _attempt(point: Point, lease: Lease) -> Record:
+def _attempt(point: Point, lease: Lease, place: Place, packs: contextlib.ExitStack) -> Record:
     """Train a run that is this process's, and leave its record whatever happens."""
     find_revision()
     for leftover in (*point.folder.glob(".*.tmp"), point.folder / START_ERROR):  # of those that were here before
         leftover.unlink(missing_ok=True)
     try:
-        record = _train(point, lease)
+        device = choose_device(point.resolved.device)
+        with one_thread(device):
+            record = _train(point, lease, place, packs, device)
         lease.check()
         write_record(point.folder, record)
     except Exception as error:  # the sweep must go on, whatever it was
@@ -114,21 +120,78 @@ def _attempt(point: Point, lease: Lease) -> Record:
     return record
 
 
+def note_death(point: Point, message: str) -> None:
+    """Leave the record of a run whose process has died, unless another process trains it already."""
+    say(f"{point.run}: failed: {message}")
+    try:
+        with hold(point.folder):
+            if not read_finished(point.folder):
+                write_record(point.folder, _record(point, "failed", error=ErrorEntry(message=message, traceback="")))
+    except (TakenError, OSError, InputError) as error:
+        say(f"{point.run}: {error}")
+
+
 def _fail(point: Point, error: Exception) -> Record:
     message = str(error) or type(error).__name__
     say(f"{point.run}: failed: {message}")
     return _record(point, "failed", error=ErrorEntry(message=message, traceback=traceback.format_exc()))
 
 
-def _train(point: Point, lease: Lease) -> Record:
+def help_train(point: Point, age: int, owner: str, place: Place) -> None:
+    """Train packs of a run that another process of this machine trains, from the last one on.
+
+    Each has a lock in the run's folder. The process that the run belongs to takes them from the first one on; when it
+    comes to one that was trained here, it waits for its end and goes on from its last state, also if that is none.
+
+    Args:
+        point: the run.
+        age: what `record_age` said before the other process began.
+        owner: what `describe_owner` says of the run.
+        place: where it trains.
+    """
+    device = choose_device(point.resolved.device)
+    packs = split_into_packs(list_replicas(point.resolved), choose_size(point, device, place))
+    for number in reversed(range(1, len(packs))):
+        # What is wrong here, such as a loss that is not finite, the other process will find wrong, too.
+        with contextlib.suppress(TakenError, LostError, DivergedError, OSError), one_thread(device):
+            if describe_owner(point.folder) != owner:
+                return
+            with hold(point.folder / _lock_of_pack(number)) as lease:
+                if describe_owner(point.folder) != owner or record_age(point.folder) != age:
+                    return  # it has ended just now
+                advance_pack(point, lease, packs[number], number, len(packs), device, place.show)
+
+
+def choose_size(point: Point, device: torch.device, place: Place = ALONE, num_sharing: int = 1) -> int:
+    """Return how many replicas of a run train at once: as they did when a state of it was saved, if one was.
+
+    Args:
+        point: the run.
+        device: where to train.
+        place: where it trains.
+        num_sharing: how many packs train at a time, and share the memory.
+    """
+    config = point.resolved
+    saved = saved_pack_size(point.folder) if config.trainer.replicas_per_pack == "auto" else None
+    size = saved or place.pack_size
+    return size or choose_pack_size(config, point.dataset.molecules.padding, device, num_sharing)
+
+
+def _lock_of_pack(number: object) -> str:
+    return f"pack-{number}"
+
+
+def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack, device: torch.device) -> Record:
     config, folder, padding = point.resolved, point.folder, point.dataset.molecules.padding
-    device = choose_device(config.device)
     torch.set_float32_matmul_precision("high" if config.precision == "tf32" else "highest")
     replicas = list_replicas(config)
-    size = saved_pack_size(folder) if config.trainer.replicas_per_pack == "auto" else None
-    packs = split_into_packs(replicas, size or choose_pack_size(config, padding, device))
+    packs = split_into_packs(replicas, choose_size(point, device, place))
     reset_peak_memory(device)
-    trained = [train_pack(point, lease, pack, number, len(packs), device) for number, pack in enumerate(packs)]
+    trained = []
+    for number, pack in enumerate(packs):
+        if len(packs) > 1:  # others may train some of them: see `help_train`
+            held.enter_context(hold(folder / _lock_of_pack(number), patience=-1))
+        trained.append(train_pack(point, lease, pack, number, len(packs), device, place.show))
     lease.check()
     write_predictions(
         folder,

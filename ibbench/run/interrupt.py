@@ -11,7 +11,7 @@ Signals belong to the process, and their handlers are called without arguments o
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -22,7 +22,6 @@ GRACE_SECONDS = 5.0  # to come to the end of a step; compiling one can take long
 _asked: int | None = None  # the signal that has come
 _deferred = False  # whether signals wait for `raise_if_asked`
 _grace = GRACE_SECONDS  # for how long they do
-_tell: Callable[[], object] | None = None  # called when one has come
 _handlers_before: dict[int, Any] = {}  # what to restore, per signal; empty unless within `listening`
 
 
@@ -61,20 +60,36 @@ def listening(remembering: bool = False) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def deferring(seconds: float = GRACE_SECONDS, tell: Callable[[], object] | None = None) -> Iterator[None]:
+def deferring(seconds: float = GRACE_SECONDS) -> Iterator[None]:
     """Let signals wait for `raise_if_asked`, but no longer than some seconds; a second Ctrl-C does not wait.
 
     Args:
         seconds: time after which `Stopped` is raised anyway.
-        tell: function to call when a signal has come.
     """
-    global _deferred, _grace, _tell
-    _deferred, _grace, _tell = True, seconds, tell
+    global _deferred, _grace
+    _deferred, _grace = True, seconds
     try:
         yield
     finally:
         _deferred = False
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Hold signals back while a process is forked, which would otherwise handle them as if it were this one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def listen_anew() -> None:
+    """Listen in a process that was forked, within `held_back`: whatever the other one was doing, this one is not."""
+    global _deferred
+    _deferred = False
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def asked() -> bool:
@@ -112,8 +127,6 @@ def _note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (what `
     if impatient or not _deferred:
         raise Stopped(number)
     signal.setitimer(signal.ITIMER_REAL, _grace)
-    if _tell:
-        _tell()
 
 
 def _lose_patience(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (what `signal` calls)

@@ -10,13 +10,29 @@ from ibbench.record.lease import Lease
 from ibbench.record.schema import MetricsEntry, ReplicaEntry
 from ibbench.run.interrupt import asked, deferring, raise_if_asked
 from ibbench.run.plan import Point
-from ibbench.terminal import LiveLine, say, terminal
+from ibbench.terminal import ShowLine, say, show_line
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.loop import State, Task, predict, prepare, train
 from ibbench.training.metrics import measure
 from ibbench.training.progress import RunProgress
 from ibbench.training.replicas import Replica
 from ibbench.training.weights import to_tensors
+
+
+class Place(NamedTuple):
+    """Where a run trains: in a process of its own beside others, or alone.
+
+    Attributes:
+        show: begins the line that its progress is shown on.
+        pack_size: how many replicas train at once, unless a state was saved of packs of another size; None if the run
+            is alone, and is to choose by itself.
+    """
+
+    show: ShowLine = show_line
+    pack_size: int | None = None
+
+
+ALONE = Place()
 
 
 class Trained(NamedTuple):
@@ -33,7 +49,7 @@ class Trained(NamedTuple):
 
 
 def train_pack(
-    point: Point, lease: Lease, replicas: list[Replica], number: int, count: int, device: torch.device
+    point: Point, lease: Lease, replicas: list[Replica], number: int, count: int, device: torch.device, show: ShowLine
 ) -> Trained:
     """Train one pack from its checkpoint, if there is one, to its end, and measure it.
 
@@ -44,12 +60,35 @@ def train_pack(
         number: of this pack in its run, from 0.
         count: how many packs the run has.
         device: where to train.
+        show: begins the line that its progress is shown on.
 
     Raises:
         DivergedError: a loss stopped being finite.
         LostError: the run's folder is not this process's any more.
         Stopped: a signal has asked to stop; the state is saved.
     """
+    task, state = _advance(point, lease, replicas, number, count, device, show, is_kept=number + 1 < count)
+    state.models.load(state.best)
+    return _evaluate(point, task, state)
+
+
+def advance_pack(
+    point: Point, lease: Lease, replicas: list[Replica], number: int, count: int, device: torch.device, show: ShowLine
+) -> None:
+    """Train one pack as `train_pack` does, and leave its last state for the process that the run belongs to."""
+    _advance(point, lease, replicas, number, count, device, show, is_kept=True)
+
+
+def _advance(
+    point: Point,
+    lease: Lease,
+    replicas: list[Replica],
+    number: int,
+    count: int,
+    device: torch.device,
+    show: ShowLine,
+    is_kept: bool,
+) -> tuple[Task, State]:
     config = point.resolved
     task, state = prepare(config, point.dataset, point.split, device, replicas)
     name = point.run if count == 1 else f"{point.run} ({number + 1} of {count})"
@@ -61,7 +100,7 @@ def train_pack(
         say(f"{name}: resuming after epoch {state.epoch}{step}")
     units = {target.name: target.unit for target in point.dataset.targets}
     saving = _Saving(checkpoints, lease, config.trainer.checkpoint_seconds, name)
-    with LiveLine(terminal(), name, config.trainer.epochs) as line, deferring():
+    with show(name, config.trainer.epochs) as line, deferring():
         progress = RunProgress(line, task, units)
         for _ in train(task, state, config, saving.is_due):
             if state.batch == 0:
@@ -69,10 +108,9 @@ def train_pack(
             if saving.is_due(epoch_ended=state.batch == 0):
                 saving.save(state)
             raise_if_asked()
-    if number + 1 < count:  # an interruption of a later pack must not lose this one
+    if is_kept:  # an interruption of a later pack must not lose this one
         saving.save(state)
-    state.models.load(state.best)
-    return _evaluate(point, task, state)
+    return task, state
 
 
 class _Saving:

@@ -25,7 +25,7 @@ from ibbench.record.schema import SCHEMA_VERSION
 from ibbench.run.pace import fit_to_seconds
 from ibbench.run.recall import remember
 from ibbench.terminal import say
-from ibbench.training.device import choose_device
+from ibbench.training.device import choose_device, one_thread
 from ibbench.training.step import compiler, pays
 
 # The options of the data, as they are to be where they do not matter: for who is where, and for who there is.
@@ -77,6 +77,11 @@ def plan(config: Config, here: bool = True) -> Point:
 def _plan(composed: str, here: bool) -> Point:
     config = Config.model_validate_json(composed)
     device = choose_device(config.device if here else "cpu")
+    with one_thread(device):
+        return _plan_for(config, device, here)
+
+
+def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     if config.precision == "tf32" and device.type != "cuda" and (here or config.device == "cpu"):
         raise InputError("`precision=tf32` needs a CUDA device: expected float32 or bfloat16 on the CPU")
     get_model(config.model.name)

@@ -1,8 +1,10 @@
 """One point of a sweep, as a launcher has it run: in this process, in another one, or on another machine."""
 
+from __future__ import annotations
+
 import os
 import traceback
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ibbench.errors import InputError
 from ibbench.options.config import Config
@@ -10,11 +12,18 @@ from ibbench.record.lease import EXPIRES_SECONDS
 from ibbench.run.interrupt import Stopped, hand_over, listening, raise_if_asked
 from ibbench.terminal import say
 
+if TYPE_CHECKING:  # it imports torch, which is not needed to find that all runs are done
+    from ibbench.run.pack import Place
+
 Outcome = Literal["done", "failed", "elsewhere", "stopped"]
 
 
-def run_point(config: Config) -> Outcome:
+def run_point(config: Config, place: Place | None = None) -> Outcome:
     """Run one point. It never raises into the sweep, so that the other points go on.
+
+    Args:
+        config: the run.
+        place: where it trains; None for alone.
 
     Returns:
         The status of its record, `done` or `failed`; `elsewhere` if another process trains it; `stopped` if a signal
@@ -26,7 +35,7 @@ def run_point(config: Config) -> Outcome:
     with listening():
         try:
             raise_if_asked()
-            return _run(config)
+            return _run(config, place)
         except Stopped as stop:
             if _is_job_of_cluster():
                 say(f"stopped by {stop}; what is trained is saved")
@@ -38,9 +47,10 @@ def run_point(config: Config) -> Outcome:
             return "stopped"
 
 
-def _run(config: Config) -> Outcome:
+def _run(config: Config, place: Place | None) -> Outcome:
     from ibbench.record.agenda import note_start_error
     from ibbench.run.execute import execute
+    from ibbench.run.pack import ALONE
     from ibbench.run.plan import plan
 
     try:
@@ -52,7 +62,8 @@ def _run(config: Config) -> Outcome:
         note_start_error(config, error)
         return "failed"
     # A job of a cluster has to find out for itself whether the last owner is dead; a command does so at its end.
-    record = execute(point, patience=1.25 * EXPIRES_SECONDS if _is_job_of_cluster() else 0.0)
+    patience = 1.25 * EXPIRES_SECONDS if _is_job_of_cluster() else 0.0
+    record = execute(point, patience, place or ALONE)
     return record.status if record else "elsewhere"
 
 

@@ -74,6 +74,8 @@ class Sweep:
         _refuse_tuned_options(self._configs, self._overrides[0])
         if len({study_folder(config) for config in self._configs}) > 1:
             raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
+        if len({config.workers for config in self._configs}) > 1:
+            raise InputError("one command has one number of workers: `workers` cannot be swept")
         _refuse_repeats(self._configs, self._overrides)
 
     def plan(self) -> bool:

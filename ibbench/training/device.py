@@ -3,8 +3,10 @@
 import contextlib
 import platform
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
+import joblib
 import psutil
 import torch
 
@@ -27,6 +29,26 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda":
         torch.cuda.init()  # its memory statistics cannot be reset before
     return device
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use: those that it is bound to, within the quota of its cgroup."""
+    return joblib.cpu_count()
+
+
+@contextlib.contextmanager
+def one_thread(device: torch.device) -> Iterator[None]:
+    """Compute in one thread, if it is on the CPU: sums of several threads are rounded otherwise.
+
+    So the numbers of a run do not depend on the number of cores. They are used by packs, which train side by side.
+    """
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def describe_device(device: torch.device) -> str:

@@ -2,7 +2,7 @@
 
 import time
 
-from ibbench.terminal import LiveLine
+from ibbench.terminal import Line
 from ibbench.training.loop import State, Task
 
 _SHOWN_TARGETS = 3
@@ -17,7 +17,7 @@ class RunProgress:
         units: the unit of each target.
     """
 
-    def __init__(self, line: LiveLine, task: Task, units: dict[str, str]) -> None:
+    def __init__(self, line: Line, task: Task, units: dict[str, str]) -> None:
         self._line, self._task, self._units = line, task, units
         self._started = time.perf_counter()
         self._first_epoch: int | None = None

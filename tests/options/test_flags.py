@@ -16,7 +16,12 @@ from ibbench.options.flags import check_flags
         ["--cfg=job", "model=gnn"],
         ["--info"],
         ["-m", "hydra.mode=RUN"],
-        ["+hydra.job.env_set.A=1", "hydra.launcher.n_jobs=2", "hydra/launcher=basic", "hydra.sweeper.params.model=gnn"],
+        [
+            "+hydra.job.env_set.A=1",
+            "hydra.launcher.x=2",
+            "hydra/launcher=basic",
+            "hydra.sweeper.params.model=gnn",
+        ],
         ["hydra.searchpath=[file://here]", "--config-dir", "here"],
     ],
 )

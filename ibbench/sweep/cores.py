@@ -1,0 +1,90 @@
+"""The points of a sweep trained by its own command: on the CPU as many at a time as there are cores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ibbench.sweep.point import run_point
+from ibbench.terminal import say
+
+if TYPE_CHECKING:  # they import torch, which is not needed to find that all runs are done
+    from ibbench.run.plan import Point
+    from ibbench.sweep.sweep import Sweep
+
+_BYTES_OF_WORKER = 500e6  # beside what its replicas take
+
+
+def train_here(sweep: Sweep, numbers: Sequence[int]) -> None:
+    """Train points of a sweep, those that take longest first where several train at a time.
+
+    Args:
+        sweep: the runs of this command, planned.
+        numbers: the places of these points in it, from 0.
+    """
+    from ibbench.sweep.announce import is_to_do
+
+    left = [number for number in numbers if is_to_do(sweep.points[number])]
+    for number in numbers:
+        if number not in left:
+            run_point(sweep.points[number].config)  # says that it is done
+    points = [sweep.points[number] for number in left]
+    if points and _are_for_the_cpu(points):
+        num_workers, pack_sizes = _divide(points)
+    else:
+        num_workers, pack_sizes = 1, []
+    if num_workers > 1:
+        from ibbench.sweep.workers import Task, train_side_by_side
+
+        tasks = [Task(*task) for task in zip(left, points, pack_sizes, strict=True)]
+        tasks.sort(key=lambda task: _expected_seconds(task.point), reverse=True)
+        outcomes = train_side_by_side(tasks, num_workers)
+    else:
+        outcomes = {number: run_point(point.config) for number, point in zip(left, points, strict=True)}
+    for number, outcome in outcomes.items():
+        if outcome == "elsewhere":
+            sweep.note_taken(number)
+
+
+def _are_for_the_cpu(points: list[Point]) -> bool:
+    """Whether all points train on the CPU; a GPU trains one after another."""
+    from ibbench.training.device import choose_device
+
+    return all(choose_device(point.config.device).type == "cpu" for point in points)
+
+
+def _divide(points: list[Point]) -> tuple[int, list[int]]:
+    """Find out how many packs train at a time, and say so; return that, and how many replicas a pack of each run has.
+
+    The number of cores has no say in the size of packs, which the last digits of a run depend on.
+    """
+    import torch
+
+    from ibbench.run.execute import choose_size
+    from ibbench.training.device import count_cores, free_memory
+
+    cpu = torch.device("cpu")
+    cores, given = count_cores(), points[0].config.workers
+    most = max(1, min(cores, int(free_memory(cpu) / _BYTES_OF_WORKER))) if given == "auto" else given
+    sizes = [
+        choose_size(point, cpu, num_sharing=min(most, sum(p.config.num_replicas for p in points))) for point in points
+    ]
+    num_packs = sum(math.ceil(point.config.num_replicas / size) for point, size in zip(points, sizes, strict=True))
+    count = min(most, num_packs)
+    what = "run" if count <= len(points) else "pack"
+    told = f"1 {what} at a time, in one thread" if count == 1 else f"{count} {what}s at a time, one thread each"
+    smaller = math.ceil(max(point.config.num_replicas for point in points) / most)
+    if count < most and smaller < max(sizes):
+        told += f"; trainer.replicas_per_pack={smaller} would use more"
+    say(f"On {cores} core{'s' if cores > 1 else ''}: {told}")
+    return count, sizes
+
+
+def _expected_seconds(point: Point) -> float:
+    from ibbench.sweep.announce import list_planned
+    from ibbench.training.step import expected_seconds
+
+    (planned,) = list_planned([point], [[]])
+    replicas, size = point.config.num_replicas, point.resolved.trainer.batch_size
+    return expected_seconds(planned.molecule_steps // (replicas * size), int(planned.flops))

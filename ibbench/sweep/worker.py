@@ -1,0 +1,107 @@
+"""What a worker does: it carries out one order of its command after another, and tells it how far it is."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+
+from ibbench.run.execute import help_train
+from ibbench.run.interrupt import Stopped, listen_anew, listening, raise_if_asked
+from ibbench.run.pack import Place
+from ibbench.run.plan import plan
+from ibbench.sweep.point import run_point
+from ibbench.terminal import terminal
+
+
+def work(connection: Connection) -> None:
+    """Do what the command sends, until it sends nothing, ends, or a signal comes."""
+    with contextlib.suppress(Stopped, EOFError, OSError), listening(remembering=True):
+        threading.Thread(target=_end_with_the_command, daemon=True).start()
+        send = _sender(connection)
+        sys.stdout, sys.stderr = _Lines(send, "say"), _Lines(send, "complain")
+        terminal.cache_clear()
+        torch.set_num_threads(1)
+        listen_anew()
+        raise_if_asked()
+        while (order := connection.recv()) is not None:
+            config, pack_size, age, owner = order
+            place = Place(lambda name, total: _SentLine(send, name, total), pack_size)
+            if owner:
+                help_train(plan(config), age, owner, place)
+            send("over", "done" if owner else run_point(config, place))
+
+
+def _end_with_the_command() -> None:
+    """Wait for the end of the command, and then save what is trained and end, too."""
+    command = multiprocessing.parent_process()
+    assert command
+    wait([command.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _sender(connection: Connection) -> Callable[..., None]:
+    """Return what sends a message to the command; where that has ended, it is dropped."""
+
+    def send(*message: Any) -> None:
+        with contextlib.suppress(OSError):
+            connection.send(message)
+
+    return send
+
+
+class _SentLine:
+    """A line about something that takes long, as `LiveLine`, which the command shows.
+
+    Args:
+        send: a function that sends a message to the command.
+        name: what it is about.
+        total: the number of parts that it has to do.
+    """
+
+    def __init__(self, send: Callable[..., None], name: str, total: int) -> None:
+        self.total = total
+        self._send, self._name = send, name
+
+    def __enter__(self) -> Self:
+        self._send("begin", self._name, self.total)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._send("end")
+
+    def show(self, done: int, text: str, is_last: bool) -> None:
+        """Show how many parts are done, and a few words."""
+        self._send("show", done, text, is_last)
+
+
+class _Lines(io.TextIOBase):
+    """Sends what is printed to the command, line by line.
+
+    Args:
+        send: a function that sends a message.
+        kind: what the messages are called.
+    """
+
+    def __init__(self, send: Callable[..., None], kind: str) -> None:
+        self._send, self._kind = send, kind
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        """Send the lines that are whole."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._send(self._kind, line)
+        return len(text)
