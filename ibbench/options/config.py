@@ -33,6 +33,7 @@ from ibbench.options.groups import (
     without_repeats,
 )
 
+ReferenceOption = Literal["auto", "composition", "none"]
 _MOST_BYTES = 200  # of a folder's name; file systems take 255
 
 
@@ -71,6 +72,7 @@ class Config(Options):
     schedule: AnyScheduleOptions
     trainer: TrainerOptions
     loss: Literal["l1", "mse", "huber"]
+    reference: ReferenceOption
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
     precision: Literal["float32", "tf32", "bfloat16"]
     budget: BudgetOptions | None

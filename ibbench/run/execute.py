@@ -136,7 +136,7 @@ def _train(point: Point, lease: Lease) -> Record:
     history = pd.DataFrame([row for pack in trained for row in pack.history])
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
-    write_weights(folder / WEIGHTS, weights, _describe_weights(point, replicas))
+    write_weights(folder / WEIGHTS, weights, _describe_weights(point, replicas, trained[0].elements))
     train_seconds = sum(pack.train_seconds for pack in trained)
     cost = CostEntry(
         parameters=count_parameters(padding.num_atoms, config.model),
@@ -151,9 +151,10 @@ def _train(point: Point, lease: Lease) -> Record:
     return _record(point, "done", cost=cost, replicas=entries, baselines=baselines)
 
 
-def _describe_weights(point: Point, replicas: list[Replica]) -> WeightFacts:
+def _describe_weights(point: Point, replicas: list[Replica], elements: tuple[int, ...]) -> WeightFacts:
     config, dataset = point.resolved, point.dataset
     return WeightFacts(
+        elements=elements,
         replicas=tuple(replicas),
         units=tuple(dataset.targets[dataset.column(target)].unit for target, _ in replicas),
         options=config.model,

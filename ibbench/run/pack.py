@@ -26,6 +26,7 @@ class Trained(NamedTuple):
     truth: Tensor  # of the test molecules, float64 [R, M]
     prediction: Tensor  # float64 [R, M]
     weights: dict[str, Tensor]  # name -> [R, ...], on the CPU, with the scaling of inputs and targets
+    elements: tuple[int, ...]  # atomic numbers, in the order of that scaling
     history: list[dict[str, float | int | str]]
     train_seconds: float
     validation_seconds: float
@@ -131,6 +132,7 @@ def _evaluate(point: Point, task: Task, state: State) -> Trained:
         truths["test"],
         predictions["test"],
         to_tensors(state.best, task.scaling),
+        task.truth.elements,
         state.history,
         state.train_seconds,
         state.validation_seconds,

@@ -103,7 +103,8 @@ class Predictor:
             return torch.empty(len(self.replicas), 0, dtype=torch.float64)
         composition = count_elements(molecules, self._facts.elements, self.hydrogens)
         normalised = self._models.predict(self._batches(molecules))
-        return self._scaling.restore(normalised, self._scaling.references(composition))
+        references, explained = self._scaling.references(composition), self._scaling.explained(composition)
+        return self._scaling.restore(normalised, references, explained)
 
     def _batches(self, molecules: Molecules) -> Iterator[Molecules]:
         """Hand out the molecules as the model is to see them, as many at a time as the memory is meant for."""

@@ -125,7 +125,7 @@ def prepare(
     means, scales = zip(*(statistics_of[seed] for _, seed in replicas), strict=True)
     subsets = torch.stack([subset_of[seed] for _, seed in replicas])
     truth = Truth(dataset, replicas)
-    scaling = TargetScaling.fit(truth, subsets)
+    scaling = TargetScaling.fit(truth, subsets, config.reference)
     models = Replicas.draw(
         config.model,
         dataset.molecules.padding.num_atoms,
@@ -151,7 +151,9 @@ def prepare(
         replicas,
         split,
         subsets.to(device),
-        scaling.normalise(truth.values(subsets), truth.references(subsets)).to(device),
+        scaling.normalise(
+            truth.values(subsets), truth.references(subsets), scaling.explained(truth.composition, subsets)
+        ).to(device),
         truth,
         scaling,
         molecules.to(device),
@@ -297,4 +299,6 @@ def predict(task: Task, models: Replicas, index: Tensor) -> Tensor:
     """
     chunks = index.to(models.device).split(PREDICTION_BATCH, dim=-1)
     normalised = models.predict(task.molecules.select(chunk) for chunk in chunks)
-    return task.scaling.restore(normalised, task.truth.references(index.cpu()))
+    index = index.cpu()
+    explained = task.scaling.explained(task.truth.composition, index)
+    return task.scaling.restore(normalised, task.truth.references(index), explained)

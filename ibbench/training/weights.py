@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import safetensors.torch
+import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -14,9 +15,9 @@ from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.options.groups import AnyModelOptions
 from ibbench.training.replicas import Replica
-from ibbench.training.scaling import ELEMENTS, TargetScaling
+from ibbench.training.scaling import TargetScaling
 
-FORMAT_VERSION = 1  # raise it when predicting needs more, or something else, than what is written now
+FORMAT_VERSION = 2  # raise it when predicting needs more, or something else, than what is written now
 _SCALING = "target_"  # what the names of the tensors of the scaling begin with
 
 
@@ -40,7 +41,7 @@ class WeightFacts(BaseModel):
 
     format_version: int = FORMAT_VERSION
     features: int = CACHE_FORMAT
-    elements: tuple[PositiveInt, ...] = ELEMENTS
+    elements: tuple[PositiveInt, ...]
     replicas: tuple[Replica, ...]
     units: tuple[str, ...]
     options: AnyModelOptions
@@ -96,6 +97,9 @@ def read_weights(path: Path) -> Weights:
     try:
         facts = {name: json.loads(value) for name, value in metadata.items()}
         _check_versions(path, facts)
+        if facts["format_version"] == 1:  # nothing was subtracted then
+            name = _SCALING + "reference_per_element"
+            tensors[_SCALING + "slope_per_element"] = torch.zeros_like(tensors[name])
         scaling = TargetScaling(*(tensors.pop(_SCALING + name) for name in TargetScaling._fields))
         weights = Weights(WeightFacts.model_validate(facts), tensors, scaling)
         _check_shapes(weights)
@@ -125,7 +129,8 @@ def _check_shapes(weights: Weights) -> None:
     facts, scaling = weights.facts, weights.scaling
     count = len(facts.replicas)
     expected: dict[str, tuple[int, ...]] = dict.fromkeys(TargetScaling._fields, (count,))
-    expected["reference_per_element"] = (count, len(facts.elements))
+    for name in ("reference_per_element", "slope_per_element"):
+        expected[name] = (count, len(facts.elements))
     found = {name: tuple(tensor.shape) for name, tensor in scaling._asdict().items()}
     if found != expected or len(facts.units) != count:
         raise ValueError(f"its target scaling is not that of {count} replicas")
