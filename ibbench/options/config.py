@@ -80,6 +80,22 @@ class Config(Options):
     tuning: TuningOptions | None = None
     rerun: bool
 
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_of_this_size(cls, options: Any) -> Any:
+        """Let `trainer.steps` be a dictionary from train sizes to steps: take the entry of this run's size."""
+        try:
+            steps, size = options["trainer"]["steps"], options["data"]["train_size"]
+        except (KeyError, TypeError):
+            return options
+        if not isinstance(steps, dict):
+            return options
+        of_size = {str(key): value for key, value in steps.items()}
+        if str(size) not in of_size:
+            text = "trainer.steps names no steps for data.train_size={size}: expected one of {sizes}"
+            raise PydanticCustomError("steps", text, {"size": _shown(size), "sizes": ", ".join(of_size)})
+        return {**options, "trainer": {**options["trainer"], "steps": of_size[str(size)]}}
+
     @model_validator(mode="after")
     def _width_is_solved_or_given(self) -> Self:
         if self.budget and (self.model.width or self.model.hidden):
@@ -106,13 +122,20 @@ class Config(Options):
 
         A CSV is known by its content, which the run adds, not by where it lies.
         """
-        options = self.model_dump(mode="json", exclude={"name", "results_dir", "device", "rung", "tuning", "rerun"})
+        options = self.model_dump(mode="json", exclude={"name", "results_dir", "device", "rung", "rerun"})
         # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
         # at once changes rounding only, as the device does.
         for name in ("checkpoint_seconds", "compile", "replicas_per_pack"):
             del options["trainer"][name]
         del options["data"]["strict"], options["data"]["path"]
         return options
+
+
+# Errors of our own whose message names its options itself.
+_SAID_IN_FULL = {
+    *("source_only", "source_needs", "units", "width_and_budget", "nesterov", "batch_of_one", "seconds"),
+    *("length", "trials", "steps"),
+}
 
 
 @functools.cache
@@ -191,7 +214,18 @@ def _describe(detail: ErrorDetails) -> str:
             return f"`{key}={_shown(value)}` is not possible: {suggest(str(value), names)}"
         case "string_pattern_mismatch" if key == "device":
             return f"`device={_shown(value)}` is not possible: expected auto, cpu, cuda or cuda:N"
-        case "source_only" | "source_needs" | "units" | "width_and_budget" | "nesterov" | "batch_of_one" | "seconds":
+        case (
+            "source_only"
+            | "source_needs"
+            | "units"
+            | "width_and_budget"
+            | "nesterov"
+            | "batch_of_one"
+            | "seconds"
+            | "length"
+            | "trials"
+            | "steps"
+        ):
             return detail["msg"]
         case _:
             return f"`{key}={_shown(value)}` is not possible: {detail['msg'][0].lower()}{detail['msg'][1:]}"

@@ -13,7 +13,6 @@ from pydantic import (
     Discriminator,
     Field,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     StringConstraints,
@@ -50,6 +49,12 @@ def without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
 def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
     if not 0 < bounds[0] <= bounds[1]:
         raise PydanticCustomError("range", "must be two numbers above 0, the lower first")
+    return bounds
+
+
+def _rises_or_stays(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise PydanticCustomError("range", "must be two numbers, the lower first")
     return bounds
 
 
@@ -256,16 +261,26 @@ AnyScheduleOptions = Annotated[
 
 
 class TrainerOptions(Options):
-    """How long and in which steps."""
+    """How long and in which steps. The length is given as `epochs` or as `steps`, never as both."""
 
-    epochs: PositiveInt
-    min_steps: PositiveInt | None
+    epochs: PositiveInt | None
+    steps: PositiveInt | None
+    validate_every: PositiveInt | None
     batch_size: PositiveInt
     patience: PositiveInt | None
     clip_norm: PositiveFloat | None
     compile: Literal["auto", True, False]
     replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
     checkpoint_seconds: NonNegativeFloat
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            text = (
+                "the length of a training is trainer.epochs or trainer.steps: give one of them, and null for the other"
+            )
+            raise PydanticCustomError("length", text)
+        return self
 
 
 class BudgetOptions(Options):
@@ -299,11 +314,26 @@ Range = Annotated[tuple[float, float], AfterValidator(_rises)]
 
 
 class TuningOptions(Options):
-    """One trial of a random search, and the space that it is drawn from."""
+    """How each seed finds its own learning rate, weight decay and dropout: by successive halving.
 
-    trial: NonNegativeInt
-    seed: Seed
-    lr: Range
-    weight_decay: Range
-    depth: tuple[PositiveInt, PositiveInt]
-    dropout: tuple[Fraction, Fraction]
+    `trials[k]` of them are trained in stage k, each stage for twice the steps of the one before, the last for all.
+    """
+
+    trials: Annotated[tuple[PositiveInt, ...], BeforeValidator(as_list), Field(min_length=1, max_length=8)]
+    lr: Range | None = None
+    weight_decay: Range | None = None
+    dropout: Annotated[tuple[Fraction, Fraction], AfterValidator(_rises_or_stays)] | None = None
+
+    @model_validator(mode="after")
+    def _narrows_to_one(self) -> Self:
+        if list(self.trials) != sorted(self.trials, reverse=True) or self.trials[-1] != 1:
+            text = "tuning.trials must fall to 1, such as [5,2,1]: so many are trained for a quarter of the steps, "
+            text += "for half, and for all"
+            raise PydanticCustomError("trials", text)
+        ranges = {"lr": self.lr, "weight_decay": self.weight_decay, "dropout": self.dropout}
+        wrong = [f"tuning.{name}" for name, bounds in ranges.items() if (bounds is None) == (self.trials[0] > 1)]
+        if wrong:
+            text = "several trials are drawn from ranges, and one is not: {names} must be "
+            text += "given with them" if self.trials[0] > 1 else "null with it"
+            raise PydanticCustomError("trials", text, {"names": ", ".join(wrong)})
+        return self

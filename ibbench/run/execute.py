@@ -138,16 +138,16 @@ def _train(point: Point, lease: Lease) -> Record:
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
     write_weights(folder / WEIGHTS, weights, _describe_weights(point, replicas, trained[0].elements))
     train_seconds = sum(pack.train_seconds for pack in trained)
+    entries = tuple(entry for pack in trained for entry in pack.entries)
     cost = CostEntry(
         parameters=count_parameters(padding.num_atoms, config.model),
         flops_per_molecule=count_flops(padding, config.model),
         train_seconds=train_seconds,
         validation_seconds=sum(pack.validation_seconds for pack in trained),
-        molecules_per_second=sum(pack.molecules for pack in trained) / train_seconds,
+        molecules_per_second=sum(entry.molecules or 0 for entry in entries) / train_seconds,
         peak_memory_mb=peak_memory_mb(device),
     )
     baselines = measure_baselines(point.dataset, point.split, replicas)
-    entries = tuple(entry for pack in trained for entry in pack.entries)
     return _record(point, "done", cost=cost, replicas=entries, baselines=baselines)
 
 

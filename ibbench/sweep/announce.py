@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from ibbench.budget.cost import count_parameters, count_training_flops
+from ibbench.options.trial import list_stages
 from ibbench.record.agenda import Planned, config_key, swept_part
 from ibbench.record.folder import read_finished
 from ibbench.run.plan import Point
 from ibbench.terminal import say
+from ibbench.training.length import count_molecules, measure_length
 
 
 def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planned]:
@@ -20,15 +22,15 @@ def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planne
 
 
 def _plan(point: Point, text: str) -> Planned:
-    epochs = point.resolved.trainer.epochs
-    steps = point.split.train_size * epochs * point.config.num_replicas
-    flops = count_training_flops(point.dataset.molecules.padding, point.resolved.model) * float(steps)
+    molecules = count_molecules(point.resolved, point.split.train_size)
+    flops = count_training_flops(point.dataset.molecules.padding, point.resolved.model) * float(molecules)
     return Planned(
         run=point.run,
         point=text or point.config.model.name,
         key=config_key(point.config),
-        epochs=epochs,
-        molecule_steps=steps,
+        steps=measure_length(point.resolved.trainer, point.split.train_size).steps,
+        stages=len(list_stages(point.config)),
+        molecule_steps=molecules,
         flops=flops,
     )
 

@@ -8,6 +8,7 @@ import torch
 from ibbench.budget.cost import count_parameters, count_saved_bytes
 from ibbench.data.layout import Padding
 from ibbench.options.config import Config
+from ibbench.options.trial import list_stages
 from ibbench.training.device import free_memory
 from ibbench.training.replicas import PREDICTION_BATCH, Replica
 
@@ -31,7 +32,8 @@ def split_into_packs(replicas: list[Replica], most: int) -> list[list[Replica]]:
 
 
 def choose_pack_size(config: Config, padding: Padding, device: torch.device) -> int:
-    """Return how many replicas train at once: as given, or for `auto` all that fit into half of the free memory.
+    """Return how many replicas train at once: as given, or for `auto` all that fit, with their trials, into half of the free
+    memory.
 
     A replica more has always paid where it was measured, on a CPU (`ibbench speed --sweep`): the overhead of an
     operation is shared by all replicas. So memory alone is the limit.
@@ -39,7 +41,8 @@ def choose_pack_size(config: Config, padding: Padding, device: torch.device) -> 
     given = config.trainer.replicas_per_pack
     if given != "auto":
         return given
-    return max(1, int(_SHARE * free_memory(device) / bytes_per_replica(config, padding)))
+    most = list_stages(config)[0].trials * bytes_per_replica(config, padding)
+    return max(1, int(_SHARE * free_memory(device) / most))
 
 
 def bytes_per_replica(config: Config, padding: Padding) -> int:

@@ -9,7 +9,9 @@ import torch
 from ibbench.data.molecules import Molecules
 from ibbench.options.config import Config
 from ibbench.training.checkpoint import Checkpoints
-from ibbench.training.loop import State, Task, train
+from ibbench.training.loop import train
+from ibbench.training.state import State
+from ibbench.training.task import Task
 
 Start = Callable[..., tuple[Config, Task, State]]
 RELABEL = "data.augmentation=relabel"

@@ -11,8 +11,10 @@ from ibbench.options.config import Config
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
 from ibbench.training.checkpoint import Checkpoints
-from ibbench.training.loop import State, Task, train
+from ibbench.training.loop import train
 from ibbench.training.saved import saved_epochs, saved_pack_size
+from ibbench.training.state import State
+from ibbench.training.task import Task
 
 Start = Callable[..., tuple[Config, Task, State]]
 IDENTITY = {"optimizer": {"lr": 0.002, "name": "adamw"}, "loss": "l1", "replicas": [["gap", 0], ["gap", 1]]}

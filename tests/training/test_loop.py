@@ -8,8 +8,10 @@ from ibbench.errors import DivergedError
 from ibbench.models import STANDARD_MODELS
 from ibbench.options.config import Config
 from ibbench.training.checkpoint import Checkpoints
-from ibbench.training.loop import State, Task, predict, train
+from ibbench.training.loop import train
 from ibbench.training.metrics import mean_absolute_error
+from ibbench.training.state import State
+from ibbench.training.task import Task, predict
 
 Start = Callable[..., tuple[Config, Task, State]]
 

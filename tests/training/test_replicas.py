@@ -6,7 +6,9 @@ import torch
 from ibbench.models import STANDARD_MODELS
 from ibbench.models.registry import build_model
 from ibbench.options.config import Config
-from ibbench.training.loop import State, Task, predict, train
+from ibbench.training.loop import train
+from ibbench.training.state import State
+from ibbench.training.task import Task, predict
 
 Start = Callable[..., tuple[Config, Task, State]]
 

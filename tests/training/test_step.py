@@ -10,9 +10,11 @@ from ibbench.models import STANDARD_MODELS
 from ibbench.models.registry import build_model
 from ibbench.options.config import Config
 from ibbench.training.checkpoint import Checkpoints
-from ibbench.training.loop import State, Task, train
+from ibbench.training.loop import train
 from ibbench.training.optim import learning_rate_factor
+from ibbench.training.state import State
 from ibbench.training.step import compiler, pays
+from ibbench.training.task import Task
 
 Start = Callable[..., tuple[Config, Task, State]]
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")

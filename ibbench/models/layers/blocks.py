@@ -145,10 +145,12 @@ class Dropout(nn.Module):
     """Dropout whose mask is a function of the replica's key, the layer and the element, not of a global state.
 
     So a replica drops the same elements whether it trains alone or packed with others, is resumed or not, and on every
-    device; torch's generators cannot promise that. The training loop sets `key` before each step.
+    device; torch's generators cannot promise that. The training loop sets `key` before each step, and `threshold` once
+    where replicas have probabilities of their own; `probability` is then the largest of them.
     """
 
     key: Tensor
+    threshold: Tensor  # of 32 random bits, below which an element is dropped
 
     def __init__(self, probability: float) -> None:
         super().__init__()
@@ -156,6 +158,7 @@ class Dropout(nn.Module):
         self.salt = 0  # `number_dropouts` gives each layer of a model its own
         if probability:
             self.register_buffer("key", torch.zeros((), dtype=torch.int64), persistent=False)
+            self.register_buffer("threshold", torch.tensor(int(probability * 2**32)), persistent=False)
 
     def forward(self, h: Tensor) -> Tensor:
         """Zero each element of `h` with the layer's probability and scale up the rest, while training."""
@@ -163,8 +166,8 @@ class Dropout(nn.Module):
             return h
         count = torch.arange(h.numel(), device=h.device).reshape(h.shape)
         bits = _mix(count + _mix(self.key + self.salt * 0x9E3779B9))
-        keep = bits >= int(self.probability * 2**32)
-        return h * keep / (1 - self.probability)
+        keep = bits >= self.threshold
+        return h * keep / (1 - self.threshold.to(h.dtype) / 2**32)
 
 
 def _mix(x: Tensor) -> Tensor:
