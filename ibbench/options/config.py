@@ -134,7 +134,7 @@ class Config(Options):
 # Errors of our own whose message names its options itself.
 _SAID_IN_FULL = {
     *("source_only", "source_needs", "units", "width_and_budget", "nesterov", "batch_of_one", "seconds"),
-    *("length", "trials", "steps"),
+    *("length", "trials", "steps", "pooling"),
 }
 
 

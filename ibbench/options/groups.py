@@ -82,6 +82,7 @@ class DataOptions(Options):
         BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
     ]
     augmentation: Literal["none", "relabel"]
+    features: Literal["qm9", "element"]
     path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv", needed=True)] = None
     smiles_column: Annotated[Name | None, OnlyFor("csv", needed=True)] = None
     target_columns: Annotated[
@@ -118,6 +119,8 @@ class ModelOptions(Options):
     initialisation: Literal["default", "he", "xavier"]
     residual: bool
     dropout: Fraction
+    pooling: Literal["sum", "mean", "max"]
+    final_norm: bool
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -152,6 +155,7 @@ class AttentionOptions(ModelOptions):
     """What attention needs on top of the shared recipe."""
 
     heads: PositiveInt
+    weighting: Literal["softmax", "sigmoid"]
 
 
 @_options_of("graph_transformer")
@@ -159,11 +163,20 @@ class GraphTransformerOptions(AttentionOptions):
     """Attention with a structural bias."""
 
     max_hops: PositiveInt | None
+    degrees: bool
+    token: bool
+
+    @model_validator(mode="after")
+    def _one_readout(self) -> Self:
+        if self.token and self.pooling != "sum":
+            raise PydanticCustomError("pooling", "model.token=true reads one token: expected model.pooling=sum with it")
+        return self
 
 
+@_options_of("painn")
 @_options_of("schnet")
 class SchNetOptions(ModelOptions):
-    """Continuous filters over the distances between all atoms."""
+    """Filters over the distances between all atoms."""
 
     num_radial: Annotated[int, Field(ge=2)]
     cutoff: PositiveFloat

@@ -161,6 +161,7 @@ def _describe_weights(point: Point, replicas: list[Replica], elements: tuple[int
         num_atoms=dataset.molecules.padding.num_atoms,
         hydrogens=config.data.hydrogens,
         graph=config.data.graph,
+        feature_set=config.data.features,
         precision=config.precision,
     )
 

@@ -30,7 +30,7 @@ from ibbench.training.length import measure_length
 from ibbench.training.step import compiler, pays
 
 # The options of the data, as they are to be where they do not matter: for who is where, and for who there is.
-_DIVIDED = {"train_size": None, "graph": "true", "augmentation": "none"}
+_DIVIDED = {"train_size": None, "graph": "true", "augmentation": "none", "features": "qm9"}
 _WHOLE = _DIVIDED | {"validation_size": 1, "test_size": 1, "split_seed": 0}
 
 
@@ -129,6 +129,10 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
     for option, part in _parts_altered(config.data).items():
         if part not in reads:
             raise InputError(f"`{option}` alters {part}, which `model={options.name}` does not read: leave one out")
+    if options.pooling != "sum" and not get_model(options.name).pools:
+        raise InputError(
+            f"`model={options.name}` has nothing to pool: `model.pooling={options.pooling}` changes nothing"
+        )
     if config.data.augmentation == "relabel" and "permutation" in get_model(options.name).symmetries:
         raise InputError(
             f"`data.augmentation=relabel` changes nothing for `model={options.name}`, whose predictions do not depend "
@@ -146,6 +150,8 @@ def _parts_altered(data: DataOptions) -> dict[str, str]:
     altered = {}
     if data.graph != "true":
         altered[f"data.graph={data.graph}"] = "atoms" if data.graph == "shuffled_features" else "bonds"
+    if data.features != "qm9":
+        altered[f"data.features={data.features}"] = "atoms"
     if data.augmentation != "none":
         altered[f"data.augmentation={data.augmentation}"] = "atoms"
     if data.hydrogens != "implicit":

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ibbench.budget.cost import count_saved_bytes
-from ibbench.data.graphs import RANDOM_GRAPHS, alter_graph
+from ibbench.data.graphs import RANDOM_GRAPHS, alter_graph, hide_features
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import ATOMIC_NUMBER, count_elements, pack_smiles, resize
 from ibbench.errors import InputError
@@ -115,7 +115,7 @@ class Predictor:
         return map(functools.partial(self._prepare, molecules), chunks)
 
     def _prepare(self, molecules: Molecules, index: Tensor) -> Molecules:
-        batch = alter_graph(molecules.select(index), self._facts.graph)
+        batch = hide_features(alter_graph(molecules.select(index), self._facts.graph), self._facts.feature_set)
         return batch.keep(self._reads).to(self._models.device)
 
     def _check(self, molecules: Molecules, smiles: Sequence[str]) -> None:

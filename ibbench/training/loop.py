@@ -80,7 +80,7 @@ def _prepare_task(
         scaling.normalise(truth.values(subsets), truth.references(subsets), explained).to(device),
         truth,
         scaling,
-        altered_molecules(dataset, config.data.graph).keep(reads).to(device),
+        altered_molecules(dataset, config.data.graph, config.data.features).keep(reads).to(device),
         config.data.augmentation,
     )
 

@@ -32,8 +32,9 @@ def split_into_packs(replicas: list[Replica], most: int) -> list[list[Replica]]:
 
 
 def choose_pack_size(config: Config, padding: Padding, device: torch.device) -> int:
-    """Return how many replicas train at once: as given, or for `auto` all that fit, with their trials, into half of the free
-    memory.
+    """Return how many replicas train at once: as given, or for `auto` all that fit into half of the free memory.
+
+    Each takes as much as its trials that train side by side.
 
     A replica more has always paid where it was measured, on a CPU (`ibbench speed --sweep`): the overhead of an
     operation is shared by all replicas. So memory alone is the limit.

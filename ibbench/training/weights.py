@@ -34,6 +34,7 @@ class WeightFacts(BaseModel):
         num_atoms: N, the number of atoms that molecules were padded to.
         hydrogens: whether they are atoms of their own, see `featurize`.
         graph: what was made of the molecules' graphs, see `alter_graph`.
+        feature_set: what the models see of an atom, see `hide_features`.
         precision: of the arithmetic.
     """
 
@@ -48,6 +49,7 @@ class WeightFacts(BaseModel):
     num_atoms: PositiveInt
     hydrogens: Literal["implicit", "explicit"]
     graph: str
+    feature_set: str
     precision: str
 
 
@@ -97,9 +99,8 @@ def read_weights(path: Path) -> Weights:
     try:
         facts = {name: json.loads(value) for name, value in metadata.items()}
         _check_versions(path, facts)
-        if facts["format_version"] == 1:  # nothing was subtracted then
-            name = _SCALING + "reference_per_element"
-            tensors[_SCALING + "slope_per_element"] = torch.zeros_like(tensors[name])
+        if facts["format_version"] == 1:
+            _upgrade(facts, tensors)
         scaling = TargetScaling(*(tensors.pop(_SCALING + name) for name in TargetScaling._fields))
         weights = Weights(WeightFacts.model_validate(facts), tensors, scaling)
         _check_shapes(weights)
@@ -110,6 +111,17 @@ def read_weights(path: Path) -> Weights:
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path} is not readable: {error!r}. Move its folder away and run again") from None
     return weights
+
+
+def _upgrade(facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Add what files of version 1 do not say, because there was one way only: no slopes, the sum over atoms."""
+    facts["feature_set"] = "qm9"
+    facts["options"] = {"pooling": "sum", "final_norm": False} | facts["options"]
+    if "heads" in facts["options"]:
+        facts["options"]["weighting"] = "softmax"
+    if "max_hops" in facts["options"]:
+        facts["options"] |= {"degrees": False, "token": False}
+    tensors[_SCALING + "slope_per_element"] = torch.zeros_like(tensors[_SCALING + "reference_per_element"])
 
 
 def _check_versions(path: Path, facts: dict[str, Any]) -> None:

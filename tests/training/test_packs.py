@@ -80,7 +80,7 @@ def test_an_interruption_keeps_the_packs_before_it(
         execute(point)
     assert [path.name for path in point.folder.glob("checkpoint*")] == ["checkpoint-0a.safetensors"]
     record = execute(point)
-    assert "(1 of 2): resuming after epoch 2" in "".join(capfd.readouterr())
+    assert "(1 of 2): resuming after step 8" in "".join(capfd.readouterr())
     assert len(record.replicas) == 4
 
 

@@ -113,15 +113,17 @@ class Residual(nn.Module):
 
 
 class Readout(nn.Module):
-    """The end of every model: the sum over the atoms or tokens that are there, and the head rho.
+    """The end of every model: the sum, mean or largest of the atoms or tokens that are there, and the head rho.
 
-    rho is linear, activation, dropout, linear to one number: the outer function of Deep Sets
-    (Zaheer et al. 2017, arXiv:1703.06114, theorem 2).
+    Only the sum can count them. rho is linear, activation, dropout, linear to one number: the outer function of Deep
+    Sets (Zaheer et al. 2017, arXiv:1703.06114, theorem 2).
     """
 
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
         width, _ = options.sizes
+        self.pooling = options.pooling
+        self.norm = NORMALISATIONS[options.normalisation](width) if options.final_norm else None
         self.rho = nn.Sequential(
             nn.Linear(width, width),
             ACTIVATIONS[options.activation](),
@@ -136,9 +138,15 @@ class Readout(nn.Module):
             h: states of atoms `[B, N, W]`, of tokens `[B, L, W]` or of molecules `[B, W]`.
             mask: true where there is an atom or a token; None for states of molecules.
         """
-        if mask is not None:
-            h = (h * mask[..., None]).sum(-2)
-        return self.rho(h).squeeze(-1)
+        if self.norm is not None:
+            h = self.norm(h, mask)
+        return self.rho(h if mask is None else self._pool(h, mask[..., None])).squeeze(-1)
+
+    def _pool(self, h: Float[Tensor, "b n w"], here: Bool[Tensor, "b n 1"]) -> Float[Tensor, "b w"]:
+        if self.pooling == "max":
+            return h.masked_fill(~here, float("-inf")).amax(-2)
+        total = (h * here).sum(-2)
+        return total / here.sum(-2).clamp(min=1) if self.pooling == "mean" else total
 
 
 class Dropout(nn.Module):
