@@ -6,8 +6,6 @@ from torch import Tensor
 from ibbench.baselines.composition import fit_ridge, leave_one_out
 from ibbench.options.config import ReferenceOption
 
-_SHARE = 0.5  # of the variance, from which on `auto` subtracts
-
 
 def fit_slopes(composition: Tensor, values: Tensor, reference: ReferenceOption) -> Tensor:
     """Return what one atom more of each element adds to a target, float64 `[E]`; zeros where nothing is subtracted.
@@ -18,11 +16,11 @@ def fit_slopes(composition: Tensor, values: Tensor, reference: ReferenceOption) 
     Args:
         composition: numbers of atoms of each element in the train molecules, float64 `[n, E]`.
         values: their targets, float64 `[n]`.
-        reference: `composition` subtracts the regression, `none` does not, and `auto` does where it predicts more than
-            half of the variance of train molecules that are left out of the fit, one at a time.
+        reference: `composition` subtracts the regression, `none` does not, and `auto` does where it predicts train
+            molecules that are left out of the fit, one at a time, better than their mean does.
     """
     features = torch.cat([composition.new_ones(len(composition), 1), composition], dim=1)
-    if reference == "none" or (reference == "auto" and share_foretold(features, values) <= _SHARE):
+    if reference == "none" or (reference == "auto" and share_foretold(features, values) <= 0):
         return composition.new_zeros(composition.shape[1])
     return fit_ridge(features, values)[1:]
 
@@ -35,10 +33,8 @@ def share_foretold(features: Tensor, values: Tensor) -> float:
         values: float64 `[n]`.
 
     Returns:
-        1 - PRESS / sum of squares, at most 1; 0 where the target does not vary or there is one molecule.
+        One less the ratio of the sums of squared errors of regression and mean, each fitted without the molecule that
+        it predicts; below 0 where the mean is better, 0 where the target does not vary.
     """
-    if len(values) < 2:
-        return 0.0
-    spread = (values - values.mean()).square().sum()
-    press = leave_one_out(features, values).square().sum()
-    return float(1 - press / spread) if spread > 0 else 0.0
+    errors = [leave_one_out(columns, values).square().sum() for columns in (features, features[:, :1])]
+    return float(1 - errors[0] / errors[1]) if errors[1] > 0 else 0.0

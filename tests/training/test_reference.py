@@ -13,7 +13,7 @@ from ibbench.data.targets import QM9_TARGETS
 from ibbench.options.config import Config
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
-from ibbench.training.reference import share_foretold
+from ibbench.training.reference import fit_slopes, share_foretold
 from ibbench.training.replicas import Replica
 from ibbench.training.scaling import TargetScaling, Truth
 
@@ -41,22 +41,24 @@ def test_a_target_that_is_a_sum_over_atoms_is_foretold_and_noise_is_not(features
     noise = torch.randn(len(some), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     assert share_foretold(features[some], noise) < 0.05
     assert share_foretold(features[some], torch.ones(len(some), dtype=torch.float64)) == 0
-    assert share_foretold(features[:1], noise[:1]) == 0
+    assert share_foretold(features[:1], noise[:1]) <= 0
+    assert share_foretold(features[:3], noise[:3]) < 1
 
 
-@pytest.mark.parametrize("train_size", [300, 5000])
-def test_sizes_are_subtracted_and_electronic_levels_are_not(
-    train_size: int, qm9: DataSet, config: Callable[..., Config]
+def test_every_target_of_qm9_is_related_to_the_composition_and_noise_is_not(
+    qm9: DataSet, features: torch.Tensor, config: Callable[..., Config]
 ) -> None:
-    names = [name for name in QM9_TARGETS if name not in {"a", "b", "c"}]
-    split = split_dataset(qm9, config(f"data.train_size={train_size}").data)
-    for seed in range(5):
-        truth = Truth(qm9, [Replica(name, seed) for name in names])
-        subsets = split.train_subset(seed).expand(len(names), -1)
-        slopes = TargetScaling.fit(truth, subsets, "auto").slope_per_element
-        subtracted = {name for name, row in zip(names, slopes, strict=True) if row.any()}
-        energies = {"u0", "u", "h", "g", "u0_atom", "u_atom", "h_atom", "g_atom"}
-        assert subtracted == {*energies, "alpha", "zpve", "cv"}
+    names = list(QM9_TARGETS)
+    split = split_dataset(qm9, config("data.train_size=1000").data)
+    truth = Truth(qm9, [Replica(name, 0) for name in names])
+    subsets = split.train_subset(0).expand(len(names), -1)
+    for reference, subtracted in (("auto", True), ("composition", True), ("none", False)):
+        slopes = TargetScaling.fit(truth, subsets, reference).slope_per_element
+        assert slopes.any(1).tolist() == [subtracted] * len(names)
+    noise = torch.randn(200, 1000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    taken = [fit_slopes(features[subsets[0], 1:], one, "auto").any().item() for one in noise]
+    # Five slopes predict noise better than its mean where chi2 with 5 degrees of freedom is above 10: in 7.5 %.
+    assert 0.02 < sum(taken) / 200 < 0.15
 
 
 @pytest.mark.parametrize("model", ["mlp", "gnn"])
