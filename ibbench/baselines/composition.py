@@ -49,9 +49,29 @@ def fit_ridge(features: Tensor, labels: Tensor) -> Tensor:
     import torch
 
     centre = labels.mean()
-    gram = features.T @ features
-    penalty = torch.full((len(gram),), RIDGE * len(features), dtype=torch.float64)
-    penalty[0] = 0
-    weights = torch.linalg.solve(gram + penalty.diag(), features.T @ (labels - centre))
+    weights = torch.linalg.solve(_penalised(features), features.T @ (labels - centre))
     weights[0] += centre
     return weights
+
+
+def leave_one_out(features: Tensor, labels: Tensor) -> Tensor:
+    """Return the error of each molecule, float64 `[n]`, when the regression is fitted to all the others.
+
+    It is the residual over 1 - leverage (Allen 1974), where the penalty of `fit_ridge` is kept as it is.
+
+    Args:
+        features: X, float64 `[n, p]`.
+        labels: y, float64 `[n]`.
+    """
+    import torch
+
+    leverage = (features * torch.linalg.solve(_penalised(features), features.T).T).sum(1)
+    return (labels - features @ fit_ridge(features, labels)) / (1 - leverage).clamp(min=1e-12)
+
+
+def _penalised(features: Tensor) -> Tensor:
+    import torch
+
+    penalty = torch.full((features.shape[1],), RIDGE * len(features), dtype=torch.float64)
+    penalty[0] = 0
+    return features.T @ features + penalty.diag()

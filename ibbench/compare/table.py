@@ -68,7 +68,7 @@ def _figures(entry: Entry) -> dict[str, Any]:
     tests = [replica.test for replica in entry.replicas]
     low, high = sample.mae_interval() or (None, None)
     accuracy, seconds = key.group.chemical_accuracy, cost.train_seconds
-    molecules = sum(replica.epochs for replica in entry.replicas) * key.group.train_size
+    molecules = sum(replica.molecules or replica.epochs * key.group.train_size for replica in entry.replicas)
     return {
         "model": key.model,
         "variant": key.variant,

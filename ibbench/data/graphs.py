@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ibbench.data.layout import ATOM_FEATURES, FEATURE_SETS
 from ibbench.data.molecules import Molecules
 
 if TYPE_CHECKING:
@@ -21,9 +22,20 @@ _SWAPS_PER_BOND = 10  # tried; enough for the rewired bonds to have forgotten th
 
 
 @functools.lru_cache(maxsize=2)  # rewiring all of QM9 takes seconds, and every pack of a run asks for it
-def altered_molecules(dataset: "DataSet", graph: str) -> Molecules:
-    """Return the molecules of a data set with the graph that `data.graph` names; see `alter_graph`."""
-    return alter_graph(dataset.molecules, graph)
+def altered_molecules(dataset: "DataSet", graph: str, features: str) -> Molecules:
+    """Return the molecules of a data set as `data.graph` and `data.features` name them; see `alter_graph`."""
+    return hide_features(alter_graph(dataset.molecules, graph), features)
+
+
+def hide_features(molecules: Molecules, features: str) -> Molecules:
+    """Return molecules that show of their atoms only the features of a set; the columns of the others are zero.
+
+    Args:
+        molecules: `[M, ...]`.
+        features: a name of `FEATURE_SETS`.
+    """
+    shown = torch.tensor([name in FEATURE_SETS[features] for name in ATOM_FEATURES])
+    return molecules if shown.all() else molecules._replace(atoms=molecules.atoms * shown.to(molecules.atoms.dtype))
 
 
 def alter_graph(molecules: Molecules, graph: str) -> Molecules:

@@ -15,6 +15,10 @@ ATOMIC_NUMBER = ATOM_FEATURES.index("atomic_number")
 AROMATIC = ATOM_FEATURES.index("aromatic")
 NUM_HYDROGENS = ATOM_FEATURES.index("num_hydrogens")
 
+# What a model may be shown of an atom: all columns, or only which element it is. Hybridisation, aromaticity and the
+# number of hydrogens are read from the bonds, so that a model that reads no bonds still sees some of them.
+FEATURE_SETS = {"qm9": ATOM_FEATURES, "element": (*ELEMENTS, "atomic_number")}
+
 BOND_TYPES = ("single", "double", "triple", "aromatic")
 NUM_BOND_TYPES = len(BOND_TYPES)
 # Codes in `Molecules.bonds`.

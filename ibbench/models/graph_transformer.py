@@ -1,14 +1,17 @@
 """Assumes permutation invariance only: all pairs of atoms meet, with weights computed from their content."""
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ibbench.data.layout import NUM_BOND_TYPES
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.attention import AttentionModel
 from ibbench.models.registry import register
 from ibbench.options.groups import GraphTransformerOptions
+
+_MOST_BONDS = 8  # of an atom that are told apart; more count as 8
 
 
 @register("graph_transformer")
@@ -17,7 +20,9 @@ class GraphTransformer(AttentionModel):
 
     Dense attention whose scores get a learned bias for the bond type and for the number of bonds between two
     atoms, as in Graphormer (Ying et al. 2021, arXiv:2106.05234, sections 3.1.2 and 3.1.3). With `max_hops=null` there
-    is no such bias, and a molecule is a set of atoms that attend to each other.
+    is no such bias, and a molecule is a set of atoms that attend to each other. With `degrees` each atom's state starts
+    with a vector for its number of bonds (section 3.1.1); with `token` a further node, which meets all atoms, is read
+    out instead of the sum over atoms (section 3.2).
     """
 
     symmetries = frozenset({"permutation"})
@@ -27,8 +32,8 @@ class GraphTransformer(AttentionModel):
 
     @classmethod
     def reads_with(cls, options: GraphTransformerOptions) -> frozenset[str]:
-        """Return what it reads: no bonds where there is no structural bias."""
-        return cls.reads - {"bonds"} if options.max_hops is None else cls.reads
+        """Return what it reads: no bonds where nothing is made of them."""
+        return cls.reads - {"bonds"} if options.max_hops is None and not options.degrees else cls.reads
 
     def __init__(self, num_atoms: int, options: GraphTransformerOptions) -> None:
         super().__init__(num_atoms, options)
@@ -36,6 +41,30 @@ class GraphTransformer(AttentionModel):
         if self.max_hops is not None:
             self.hop_bias = nn.Parameter(torch.zeros(self.max_hops + 1, options.heads))
             self.bond_bias = nn.Parameter(torch.zeros(NUM_BOND_TYPES + 1, options.heads))
+        width = options.sizes[0]
+        self.degrees = nn.Parameter(torch.randn(_MOST_BONDS + 1, width)) if options.degrees else None
+        self.token = nn.Parameter(torch.randn(width)) if options.token else None
+        if self.token is not None:
+            self.token_bias = nn.Parameter(torch.zeros(options.heads))
+
+    def states(self, molecules: Molecules) -> Float[Tensor, "b m w"]:
+        """Return the states of the atoms, and behind them that of the token if there is one, after the last layer."""
+        h, mask, bias = self.embed(molecules.atoms), molecules.mask, self.score_bias(molecules)
+        if self.degrees is not None:
+            h = h + self.degrees[(molecules.bonds != 0).sum(-1).clamp(max=_MOST_BONDS)]
+        if self.token is None:
+            return self.attend(h, mask, bias)
+        h = torch.cat([h, self.token.expand(*h.shape[:-2], 1, -1)], dim=-2)
+        row = self.token_bias[:, None, None].expand(*bias.shape[:-2], 1, bias.shape[-1])
+        row = row.masked_fill(~mask[..., None, None, :], float("-inf"))  # the token does not hear padding either
+        column = self.token_bias[:, None, None].expand(*bias.shape[:-2], bias.shape[-1] + 1, 1)
+        bias = torch.cat([torch.cat([bias, row], dim=-2), column], dim=-1)
+        return self.attend(h, functional.pad(mask, (0, 1), value=True), bias)
+
+    def mask_of(self, molecules: Molecules) -> Bool[Tensor, "b m"]:
+        """Return which states are read out: those of the atoms, or that of the token alone."""
+        mask = molecules.mask
+        return mask if self.token is None else functional.pad(torch.zeros_like(mask), (0, 1), value=True)
 
     def score_bias(self, molecules: Molecules) -> Float[Tensor, "b heads n n"]:
         """Return the bias of bond types and hops; padding is not heard."""

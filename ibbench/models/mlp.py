@@ -25,6 +25,7 @@ class Mlp(Model):
     weights = "fixed"
     reads = frozenset({"atoms", "bonds"})
     any_size = False
+    pools = False
 
     def __init__(self, num_atoms: int, options: ModelOptions) -> None:
         super().__init__()

@@ -33,6 +33,7 @@ class Model(nn.Module, ABC):
             this depends on options, `reads_with` says how.
         compiles: false where compiling the training step cannot pay, since layers are long loops.
         any_size: whether it takes molecules of any number of atoms, not only up to that which it was built with.
+        pools: whether its states are those of parts of a molecule, which the readout pools.
         readout: the last part of the model, from states to predictions.
     """
 
@@ -42,6 +43,7 @@ class Model(nn.Module, ABC):
     reads: ClassVar[frozenset[str]]
     compiles: ClassVar[bool] = True
     any_size: ClassVar[bool] = True
+    pools: ClassVar[bool] = True
     readout: Readout
 
     @abstractmethod

@@ -16,7 +16,6 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 from ibbench.errors import InputError, shorten, suggest
 from ibbench.options.config import Config, option_names, read_config, suggest_option
 from ibbench.options.defaults import config_folder
-from ibbench.options.trial import draw
 from ibbench.options.typed import as_hydra_reads, sweep_values
 
 ROOT_CONFIG = "train"
@@ -90,7 +89,7 @@ def read_composed(composed: DictConfig) -> Config:
     except OmegaConfBaseException as error:
         raise InputError(explain(error)) from None
     assert isinstance(options, dict)
-    return draw(read_config({str(key): value for key, value in options.items()}))
+    return read_config({str(key): value for key, value in options.items()})
 
 
 def explain(error: Exception) -> str:

@@ -36,6 +36,7 @@ from ibbench.options.groups import (
 )
 from ibbench.options.sources import OF_CONTENT
 
+ReferenceOption = Literal["auto", "composition", "none"]
 _MOST_BYTES = 200  # of a folder's name; file systems take 255
 
 
@@ -74,6 +75,7 @@ class Config(Options):
     schedule: AnyScheduleOptions
     trainer: TrainerOptions
     loss: Literal["l1", "mse", "huber"]
+    reference: ReferenceOption
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
     precision: Literal["float32", "tf32", "bfloat16"]
     budget: BudgetOptions | None
@@ -81,6 +83,22 @@ class Config(Options):
     tuning: TuningOptions | None = None
     rerun: bool
     workers: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_of_this_size(cls, options: Any) -> Any:
+        """Let `trainer.steps` be a dictionary from train sizes to steps: take the entry of this run's size."""
+        try:
+            steps, size = options["trainer"]["steps"], options["data"]["train_size"]
+        except (KeyError, TypeError):
+            return options
+        if not isinstance(steps, dict):
+            return options
+        of_size = {str(key): value for key, value in steps.items()}
+        if str(size) not in of_size:
+            text = "trainer.steps names no steps for data.train_size={size}: expected one of {sizes}"
+            raise PydanticCustomError("steps", text, {"size": _shown(size), "sizes": ", ".join(of_size)})
+        return {**options, "trainer": {**options["trainer"], "steps": of_size[str(size)]}}
 
     @model_validator(mode="after")
     def _width_is_solved_or_given(self) -> Self:
@@ -108,7 +126,7 @@ class Config(Options):
 
         A CSV is known by what is read from it, which the run adds, not by where it lies.
         """
-        others = {"name", "results_dir", "device", "rung", "tuning", "rerun", "workers"}
+        others = {"name", "results_dir", "device", "rung", "rerun", "workers"}
         options = self.model_dump(mode="json", exclude=others)
         # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
         # at once changes rounding only, as the device does.
@@ -117,6 +135,13 @@ class Config(Options):
         for name in OF_CONTENT:
             del options["data"][name]
         return options
+
+
+# Errors of our own whose message names its options itself.
+_SAID_IN_FULL = {
+    *("source_only", "source_needs", "units", "width_and_budget", "nesterov", "batch_of_one", "seconds"),
+    *("length", "trials", "steps", "pooling"),
+}
 
 
 @functools.cache
@@ -195,7 +220,18 @@ def _describe(detail: ErrorDetails) -> str:
             return f"`{key}={_shown(value)}` is not possible: {suggest(str(value), names)}"
         case "string_pattern_mismatch" if key == "device":
             return f"`device={_shown(value)}` is not possible: expected auto, cpu, cuda or cuda:N"
-        case "source_only" | "source_needs" | "units" | "width_and_budget" | "nesterov" | "batch_of_one" | "seconds":
+        case (
+            "source_only"
+            | "source_needs"
+            | "units"
+            | "width_and_budget"
+            | "nesterov"
+            | "batch_of_one"
+            | "seconds"
+            | "length"
+            | "trials"
+            | "steps"
+        ):
             return detail["msg"]
         case _:
             return f"`{key}={_shown(value)}` is not possible: {detail['msg'][0].lower()}{detail['msg'][1:]}"

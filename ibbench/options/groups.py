@@ -13,7 +13,6 @@ from pydantic import (
     Discriminator,
     Field,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     StringConstraints,
@@ -53,6 +52,12 @@ def _rises(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+def _rises_or_stays(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise PydanticCustomError("range", "must be two numbers, the lower first")
+    return bounds
+
+
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Size = Annotated[
     PositiveInt | Annotated[float, Field(gt=0, lt=1)],
@@ -77,6 +82,7 @@ class DataOptions(Options):
         BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
     ]
     augmentation: Literal["none", "relabel"]
+    features: Literal["qm9", "element"]
     path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv", needed=True)] = None
     smiles_column: Annotated[Name | None, OnlyFor("csv", needed=True)] = None
     target_columns: Annotated[
@@ -118,6 +124,8 @@ class ModelOptions(Options):
     initialisation: Literal["default", "he", "xavier"]
     residual: bool
     dropout: Fraction
+    pooling: Literal["sum", "mean", "max"]
+    final_norm: bool
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -152,6 +160,7 @@ class AttentionOptions(ModelOptions):
     """What attention needs on top of the shared recipe."""
 
     heads: PositiveInt
+    weighting: Literal["softmax", "sigmoid"]
 
 
 @_options_of("graph_transformer")
@@ -159,11 +168,20 @@ class GraphTransformerOptions(AttentionOptions):
     """Attention with a structural bias."""
 
     max_hops: PositiveInt | None
+    degrees: bool
+    token: bool
+
+    @model_validator(mode="after")
+    def _one_readout(self) -> Self:
+        if self.token and self.pooling != "sum":
+            raise PydanticCustomError("pooling", "model.token=true reads one token: expected model.pooling=sum with it")
+        return self
 
 
+@_options_of("painn")
 @_options_of("schnet")
 class SchNetOptions(ModelOptions):
-    """Continuous filters over the distances between all atoms."""
+    """Filters over the distances between all atoms."""
 
     num_radial: Annotated[int, Field(ge=2)]
     cutoff: PositiveFloat
@@ -261,16 +279,26 @@ AnyScheduleOptions = Annotated[
 
 
 class TrainerOptions(Options):
-    """How long and in which steps."""
+    """How long and in which steps. The length is given as `epochs` or as `steps`, never as both."""
 
-    epochs: PositiveInt
-    min_steps: PositiveInt | None
+    epochs: PositiveInt | None
+    steps: PositiveInt | None
+    validate_every: PositiveInt | None
     batch_size: PositiveInt
     patience: PositiveInt | None
     clip_norm: PositiveFloat | None
     compile: Literal["auto", True, False]
     replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
     checkpoint_seconds: NonNegativeFloat
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            text = (
+                "the length of a training is trainer.epochs or trainer.steps: give one of them, and null for the other"
+            )
+            raise PydanticCustomError("length", text)
+        return self
 
 
 class BudgetOptions(Options):
@@ -304,11 +332,26 @@ Range = Annotated[tuple[float, float], AfterValidator(_rises)]
 
 
 class TuningOptions(Options):
-    """One trial of a random search, and the space that it is drawn from."""
+    """How each seed finds its own learning rate, weight decay and dropout: by successive halving.
 
-    trial: NonNegativeInt
-    seed: Seed
-    lr: Range
-    weight_decay: Range
-    depth: tuple[PositiveInt, PositiveInt]
-    dropout: tuple[Fraction, Fraction]
+    `trials[k]` of them are trained in stage k, each stage for twice the steps of the one before, the last for all.
+    """
+
+    trials: Annotated[tuple[PositiveInt, ...], BeforeValidator(as_list), Field(min_length=1, max_length=8)]
+    lr: Range | None = None
+    weight_decay: Range | None = None
+    dropout: Annotated[tuple[Fraction, Fraction], AfterValidator(_rises_or_stays)] | None = None
+
+    @model_validator(mode="after")
+    def _narrows_to_one(self) -> Self:
+        if list(self.trials) != sorted(self.trials, reverse=True) or self.trials[-1] != 1:
+            text = "tuning.trials must fall to 1, such as [5,2,1]: so many are trained for a quarter of the steps, "
+            text += "for half, and for all"
+            raise PydanticCustomError("trials", text)
+        ranges = {"lr": self.lr, "weight_decay": self.weight_decay, "dropout": self.dropout}
+        wrong = [f"tuning.{name}" for name, bounds in ranges.items() if (bounds is None) == (self.trials[0] > 1)]
+        if wrong:
+            text = "several trials are drawn from ranges, and one is not: {names} must be "
+            text += "given with them" if self.trials[0] > 1 else "null with it"
+            raise PydanticCustomError("trials", text, {"names": ", ".join(wrong)})
+        return self

@@ -1,71 +1,84 @@
-"""Tuning: the options that a trial of a random search stands for, in place of those of the config.
+"""Trials: the hyper-parameters that each seed draws for itself, and how many of them go on for how long.
 
-A random search learns nothing from one trial for the next, so its trials are points of a sweep like any other:
-they resume, run in any order and on any machine, and more of them can be trained later.
+A seed is the whole procedure. What it draws is a function of the seed alone, so that all models are offered the same,
+and the variance of tuning is part of the variance over seeds.
 """
 
-from typing import Any
+import math
+from typing import NamedTuple
 
 import numpy as np
 
-from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.options.groups import TuningOptions
 
 TUNED = ("optimizer.lr", "optimizer.weight_decay", "model.depth", "model.dropout")
-_DIGITS = 3  # of a drawn number: all that matter, in a table that can be read
+_DIGITS = 3  # of a drawn number: all that matter, in a record that can be read
+_STREAM = 7_213  # apart from the other draws of a seed
 
 
-def draw(config: Config) -> Config:
-    """Replace the options that are tuned by those of the config's trial.
+class Trial(NamedTuple):
+    """What a replica is trained with: learning rate, weight decay, and probability of dropout."""
 
-    They are drawn by the RandomSampler of optuna, uniformly, the learning rate and the weight decay on a logarithmic
-    scale. They follow from `tuning.seed`, `tuning.trial` and the ranges alone, so that all models, however many
-    trials there are, get the same.
+    lr: float
+    weight_decay: float
+    dropout: float
+
+
+class Stage(NamedTuple):
+    """A part of a successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943).
+
+    Attributes:
+        trials: how many of each replica are trained.
+        share: of the steps of the last stage; each stage trains from the start, with a schedule of its own.
+    """
+
+    trials: int
+    share: float
+
+
+def list_stages(config: Config) -> list[Stage]:
+    """List the stages of a run, of which the last trains one trial per replica for all steps."""
+    trials = config.tuning.trials if config.tuning else (1,)
+    return [Stage(number, 0.5 ** (len(trials) - 1 - stage)) for stage, number in enumerate(trials)]
+
+
+def draw_trials(config: Config, seed: int) -> list[Trial]:
+    """Return the trials of one seed: with one, the values of the config themselves; with more, as many draws.
+
+    The learning rate is stratified: its range is cut on a logarithmic scale into as many equal parts as there are
+    trials, and each part has one. Weight decay is uniform on a logarithmic scale, dropout is uniform.
 
     Args:
-        config: as composed; without `tuning` it is returned as it is.
-
-    Raises:
-        InputError: the lower end of a range is above the upper.
+        config: the run.
+        seed: whose trials they are.
     """
-    if config.tuning is None:
-        return config
-    options: dict[str, dict[str, Any]] = {}
-    for name, value in _sample(config.tuning).items():
-        group, _, key = name.partition(".")
-        options.setdefault(group, {})[key] = value
-    groups = {group: getattr(config, group).model_copy(update=values) for group, values in options.items()}
-    return config.model_copy(update=groups)
+    tuning = config.tuning
+    if tuning is None or tuning.trials[0] == 1:
+        return [Trial(config.optimizer.lr, config.optimizer.weight_decay, config.model.dropout)]
+    assert tuning.lr and tuning.weight_decay and tuning.dropout  # it is checked when they are read
+    number = tuning.trials[0]
+    uniform = np.random.default_rng([_STREAM, seed]).random((number, 3))
+    rate = (np.arange(number) + uniform[:, 0]) / number
+    return [
+        Trial(
+            _between(tuning.lr, at_rate, logarithmic=True),
+            _between(tuning.weight_decay, at_decay, logarithmic=True),
+            _between(tuning.dropout, at_dropout, logarithmic=False),
+        )
+        for at_rate, (_, at_decay, at_dropout) in zip(rate, uniform, strict=True)
+    ]
 
 
-def _sample(tuning: TuningOptions) -> dict[str, float | int]:
-    """Draw a value for each option of `TUNED`."""
-    ranges: list[tuple[float, float]] = [tuning.lr, tuning.weight_decay, tuning.depth, tuning.dropout]
-    for name, (low, high) in zip(TUNED, ranges, strict=True):
-        if low > high:
-            key = name.partition(".")[2]
-            raise InputError(
-                f"`tuning.{key}=[{low},{high}]` is not possible: expected the lower end first, as in "
-                f"'tuning.{key}=[{high},{low}]'"
-            )
-    import optuna  # a quarter of a second, for what most commands do without
-    from optuna.distributions import FloatDistribution, IntDistribution
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    distributions = (
-        FloatDistribution(*tuning.lr, log=True),
-        FloatDistribution(*tuning.weight_decay, log=True),
-        IntDistribution(*tuning.depth),
-        FloatDistribution(*tuning.dropout),
-    )
-    # A stream for each trial: the search needs no memory of the trials before.
-    seed = int(np.random.SeedSequence([tuning.seed, tuning.trial]).generate_state(1)[0])
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
-    drawn = study.ask(dict(zip(TUNED, distributions, strict=True))).params
-    return {name: _shorten(drawn[name], *bounds) for name, bounds in zip(TUNED, ranges, strict=True)}
+def stratum(tuning: TuningOptions, lr: float) -> int:
+    """Return which part of the range of learning rates a rate was drawn from, from 0 for the lowest."""
+    assert tuning.lr  # otherwise there is nothing to draw
+    low, high = map(math.log, tuning.lr)
+    number = tuning.trials[0]
+    return min(max(int(number * (math.log(lr) - low) / (high - low)), 0), number - 1) if high > low else 0
 
 
-def _shorten(value: float, low: float, high: float) -> float | int:
-    """Round to a few significant digits, within the range."""
-    return value if isinstance(value, int) else min(max(float(f"{value:.{_DIGITS}g}"), low), high)
+def _between(bounds: tuple[float, float], share: float, logarithmic: bool) -> float:
+    low, high = bounds
+    value = low * (high / low) ** share if logarithmic else low + (high - low) * share
+    return min(max(float(f"{value:.{_DIGITS}g}"), low), high)

@@ -25,6 +25,7 @@ _PAIR = re.compile(rf"\s*({_QUOTED}|[^:,{{}}]+?)\s*:\s*({_QUOTED}|[^,{{}}]*?)\s*
 _FUNCTION = re.compile(r"\s*(choice|range|sort|shuffle|glob|tag|interval|str|int|float|bool)\s*\(.*\)\s*$", re.DOTALL)
 _FUNCTION_IN_LIST = re.compile(r"^\[\s*(range|choice|glob|interval)\(.*\)\s*\]$")
 _COLUMNS = "data.target_columns"
+_LENGTHS = ("trainer.epochs", "trainer.steps")
 _MOST_VALUES = 10_000  # of a sweep
 
 
@@ -45,7 +46,17 @@ def as_hydra_reads(arguments: Sequence[str]) -> list[str]:
         is_override = not argument.startswith("-") and not (is_value_of_flag and "=" not in argument)
         rewritten.append(_rewrite(argument) if is_override else argument)
         is_value_of_flag = argument.startswith("-") and "=" not in argument
-    return rewritten
+    return _with_one_length(rewritten)
+
+
+def _with_one_length(arguments: list[str]) -> list[str]:
+    """Set one way to say a training's length to null where only the other is typed, whichever the configs use."""
+    typed = [(name, at) for at, word in enumerate(arguments) for name in _LENGTHS if word.startswith(f"{name}=")]
+    if len(typed) != 1 or arguments[typed[0][1]].endswith("=null"):
+        return arguments
+    (name, at) = typed[0]
+    other = _LENGTHS[1 - _LENGTHS.index(name)]
+    return [*arguments[: at + 1], f"{other}=null", *arguments[at + 1 :]]
 
 
 def _rewrite(argument: str) -> str:

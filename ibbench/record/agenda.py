@@ -22,8 +22,9 @@ class Planned(BaseModel):
         run: its name.
         point: the overrides that tell it from the others of its command.
         key: of its config, so that a machine that cannot work out the name of the run finds it.
-        epochs: the last one.
-        molecule_steps: molecules times epochs times replicas.
+        steps: of the training, or of the last stage where each seed tunes.
+        stages: how many there are, 1 where seeds do not tune.
+        molecule_steps: how often any molecule is trained on, in all stages and replicas.
         flops: of the whole training.
         targets: those that it predicts; None where an older version has not noted them.
         train_size: the number of train molecules; likewise.
@@ -34,7 +35,8 @@ class Planned(BaseModel):
     run: str
     point: str
     key: str
-    epochs: int
+    steps: int
+    stages: int
     molecule_steps: int
     flops: float
     targets: tuple[str, ...] | None = None

@@ -264,6 +264,4 @@ def name_in_study(config: Config) -> dict[str, Any]:
     names: dict[str, Any] = {}
     if config.rung:
         names["rung"] = RungEntry(**config.rung.model_dump())
-    if config.tuning:
-        names["trial"] = config.tuning.trial
     return names

@@ -51,17 +51,39 @@ class MetricsEntry(_Entry):
     mae_over_std: float | None
 
 
+class TrialEntry(_Entry):
+    """One training of a replica, with hyper-parameters that its seed drew, or with those of the config.
+
+    `test_mae` is known of the trainings for half of the steps and for all of them. Errors are in the target's unit.
+    """
+
+    steps: int
+    lr: float
+    weight_decay: float
+    dropout: float
+    validation_mae: float | None  # None: it diverged
+    test_mae: float | None = None
+
+
 class ReplicaEntry(_Entry):
-    """One (target, seed) of a run, or of a baseline."""
+    """One (target, seed) of a run, or of a baseline.
+
+    `epochs` and `best_epoch` are passes over the train subset, `steps` and `molecules` (with those of all its trials)
+    None in records of older versions. `trials` are all trainings that the replica was chosen from, if there was more
+    than one; the last of them is the one that was chosen, and the errors below are its.
+    """
 
     target: str
     seed: int
     unit: str
-    best_epoch: int
-    epochs: int
+    best_epoch: int | float
+    epochs: int | float
+    steps: int | None = None
+    molecules: int | None = None
     train: MetricsEntry
     validation: MetricsEntry
     test: MetricsEntry
+    trials: tuple[TrialEntry, ...] = ()
 
 
 class CostEntry(_Entry):

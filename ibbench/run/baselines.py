@@ -1,5 +1,7 @@
 """The baselines of a run, measured on the molecules that its replicas were measured on."""
 
+from typing import Any
+
 from ibbench.baselines import baseline_names, get_baseline
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import Split
@@ -27,7 +29,7 @@ def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica])
         subset = split.train_subset(seed)
         predict = baseline.fit(target, subset)
         parts = {"train": subset, "validation": split.validation, "test": split.test}
-        errors = {
+        errors: dict[str, Any] = {
             part: MetricsEntry(**measure(predict(index), dataset.values[index, column])._asdict())
             for part, index in parts.items()
         }

@@ -125,7 +125,7 @@ def note_death(point: Point, message: str) -> None:
     say(f"{point.run}: failed: {message}")
     try:
         with hold(point.folder):
-            if not read_finished(point.folder):
+            if not read_done(point.folder):
                 write_record(point.folder, _record(point, "failed", error=ErrorEntry(message=message, traceback="")))
     except (TakenError, OSError, InputError) as error:
         say(f"{point.run}: {error}")
@@ -204,30 +204,32 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
     history = pd.DataFrame([row for pack in trained for row in pack.history])
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
-    write_weights(folder / WEIGHTS, weights, _describe_weights(point, replicas))
+    write_weights(folder / WEIGHTS, weights, _describe_weights(point, replicas, trained[0].elements))
     train_seconds = sum(pack.train_seconds for pack in trained)
+    entries = tuple(entry for pack in trained for entry in pack.entries)
     cost = CostEntry(
         parameters=count_parameters(padding.num_atoms, config.model),
         flops_per_molecule=count_flops(padding, config.model),
         train_seconds=train_seconds,
         validation_seconds=sum(pack.validation_seconds for pack in trained),
-        molecules_per_second=sum(pack.molecules for pack in trained) / train_seconds,
+        molecules_per_second=sum(entry.molecules or 0 for entry in entries) / train_seconds,
         peak_memory_mb=peak_memory_mb(device),
     )
     baselines = measure_baselines(point.dataset, point.split, replicas)
-    entries = tuple(entry for pack in trained for entry in pack.entries)
     return _record(point, "done", cost=cost, replicas=entries, baselines=baselines)
 
 
-def _describe_weights(point: Point, replicas: list[Replica]) -> WeightFacts:
+def _describe_weights(point: Point, replicas: list[Replica], elements: tuple[int, ...]) -> WeightFacts:
     config, dataset = point.resolved, point.dataset
     return WeightFacts(
+        elements=elements,
         replicas=tuple(replicas),
         units=tuple(dataset.targets[dataset.column(target)].unit for target, _ in replicas),
         options=config.model,
         num_atoms=dataset.molecules.padding.num_atoms,
         hydrogens=config.data.hydrogens,
         graph=config.data.graph,
+        feature_set=config.data.features,
         precision=config.precision,
     )
 

@@ -146,7 +146,7 @@ def seconds_per_molecule(
         for number in range(_STEPS):
             state.models.train(number)
             step(*task.train_batch(batch, number))
-            state.optimizer.step()
+            state.optimizer.step(1.0)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         pace = (time.perf_counter() - started) / (_STEPS * batch.numel())

@@ -1,4 +1,8 @@
-"""One pack of a run's replicas: trained from its checkpoint to its end, saved on the way, measured."""
+"""One pack of a run's replicas: trained from its checkpoint to its end, saved on the way, measured.
+
+A pack goes through the stages of `options.trial`: in each, the trials that are left of every replica train side by
+side from the start; those with the lowest validation errors go on.
+"""
 
 import time
 from typing import NamedTuple
@@ -6,16 +10,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ibbench.options.trial import Stage, Trial, draw_trials, list_stages
 from ibbench.record.lease import Lease
-from ibbench.record.schema import MetricsEntry, ReplicaEntry
+from ibbench.record.schema import MetricsEntry, ReplicaEntry, TrialEntry
 from ibbench.run.interrupt import asked, deferring, raise_if_asked
 from ibbench.run.plan import Point
 from ibbench.terminal import ShowLine, say, show_line
 from ibbench.training.checkpoint import Checkpoints
-from ibbench.training.loop import State, Task, predict, prepare, train
-from ibbench.training.metrics import measure
+from ibbench.training.length import count_molecules, measure_length
+from ibbench.training.loop import prepare, train
+from ibbench.training.metrics import mean_absolute_error, measure
 from ibbench.training.progress import RunProgress
 from ibbench.training.replicas import Replica
+from ibbench.training.state import State
+from ibbench.training.task import Task, predict
 from ibbench.training.weights import to_tensors
 
 
@@ -42,10 +50,33 @@ class Trained(NamedTuple):
     truth: Tensor  # of the test molecules, float64 [R, M]
     prediction: Tensor  # float64 [R, M]
     weights: dict[str, Tensor]  # name -> [R, ...], on the CPU, with the scaling of inputs and targets
+    elements: tuple[int, ...]  # atomic numbers, in the order of that scaling
     history: list[dict[str, float | int | str]]
     train_seconds: float
     validation_seconds: float
-    molecules: int  # trained on, over all epochs
+
+
+class _Row(NamedTuple):
+    """A replica with one of its trials, which trains as a row of the stacked models."""
+
+    replica: Replica
+    trial: Trial
+
+
+class _Part(NamedTuple):
+    """One stage of one pack.
+
+    Attributes:
+        name: for the user.
+        number: of its checkpoints; a run's parts are counted in the order of training, from 0.
+        share: of the steps.
+        rows: what trains side by side.
+    """
+
+    name: str
+    number: int
+    share: float
+    rows: list[_Row]
 
 
 def train_pack(
@@ -63,23 +94,33 @@ def train_pack(
         show: begins the line that its progress is shown on.
 
     Raises:
-        DivergedError: a loss stopped being finite.
+        DivergedError: the losses of all trials of a replica stopped being finite.
         LostError: the run's folder is not this process's any more.
         Stopped: a signal has asked to stop; the state is saved.
     """
-    task, state = _advance(point, lease, replicas, number, count, device, show, is_kept=number + 1 < count)
-    state.models.load(state.best)
-    return _evaluate(point, task, state)
+    passed = _go_through(point, lease, replicas, number, count, device, show, keep_last=number + 1 < count)
+    return _evaluate(point, passed)
 
 
 def advance_pack(
     point: Point, lease: Lease, replicas: list[Replica], number: int, count: int, device: torch.device, show: ShowLine
 ) -> None:
-    """Train one pack as `train_pack` does, and leave its last state for the process that the run belongs to."""
-    _advance(point, lease, replicas, number, count, device, show, is_kept=True)
+    """Train one pack as `train_pack` does, and leave its last states for the process that the run belongs to."""
+    _go_through(point, lease, replicas, number, count, device, show, keep_last=True)
 
 
-def _advance(
+class _Passed(NamedTuple):
+    """A pack after its last stage, and what its earlier ones left: all trials of each replica, histories, times."""
+
+    task: Task
+    state: State
+    trials: dict[Replica, list[TrialEntry]]
+    history: list[dict[str, float | int | str]]
+    train_seconds: float
+    validation_seconds: float
+
+
+def _go_through(
     point: Point,
     lease: Lease,
     replicas: list[Replica],
@@ -87,29 +128,71 @@ def _advance(
     count: int,
     device: torch.device,
     show: ShowLine,
-    is_kept: bool,
-) -> tuple[Task, State]:
-    config = point.resolved
-    task, state = prepare(config, point.dataset, point.split, device, replicas)
+    keep_last: bool,
+) -> _Passed:
+    """Train a pack through all of its stages; `keep_last` saves the end of the last one, too."""
+    stages = list_stages(point.config)
+    rows = [_Row(replica, trial) for replica in replicas for trial in draw_trials(point.config, replica.seed)]
     name = point.run if count == 1 else f"{point.run} ({number + 1} of {count})"
-    checkpoints = Checkpoints(point.folder, number, point.facts | {"replicas": replicas})
+    trials: dict[Replica, list[TrialEntry]] = {replica: [] for replica in replicas}
+    history: list[dict[str, float | int | str]] = []
+    train_seconds = validation_seconds = 0.0
+    for at, stage in enumerate(stages):
+        rows = _best(rows, trials, stage)
+        title = name if len(stages) == 1 else f"{name}, stage {at + 1} of {len(stages)}"
+        part = _Part(title, number * len(stages) + at, stage.share, rows)
+        task, state = _train_part(point, lease, part, device, show, keep=keep_last or at + 1 < len(stages))
+        train_seconds += state.train_seconds
+        validation_seconds += state.validation_seconds
+        history += state.history if len(stages) == 1 else [{"stage": at + 1} | entry for entry in state.history]
+        if len(stages) > 1:
+            for replica, entry in _measure_trials(point, task, state, part, with_test=stage.share >= 0.5):
+                trials[replica].append(entry)
+    return _Passed(task, state, trials, history, train_seconds, validation_seconds)
+
+
+def _best(rows: list[_Row], trials: dict[Replica, list[TrialEntry]], stage: Stage) -> list[_Row]:
+    """Return the rows that go on to a stage: those of each replica with the lowest validation errors so far."""
+    left = []
+    for replica, done in trials.items():
+        own = [row for row in rows if row.replica == replica]
+        # What was trained last stands last; a trial that diverged goes on only where no other is left.
+        errors = [float("inf") if entry.validation_mae is None else entry.validation_mae for entry in done[-len(own) :]]
+        order = sorted(range(len(own)), key=lambda at: errors[at]) if done else range(len(own))
+        left += [own[at] for at in sorted(order[: stage.trials])]
+    return left
+
+
+def _train_part(
+    point: Point, lease: Lease, part: _Part, device: torch.device, show: ShowLine, keep: bool
+) -> tuple[Task, State]:
+    """Train one stage of a pack; `keep` saves its end, so that an interruption of a later part does not lose it."""
+    config = point.resolved
+    replicas, trials = [row.replica for row in part.rows], [row.trial for row in part.rows]
+    task, state = prepare(config, point.dataset, point.split, device, replicas, trials)
+    length = measure_length(config.trainer, point.split.train_size, part.share)
+    identity = point.facts | {"replicas": replicas, "trials": trials, "steps": length.steps}
+    checkpoints = Checkpoints(point.folder, part.number, identity)
     for problem in checkpoints.load(state):
-        say(f"{name}: {problem}")
-    if state.epoch or state.batch:
-        step = f", step {state.batch} of the next" if state.batch else ""
-        say(f"{name}: resuming after epoch {state.epoch}{step}")
+        say(f"{part.name}: {problem}")
+    if state.step == length.steps and not state.pending:
+        state.models.load(state.best)
+        return task, state
+    if state.step:
+        say(f"{part.name}: resuming after step {state.step:,}")
     units = {target.name: target.unit for target in point.dataset.targets}
-    saving = _Saving(checkpoints, lease, config.trainer.checkpoint_seconds, name)
-    with show(name, config.trainer.epochs) as line, deferring():
-        progress = RunProgress(line, task, units)
-        for _ in train(task, state, config, saving.is_due):
-            if state.batch == 0:
+    saving = _Saving(checkpoints, lease, config.trainer.checkpoint_seconds, part.name)
+    with show(part.name, length.steps) as line, deferring():
+        progress = RunProgress(line, task, length, units)
+        for _ in train(task, state, config, saving.is_due, part.share):
+            if state.pending == 0:
                 progress.update(state)
-            if saving.is_due(epoch_ended=state.batch == 0):
+            if saving.is_due(validated=state.pending == 0):
                 saving.save(state)
             raise_if_asked()
-    if is_kept:  # an interruption of a later pack must not lose this one
+    if keep:
         saving.save(state)
+    state.models.load(state.best)
     return task, state
 
 
@@ -121,10 +204,10 @@ class _Saving:
         self._saved_at = time.monotonic()
         self._failed = False
 
-    def is_due(self, epoch_ended: bool = False) -> bool:
+    def is_due(self, validated: bool = False) -> bool:
         """Whether a signal has asked to stop, or it is time."""
         if not self._seconds:
-            return asked() or epoch_ended
+            return asked() or validated
         return asked() or time.monotonic() - self._saved_at >= self._seconds
 
     def save(self, state: State) -> None:
@@ -139,8 +222,29 @@ class _Saving:
         self._saved_at = time.monotonic()
 
 
-def _evaluate(point: Point, task: Task, state: State) -> Trained:
+def _measure_trials(
+    point: Point, task: Task, state: State, part: _Part, with_test: bool
+) -> list[tuple[Replica, TrialEntry]]:
+    """Return what each row of a stage came to, with the test error if that is wanted."""
+    length = measure_length(point.resolved.trainer, point.split.train_size, part.share)
+    test = [None] * len(part.rows)
+    if with_test:
+        index = point.split.test
+        test = mean_absolute_error(predict(task, state.models, index), task.truth.values(index)).tolist()
+    found = []
+    for row, (replica, trial) in enumerate(part.rows):
+        diverged = bool(state.best_mae[row].isinf())
+        validation = None if diverged else float(state.best_mae[row])
+        entry = TrialEntry(
+            steps=length.steps, **trial._asdict(), validation_mae=validation, test_mae=None if diverged else test[row]
+        )
+        found.append((replica, entry))
+    return found
+
+
+def _evaluate(point: Point, passed: _Passed) -> Trained:
     """Measure each replica on train, validation and test molecules."""
+    task, state, trials, *_ = passed
     split = point.split
     predictions, truths = {}, {}
     for part, index in (
@@ -150,33 +254,40 @@ def _evaluate(point: Point, task: Task, state: State) -> Trained:
     ):
         predictions[part] = predict(task, state.models, index)
         truths[part] = task.truth.values(index)
-    entries = [
-        ReplicaEntry(
-            target=target,
-            seed=seed,
-            unit=point.dataset.targets[point.dataset.column(target)].unit,
-            best_epoch=int(state.best_epoch[row]),
-            epochs=_epochs_trained(state, row, point.resolved.trainer.patience),
-            **{
-                part: MetricsEntry(**measure(predictions[part][row], truths[part][row])._asdict())
-                for part in predictions
-            },
+    length = measure_length(point.resolved.trainer, split.train_size)
+    patience = point.resolved.trainer.patience
+    molecules = count_molecules(point.config, split.train_size) // point.config.num_replicas
+    entries = []
+    for row, replica in enumerate(task.replicas):
+        steps = _steps_that_counted(state, row, None if patience is None else patience * length.interval)
+        errors = {
+            part: MetricsEntry(**measure(predictions[part][row], truths[part][row])._asdict()) for part in predictions
+        }
+        entries.append(
+            ReplicaEntry(
+                target=replica.target,
+                seed=replica.seed,
+                unit=point.dataset.targets[point.dataset.column(replica.target)].unit,
+                best_epoch=length.passes(int(state.best_step[row])),
+                epochs=length.passes(steps),
+                steps=steps,
+                molecules=molecules if trials[replica] else length._replace(steps=state.step).molecules,
+                trials=tuple(trials[replica]),
+                **errors,
+            )
         )
-        for row, (target, seed) in enumerate(task.replicas)
-    ]
     return Trained(
         entries,
         truths["test"],
         predictions["test"],
         to_tensors(state.best, task.scaling),
-        state.history,
-        state.train_seconds,
-        state.validation_seconds,
-        task.subsets.numel() * state.epoch,
+        task.truth.elements,
+        passed.history,
+        passed.train_seconds,
+        passed.validation_seconds,
     )
 
 
-def _epochs_trained(state: State, row: int, patience: int | None) -> int:
-    """Return how many epochs counted for a replica: it goes on with the others when its patience is over."""
-    stop = state.epoch if patience is None else int(state.best_epoch[row]) + patience
-    return min(state.epoch, stop)
+def _steps_that_counted(state: State, row: int, patience: int | None) -> int:
+    """Return how many steps counted for a replica: it goes on with the others when its patience is over."""
+    return state.step if patience is None else min(state.step, int(state.best_step[row]) + patience)

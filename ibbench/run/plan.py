@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,16 +19,18 @@ from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.options.groups import DataOptions, ModelOptions
+from ibbench.options.trial import draw_trials
 from ibbench.record.folder import RUNS, study_folder
 from ibbench.record.schema import SCHEMA_VERSION
 from ibbench.run.pace import fit_to_seconds
 from ibbench.run.recall import remember
 from ibbench.terminal import say
 from ibbench.training.device import choose_device, one_thread
+from ibbench.training.length import measure_length
 from ibbench.training.step import compiler, pays
 
 # The options of the data, as they are to be where they do not matter: for who is where, and for who there is.
-_DIVIDED = {"train_size": None, "graph": "true", "augmentation": "none"}
+_DIVIDED = {"train_size": None, "graph": "true", "augmentation": "none", "features": "qm9"}
 _WHOLE = _DIVIDED | {"validation_size": 1, "test_size": 1, "split_seed": 0}
 
 
@@ -39,8 +40,7 @@ class Point(NamedTuple):
     Attributes:
         config: the options as given; the run is identified by these.
         resolved: the options as trained on this machine. `model.width` and `model.hidden` are solved and there is no
-            budget any more, `trainer.epochs` are as many as `trainer.min_steps` needs, `trainer.compile` is true or
-            false.
+            budget any more, `model.dropout` is the largest that is tried, `trainer.compile` is true or false.
         dataset: the molecules.
         split: of that data set.
         facts: all that can change the numbers, as JSON types.
@@ -113,12 +113,12 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
 
 
 def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.device) -> Config:
-    """Return the config with its width and its number of epochs solved; see `_size_model` for errors."""
+    """Return the config with its width solved; see `_size_model` for errors."""
     model = _size_model(config, dataset, split, device)
     width, hidden = model.sizes
-    sized = model.model_copy(update={"width": width, "hidden": hidden})
-    resolved = config.model_copy(update={"model": sized, "budget": None})
-    return _set_trainer(resolved, epochs=_count_epochs(config, split))
+    dropout = max(trial.dropout for seed in config.seeds for trial in draw_trials(config, seed))
+    sized = model.model_copy(update={"width": width, "hidden": hidden, "dropout": dropout})
+    return config.model_copy(update={"model": sized, "budget": None})
 
 
 def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.device) -> ModelOptions:
@@ -134,6 +134,10 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
     for option, part in _parts_altered(config.data).items():
         if part not in reads:
             raise InputError(f"`{option}` alters {part}, which `model={options.name}` does not read: leave one out")
+    if options.pooling != "sum" and not get_model(options.name).pools:
+        raise InputError(
+            f"`model={options.name}` has nothing to pool: `model.pooling={options.pooling}` changes nothing"
+        )
     if config.data.augmentation == "relabel" and "permutation" in get_model(options.name).symmetries:
         raise InputError(
             f"`data.augmentation=relabel` changes nothing for `model={options.name}`, whose predictions do not depend "
@@ -151,19 +155,13 @@ def _parts_altered(data: DataOptions) -> dict[str, str]:
     altered = {}
     if data.graph != "true":
         altered[f"data.graph={data.graph}"] = "atoms" if data.graph == "shuffled_features" else "bonds"
+    if data.features != "qm9":
+        altered[f"data.features={data.features}"] = "atoms"
     if data.augmentation != "none":
         altered[f"data.augmentation={data.augmentation}"] = "atoms"
     if data.hydrogens != "implicit":
         altered[f"data.hydrogens={data.hydrogens}"] = "atoms"
     return altered
-
-
-def _count_epochs(config: Config, split: Split) -> int:
-    """Return how many epochs are trained: as given, or more where it takes more to make `trainer.min_steps`."""
-    trainer = config.trainer
-    if trainer.min_steps is None:
-        return trainer.epochs
-    return max(trainer.epochs, math.ceil(trainer.min_steps / math.ceil(split.train_size / trainer.batch_size)))
 
 
 def _set_trainer(config: Config, **options: Any) -> Config:
@@ -177,9 +175,10 @@ def _is_to_be_compiled(config: Config, split: Split, padding: Padding) -> bool:
         return trainer.compile
     if not get_model(config.model.name).compiles:
         return False  # not worth it
-    num_steps = trainer.epochs * math.ceil(split.train_size / trainer.batch_size)
-    num_molecules = trainer.epochs * split.train_size * config.num_replicas
-    return pays(num_steps, count_training_flops(padding, config.model) * num_molecules)
+    # The longest training decides: each stage of a search has a step of its own to compile.
+    length = measure_length(trainer, split.train_size)
+    flops = count_training_flops(padding, config.model) * length.molecules * config.num_replicas
+    return pays(length.steps, flops)
 
 
 def _can_compile(config: Config, device: torch.device, here: bool) -> bool:

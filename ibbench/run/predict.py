@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ibbench.budget.cost import count_saved_bytes
-from ibbench.data.graphs import RANDOM_GRAPHS, alter_graph
+from ibbench.data.graphs import RANDOM_GRAPHS, alter_graph, hide_features
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import ATOMIC_NUMBER, count_elements, pack_smiles, resize
 from ibbench.errors import InputError
@@ -103,7 +103,8 @@ class Predictor:
             return torch.empty(len(self.replicas), 0, dtype=torch.float64)
         composition = count_elements(molecules, self._facts.elements, self.hydrogens)
         normalised = self._models.predict(self._batches(molecules))
-        return self._scaling.restore(normalised, self._scaling.references(composition))
+        references, explained = self._scaling.references(composition), self._scaling.explained(composition)
+        return self._scaling.restore(normalised, references, explained)
 
     def _batches(self, molecules: Molecules) -> Iterator[Molecules]:
         """Hand out the molecules as the model is to see them, as many at a time as the memory is meant for."""
@@ -114,7 +115,7 @@ class Predictor:
         return map(functools.partial(self._prepare, molecules), chunks)
 
     def _prepare(self, molecules: Molecules, index: Tensor) -> Molecules:
-        batch = alter_graph(molecules.select(index), self._facts.graph)
+        batch = hide_features(alter_graph(molecules.select(index), self._facts.graph), self._facts.feature_set)
         return batch.keep(self._reads).to(self._models.device)
 
     def _check(self, molecules: Molecules, smiles: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from torch_geometric.loader import DataLoader
 from ibbench.run.plan import Point
 from ibbench.speed.peers import PEERS, flatten_molecules
 from ibbench.training.loop import prepare
-from ibbench.training.optim import LOSSES, build_optimizer, clip_gradients
+from ibbench.training.optim import LOSSES, clip_gradients, plain_optimizer
 from ibbench.training.packs import list_replicas
 from ibbench.training.step import Step
 
@@ -66,7 +66,7 @@ class Ours:
             differentiated = time.perf_counter()
             if config.trainer.clip_norm is not None:
                 clip_gradients(list(models.parameters.values()), config.trainer.clip_norm)
-            self._state.optimizer.step()
+            self._state.optimizer.step(1.0)
             done = time.perf_counter()
             forward = self._step.forward_seconds or differentiated - batched
             spent = (batched - started, forward, differentiated - batched - forward, done - differentiated)
@@ -103,7 +103,7 @@ class Peer:
                 graph.flat = row[None]
         self._loader = DataLoader(graphs, config.trainer.batch_size, shuffle=True, drop_last=True)
         self._model = PEERS[config.model.name](flat.shape[1], config.model)
-        self._optimizer = build_optimizer(config.optimizer, list(self._model.parameters()))
+        self._optimizer = plain_optimizer(config.optimizer, list(self._model.parameters()))
         self._batches = self._endless()
 
     @property

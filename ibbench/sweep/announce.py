@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ibbench.budget.cost import count_parameters, count_training_flops
+from ibbench.options.trial import list_stages
 from ibbench.record.agenda import Planned, config_key, swept_part
 from ibbench.record.intact import find_damage, read_done
 from ibbench.run.plan import Point
@@ -10,6 +11,7 @@ from ibbench.run.sight import tell_unseen
 from ibbench.sweep.warnings import list_warnings
 from ibbench.terminal import say
 from ibbench.training.device import choose_device, describe_device
+from ibbench.training.length import count_molecules, measure_length
 
 
 def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planned]:
@@ -23,15 +25,15 @@ def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planne
 
 
 def _plan(point: Point, text: str) -> Planned:
-    epochs = point.resolved.trainer.epochs
-    steps = point.split.train_size * epochs * point.config.num_replicas
-    flops = count_training_flops(point.dataset.molecules.padding, point.resolved.model) * float(steps)
+    molecules = count_molecules(point.resolved, point.split.train_size)
+    flops = count_training_flops(point.dataset.molecules.padding, point.resolved.model) * float(molecules)
     return Planned(
         run=point.run,
         point=text or point.config.model.name,
         key=config_key(point.config),
-        epochs=epochs,
-        molecule_steps=steps,
+        steps=measure_length(point.resolved.trainer, point.split.train_size).steps,
+        stages=len(list_stages(point.config)),
+        molecule_steps=molecules,
         flops=flops,
         targets=tuple(point.config.targets),
         train_size=point.split.train_size,

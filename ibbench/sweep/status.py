@@ -11,7 +11,7 @@ from ibbench.record.lease import EXPIRES_SECONDS, describe_owner, seconds_since_
 from ibbench.record.predictions import check_archive
 from ibbench.record.schema import BrokenError
 from ibbench.sweep.jobs import Job, ask_for_states, find_logs, read_jobs
-from ibbench.training.saved import saved_epochs
+from ibbench.training.saved import saved_part
 
 _MAY_BE_QUEUED = {"missing", "stopped", "failed"}
 _RUNNING = {"running", "at work"}  # the states of a job that has started, in SLURM and here
@@ -56,9 +56,7 @@ def _look(folder: Path, planned: Planned | None) -> RunState:
     run, point = folder.name, planned.point if planned else ""
     if not folder.exists():
         return RunState(run, point, "missing", "")
-    of = f" of {planned.epochs}" if planned else ""
-    epochs = saved_epochs(folder)
-    saved = "" if epochs is None else f"epoch {epochs}{of} is saved"
+    saved = _describe_saved(folder, planned)
     owner, silence = describe_owner(folder), seconds_since_sign(folder)
     status, reason = _read_outcome(folder)
     # The process that finished a run may have died before it could remove its lock.
@@ -73,6 +71,16 @@ def _look(folder: Path, planned: Planned | None) -> RunState:
     if status == "missing" and note:
         status = "failed"
     return RunState(run, point, status, "" if status == "done" else note)
+
+
+def _describe_saved(folder: Path, planned: Planned | None) -> str:
+    found = saved_part(folder)
+    if found is None:
+        return ""
+    part, steps = found
+    of = f" of {planned.steps:,}" if planned and planned.stages == 1 else ""
+    which = f"stage {part % planned.stages + 1} of {planned.stages}, " if planned and planned.stages > 1 else ""
+    return f"{which}step {steps:,}{of} is saved"
 
 
 def _read_outcome(folder: Path) -> tuple[str, str]:

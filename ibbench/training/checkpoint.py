@@ -12,12 +12,12 @@ from safetensors import safe_open
 from torch import Tensor
 
 from ibbench.files import write_atomically
-from ibbench.training.loop import State
 from ibbench.training.saved import UNREADABLE, read_facts, saved_steps
+from ibbench.training.state import State
 
-SCHEMA = 2
-_SCALARS = ("epoch", "batch", "history", "train_seconds", "validation_seconds")
-_TENSORS = ("best_mae", "best_epoch", "stopped", "loss_sum", "first_bad_step")
+SCHEMA = 3
+_SCALARS = ("step", "pending", "pending_molecules", "history", "train_seconds", "validation_seconds")
+_TENSORS = ("best_mae", "best_step", "stopped", "loss_sum", "first_bad_step")
 
 
 class Checkpoints:
@@ -38,7 +38,7 @@ class Checkpoints:
     def save(self, state: State) -> None:
         """Write a state over the older of the two, whole or not at all.
 
-        No random state is in it: batch orders and dropout masks are functions of seed, epoch and step.
+        No random state is in it: batch orders and dropout masks are functions of seed and step.
 
         Raises:
             OSError: it could not be written; the two that were there still are.
@@ -46,7 +46,7 @@ class Checkpoints:
         tensors = {name: getattr(state, name) for name in _TENSORS}
         tensors |= {f"model/{name}": tensor for name, tensor in state.models.snapshot().items()}
         tensors |= {f"best/{name}": tensor for name, tensor in state.best.items()}
-        for index, slots in state.optimizer.state_dict()["state"].items():
+        for index, slots in state.optimizer.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{slot}": value for slot, value in slots.items() if value is not None}
         content = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         facts = {"identity": self._identity, "checksum": _checksum(content)}
@@ -63,7 +63,7 @@ class Checkpoints:
         problems = []
         by_progress = sorted((path for path in self._paths if path.exists()), key=saved_steps, reverse=True)
         # What cannot be read may have been the latest: it is not passed over without a word.
-        for path in sorted(by_progress, key=lambda path: saved_steps(path)[0] >= 0):
+        for path in sorted(by_progress, key=lambda path: saved_steps(path) >= 0):
             problem = self._take_over(path, state)
             if not problem:
                 break
@@ -100,8 +100,8 @@ def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) ->
     for key, tensor in _below("optimizer/", tensors).items():
         index, slot = key.split("/")
         slots.setdefault(int(index), {})[slot] = tensor
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+    groups = state.optimizer.optimizer.state_dict()["param_groups"]
+    state.optimizer.optimizer.load_state_dict({"state": slots, "param_groups": groups})
 
 
 def _checksum(tensors: dict[str, Tensor]) -> int:

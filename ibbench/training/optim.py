@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,19 +26,62 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def build_optimizer(options: AnyOptimizerOptions, parameters: list[Tensor]) -> Optimizer:
-    """Build the optimizer. All of them work element by element, so stacked replicas do not see each other.
+class StackedOptimizer:
+    """One of torch's optimizers on the stacked parameters of many replicas.
 
-    The training loop sets the learning rate anew before each step, after the schedule.
+    All of them work element by element, so that replicas do not see each other. Replicas with the same learning rate
+    and weight decay are one group of stacked parameters; otherwise each replica is a group of slices of them.
+
+    Args:
+        options: which optimizer, and what all replicas share.
+        parameters: each `[R, ...]`, with gradients of the same shape when `step` is called.
+        rates: learning rate of each replica.
+        decays: weight decay of each replica.
+
+    Attributes:
+        rates: learning rate of each replica, before the schedule.
     """
-    lr, decay = options.lr, options.weight_decay
+
+    def __init__(
+        self, options: AnyOptimizerOptions, parameters: list[Tensor], rates: list[float], decays: list[float]
+    ) -> None:
+        alike = len(set(zip(rates, decays, strict=True))) == 1
+        self.rates = rates
+        self._parameters = parameters
+        self._slices = [] if alike else [[each.detach()[row] for each in parameters] for row in range(len(rates))]
+        groups = [
+            {"params": params, "lr": rate, "weight_decay": decay}
+            for params, rate, decay in zip(self._slices or [parameters], rates, decays, strict=False)
+        ]
+        self.optimizer = _build(options, groups)
+
+    def step(self, factor: float) -> None:
+        """Take one step.
+
+        Args:
+            factor: by the schedule, on every learning rate.
+        """
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=False):
+            group["lr"] = rate * factor
+        for row, slices in enumerate(self._slices):
+            for part, whole in zip(slices, self._parameters, strict=True):
+                part.grad = None if whole.grad is None else whole.grad[row]
+        self.optimizer.step()
+
+
+def plain_optimizer(options: AnyOptimizerOptions, parameters: list[Tensor]) -> Optimizer:
+    """Build the same optimizer for the parameters of one model."""
+    return _build(options, [{"params": parameters, "lr": options.lr, "weight_decay": options.weight_decay}])
+
+
+def _build(options: AnyOptimizerOptions, groups: list[dict[str, Any]]) -> Optimizer:
     if isinstance(options, AdamOptions):
         kind = AdamW if options.name == "adamw" else Adam
-        return kind(parameters, lr, (options.beta1, options.beta2), weight_decay=decay, fused=True)
+        return kind(groups, options.lr, (options.beta1, options.beta2), fused=True)
     momentum, nesterov = 0.0, False
     if isinstance(options, SgdMomentumOptions):
         momentum, nesterov = options.momentum, options.nesterov
-    return SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=True)
+    return SGD(groups, options.lr, momentum, nesterov=nesterov, fused=True)
 
 
 def learning_rate_factor(options: AnyScheduleOptions, fraction: float) -> float:

@@ -8,6 +8,7 @@ import torch
 from ibbench.budget.cost import count_parameters, count_saved_bytes
 from ibbench.data.layout import Padding
 from ibbench.options.config import Config
+from ibbench.options.trial import list_stages
 from ibbench.training.device import free_memory
 from ibbench.training.replicas import PREDICTION_BATCH, Replica
 
@@ -33,6 +34,8 @@ def split_into_packs(replicas: list[Replica], most: int) -> list[list[Replica]]:
 def choose_pack_size(config: Config, padding: Padding, device: torch.device, num_sharing: int = 1) -> int:
     """Return how many replicas train at once: as given, or for `auto` all that fit into half of the free memory.
 
+    Each takes as much as its trials that train side by side.
+
     A replica more has always paid where it was measured, on a CPU (`ibbench speed --sweep`): the overhead of an
     operation is shared by all replicas. So memory alone is the limit.
 
@@ -45,7 +48,8 @@ def choose_pack_size(config: Config, padding: Padding, device: torch.device, num
     given = config.trainer.replicas_per_pack
     if given != "auto":
         return given
-    return max(1, int(_SHARE * free_memory(device) / num_sharing / bytes_per_replica(config, padding)))
+    each = list_stages(config)[0].trials * bytes_per_replica(config, padding)
+    return max(1, int(_SHARE * free_memory(device) / num_sharing / each))
 
 
 def bytes_per_replica(config: Config, padding: Padding) -> int:

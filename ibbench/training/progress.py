@@ -3,34 +3,37 @@
 import time
 
 from ibbench.terminal import Line
-from ibbench.training.loop import State, Task
+from ibbench.training.length import Length
+from ibbench.training.state import State
+from ibbench.training.task import Task
 
 _SHOWN_TARGETS = 3
 
 
 class RunProgress:
-    """Shows epoch, validation error, molecules per second and time left of one run while it trains.
+    """Shows steps, validation error, molecules per second and time left of one training.
 
     Args:
-        line: where it is shown; its total is the number of epochs.
+        line: where it is shown; its total is the number of steps.
         task: what is trained on.
+        length: how long.
         units: the unit of each target.
     """
 
-    def __init__(self, line: Line, task: Task, units: dict[str, str]) -> None:
-        self._line, self._task, self._units = line, task, units
+    def __init__(self, line: Line, task: Task, length: Length, units: dict[str, str]) -> None:
+        self._line, self._task, self._length, self._units = line, task, length, units
         self._started = time.perf_counter()
-        self._first_epoch: int | None = None
+        self._first_step: int | None = None
 
     def update(self, state: State) -> None:
-        """Show the state after an epoch."""
-        if self._first_epoch is None:
-            self._first_epoch = state.epoch - 1  # a resumed run did not do the earlier epochs in this time
+        """Show the state after a validation."""
+        if self._first_step is None:  # a resumed run did not take the earlier steps in this time
+            self._first_step = max(state.step - self._length.interval, 0)
         spent = time.perf_counter() - self._started
-        left = spent / (state.epoch - self._first_epoch) * (self._line.total - state.epoch)
-        finished = state.epoch == self._line.total or bool(state.stopped.all())
+        left = spent / (state.step - self._first_step) * (self._line.total - state.step)
+        finished = state.step == self._line.total or bool(state.stopped.all())
         text = self._describe(state) + ("" if finished else f" · {_duration(left)} left")
-        self._line.show(state.epoch, text, finished)
+        self._line.show(state.step, text, finished)
 
     def _describe(self, state: State) -> str:
         replicas = self._task.replicas
@@ -42,10 +45,11 @@ class RunProgress:
             for target, maes in list(errors.items())[:_SHOWN_TARGETS]
         ]
         more = f" (+{len(errors) - _SHOWN_TARGETS} targets)" if len(errors) > _SHOWN_TARGETS else ""
-        speed = self._task.subsets.numel() * state.epoch / state.train_seconds
+        passes = self._length.passes(state.step)
+        speed = self._task.subsets.numel() * passes / state.train_seconds
         return (
-            f"epoch {state.epoch}/{self._line.total} · validation MAE {', '.join(shown)}{more} · "
-            f"{speed:,.0f} molecules/s"
+            f"step {state.step:,}/{self._line.total:,} (epoch {passes:.3g}) · "
+            f"validation MAE {', '.join(shown)}{more} · {speed:,.0f} molecules/s"
         )
 
 

@@ -44,7 +44,9 @@ class Replicas:
     ) -> None:
         self.parameters = {name: tensor.detach().to(device).requires_grad_() for name, tensor in parameters.items()}
         self.buffers = {name: tensor.to(device) for name, tensor in buffers.items()}
-        self._dropout_keys = [name for name, _ in skeleton.named_buffers() if name.endswith(".key")]
+        names = [name for name, _ in skeleton.named_buffers()]
+        self._dropout_keys = [name for name in names if name.endswith(".key")]
+        self._dropout_thresholds = [name for name in names if name.endswith(".threshold")]
         self._seeds = torch.tensor(seeds, device=device)
         self._skeleton = copy.deepcopy(skeleton).to("meta")
         self._autocast = torch.bfloat16 if precision == "bfloat16" else None
@@ -116,6 +118,12 @@ class Replicas:
         for name in self._dropout_keys:
             self.buffers[name] = (self._seeds * 0x85EBCA6B + step) & 0x7FFFFFFF
 
+    def set_dropout(self, probabilities: Sequence[float]) -> None:
+        """Give each replica its own probability of dropout; the model was built with at least the largest of them."""
+        bits = torch.tensor([int(probability * 2**32) for probability in probabilities], device=self.device)
+        for name in self._dropout_thresholds:
+            self.buffers[name] = bits
+
     def eval(self) -> None:
         """Switch to prediction."""
         self._skeleton.eval()
@@ -123,7 +131,8 @@ class Replicas:
     def snapshot(self) -> dict[str, Tensor]:
         """Return copies of all that decides a prediction, name -> `[R, ...]`."""
         state = self.parameters | self.buffers
-        return {name: tensor.detach().clone() for name, tensor in state.items() if name not in self._dropout_keys}
+        training_only = {*self._dropout_keys, *self._dropout_thresholds}
+        return {name: tensor.detach().clone() for name, tensor in state.items() if name not in training_only}
 
     @torch.no_grad()
     def load(self, snapshot: dict[str, Tensor]) -> None:

@@ -20,30 +20,33 @@ def read_facts(path: Path) -> dict[str, Any]:
         return facts
 
 
-def saved_steps(path: Path) -> tuple[int, int]:
-    """Return the epochs, and the steps of the next one, that a file has behind it; -1 if it cannot be read."""
+def saved_steps(path: Path) -> int:
+    """Return the steps that a file has behind it; -1 if it cannot be read."""
     try:
-        facts = read_facts(path)
-        return int(facts["epoch"]), int(facts["batch"])
+        return int(read_facts(path)["step"])
     except UNREADABLE:
-        return -1, 0
+        return -1
 
 
-def saved_epochs(folder: Path) -> int | None:
-    """Return how many epochs of an interrupted run are saved, of the pack that it was at; None if nothing is."""
-    packs: dict[int, int] = {}
+def saved_part(folder: Path) -> tuple[int, int] | None:
+    """Return which part of an interrupted run it was at, and the steps of it that are saved; None if nothing is.
+
+    The parts of a run are its packs and their stages (see `run.pack`), counted from 0 in the order of training.
+    """
+    parts: dict[int, int] = {}
     for path in folder.glob("checkpoint-*.safetensors"):
         number = path.stem.removeprefix("checkpoint-")[:-1]
         if number.isdecimal():
-            packs[int(number)] = max(packs.get(int(number), -1), saved_steps(path)[0])
-    return packs[max(packs)] if packs and packs[max(packs)] >= 0 else None
+            parts[int(number)] = max(parts.get(int(number), -1), saved_steps(path))
+    last = max(parts, default=None)
+    return None if last is None or parts[last] < 0 else (last, parts[last])
 
 
 def saved_pack_size(folder: Path) -> int | None:
     """Return how many replicas the first pack of an interrupted run has; None if there is no readable checkpoint."""
     for path in sorted(folder.glob("checkpoint-0?.safetensors")):
         try:
-            return len(read_facts(path)["identity"]["replicas"])
+            return len({tuple(replica) for replica in read_facts(path)["identity"]["replicas"]})
         except UNREADABLE:
             continue
     return None

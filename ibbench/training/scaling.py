@@ -1,19 +1,23 @@
 """Inputs and targets as the models see them: standardised with statistics of the train subset only."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
+from ibbench.data.layout import ATOMIC_NUMBER
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import count_elements
 from ibbench.data.targets import ATOM_REFERENCES_HARTREE, Target
+from ibbench.options.config import ReferenceOption
+from ibbench.training.reference import fit_slopes
 from ibbench.training.replicas import Replica
 
 if TYPE_CHECKING:
     from ibbench.data.dataset import DataSet  # predicting needs none
 
-ELEMENTS = tuple(sorted(ATOM_REFERENCES_HARTREE["u0"]))  # atomic numbers with atom references, hydrogen first
+ELEMENTS = tuple(sorted(ATOM_REFERENCES_HARTREE["u0"]))  # atomic numbers of those with atom references
 
 
 def atom_statistics(molecules: Molecules) -> tuple[Tensor, Tensor]:
@@ -31,13 +35,15 @@ def atom_statistics(molecules: Molecules) -> tuple[Tensor, Tensor]:
 class TargetScaling(NamedTuple):
     """Maps between the values of each replica's target, in its unit, and the numbers that models predict.
 
-    normalised = (transform(value - reference) - mean) / scale, in float64. The reference of a molecule is the sum of
-    its free-atom energies for total energies and 0 otherwise; the transform is log(1 + value) for rotational
-    constants and the identity otherwise. Mean and scale (standard deviation) are those of the replica's train subset.
+    normalised = (transform(value - reference) - mean - slopes . composition) / scale, in float64. The reference of a
+    molecule is the sum of its free-atom energies for total energies and 0 otherwise; the transform is log(1 + value)
+    for rotational constants and the identity otherwise. Slopes, mean and scale (standard deviation of what is left)
+    are those of the replica's train subset; see `ibbench.training.reference` for when the slopes are not zero.
 
     Attributes:
         mean: float64 `[R]`.
         scale: float64 `[R]`.
+        slope_per_element: what one atom more of each element adds to the transformed value, float64 `[R, E]`.
         logarithmic: bool `[R]`.
         reference_per_element: energy of a free atom of each element, in the unit of the source (hartree), float64
             `[R, E]`; the elements are `ELEMENTS` when fitted, and named in the file when read from one.
@@ -46,21 +52,38 @@ class TargetScaling(NamedTuple):
 
     mean: Tensor
     scale: Tensor
+    slope_per_element: Tensor
     logarithmic: Tensor
     reference_per_element: Tensor
     factor: Tensor
 
     @classmethod
-    def fit(cls, truth: "Truth", subsets: Tensor) -> "TargetScaling":
-        """Take mean and scale from the train subset of each replica, `[R, n]` indices into the data set."""
+    def fit(cls, truth: "Truth", subsets: Tensor, reference: ReferenceOption) -> "TargetScaling":
+        """Take slopes, mean and scale from the train subset of each replica.
+
+        Args:
+            truth: the targets.
+            subsets: indices into the data set, int64 `[R, n]`.
+            reference: which targets have slopes, see `fit_slopes`.
+        """
         logarithmic = torch.tensor([target.logarithmic for target in truth.targets])
         transformed = _transform(truth.values(subsets) - truth.references(subsets), logarithmic)
-        scale = transformed.std(1, correction=0)
+        slopes = torch.stack(
+            [
+                fit_slopes(truth.composition[subset], row, reference)
+                for subset, row in zip(subsets, transformed, strict=True)
+            ]
+        )
+        left = transformed - _explain(truth.composition, slopes, subsets)
+        scale = left.std(1, correction=0)
         return cls(
-            mean=transformed.mean(1),
+            mean=left.mean(1),
             scale=torch.where(scale > 0, scale, 1.0),
+            slope_per_element=slopes,
             logarithmic=logarithmic,
-            reference_per_element=torch.stack([_reference_per_element(target) for target in truth.targets]),
+            reference_per_element=torch.stack(
+                [_reference_per_element(target, truth.elements) for target in truth.targets]
+            ),
             factor=torch.tensor([target.factor for target in truth.targets], dtype=torch.float64),
         )
 
@@ -72,14 +95,29 @@ class TargetScaling(NamedTuple):
         """
         return _sum_references(composition, self.reference_per_element, self.factor)
 
-    def normalise(self, values: Tensor, references: Tensor) -> Tensor:
+    def explained(self, composition: Tensor, index: Tensor | None = None) -> Tensor:
+        """Return the transformed value that the composition alone explains, float64 `[R, m]`.
+
+        Args:
+            composition: numbers of atoms of each element, float64 `[m, E]`.
+            index: molecules to take of it, `[m]` or `[R, m]`; None for all.
+        """
+        return self.mean[:, None] + _explain(composition, self.slope_per_element, index)
+
+    def normalise(self, values: Tensor, references: Tensor, explained: Tensor) -> Tensor:
         """Return what the replicas should predict, float32 `[R, m]`, from values and references in the unit."""
         transformed = _transform(values - references, self.logarithmic)
-        return ((transformed - self.mean[:, None]) / self.scale[:, None]).float()
+        return ((transformed - explained) / self.scale[:, None]).float()
 
-    def restore(self, normalised: Tensor, references: Tensor) -> Tensor:
-        """Map predictions `[R, m]` to the targets' units, float64 `[R, m]` on the CPU, given the references."""
-        value = normalised.double().cpu() * self.scale[:, None] + self.mean[:, None]
+    def restore(self, normalised: Tensor, references: Tensor, explained: Tensor) -> Tensor:
+        """Map predictions `[R, m]` to the targets' units, float64 `[R, m]` on the CPU.
+
+        Args:
+            normalised: what the models predict, `[R, m]`.
+            references: of these molecules, float64 `[R, m]`.
+            explained: of these molecules, float64 `[R, m]`.
+        """
+        value = normalised.double().cpu() * self.scale[:, None] + explained
         value = torch.where(self.logarithmic[:, None], value.expm1(), value)
         return value + references
 
@@ -89,6 +127,8 @@ class Truth:
 
     Attributes:
         targets: the target of each replica, `R` of them.
+        elements: atomic numbers of all elements of the data set, and of those with atom references.
+        composition: numbers of atoms of these elements in each molecule of the data set, float64 `[M, E]`.
     """
 
     def __init__(self, dataset: "DataSet", replicas: list[Replica]) -> None:
@@ -97,10 +137,12 @@ class Truth:
         self._values = dataset.values
         self._columns = torch.tensor(columns)
         distinct = list(dict.fromkeys(self.targets))  # the references of all molecules are kept once per target
-        per_element = torch.stack([_reference_per_element(target) for target in distinct])
+        present = dataset.molecules.atoms[..., ATOMIC_NUMBER].unique().tolist()
+        self.elements = tuple(sorted({*ELEMENTS, *map(int, present)} - {0}))
+        self.composition = count_elements(dataset.molecules, self.elements, dataset.hydrogens)
+        per_element = torch.stack([_reference_per_element(target, self.elements) for target in distinct])
         factor = torch.tensor([target.factor for target in distinct], dtype=torch.float64)
-        composition = count_elements(dataset.molecules, ELEMENTS, dataset.hydrogens)
-        self._references = _sum_references(composition, per_element, factor)
+        self._references = _sum_references(self.composition, per_element, factor)
         self._rows = torch.tensor([distinct.index(target) for target in self.targets])
 
     def values(self, index: Tensor) -> Tensor:
@@ -116,9 +158,18 @@ def _transform(value: Tensor, logarithmic: Tensor) -> Tensor:
     return torch.where(logarithmic[:, None], value.clamp(min=0).log1p(), value)
 
 
-def _reference_per_element(target: Target) -> Tensor:
+def _explain(composition: Tensor, slopes: Tensor, index: Tensor | None) -> Tensor:
+    # Product and sum, not a matrix product, whose last digit can depend on the rows that stand beside.
+    parts = []
+    for row, slope in enumerate(slopes):
+        counts = composition if index is None else composition[index if index.dim() == 1 else index[row]]
+        parts.append((counts * slope).sum(1))
+    return torch.stack(parts)
+
+
+def _reference_per_element(target: Target, elements: Sequence[int]) -> Tensor:
     table = ATOM_REFERENCES_HARTREE.get(target.references, {})
-    return torch.tensor([table.get(element, 0.0) for element in ELEMENTS], dtype=torch.float64)
+    return torch.tensor([table.get(element, 0.0) for element in elements], dtype=torch.float64)
 
 
 def _sum_references(composition: Tensor, per_element: Tensor, factor: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import safetensors.torch
+import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -14,9 +15,9 @@ from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.options.groups import AnyModelOptions
 from ibbench.training.replicas import Replica
-from ibbench.training.scaling import ELEMENTS, TargetScaling
+from ibbench.training.scaling import TargetScaling
 
-FORMAT_VERSION = 1  # raise it when predicting needs more, or something else, than what is written now
+FORMAT_VERSION = 2  # raise it when predicting needs more, or something else, than what is written now
 _SCALING = "target_"  # what the names of the tensors of the scaling begin with
 
 
@@ -33,6 +34,7 @@ class WeightFacts(BaseModel):
         num_atoms: N, the number of atoms that molecules were padded to.
         hydrogens: whether they are atoms of their own, see `featurize`.
         graph: what was made of the molecules' graphs, see `alter_graph`.
+        feature_set: what the models see of an atom, see `hide_features`.
         precision: of the arithmetic.
     """
 
@@ -40,13 +42,14 @@ class WeightFacts(BaseModel):
 
     format_version: int = FORMAT_VERSION
     features: int = FEATURES
-    elements: tuple[PositiveInt, ...] = ELEMENTS
+    elements: tuple[PositiveInt, ...]
     replicas: tuple[Replica, ...]
     units: tuple[str, ...]
     options: AnyModelOptions
     num_atoms: PositiveInt
     hydrogens: Literal["implicit", "explicit"]
     graph: str
+    feature_set: str
     precision: str
 
 
@@ -96,6 +99,8 @@ def read_weights(path: Path) -> Weights:
     try:
         facts = {name: json.loads(value) for name, value in metadata.items()}
         _check_versions(path, facts)
+        if facts["format_version"] == 1:
+            _upgrade(facts, tensors)
         scaling = TargetScaling(*(tensors.pop(_SCALING + name) for name in TargetScaling._fields))
         weights = Weights(WeightFacts.model_validate(facts), tensors, scaling)
         _check_shapes(weights)
@@ -106,6 +111,17 @@ def read_weights(path: Path) -> Weights:
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path} is not readable: {error!r}. Move its folder away and run again") from None
     return weights
+
+
+def _upgrade(facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Add what files of version 1 do not say, because there was one way only: no slopes, the sum over atoms."""
+    facts["feature_set"] = "qm9"
+    facts["options"] = {"pooling": "sum", "final_norm": False} | facts["options"]
+    if "heads" in facts["options"]:
+        facts["options"]["weighting"] = "softmax"
+    if "max_hops" in facts["options"]:
+        facts["options"] |= {"degrees": False, "token": False}
+    tensors[_SCALING + "slope_per_element"] = torch.zeros_like(tensors[_SCALING + "reference_per_element"])
 
 
 def _check_versions(path: Path, facts: dict[str, Any]) -> None:
@@ -125,7 +141,8 @@ def _check_shapes(weights: Weights) -> None:
     facts, scaling = weights.facts, weights.scaling
     count = len(facts.replicas)
     expected: dict[str, tuple[int, ...]] = dict.fromkeys(TargetScaling._fields, (count,))
-    expected["reference_per_element"] = (count, len(facts.elements))
+    for name in ("reference_per_element", "slope_per_element"):
+        expected[name] = (count, len(facts.elements))
     found = {name: tuple(tensor.shape) for name, tensor in scaling._asdict().items()}
     if found != expected or len(facts.units) != count:
         raise ValueError(f"its target scaling is not that of {count} replicas")

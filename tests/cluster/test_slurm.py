@@ -133,7 +133,7 @@ def test_a_study_survives_jobs_that_are_killed_or_cancelled_or_reach_their_limit
         assert process == task_process(slurm, jobs[killed])
         status = ibbench("status", "results/quick", cwd=here)
         assert status.returncode == 1
-        assert re.search(rf"{killed} .* running .*epoch \d of 3 is saved", status.stdout), status.stdout
+        assert re.search(rf"{killed} .* running .*step \d+ of \d+ is saved", status.stdout), status.stdout
         os.kill(process, signal.SIGKILL)
         with started(elsewhere, *STUDY) as undisturbed:
             _stop_in_training(command, cancelled)
@@ -148,7 +148,7 @@ def test_a_study_survives_jobs_that_are_killed_or_cancelled_or_reach_their_limit
     assert f"Not finished: {killed}, {cancelled}." in printed, command.describe()
     assert len(re.findall(r"job \S+ has ended", printed)) == 6, printed
     assert "signal SIGUSR2" in _logs(study, limited)
-    assert f"{limited}: resuming after epoch" in _logs(study, limited)
+    assert f"{limited}: resuming after step" in _logs(study, limited)
     assert "Restarts=1" in _show(slurm, jobs[limited])
     assert max(path.stat().st_mtime for path in (study / "runs" / cancelled).glob("checkpoint-*")) > stopped
     assert {record.run for record in read_records(study)} == {*planned} - {killed, cancelled}
@@ -157,13 +157,13 @@ def test_a_study_survives_jobs_that_are_killed_or_cancelled_or_reach_their_limit
     assert status.returncode == 1
     assert "6 runs, 4 done, 2 stopped" in status.stdout
     for run in (killed, cancelled):
-        assert re.search(rf"{run} .* stopped .*epoch \d of 3 is saved; job {jobs[run]} is not at work", status.stdout)
+        assert re.search(rf"{run} .* stopped .*step \d+ of \d+ is saved; job {jobs[run]} is not at work", status.stdout)
 
     again = ibbench(*STUDY, *JOBS, cwd=here)
     assert again.returncode == 0, command.describe() + again.stdout
     assert re.findall(r"(\S+): submitted as job", again.stdout) == [killed, cancelled]
     for run in (killed, cancelled):
-        assert f"{run}: resuming after epoch" in _logs(study, run)
+        assert f"{run}: resuming after step" in _logs(study, run)
     assert _count_rows(study) == 6
     status = ibbench("status", "results/quick", cwd=here)
     assert (status.returncode, "6 runs, 6 done" in status.stdout) == (0, True), status.stdout

@@ -12,8 +12,9 @@ from ibbench.data.graphs import alter_graph
 from ibbench.data.molecules import Molecules
 from ibbench.data.splits import split_dataset
 from ibbench.options.config import Config
-from ibbench.training.loop import predict, prepare, train
+from ibbench.training.loop import prepare, train
 from ibbench.training.packs import list_replicas
+from ibbench.training.task import predict
 
 ABLATIONS = ["empty", "complete", "untyped", "rewired", "shuffled_features"]
 

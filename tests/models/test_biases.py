@@ -12,9 +12,20 @@ from ibbench.options.groups import ModelOptions
 from ibbench.probes.symmetry import symmetry_error
 
 # By the names of their configs; those of the ladder are variants of a model.
-SET_MODELS = ["deep_sets", "gnn", "gat", "graph_transformer", "schnet", "ladder/gnn_lengths", "ladder/transformer"]
+SET_MODELS = [
+    "deep_sets",
+    "gnn",
+    "gat",
+    "graph_transformer",
+    "schnet",
+    "painn",
+    "ladder/gnn_lengths",
+    "ladder/transformer",
+]
+SET_MODELS += [f"ladder/graph_transformer_{what}" for what in ("sigmoid", "degrees", "norm", "token")]
+SET_MODELS += ["ladder/gat_sigmoid", "ladder/gnn_mean"]
 STRING_MODELS = ["cnn", "rnn"]
-SPATIAL_MODELS = ["schnet", "ladder/gnn_lengths"]
+SPATIAL_MODELS = ["schnet", "painn", "ladder/gnn_lengths"]
 ALL_MODELS = ["mlp", *SET_MODELS, *STRING_MODELS]
 EXACT = {
     *((name, "permutation") for name in SET_MODELS),
@@ -28,6 +39,10 @@ READS = {
     "gat": {"atoms", "bonds"},
     "graph_transformer": {"atoms", "bonds"},
     "schnet": {"atoms", "positions"},
+    "painn": {"atoms", "positions"},
+    **{f"ladder/graph_transformer_{what}": {"atoms", "bonds"} for what in ("sigmoid", "degrees", "norm", "token")},
+    "ladder/gat_sigmoid": {"atoms", "bonds"},
+    "ladder/gnn_mean": {"atoms", "bonds"},
     "ladder/gnn_lengths": {"atoms", "bonds", "positions"},
     "ladder/transformer": {"atoms"},
     "cnn": {"tokens"},

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ibbench.baselines import baseline_names
@@ -11,34 +12,56 @@ from ibbench.models import registry
 from ibbench.options.config import Config
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
+from ibbench.training.length import measure_length
 
 FEW = ("model=mlp", "budget.value=10000", "data.validation_size=100", "data.test_size=200", "seeds=[0]")
 
 
 @pytest.mark.parametrize(
-    ("train_size", "epochs", "min_steps", "effective"),
+    ("length", "steps", "interval", "molecules"),
     [
-        (100, 3, "null", 3),
-        (100, 3, 12, 3),  # 4 batches of at most 32: 12 steps are 3 epochs
-        (100, 3, 13, 4),
-        (100, 1, 40, 10),
-        (3200, 2, 150, 2),
+        (("trainer.epochs=3",), 12, 4, 300),  # 100 molecules are 3 batches of 32 and one of 4
+        (("trainer.steps=13",), 13, 1, 332),
+        (("trainer.steps=200",), 200, 10, 5000),
+        (("trainer.steps=200", "trainer.validate_every=64"), 200, 64, 5000),
+        (("trainer.epochs=3", "trainer.validate_every=5"), 12, 5, 300),
+        (("'trainer.steps={64:10,100:14}'".strip("'"),), 14, 1, 364),
     ],
 )
-def test_a_small_train_subset_is_seen_more_often(
-    train_size: int, epochs: int, min_steps: int | str, effective: int, config: Callable[..., Config]
+def test_a_training_is_as_long_as_its_epochs_or_its_steps(
+    length: tuple[str, ...], steps: int, interval: int, molecules: int, config: Callable[..., Config]
 ) -> None:
-    sizes = (f"data.train_size={train_size}", f"trainer.epochs={epochs}", f"trainer.min_steps={min_steps}")
-    point = plan(config(*FEW, *sizes))
-    assert point.resolved.trainer.epochs == effective
-    assert point.config.trainer.epochs == epochs
+    found = measure_length(config(*FEW, "data.train_size=100", *length).trainer, 100)
+    assert (found.steps, found.interval, found.molecules) == (steps, interval, molecules)
+
+
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [
+        (("trainer.epochs=3", "trainer.steps=9"), "a training is as long as trainer.epochs or trainer.steps say"),
+        (("trainer.epochs=null",), "a training is as long as trainer.epochs or trainer.steps say"),
+        (("trainer.steps={64:10}",), "trainer.steps names no steps for data.train_size=100: expected one of 64"),
+        (("trainer.steps={100:many}",), "`trainer.steps=many` is not possible"),
+    ],
+)
+def test_a_length_that_is_none_is_refused(length: tuple[str, ...], message: str, config: Callable[..., Config]) -> None:
+    with pytest.raises(InputError, match=message):
+        config(*FEW, "data.train_size=100", *length)
+
+
+def test_the_steps_of_other_sizes_change_no_name(config: Callable[..., Config]) -> None:
+    one, other, alone = (
+        plan(config(*FEW, "data.train_size=100", f"trainer.steps={steps}")).run
+        for steps in ("{100:10,200:20}", "{100:10,300:50}", "10")
+    )
+    assert one == other == alone
 
 
 @pytest.mark.parametrize("overrides", [("budget.value=10000",), ("budget=null",), ("budget=null", "model.width=16")])
 def test_what_is_resolved_is_a_config_that_leaves_nothing_open(
     overrides: tuple[str, ...], config: Callable[..., Config]
 ) -> None:
-    few = (*FEW[:1], *FEW[2:], "data.train_size=100", "trainer.epochs=1", "trainer.min_steps=13")
+    few = (*FEW[:1], *FEW[2:], "data.train_size=100", "trainer.epochs=4")
     point = plan(config(*few, *overrides))
     model, trainer = point.resolved.model, point.resolved.trainer
     assert (model.width, model.hidden, trainer.epochs, trainer.compile) == (*model.sizes, 4, False)
@@ -65,13 +88,14 @@ def test_a_run_has_the_same_name_wherever_it_is_planned(
     assert plan(wanted, here=False).run == plan(wanted.model_copy(update={"device": "auto"}), here=False).run
 
 
-def test_as_many_epochs_are_trained_as_the_steps_need(config: Callable[..., Config], tmp_path: Path) -> None:
-    sizes = ("data.train_size=64", "trainer.epochs=1", "trainer.min_steps=7", f"results_dir={tmp_path}")
-    point = plan(config(*FEW, *sizes))
+def test_as_many_steps_are_trained_as_are_asked_for(config: Callable[..., Config], tmp_path: Path) -> None:
+    point = plan(config(*FEW, "data.train_size=64", "trainer.steps=7", f"results_dir={tmp_path}"))
     record = execute(point)
-    assert [replica.epochs for replica in record.replicas] == [4]
-    rates = [line.split(",")[3] for line in (point.folder / "history.csv").read_text().splitlines()[1:]]
-    assert len(set(rates)) == 4  # the schedule knows of all four
+    assert record is not None
+    assert [(replica.steps, replica.epochs, replica.molecules) for replica in record.replicas] == [(7, 3.5, 224)]
+    history = pd.read_csv(point.folder / "history.csv")
+    assert history["step"].tolist() == [*range(1, 8)]
+    assert history["learning_rate"].nunique() == 7  # the schedule knows of all seven
 
 
 def test_a_model_that_reads_coordinates_needs_data_with_them(config: Callable[..., Config], tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import torch
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import split_dataset
 from ibbench.options.config import Config
-from ibbench.training.loop import State, Task, prepare
+from ibbench.training.loop import prepare
 from ibbench.training.packs import list_replicas
+from ibbench.training.state import State
+from ibbench.training.task import Task
 
 
 @pytest.fixture

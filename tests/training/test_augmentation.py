@@ -9,7 +9,9 @@ import torch
 from ibbench.data.molecules import Molecules
 from ibbench.options.config import Config
 from ibbench.training.checkpoint import Checkpoints
-from ibbench.training.loop import State, Task, train
+from ibbench.training.loop import train
+from ibbench.training.state import State
+from ibbench.training.task import Task
 
 Start = Callable[..., tuple[Config, Task, State]]
 RELABEL = "data.augmentation=relabel"
@@ -93,7 +95,7 @@ def test_a_resumed_training_sees_the_orders_of_an_undisturbed_one(start: Start, 
     overrides = ("model=mlp", RELABEL, "model.dropout=0.1")
     composed, task, undisturbed = start(*overrides)
     for state in train(task, undisturbed, composed):
-        if state.epoch == 2:
+        if state.step == 14:
             Checkpoints(tmp_path, 0, {}).save(state)
     composed, task, resumed = start(*overrides)
     assert Checkpoints(tmp_path, 0, {}).load(resumed) == []

@@ -11,8 +11,10 @@ from ibbench.options.config import Config
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
 from ibbench.training.checkpoint import Checkpoints
-from ibbench.training.loop import State, Task, train
-from ibbench.training.saved import saved_epochs, saved_pack_size
+from ibbench.training.loop import train
+from ibbench.training.saved import saved_pack_size, saved_part
+from ibbench.training.state import State
+from ibbench.training.task import Task
 
 Start = Callable[..., tuple[Config, Task, State]]
 IDENTITY = {"optimizer": {"lr": 0.002, "name": "adamw"}, "loss": "l1", "replicas": [["gap", 0], ["gap", 1]]}
@@ -20,7 +22,7 @@ IDENTITY = {"optimizer": {"lr": 0.002, "name": "adamw"}, "loss": "l1", "replicas
 
 @pytest.fixture
 def two(start: Start, tmp_path: Path) -> list[Path]:
-    """Train three epochs and save after each of them: the states of the third and the second are left."""
+    """Train three epochs of 7 steps and save after each: the states of the third and the second are left."""
     composed, task, state = start("model=mlp", "trainer.epochs=3")
     checkpoints = Checkpoints(tmp_path, 0, IDENTITY)
     for _ in train(task, state, composed):
@@ -31,16 +33,16 @@ def two(start: Start, tmp_path: Path) -> list[Path]:
 def _load(start: Start, folder: Path, identity: dict = IDENTITY) -> tuple[int, str]:
     _, _, fresh = start("model=mlp", "trainer.epochs=3")
     problems = Checkpoints(folder, 0, identity).load(fresh)
-    return fresh.epoch, "\n".join(problems)
+    return fresh.step, "\n".join(problems)
 
 
 def test_the_two_latest_states_are_kept(two: list[Path], start: Start, tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == two
-    assert _load(start, tmp_path) == (3, "")
-    assert saved_epochs(tmp_path) == 3
+    assert _load(start, tmp_path) == (21, "")
+    assert saved_part(tmp_path) == (0, 21)
     assert saved_pack_size(tmp_path) == 2
     two[0].unlink()  # the third
-    assert _load(start, tmp_path) == (2, "")
+    assert _load(start, tmp_path) == (14, "")
 
 
 def _truncate(content: bytes) -> bytes:
@@ -60,13 +62,13 @@ def test_a_damaged_state_gives_way_to_the_one_before(
     spoil: Callable[[bytes], bytes], two: list[Path], start: Start, tmp_path: Path
 ) -> None:
     two[0].write_bytes(spoil(two[0].read_bytes()))
-    epoch, problems = _load(start, tmp_path)
-    assert epoch == 2
+    step, problems = _load(start, tmp_path)
+    assert step == 14
     assert "checkpoint-0a.safetensors is not used, it is damaged" in problems
     assert (tmp_path / "refused-checkpoint-0a.safetensors").exists()
     two[1].write_bytes(spoil(two[1].read_bytes()))
-    epoch, problems = _load(start, tmp_path)
-    assert epoch == 0
+    step, problems = _load(start, tmp_path)
+    assert step == 0
     assert "checkpoint-0b.safetensors is not used, it is damaged" in problems
 
 
@@ -74,8 +76,8 @@ def test_a_state_of_another_training_is_refused_with_what_differs(
     two: list[Path], start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = IDENTITY | {"optimizer": {"lr": 0.004, "name": "adamw"}}
-    epoch, problems = _load(start, tmp_path, other)
-    assert epoch == 0
+    step, problems = _load(start, tmp_path, other)
+    assert step == 0
     assert (
         "checkpoint-0a.safetensors is not used, it is of another training: optimizer.lr was 0.002, is 0.004" in problems
     )
@@ -83,7 +85,7 @@ def test_a_state_of_another_training_is_refused_with_what_differs(
     for path in two:  # nothing was lost
         (tmp_path / f"refused-{path.name}").rename(path)
     monkeypatch.setattr("ibbench.training.checkpoint.SCHEMA", 99)
-    assert "schema was 2, is 99" in _load(start, tmp_path)[1]
+    assert "schema was 3, is 99" in _load(start, tmp_path)[1]
 
 
 def test_a_run_whose_last_state_is_damaged_resumes_from_the_one_before(
@@ -99,8 +101,8 @@ def test_a_run_whose_last_state_is_damaged_resumes_from_the_one_before(
     def interrupted(*arguments: object) -> object:
         for state in train(*arguments):
             yield state
-            calls.append(state.epoch)
-            if calls == [1, 2, 3]:
+            calls.append(state.step)
+            if calls == [4, 8, 12]:
                 raise KeyboardInterrupt
 
     monkeypatch.setattr("ibbench.run.pack.train", interrupted)
@@ -108,12 +110,12 @@ def test_a_run_whose_last_state_is_damaged_resumes_from_the_one_before(
         execute(disturbed)
     files = sorted(disturbed.folder.glob("checkpoint-*"))
     assert len(files) == 2
-    latest = max(files, key=lambda path: json.loads(_header(path))["epoch"])
+    latest = max(files, key=lambda path: json.loads(_header(path))["step"])
     latest.write_bytes(_flip_a_bit(latest.read_bytes()))
     record = execute(disturbed)
     printed = capfd.readouterr().out
     assert f"{latest.name} is not used, it is damaged: its checksum is not that of its content" in printed
-    assert "resuming after epoch 2" in printed
+    assert "resuming after step 8" in printed
     other = execute(undisturbed)
     assert record is not None
     assert other is not None

@@ -8,8 +8,10 @@ from ibbench.errors import DivergedError
 from ibbench.models import STANDARD_MODELS
 from ibbench.options.config import Config
 from ibbench.training.checkpoint import Checkpoints
-from ibbench.training.loop import State, Task, predict, train
+from ibbench.training.loop import train
 from ibbench.training.metrics import mean_absolute_error
+from ibbench.training.state import State
+from ibbench.training.task import Task, predict
 
 Start = Callable[..., tuple[Config, Task, State]]
 
@@ -40,23 +42,23 @@ def test_a_resumed_training_equals_an_undisturbed_one(optimizer: str, steps: int
     overrides = ("model=gnn", f"optimizer={optimizer}", "model.dropout=0.1", "model.normalisation=batch")
     composed, task, undisturbed = start(*overrides)
     for state in train(task, undisturbed, composed, pause=lambda: True):
-        if state.epoch * 7 + state.batch == steps:  # 200 molecules are 7 batches
+        if state.step == steps:
             Checkpoints(tmp_path, 0, {}).save(state)
     composed, task, resumed = start(*overrides)
     assert Checkpoints(tmp_path, 0, {}).load(resumed) == []
-    assert (resumed.epoch, resumed.batch) == divmod(steps, 7)
+    assert (resumed.step, resumed.pending) == (steps, steps % 7)  # 200 molecules are 7 batches
     for _ in train(task, resumed, composed):
         pass
     _assert_same(undisturbed, resumed)
 
 
-def test_the_kept_weights_are_those_of_the_best_epoch(start: Start) -> None:
+def test_the_kept_weights_are_those_of_the_best_validation(start: Start) -> None:
     composed, task, state = start("model=deep_sets", "trainer.epochs=12", "optimizer.lr=0.05", "schedule=constant")
     errors = [[row["validation_mae"] for row in state.history[-2:]] for _ in train(task, state, composed)]
     history = torch.tensor(errors, dtype=torch.float64)
     assert torch.equal(state.best_mae, history.min(0).values)
-    assert torch.equal(state.best_epoch, history.argmin(0) + 1)
-    assert (state.best_epoch < 12).any()  # a high rate jumps about, so that the last epoch is not the best of both
+    assert torch.equal(state.best_step, 7 * (history.argmin(0) + 1))
+    assert (state.best_step < 7 * 12).any()  # a high rate jumps about, so that the last epoch is not the best of both
     state.models.load(state.best)
     prediction = predict(task, state.models, task.split.validation)
     again = mean_absolute_error(prediction, task.truth.values(task.split.validation))
@@ -69,11 +71,11 @@ def test_patience_stops_each_replica_for_itself(start: Start) -> None:
     for _ in train(task, state, composed):
         pass
     assert state.stopped.all()
-    assert state.epoch < 60
-    assert state.epoch == (state.best_epoch + 3).max()
+    assert state.step < 7 * 60
+    assert state.step == (state.best_step + 7 * 3).max()
     rows = torch.tensor([row["validation_mae"] for row in state.history], dtype=torch.float64).view(-1, 2)
     for replica in range(2):  # what comes after a replica has stopped is not looked at
-        stop = int(state.best_epoch[replica]) + 3
+        stop = int(state.best_step[replica]) // 7 + 3
         assert rows[:stop, replica].min() == state.best_mae[replica]
 
 
@@ -88,7 +90,7 @@ def test_training_lowers_the_error(loss: str, start: Start) -> None:
 
 def test_a_loss_that_is_not_finite_says_where_and_what_to_change(start: Start) -> None:
     composed, task, state = start("model=mlp", "optimizer=sgd", "optimizer.lr=1e25", "schedule=constant", "loss=mse")
-    with pytest.raises(DivergedError, match=r"at step [1-9] .*epoch 1.*seed 0.*smaller optimizer.lr"):
+    with pytest.raises(DivergedError, match=r"at step [1-9] .*seed 0.*smaller optimizer.lr"):
         for _ in train(task, state, composed):
             pass
 
@@ -114,11 +116,11 @@ def test_no_step_waits_for_the_device(name: str, start: Start) -> None:
     # Tensors of the device `meta` have no values: whoever waits for one gets an error.
     composed, task, state = start(*(options if name == "mlp" else options[:-1]), device="meta")
     # The fused optimizers refuse a device that does not compute.
-    state.optimizer = torch.optim.SGD(state.models.parameters.values(), lr=0.1)
+    state.optimizer.optimizer = torch.optim.SGD(state.models.parameters.values(), lr=0.1)
     steps = []
 
     def pause() -> bool:
-        steps.append(state.batch)
+        steps.append(state.pending)
         if len(steps) == 7:  # 200 molecules are 7 batches; validation, which waits, comes after them
             raise _EpochTakenError
         return False

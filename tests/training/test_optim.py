@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ibbench.options.config import Config
-from ibbench.training.optim import build_optimizer, clip_gradients, learning_rate_factor
+from ibbench.training.optim import StackedOptimizer, clip_gradients, learning_rate_factor
 
 PEERS = {
     "adamw": torch.optim.AdamW,
@@ -15,20 +15,25 @@ PEERS = {
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_stacked_parameters_step_like_separate_ones(name: str, config: Callable[..., Config]) -> None:
+@pytest.mark.parametrize("rates", [(1.0, 1.0, 1.0), (0.1, 1.0, 3.0)], ids=["alike", "each its own"])
+def test_stacked_parameters_step_like_separate_ones(
+    name: str, rates: tuple[float, ...], config: Callable[..., Config]
+) -> None:
     options = config(f"optimizer={name}", "optimizer.weight_decay=0.1").optimizer
     start = torch.randn(3, 4, 5)
     stacked = start.clone().requires_grad_()
-    ours = build_optimizer(options, [stacked])
-    settings = {"lr": options.lr, "weight_decay": 0.1}
-    if name == "sgd_momentum":
-        settings["momentum"] = 0.9
+    decays = [0.1 * rate for rate in rates]
+    ours = StackedOptimizer(options, [stacked], [options.lr * rate for rate in rates], decays)
+    settings = {"momentum": 0.9} if name == "sgd_momentum" else {}
     separate = [tensor.clone().requires_grad_() for tensor in start]
-    peers = [PEERS[name]([tensor], **settings) for tensor in separate]
+    peers = [
+        PEERS[name]([tensor], lr=options.lr * rate / 2, weight_decay=decay, **settings)
+        for tensor, rate, decay in zip(separate, rates, decays, strict=True)
+    ]
     for step in range(5):
         gradient = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(step))
         stacked.grad = gradient.clone()
-        ours.step()
+        ours.step(0.5)
         for row, (tensor, peer) in enumerate(zip(separate, peers, strict=True)):
             tensor.grad = gradient[row].clone()
             peer.step()

@@ -13,9 +13,11 @@ from ibbench.options.config import Config
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
 from ibbench.training.device import peak_memory_mb, reset_peak_memory
-from ibbench.training.loop import State, Task, train
+from ibbench.training.loop import train
 from ibbench.training.packs import bytes_per_replica, choose_pack_size, list_replicas, split_into_packs
 from ibbench.training.replicas import Replica
+from ibbench.training.state import State
+from ibbench.training.task import Task
 
 QM9 = QM9_PADDING["implicit"]
 SMALL = ["model=gnn", "targets=[gap,mu]", "seeds=[0,1]", "data.train_size=100", "trainer.epochs=2"]
@@ -78,7 +80,7 @@ def test_an_interruption_keeps_the_packs_before_it(
         execute(point)
     assert [path.name for path in point.folder.glob("checkpoint*")] == ["checkpoint-0a.safetensors"]
     record = execute(point)
-    assert "(1 of 2): resuming after epoch 2" in "".join(capfd.readouterr())
+    assert "(1 of 2): resuming after step 8" in "".join(capfd.readouterr())
     assert len(record.replicas) == 4
 
 

@@ -3,10 +3,15 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from ibbench.data.dataset import DataSet
 from ibbench.models import STANDARD_MODELS
 from ibbench.models.registry import build_model
 from ibbench.options.config import Config
-from ibbench.training.loop import State, Task, predict, train
+from ibbench.options.trial import Trial
+from ibbench.training.loop import prepare, train
+from ibbench.training.replicas import Replica
+from ibbench.training.state import State
+from ibbench.training.task import Task, predict
 
 Start = Callable[..., tuple[Config, Task, State]]
 
@@ -28,6 +33,24 @@ def test_a_packed_replica_equals_the_same_replica_alone(name: str, extra: tuple[
         assert alone.best_mae[0].item() == pytest.approx(state.best_mae[row].item(), rel=1e-5)
         for key, value in alone.best.items():
             assert torch.allclose(value[0], state.best[key][row], atol=1e-5), key
+
+
+def test_a_replica_with_options_of_its_own_equals_the_same_replica_alone(start: Start, qm9: DataSet) -> None:
+    trials = [Trial(1e-3, 0.0, 0.0), Trial(3e-3, 0.1, 0.2), Trial(1e-2, 0.01, 0.3)]
+    composed, task, _ = start("model=gnn", "model.dropout=0.3", "trainer.epochs=2", "seeds=[0,1,2]")
+
+    def trained(replicas: list[Replica], of: list[Trial]) -> State:
+        again, state = prepare(composed, qm9, task.split, torch.device("cpu"), replicas, of)
+        for _ in train(again, state, composed):
+            pass
+        return state
+
+    packed = trained(task.replicas, trials)
+    for row, (replica, trial) in enumerate(zip(task.replicas, trials, strict=True)):
+        alone = trained([replica], [trial])
+        assert alone.best_mae[0].item() == pytest.approx(packed.best_mae[row].item(), rel=1e-5)
+        for key, value in alone.best.items():
+            assert torch.allclose(value[0], packed.best[key][row], atol=1e-5), key
 
 
 def test_replicas_start_from_the_weights_of_their_seed(start: Start) -> None:

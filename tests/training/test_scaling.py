@@ -24,13 +24,19 @@ def truth(qm9: DataSet) -> Truth:
     return Truth(qm9, [Replica(name, 0) for name in QM9_TARGETS])
 
 
-@pytest.fixture(scope="module")
-def scaling(truth: Truth, subsets: torch.Tensor) -> TargetScaling:
-    return TargetScaling.fit(truth, subsets)
+@pytest.fixture(scope="module", params=["none", "composition"])
+def scaling(truth: Truth, subsets: torch.Tensor, request: pytest.FixtureRequest) -> TargetScaling:
+    return TargetScaling.fit(truth, subsets, request.param)
+
+
+def _restored(scaling: TargetScaling, truth: Truth, index: torch.Tensor) -> torch.Tensor:
+    explained = scaling.explained(truth.composition, index)
+    return scaling.restore(_normalised(scaling, truth, index), truth.references(index), explained)
 
 
 def _normalised(scaling: TargetScaling, truth: Truth, index: torch.Tensor) -> torch.Tensor:
-    return scaling.normalise(truth.values(index), truth.references(index))
+    explained = scaling.explained(truth.composition, index)
+    return scaling.normalise(truth.values(index), truth.references(index), explained)
 
 
 def test_normalised_targets_are_standard_on_the_train_subset(
@@ -44,7 +50,7 @@ def test_normalised_targets_are_standard_on_the_train_subset(
 def test_restoring_undoes_normalising_for_every_target(scaling: TargetScaling, truth: Truth, qm9: DataSet) -> None:
     everything = torch.arange(len(qm9))
     values = truth.values(everything)
-    error = (scaling.restore(_normalised(scaling, truth, everything), truth.references(everything)) - values).abs()
+    error = (_restored(scaling, truth, everything) - values).abs()
     relative = torch.where(scaling.logarithmic[:, None], error / (1 + values), error)
     assert relative.max() < 1e-4
 
@@ -69,7 +75,7 @@ def test_total_energies_keep_their_chemistry_in_float32(scaling: TargetScaling, 
     index = torch.arange(0, len(qm9), 7)
     values = truth.values(index)
     rows = [list(QM9_TARGETS).index(name) for name in ("u0", "u", "h", "g")]
-    restored = scaling.restore(_normalised(scaling, truth, index), truth.references(index))
+    restored = _restored(scaling, truth, index)
     assert (restored - values)[rows].abs().max() < 1e-4
     naive = (values[rows] - values[rows].float().double()).abs()
     assert naive.max() > 4e-4

@@ -10,9 +10,11 @@ from ibbench.models import STANDARD_MODELS
 from ibbench.models.registry import build_model
 from ibbench.options.config import Config
 from ibbench.training.checkpoint import Checkpoints
-from ibbench.training.loop import State, Task, train
+from ibbench.training.loop import train
 from ibbench.training.optim import learning_rate_factor
+from ibbench.training.state import State
 from ibbench.training.step import compiler, pays
+from ibbench.training.task import Task, stream
 
 Start = Callable[..., tuple[Config, Task, State]]
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
@@ -40,7 +42,7 @@ def _plain(task: Task, state: State, config: Config) -> dict[str, torch.Tensor]:
     )
     mean, scale = models.buffers["atom_mean"][0], models.buffers["atom_scale"][0]
     for epoch in range(config.trainer.epochs):
-        order = torch.randperm(200, generator=torch.Generator().manual_seed(config.seeds[0] * 1_000_003 + epoch))
+        order = torch.randperm(200, generator=stream("order", config.seeds[0], epoch))
         batches = order.split(config.trainer.batch_size)
         for step, batch in enumerate(batches, epoch * len(batches)):
             fraction = (step + 0.5) / config.trainer.epochs / len(batches)
@@ -70,7 +72,7 @@ def test_compiled_training_equals_eager_training_and_resumes_exactly(start: Star
     eager = _after(task, state, config)
     config, task, state = start(*SMALL, "trainer.compile=true")
     for _ in train(task, state, config):
-        if state.epoch == 2:
+        if state.step == 8:
             Checkpoints(tmp_path, 0, {}).save(state)
     compiled = state.models.snapshot()
     for name, value in eager.items():

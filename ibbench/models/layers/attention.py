@@ -1,8 +1,9 @@
 """Layers of attention over atoms; the models of this family differ in what is added to its scores."""
 
+import math
 from abc import abstractmethod
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -15,12 +16,17 @@ from ibbench.options.groups import AttentionOptions
 
 
 class Attention(nn.Module):
-    """Multi-head scaled dot-product attention (Vaswani et al. 2017) with an additive bias to the scores."""
+    """Multi-head scaled dot-product attention (Vaswani et al. 2017) with an additive bias to the scores.
+
+    Softmax makes weights that add up to 1, so that an atom hears an average and cannot count those it hears. With
+    `weighting=sigmoid` each weight is by itself (Ramapuram et al. 2024, arXiv:2409.04431, without their shift by the
+    number of tokens, which would take the counting away again).
+    """
 
     def __init__(self, options: AttentionOptions) -> None:
         super().__init__()
         width, _ = options.sizes
-        self.heads = options.heads
+        self.heads, self.weighting = options.heads, options.weighting
         inner = self.heads * max(1, round(width / self.heads))
         # No biases: that of the keys cancels in the softmax, and Adam would amplify the noise in its zero gradient.
         self.query_key_value = nn.Linear(width, 3 * inner, bias=False)
@@ -30,6 +36,9 @@ class Attention(nn.Module):
         """Update the states of the atoms; `bias` is added to the scores before the softmax."""
         split = self.query_key_value(h).unflatten(-1, (3, self.heads, -1)).movedim(-2, -4)
         query, key, value = split.unbind(-2)
+        if self.weighting == "sigmoid":
+            scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + bias
+            return self.out((scores.sigmoid() @ value).movedim(-3, -2).flatten(-2))
         # The tiny matrices of a molecule gain nothing from fused kernels, and the fused CPU one has no gradient
         # with respect to the bias.
         with sdpa_kernel(SDPBackend.MATH):
@@ -53,9 +62,13 @@ class AttentionModel(Model):
 
     def states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
         """Return the states of the atoms after the last layer."""
-        bias = self.score_bias(molecules)
-        h = self.embed(molecules.atoms)
+        return self.attend(self.embed(molecules.atoms), molecules.mask, self.score_bias(molecules))
+
+    def attend(
+        self, h: Float[Tensor, "b n w"], mask: Bool[Tensor, "b n"], bias: Float[Tensor, "b heads n n"]
+    ) -> Float[Tensor, "b n w"]:
+        """Take all layers."""
         for attention, layer in zip(self.attentions, self.layers, strict=True):
-            h = attention(h, molecules.mask, bias)
-            h = layer(h, molecules.mask)
+            h = attention(h, mask, bias)
+            h = layer(h, mask)
         return h

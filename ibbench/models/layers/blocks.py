@@ -113,15 +113,17 @@ class Residual(nn.Module):
 
 
 class Readout(nn.Module):
-    """The end of every model: the sum over the atoms or tokens that are there, and the head rho.
+    """The end of every model: the sum, mean or largest of the atoms or tokens that are there, and the head rho.
 
-    rho is linear, activation, dropout, linear to one number: the outer function of Deep Sets
-    (Zaheer et al. 2017, arXiv:1703.06114, theorem 2).
+    Only the sum can count them. rho is linear, activation, dropout, linear to one number: the outer function of Deep
+    Sets (Zaheer et al. 2017, arXiv:1703.06114, theorem 2).
     """
 
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
         width, _ = options.sizes
+        self.pooling = options.pooling
+        self.norm = NORMALISATIONS[options.normalisation](width) if options.final_norm else None
         self.rho = nn.Sequential(
             nn.Linear(width, width),
             ACTIVATIONS[options.activation](),
@@ -136,19 +138,27 @@ class Readout(nn.Module):
             h: states of atoms `[B, N, W]`, of tokens `[B, L, W]` or of molecules `[B, W]`.
             mask: true where there is an atom or a token; None for states of molecules.
         """
-        if mask is not None:
-            h = (h * mask[..., None]).sum(-2)
-        return self.rho(h).squeeze(-1)
+        if self.norm is not None:
+            h = self.norm(h, mask)
+        return self.rho(h if mask is None else self._pool(h, mask[..., None])).squeeze(-1)
+
+    def _pool(self, h: Float[Tensor, "b n w"], here: Bool[Tensor, "b n 1"]) -> Float[Tensor, "b w"]:
+        if self.pooling == "max":
+            return h.masked_fill(~here, float("-inf")).amax(-2)
+        total = (h * here).sum(-2)
+        return total / here.sum(-2).clamp(min=1) if self.pooling == "mean" else total
 
 
 class Dropout(nn.Module):
     """Dropout whose mask is a function of the replica's key, the layer and the element, not of a global state.
 
     So a replica drops the same elements whether it trains alone or packed with others, is resumed or not, and on every
-    device; torch's generators cannot promise that. The training loop sets `key` before each step.
+    device; torch's generators cannot promise that. The training loop sets `key` before each step, and `threshold` once
+    where replicas have probabilities of their own; `probability` is then the largest of them.
     """
 
     key: Tensor
+    threshold: Tensor  # of 32 random bits, below which an element is dropped
 
     def __init__(self, probability: float) -> None:
         super().__init__()
@@ -156,6 +166,7 @@ class Dropout(nn.Module):
         self.salt = 0  # `number_dropouts` gives each layer of a model its own
         if probability:
             self.register_buffer("key", torch.zeros((), dtype=torch.int64), persistent=False)
+            self.register_buffer("threshold", torch.tensor(int(probability * 2**32)), persistent=False)
 
     def forward(self, h: Tensor) -> Tensor:
         """Zero each element of `h` with the layer's probability and scale up the rest, while training."""
@@ -163,8 +174,8 @@ class Dropout(nn.Module):
             return h
         count = torch.arange(h.numel(), device=h.device).reshape(h.shape)
         bits = _mix(count + _mix(self.key + self.salt * 0x9E3779B9))
-        keep = bits >= int(self.probability * 2**32)
-        return h * keep / (1 - self.probability)
+        keep = bits >= self.threshold
+        return h * keep / (1 - self.threshold.to(h.dtype) / 2**32)
 
 
 def _mix(x: Tensor) -> Tensor:

@@ -1,0 +1,77 @@
+"""What changes while replicas train."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ibbench.training.optim import StackedOptimizer
+from ibbench.training.replicas import Replicas
+
+
+@dataclass
+class State:
+    """All that changes while training; what a checkpoint holds.
+
+    Attributes:
+        models: the replicas' current weights.
+        optimizer: acts on all of them at once.
+        best: their weights at their best validation, with the buffers of that time.
+        best_mae: validation MAE of `best` in the target's unit, float64 `[R]`.
+        best_step: how many steps were done then, int64 `[R]`.
+        stopped: which replicas have run out of patience, bool `[R]`.
+        step: how many steps are done.
+        pending: how many of these are later than the last validation.
+        pending_molecules: that they trained each replica on.
+        loss_sum: over these molecules, float32 `[R]`.
+        first_bad_step: the first of the pending steps whose loss was not finite, int64 `[R]`, or -1.
+        history: one row per replica and validation.
+        train_seconds: time spent on training steps; validation is counted apart.
+        validation_seconds: time spent on validations.
+    """
+
+    models: Replicas
+    optimizer: StackedOptimizer
+    best: dict[str, Tensor]
+    best_mae: Tensor
+    best_step: Tensor
+    stopped: Tensor
+    loss_sum: Tensor
+    first_bad_step: Tensor
+    step: int = 0
+    pending: int = 0
+    pending_molecules: int = 0
+    history: list[dict[str, float | int | str]] = field(default_factory=list)
+    train_seconds: float = 0.0
+    validation_seconds: float = 0.0
+
+    @classmethod
+    def start(cls, models: Replicas, optimizer: StackedOptimizer) -> "State":
+        """Return the state before the first step."""
+        count = len(models)
+        return cls(
+            models=models,
+            optimizer=optimizer,
+            best=models.snapshot(),
+            best_mae=torch.full((count,), torch.inf, dtype=torch.float64),
+            best_step=torch.zeros(count, dtype=torch.int64),
+            stopped=torch.zeros(count, dtype=torch.bool),
+            loss_sum=torch.zeros(count, device=models.device),
+            first_bad_step=torch.full((count,), -1, device=models.device),
+        )
+
+    def keep_best(self, validation_mae: Tensor, patience: int | None) -> None:
+        """Keep the weights of the replicas that have not stopped and were never better, and stop some.
+
+        Args:
+            validation_mae: of the current weights, float64 `[R]`.
+            patience: steps without a better error after which a replica stops; None: it never does.
+        """
+        improved = (validation_mae < self.best_mae) & ~self.stopped
+        self.best_mae = torch.where(improved, validation_mae, self.best_mae)
+        self.best_step = torch.where(improved, self.step, self.best_step)
+        for name, current in self.models.snapshot().items():
+            shape = (-1, *[1] * (current.dim() - 1))
+            self.best[name] = torch.where(improved.to(current.device).view(shape), current, self.best[name])
+        if patience is not None:
+            self.stopped |= self.step - self.best_step >= patience

@@ -1,0 +1,99 @@
+"""Successive halving within a pack: selection, resuming, and replicas that tune alone as they do packed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from ibbench.options.config import Config
+from ibbench.options.trial import draw_trials
+from ibbench.record.schema import Record
+from ibbench.run import pack
+from ibbench.run.execute import execute
+from ibbench.run.plan import plan
+from ibbench.training.loop import train
+
+FEW = ("budget=null", "model.width=8", "data.train_size=100", "data.validation_size=100", "data.test_size=200")
+TUNED = (*FEW, "tuning=halving", "trainer.steps=24", "trainer.checkpoint_seconds=0")
+
+
+def _run(config: Callable[..., Config], *overrides: str) -> Record:
+    record = execute(plan(config(*overrides)))
+    assert record is not None
+    assert record.status == "done", record.error
+    return record
+
+
+@pytest.mark.parametrize("model", ["mlp", "gnn"])
+def test_the_trial_with_the_lowest_validation_error_goes_on(
+    model: str, config: Callable[..., Config], tmp_path: Path
+) -> None:
+    tuned = config(f"model={model}", *TUNED, "seeds=[3,4]", f"results_dir={tmp_path}")
+    for replica in _run(config, f"model={model}", *TUNED, "seeds=[3,4]", f"results_dir={tmp_path}").replicas:
+        stages = {steps: [trial for trial in replica.trials if trial.steps == steps] for steps in (6, 12, 24)}
+        assert [(one.lr, one.weight_decay, one.dropout) for one in stages[6]] == draw_trials(tuned, replica.seed)
+        for before, after in ((6, 12), (12, 24)):
+            ranked = sorted(stages[before], key=lambda trial: trial.validation_mae or float("inf"))
+            best = {trial.lr for trial in ranked[: len(stages[after])]}
+            assert {trial.lr for trial in stages[after]} == best
+        chosen = replica.trials[-1]
+        assert chosen.validation_mae == pytest.approx(replica.validation.mae)
+        assert chosen.test_mae == pytest.approx(replica.test.mae)
+        assert replica.molecules == 5 * 164 + 2 * 300 + 600  # 6, 12 and 24 steps of 4 to a pass of 100 molecules
+
+
+def test_a_replica_tunes_alone_as_it_does_packed(config: Callable[..., Config], tmp_path: Path) -> None:
+    shared = ("model=gnn", *TUNED, f"results_dir={tmp_path}")
+    packed = {(one.target, one.seed): one for one in _run(config, *shared, "seeds=[0,1]", "targets=[gap,u0]").replicas}
+    for target, seed in packed:
+        (alone,) = _run(config, *shared, f"seeds=[{seed}]", f"targets=[{target}]").replicas
+        for one, other in zip(alone.trials, packed[target, seed].trials, strict=True):
+            assert (one.lr, one.dropout) == (other.lr, other.dropout)
+            assert one.validation_mae == pytest.approx(other.validation_mae, rel=1e-4)
+
+
+def test_half_of_the_steps_have_a_schedule_of_their_own(config: Callable[..., Config], tmp_path: Path) -> None:
+    shared = ("model=mlp", *FEW, "seeds=[0]", f"results_dir={tmp_path}")
+    whole = _run(config, *shared, "tuning=convergence", "trainer.steps=24").replicas[0]
+    half = _run(config, *shared, "trainer.steps=12").replicas[0]
+    same = _run(config, *shared, "trainer.steps=24").replicas[0]
+    assert [trial.test_mae for trial in whole.trials] == [half.test.mae, same.test.mae]
+    assert whole.test == same.test
+
+
+@pytest.mark.parametrize("part", range(6), ids=lambda part: f"pack {part // 3 + 1}, stage {part % 3 + 1}")
+def test_a_search_goes_on_where_it_was_interrupted(
+    part: int, config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("model=mlp", *TUNED, "model.normalisation=batch", "seeds=[0,1]", "trainer.replicas_per_pack=1")
+    points = [plan(config(*options, f"results_dir={tmp_path / place}")) for place in ("disturbed", "undisturbed")]
+    begun: list[float] = []
+
+    def interrupted(*arguments: object) -> object:
+        begun.append(0)
+        for number, state in enumerate(train(*arguments)):  # type: ignore[arg-type]
+            yield state
+            if len(begun) == part + 1 and number == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(pack, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        execute(points[0])
+    monkeypatch.setattr(pack, "train", train)
+    disturbed, undisturbed = (execute(point) for point in points)
+    assert disturbed is not None
+    assert undisturbed is not None
+    assert disturbed.replicas == undisturbed.replicas
+    tables = [pd.read_csv(point.folder / "history.csv") for point in points]
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_a_trial_that_diverges_loses_to_the_others(config: Callable[..., Config], tmp_path: Path) -> None:
+    wild = ("optimizer=sgd", "loss=mse", "schedule=constant", "tuning.lr=[1e-3,1e30]")
+    (replica,) = _run(config, "model=mlp", *TUNED, *wild, "seeds=[0]", f"results_dir={tmp_path}").replicas
+    diverged = [trial for trial in replica.trials if trial.validation_mae is None]
+    assert diverged
+    assert replica.trials[-1].validation_mae is not None
+    assert torch.isfinite(torch.tensor(replica.test.mae))
