@@ -1,11 +1,11 @@
-"""What a run predicted for each test molecule: written beside its record, read to compare runs molecule by molecule."""
+"""What a run and its baselines predicted for each test molecule: read to compare them molecule by molecule."""
 
 import io
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,21 @@ Floats = NDArray[np.float64]
 _shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a study have, by checksum and size
 _AGREEMENT = 1e-6  # relative: the record's MAE is a sum in another order, no more
 _TINY = 1e-8  # absolute, of an MAE that is nearly zero
+_BASELINES, _OF_BASELINES = "baseline", "baseline_prediction"  # arrays that files of older versions lack
+
+
+class Predictor(NamedTuple):
+    """Who made a row of predictions.
+
+    Attributes:
+        target: what is predicted.
+        seed: of the replica.
+        baseline: name of the baseline that was fitted to the replica's train subset; empty for the replica itself.
+    """
+
+    target: str
+    seed: int
+    baseline: str = ""
 
 
 def write_predictions(
@@ -29,8 +44,9 @@ def write_predictions(
     replicas: Sequence[tuple[str, int]],
     truth: NDArray[np.float64],
     prediction: NDArray[np.float64],
+    baselines: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> None:
-    """Write the test predictions of a run.
+    """Write the test predictions of a run, and those of the baselines beside it.
 
     Args:
         folder: the folder of the run.
@@ -39,6 +55,7 @@ def write_predictions(
         replicas: target and seed of each row.
         truth: true values, in the unit of the row's target, `[R, M]`.
         prediction: predicted values, likewise.
+        baselines: predicted values of each baseline, by its name; likewise, with one row per replica.
     """
     arrays = {
         "index": index,
@@ -48,6 +65,8 @@ def write_predictions(
         "truth": truth,
         "prediction": prediction,
     }
+    if baselines:
+        arrays |= {_BASELINES: np.array(list(baselines)), _OF_BASELINES: np.stack(list(baselines.values()))}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, array in arrays.items():
@@ -59,53 +78,69 @@ def write_predictions(
     write_atomically(folder / PREDICTIONS, content.getvalue())
 
 
-def read_errors(folder: Path, record: Record) -> dict[tuple[str, int], Floats]:
-    """Read the absolute error of each test molecule, `[M]` in the target's unit, for each (target, seed) of a run.
+def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, Floats]:
+    """Read the absolute error of each test molecule, `[M]` in the target's unit, for each predictor of a run.
 
-    Returns and raises what `read_predictions` does.
+    Takes, returns and raises what `read_predictions` does.
     """
-    replicas, _, _, errors = _read(folder, record)
-    return dict(zip(replicas, errors, strict=True))
+    return {who: row for block in _read(folder, record, baselines) for who, row in zip(block[0], block[3], strict=True)}
 
 
-def read_predictions(folder: Path, record: Record) -> dict[tuple[str, int], tuple[Floats, Floats]]:
-    """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each replica of a run.
+def read_predictions(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, tuple[Floats, Floats]]:
+    """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each predictor of a run.
+
+    Args:
+        folder: the folder of the run.
+        record: its record.
+        baselines: whether those of baselines are read, too.
 
     Returns:
+        Those of the replicas, and those of the baselines if the file has them: older versions did not write them.
         Nothing for a run whose predictions were deleted: its seeds can still be compared.
 
     Raises:
         InputError: the file is broken, or belongs to another record.
     """
-    replicas, truth, prediction, _ = _read(folder, record)
-    return dict(zip(replicas, zip(truth, prediction, strict=True), strict=True))
+    blocks = _read(folder, record, baselines)
+    return {who: rows for block in blocks for who, *rows in zip(*block[:3], strict=True)}  # type: ignore[misc]
 
 
-def _read(folder: Path, record: Record) -> tuple[list[tuple[str, int]], Floats, Floats, Floats]:
-    """Read the replicas of a run, and their true values, predictions and absolute errors, `[R, M]`."""
+_Block = tuple[list[Predictor], Floats, Floats, Floats]  # with true values, predictions and absolute errors, `[R, M]`
+
+
+def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
+    """Read the predictors of a run: a block of its replicas, and one for each baseline."""
     path = folder / PREDICTIONS
     if not path.exists():
-        none = np.empty((0, 0))
-        return [], none, none, none
+        return []
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
-            truth, prediction = _read_shared(content, "truth"), content["prediction"]
-            named = _read_shared(content, "target").tolist(), _read_shared(content, "seed").tolist()
-        errors = prediction - truth
-        np.abs(errors, out=errors)
-        replicas = list(zip(*named, strict=True))
-        found = dict(zip(replicas, errors.mean(1).tolist(), strict=True))
-        maes = {(entry.target, entry.seed): entry.test.mae for entry in record.replicas}
-        agree = found.keys() == maes.keys() and all(
-            abs(mae - maes[replica]) <= _TINY + _AGREEMENT * maes[replica] for replica, mae in found.items()
-        )
-        if truth.shape != prediction.shape or len(found) < len(replicas):
-            raise ValueError("its arrays do not fit together")
+            truth = _read_shared(content, "truth")
+            replicas = list(zip(*(_read_shared(content, name).tolist() for name in ("target", "seed")), strict=True))
+            by_name = {"": content["prediction"]}
+            if baselines and _BASELINES in content:
+                by_name |= dict(zip(_read_shared(content, _BASELINES).tolist(), content[_OF_BASELINES], strict=True))
+        blocks = [_block(name, replicas, truth, prediction) for name, prediction in by_name.items()]
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} is not readable: {error}. Move its folder away and run again") from None
-    if not agree:
+    maes = {Predictor(entry.target, entry.seed): entry.test.mae for entry in record.replicas}
+    for baseline in record.baselines:
+        maes |= {Predictor(entry.target, entry.seed, baseline.name): entry.test.mae for entry in baseline.replicas}
+    found = {who: mae for block in blocks for who, mae in zip(block[0], block[3].mean(1).tolist(), strict=True)}
+    expected = {who for who in maes if who.baseline in by_name}
+    if found.keys() != expected or any(
+        not abs(mae - maes[who]) <= _TINY + _AGREEMENT * maes[who] for who, mae in found.items()
+    ):
         raise InputError(f"{path} and its record.json are not of the same run: move the folder away and run again")
-    return replicas, truth, prediction, errors
+    return blocks
+
+
+def _block(baseline: str, replicas: list[tuple[str, int]], truth: Floats, prediction: Floats) -> _Block:
+    predictors = [Predictor(target, seed, baseline) for target, seed in replicas]
+    if truth.shape != prediction.shape or len(set(predictors)) < len(predictors):
+        raise ValueError("its arrays do not fit together")
+    errors = prediction - truth
+    return predictors, truth, prediction, np.abs(errors, out=errors)
 
 
 def _read_shared(content: Any, name: str) -> NDArray[Any]:

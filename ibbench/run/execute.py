@@ -124,6 +124,7 @@ def _train(point: Point, lease: Lease) -> Record:
     packs = split_into_packs(replicas, size or choose_pack_size(config, padding, device))
     reset_peak_memory(device)
     trained = [train_pack(point, lease, pack, number, len(packs), device) for number, pack in enumerate(packs)]
+    baselines = measure_baselines(point.dataset, point.split, replicas)
     lease.check()
     write_predictions(
         folder,
@@ -132,6 +133,7 @@ def _train(point: Point, lease: Lease) -> Record:
         replicas=replicas,
         truth=torch.cat([pack.truth for pack in trained]).numpy(),
         prediction=torch.cat([pack.prediction for pack in trained]).numpy(),
+        baselines={baseline.entry.name: baseline.prediction.numpy() for baseline in baselines},
     )
     history = pd.DataFrame([row for pack in trained for row in pack.history])
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
@@ -146,9 +148,13 @@ def _train(point: Point, lease: Lease) -> Record:
         molecules_per_second=sum(pack.molecules for pack in trained) / train_seconds,
         peak_memory_mb=peak_memory_mb(device),
     )
-    baselines = measure_baselines(point.dataset, point.split, replicas)
-    entries = tuple(entry for pack in trained for entry in pack.entries)
-    return _record(point, "done", cost=cost, replicas=entries, baselines=baselines)
+    return _record(
+        point,
+        "done",
+        cost=cost,
+        replicas=tuple(entry for pack in trained for entry in pack.entries),
+        baselines=tuple(baseline.entry for baseline in baselines),
+    )
 
 
 def _describe_weights(point: Point, replicas: list[Replica]) -> WeightFacts:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ibbench.record.folder import read_records
-from ibbench.record.predictions import read_predictions, write_predictions
+from ibbench.record.predictions import Predictor, read_predictions, write_predictions
 from ibbench.record.schema import Record
 
 RATES = (0.0005, 0.001, 0.002, 0.004)
@@ -47,7 +47,8 @@ def many_runs(study: Path, count: int) -> None:
 
 def _predictions(source: Path, record: Record, seed: int, factor: float, folder: Path) -> bytes:
     ((target, of_source),) = [(entry.target, entry.seed) for entry in record.replicas]
-    truth, prediction = read_predictions(source, record)[target, of_source]
+    found = read_predictions(source, record)
+    truth, prediction = found.pop(Predictor(target, of_source))
     with np.load(source / "predictions.npz", allow_pickle=False) as content:
         index, ids = content["index"], content["id"]
     write_predictions(
@@ -57,6 +58,7 @@ def _predictions(source: Path, record: Record, seed: int, factor: float, folder:
         replicas=[(target, seed)],
         truth=truth[None],
         prediction=(truth + factor * (prediction - truth))[None],
+        baselines={who.baseline: of_baseline[None] for who, (_, of_baseline) in found.items()},
     )
     return (folder / "predictions.npz").read_bytes()
 

@@ -7,7 +7,7 @@ from ibbench.compare.pairs import by_group
 from ibbench.compare.study import Entry, Group, Section, Study, read_study
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
-from ibbench.record.predictions import Floats, read_predictions
+from ibbench.record.predictions import Floats, Predictor, read_predictions
 from ibbench.report.document import Picture, Remark
 from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
@@ -89,9 +89,9 @@ def _draw_predictions(
         name, _ = names[entry.key]
         first = entry.replicas[0]
         record = records[id(first)]
-        found = read_predictions(StudyFolder.at(folder).runs / record.run, record)
+        found = read_predictions(StudyFolder.at(folder).runs / record.run, record, baselines=False)
         if found:
-            panels[name] = found[first.target, first.seed]
+            panels[name] = found[Predictor(first.target, first.seed)]
     if not panels:
         return [*shapes, Remark(f"no parity plot of {group.target}: its predictions.npz are not there")]
     where = "".join(f"_{getattr(group.section, field)}" for field in differing(sections))
