@@ -15,7 +15,7 @@ from ibbench.compare.variants import describe, find_variants, flatten
 from ibbench.data.sources import find_target
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
-from ibbench.record.predictions import Floats, read_errors
+from ibbench.record.predictions import Floats, Predictor, read_errors
 from ibbench.record.schema import BrokenError, Record, ReplicaEntry, RungEntry
 
 
@@ -112,7 +112,7 @@ class Study(NamedTuple):
 
 class _Replica(NamedTuple):
     entry: ReplicaEntry
-    run: str | None  # None for a baseline, of which no predictions are kept
+    run: str
     cost: Cost
     options: dict[str, Any]
     rung: RungEntry | None = None
@@ -156,40 +156,42 @@ def gather(name: str, records: list[Record], folder: Path | None = None) -> Stud
     """
     searches = find_searches(records)
     done = [record for record in records if record.status == "done"]
-    found: dict[Key, dict[int, _Replica]] = {}
+    found: _Found = {}
     for record, variant in zip(done, find_variants(done), strict=True):
         for key, replica in _replicas(record, variant, searches):
-            found.setdefault(key, {}).setdefault(replica.entry.seed, replica)
-    rows = {key: [by_seed[seed] for seed in sorted(by_seed)] for key, by_seed in found.items()}
-    errors = _read_errors(done, rows, folder) if folder else {}
+            found.setdefault(key, {}).setdefault(replica.entry.seed, []).append(replica)
+    rows = {key: [by_seed[seed][0] for seed in sorted(by_seed)] for key, by_seed in found.items()}
+    errors = _read_errors(done, found, folder) if folder else {}
     entries = [_entry(key, replicas, errors.get(key)) for key, replicas in rows.items()]
     return Study(name, records, sorted(entries, key=lambda entry: _order(entry.key)))
 
 
-def _read_errors(done: list[Record], rows: dict[Key, list[_Replica]], folder: Path) -> dict[Key, Floats]:
-    """Read the errors of the replicas of each row, `[S, M]`, right to where they stay; of rows of which all are known.
+_Found = dict[Key, dict[int, list[_Replica]]]  # of each row and seed, the runs that it is recorded in
 
-    All predictions are read, also those that no row needs: a broken file is to be noticed.
+
+def _read_errors(done: list[Record], found: _Found, folder: Path) -> dict[Key, Floats]:
+    """Read the errors of each row, `[S, M]`, right to where they stay; of rows of which all replicas are known.
+
+    The files of all runs are read, also those that no row needs: a broken one is to be noticed. A baseline is
+    recorded beside each model; any file that has its errors will do, which those of older versions have not.
     """
-    wanted: dict[str, list[tuple[Key, int]]] = {}
-    for key, replicas in rows.items():
-        for place, replica in enumerate(replicas):
-            if replica.run is not None:
-                wanted.setdefault(replica.run, []).append((key, place))
-    found: dict[Key, Floats] = {}
-    unknown = set()
+    wanted: dict[str, list[tuple[Key, int, int]]] = {}
+    for key, by_seed in found.items():
+        for place, seed in enumerate(sorted(by_seed)):
+            for replica in by_seed[seed] if key.is_baseline else by_seed[seed][:1]:
+                wanted.setdefault(replica.run, []).append((key, place, seed))
+    errors: dict[Key, Floats] = {}
+    missing = {key: set(range(len(by_seed))) for key, by_seed in found.items()}
     for record in done:
-        errors = read_errors(StudyFolder.at(folder).runs / record.run, record)
-        for key, place in wanted.get(record.run, []):
-            replicas = rows[key]
-            of_one = errors.get((key.group.target, replicas[place].entry.seed))
-            if of_one is None:
-                unknown.add(key)
-                continue
-            if key not in found:
-                found[key] = np.empty((len(replicas), len(of_one)))
-            found[key][place] = of_one
-    return {key: errors for key, errors in found.items() if key not in unknown}
+        rows = [row for row in wanted.get(record.run, []) if row[1] in missing[row[0]]]
+        with_baselines = any(key.is_baseline for key, *_ in rows)
+        of_run = read_errors(StudyFolder.at(folder).runs / record.run, record, with_baselines)
+        for key, place, seed in rows:
+            of_one = of_run.get(Predictor(key.group.target, seed, key.model if key.is_baseline else ""))
+            if of_one is not None:
+                errors.setdefault(key, np.empty((len(found[key]), len(of_one))))[place] = of_one
+                missing[key].discard(place)
+    return {key: of_row for key, of_row in errors.items() if not missing[key]}
 
 
 def _replicas(
@@ -214,7 +216,7 @@ def _replicas(
         for entry in baseline.replicas:
             group = Group(section, entry.target, entry.unit, record.train_size)
             cost = Cost(baseline.parameters, None, None)
-            yield Key(group, baseline.name, seen, is_baseline=True), _Replica(entry, None, cost, {})
+            yield Key(group, baseline.name, seen, is_baseline=True), _Replica(entry, record.run, cost, {})
 
 
 def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:

@@ -1,10 +1,10 @@
-"""What a run predicted for each test molecule: written beside its record, read to compare runs molecule by molecule."""
+"""What a run and its baselines predicted for each test molecule: read to compare them molecule by molecule."""
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,21 @@ _shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a 
 _OF_ONE_RUN = {"prediction"}  # arrays that no two runs have in common
 _AGREEMENT = 1e-6  # relative: the record's MAE is a sum in another order, no more
 _TINY = 1e-8  # absolute, of an MAE that is nearly zero
+_BASELINES, _OF_BASELINES = "baseline", "baseline_prediction"  # arrays that files of older versions lack
+
+
+class Predictor(NamedTuple):
+    """Who made a row of predictions.
+
+    Attributes:
+        target: what is predicted.
+        seed: of the replica.
+        baseline: name of the baseline that was fitted to the replica's train subset; empty for the replica itself.
+    """
+
+    target: str
+    seed: int
+    baseline: str = ""
 
 
 def write_predictions(
@@ -29,8 +44,9 @@ def write_predictions(
     replicas: Sequence[tuple[str, int]],
     truth: NDArray[np.float64],
     prediction: NDArray[np.float64],
+    baselines: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> None:
-    """Write the test predictions of a run.
+    """Write the test predictions of a run, and those of the baselines beside it.
 
     Args:
         folder: the folder of the run.
@@ -39,6 +55,7 @@ def write_predictions(
         replicas: target and seed of each row.
         truth: true values, in the unit of the row's target, `[R, M]`.
         prediction: predicted values, likewise.
+        baselines: predicted values of each baseline, by its name; likewise, with one row per replica.
     """
     arrays = {
         "index": index,
@@ -48,6 +65,8 @@ def write_predictions(
         "truth": truth,
         "prediction": prediction,
     }
+    if baselines:
+        arrays |= {_BASELINES: np.array(list(baselines)), _OF_BASELINES: np.stack(list(baselines.values()))}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, array in arrays.items():
@@ -79,28 +98,38 @@ def check_archive(folder: Path) -> None:
         raise BrokenError(path, str(error)) from None
 
 
-def read_errors(folder: Path, record: Record) -> dict[tuple[str, int], Floats]:
-    """Read the absolute error of each test molecule, `[M]` in the target's unit, for each (target, seed) of a run.
+def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, Floats]:
+    """Read the absolute error of each test molecule, `[M]` in the target's unit, for each predictor of a run.
 
-    Returns and raises what `read_predictions` does.
+    Takes, returns and raises what `read_predictions` does.
     """
-    replicas, _, errors = _read(folder, record)
-    return dict(zip(replicas, np.abs(errors, out=errors), strict=True))
+    blocks = _read(folder, record, baselines)
+    return {who: row for who_all, _, rows in blocks for who, row in zip(who_all, np.abs(rows, out=rows), strict=True)}
 
 
-def read_predictions(folder: Path, record: Record) -> dict[tuple[str, int], tuple[Floats, Floats]]:
-    """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each replica of a run.
+def read_predictions(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, tuple[Floats, Floats]]:
+    """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each predictor of a run.
 
     What predictions differ from true values by is rounded, as `record.evidence` says.
 
+    Args:
+        folder: the folder of the run.
+        record: its record.
+        baselines: whether those of baselines are read, too.
+
     Returns:
+        Those of the replicas, and those of the baselines if the file has them: older versions did not write them.
         Nothing for a run whose predictions were deleted: its seeds can still be compared.
 
     Raises:
         BrokenError: the file is damaged, or belongs to another record.
     """
-    replicas, truth, errors = _read(folder, record)
-    return dict(zip(replicas, zip(truth, truth + errors, strict=True), strict=True))
+    blocks = _read(folder, record, baselines)
+    return {
+        who: (of_truth, of_truth + row)
+        for predictors, truth, errors in blocks
+        for who, of_truth, row in zip(predictors, truth, errors, strict=True)
+    }
 
 
 def open_predictions(folder: Path) -> "Predictions | None":
@@ -112,36 +141,52 @@ def open_predictions(folder: Path) -> "Predictions | None":
     path = folder / PREDICTIONS
     try:
         return Predictions(path.read_bytes()) if path.exists() else None
+    except OSError as error:
+        raise BrokenError(path, error.strerror or str(error), "See that it can be read") from None
     except BROKEN as error:
         raise BrokenError(path, str(error)) from None
 
 
-def _read(folder: Path, record: Record) -> tuple[list[tuple[str, int]], Floats, Floats]:
-    """Read the replicas of a run, and their true values and rounded errors, `[R, M]`."""
+_Block = tuple[list[Predictor], Floats, Floats]  # with true values and rounded errors, `[R, M]`
+
+
+def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
+    """Read the predictors of a run: a block of its replicas, and one for each baseline."""
     path = folder / PREDICTIONS
     arrays: Arrays | None = open_predictions(folder)
     if not arrays and not (folder / RECORD).exists() and (evidence := StudyFolder.at(folder.parents[1]).evidence):
         path, arrays = Path(evidence.name), evidence.arrays(folder.name)
     if arrays is None:
-        none = np.empty((0, 0))
-        return [], none, none
+        return []
     try:
-        truth, rounded = arrays.plain("truth"), arrays.rounded("prediction")
-        replicas = list(zip(arrays.plain("target").tolist(), arrays.plain("seed").tolist(), strict=True))
-        found = dict(zip(replicas, rounded.mae.tolist(), strict=True))
-        maes = {(entry.target, entry.seed): entry.test.mae for entry in record.replicas}
-        agree = found.keys() == maes.keys() and all(
-            abs(mae - maes[replica]) <= _TINY + _AGREEMENT * maes[replica] for replica, mae in found.items()
-        )
-        if truth.shape != rounded.steps.shape or len(found) < len(replicas):
-            raise ValueError("its arrays do not fit together")
-    except OSError as error:
-        raise BrokenError(path, error.strerror or str(error), "See that it can be read") from None
+        truth = arrays.plain("truth")
+        replicas = list(zip(*(arrays.plain(name).tolist() for name in ("target", "seed")), strict=True))
+        by_name = {"": arrays.rounded("prediction")}
+        if baselines and _BASELINES in arrays:
+            rounded = arrays.rounded(_OF_BASELINES)
+            names = arrays.plain(_BASELINES).tolist()
+            by_name |= {name: Rounded(*rows) for name, *rows in zip(names, *rounded, strict=True)}
+        blocks = [_block(name, replicas, truth, rounded) for name, rounded in by_name.items()]
     except BROKEN as error:
         raise BrokenError(path, str(error)) from None
-    if not agree:
+    maes = {Predictor(entry.target, entry.seed): entry.test.mae for entry in record.replicas}
+    for baseline in record.baselines:
+        maes |= {Predictor(entry.target, entry.seed, baseline.name): entry.test.mae for entry in baseline.replicas}
+    of_blocks = zip(blocks, by_name.values(), strict=True)
+    found = {who: mae for block, of in of_blocks for who, mae in zip(block[0], of.mae.tolist(), strict=True)}
+    expected = {who for who in maes if who.baseline in by_name}
+    if found.keys() != expected or any(
+        not abs(mae - maes[who]) <= _TINY + _AGREEMENT * maes[who] for who, mae in found.items()
+    ):
         raise BrokenError(path, "its errors are not those of record.json, so they are not of the same run")
-    return replicas, truth, rounded.errors
+    return blocks
+
+
+def _block(baseline: str, replicas: list[tuple[str, int]], truth: Floats, rounded: Rounded) -> _Block:
+    predictors = [Predictor(target, seed, baseline) for target, seed in replicas]
+    if truth.shape != rounded.steps.shape or len(set(predictors)) < len(predictors):
+        raise ValueError("its arrays do not fit together")
+    return predictors, truth, rounded.errors
 
 
 class Predictions:

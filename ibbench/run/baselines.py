@@ -1,6 +1,9 @@
 """The baselines of a run, measured on the molecules that its replicas were measured on."""
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
 
 from ibbench.baselines import baseline_names, get_baseline
 from ibbench.data.dataset import DataSet
@@ -10,7 +13,14 @@ from ibbench.training.metrics import measure
 from ibbench.training.replicas import Replica
 
 
-def measure_baselines(dataset: DataSet, split: Split, replicas: list[Replica]) -> tuple[BaselineEntry, ...]:
+class Measured(NamedTuple):
+    """A baseline: its errors as recorded, and its predictions of the test molecules, float64 `[R, M]`."""
+
+    entry: BaselineEntry
+    prediction: Tensor
+
+
+def measure_baselines(dataset: DataSet, split: Split, replicas: list[Replica]) -> tuple[Measured, ...]:
     """Fit every baseline to the train subset of each replica, and measure it.
 
     Args:
@@ -21,9 +31,9 @@ def measure_baselines(dataset: DataSet, split: Split, replicas: list[Replica]) -
     return tuple(_measure(name, dataset, split, replicas) for name in baseline_names())
 
 
-def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica]) -> BaselineEntry:
+def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica]) -> Measured:
     baseline = get_baseline(name)(dataset)
-    entries = []
+    entries, predictions = [], []
     for target, seed in replicas:
         column = dataset.column(target)
         subset = split.train_subset(seed)
@@ -34,5 +44,7 @@ def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica])
             for part, index in parts.items()
         }
         unit = dataset.targets[column].unit
+        predictions.append(predict(split.test))
         entries.append(ReplicaEntry(target=target, seed=seed, unit=unit, best_epoch=0, epochs=0, **errors))
-    return BaselineEntry(name=name, parameters=baseline.num_parameters, replicas=tuple(entries))
+    entry = BaselineEntry(name=name, parameters=baseline.num_parameters, replicas=tuple(entries))
+    return Measured(entry, torch.stack(predictions))

@@ -192,6 +192,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
         if len(packs) > 1:  # others may train some of them: see `help_train`
             held.enter_context(hold(folder / _lock_of_pack(number), patience=-1))
         trained.append(train_pack(point, lease, pack, number, len(packs), device, place.show))
+    baselines = measure_baselines(point.dataset, point.split, replicas)
     lease.check()
     write_predictions(
         folder,
@@ -200,6 +201,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
         replicas=replicas,
         truth=torch.cat([pack.truth for pack in trained]).numpy(),
         prediction=torch.cat([pack.prediction for pack in trained]).numpy(),
+        baselines={baseline.entry.name: baseline.prediction.numpy() for baseline in baselines},
     )
     history = pd.DataFrame([row for pack in trained for row in pack.history])
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
@@ -215,8 +217,8 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
         molecules_per_second=sum(entry.molecules or 0 for entry in entries) / train_seconds,
         peak_memory_mb=peak_memory_mb(device),
     )
-    baselines = measure_baselines(point.dataset, point.split, replicas)
-    return _record(point, "done", cost=cost, replicas=entries, baselines=baselines)
+    of_baselines = tuple(baseline.entry for baseline in baselines)
+    return _record(point, "done", cost=cost, replicas=entries, baselines=of_baselines)
 
 
 def _describe_weights(point: Point, replicas: list[Replica], elements: tuple[int, ...]) -> WeightFacts:

@@ -99,7 +99,12 @@ def write_study(tmp_path: Path) -> Callable[..., Path]:
                 continue
             # The molecules that are hard for one model are hard for all.
             difficulty = np.random.default_rng(0).exponential(size=molecules)
-            errors = [difficulty / difficulty.mean() * replica.test.mae for replica in record.replicas]
+            difficulty /= difficulty.mean()
+            errors = [difficulty * replica.test.mae for replica in record.replicas]
+            of_baselines = {
+                baseline.name: np.array([difficulty * replica.test.mae for replica in baseline.replicas])
+                for baseline in record.baselines
+            }
             write_predictions(
                 folder,
                 index=np.arange(molecules),
@@ -107,6 +112,7 @@ def write_study(tmp_path: Path) -> Callable[..., Path]:
                 replicas=[(replica.target, replica.seed) for replica in record.replicas],
                 truth=np.zeros((len(errors), molecules)),
                 prediction=np.array(errors),
+                baselines=of_baselines,
             )
         return study
 

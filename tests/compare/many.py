@@ -57,6 +57,7 @@ def _predictions(source: Path, record: Record, seed: int, factor: float, folder:
         replicas=[(target, seed)],
         truth=truth,
         prediction=truth + factor * (prediction - truth),
+        baselines=dict(zip(arrays.plain("baseline").tolist(), arrays.plain("baseline_prediction"), strict=True)),
     )
     return (folder / "predictions.npz").read_bytes()
 

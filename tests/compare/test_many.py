@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ibbench.compare.pairs import compare_pairs
-from ibbench.compare.study import gather
+from ibbench.compare.study import gather, read_study
 from ibbench.errors import InputError
 from ibbench.record.folder import RECORD, RunIdentity, StudyFolder, read_finished
-from ibbench.record.predictions import read_predictions, write_predictions
+from ibbench.record.predictions import Predictor, read_errors, read_predictions, write_predictions
 from ibbench.record.schema import write_record
 from tests.compare.conftest import MakeRecord, WriteStudy
 
@@ -38,8 +38,40 @@ def test_predictions_of_an_older_version_are_read(make_record: MakeRecord, tmp_p
         np.savez_compressed(tmp_path / "old.npz", **content)
     (tmp_path / "old.npz").replace(tmp_path / "predictions.npz")
     then = read_predictions(tmp_path, record)
-    assert now.keys() == then.keys() == {("gap", 0), ("gap", 1)}
+    assert now.keys() == then.keys() == {Predictor("gap", 0), Predictor("gap", 1)}
     assert all(np.array_equal(now[replica], then[replica]) for replica in now)
+
+
+def test_errors_of_baselines_come_from_any_file_that_has_them(make_record: MakeRecord, write_study: WriteStudy) -> None:
+    maes = {("gap", 0): 0.5, ("gap", 1): 0.6}
+    records = [make_record("gnn", maes), make_record("mlp", maes)]
+    study = write_study("old", *records)
+    assert read_errors(study / "runs" / records[0].run, records[0]).keys() == {
+        Predictor(*replica, baseline) for replica in maes for baseline in ("", "mean")
+    }
+    for number, record in enumerate(records):  # as an older version has left it: finished, without them
+        path = study / "runs" / record.run / "predictions.npz"
+        with np.load(path, allow_pickle=False) as content:
+            arrays = {name: content[name] for name in content if not name.startswith("baseline")}
+        assert len(arrays) < 8
+        np.savez(path, **arrays)
+        baseline = read_study(study).entries[0]
+        assert baseline.key.model == "mean"
+        assert (baseline.sample.errors is None) == (number == 1)
+    assert read_study(study).entries[1].sample.errors is not None
+
+
+def test_errors_of_baselines_must_be_those_of_the_record(make_record: MakeRecord, tmp_path: Path) -> None:
+    record = make_record("gnn", {("gap", 0): 0.5})
+    arrays = {"index": np.arange(9), "ids": np.arange(9), "truth": np.ones((1, 9)), "prediction": np.full((1, 9), 1.5)}
+    for baselines in ({"mean": np.full((1, 9), 1.1)}, {"of_tomorrow": np.full((1, 9), 2.0)}):
+        write_predictions(tmp_path, replicas=[("gap", 0)], baselines=baselines, **arrays)
+        with pytest.raises(InputError, match="not of the same run"):
+            read_predictions(tmp_path, record)
+        assert read_predictions(tmp_path, record, baselines=False)
+    write_predictions(tmp_path, replicas=[("gap", 0)], baselines={"mean": np.full((2, 9), 2.0)}, **arrays)
+    with pytest.raises(InputError, match="do not fit together"):
+        read_predictions(tmp_path, record)
 
 
 def test_a_record_is_read_again_only_when_its_file_has_changed(

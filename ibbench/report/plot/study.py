@@ -9,7 +9,7 @@ from ibbench.compare.pairs import by_group
 from ibbench.compare.study import Entry, Group, Section, Study
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
-from ibbench.record.predictions import read_predictions
+from ibbench.record.predictions import Predictor, read_predictions
 from ibbench.report.document import Picture, Remark
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.plot.cost import draw_costs
@@ -113,9 +113,9 @@ def _draw_predictions(
         name, _ = names[entry.key]
         first = entry.replicas[0]
         record = records[id(first)]
-        found = read_predictions(StudyFolder.at(folder).runs / record.run, record)
+        found = read_predictions(StudyFolder.at(folder).runs / record.run, record, baselines=False)
         if found:
-            panels[name] = Panel(*found[first.target, first.seed], first.seed)
+            panels[name] = Panel(*found[Predictor(first.target, first.seed)], first.seed)
     if not panels:
         return [*shapes, Remark(f"no parity plot of {group.target}: its predictions.npz are not there")]
     return [*shapes, Picture(stem, draw_parity(panels, group.target, group.unit))]
