@@ -10,6 +10,7 @@ from ibbench.compare.study import read_study
 from ibbench.compare.summary import summarise
 from ibbench.compare.table import select
 from ibbench.compare.table_file import to_csv
+from ibbench.compare.verdict import RELEVANCE, check_relevance
 from ibbench.errors import InputError, suggest
 from ibbench.record.folder import PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING
 from ibbench.record.lease import TakenError
@@ -26,6 +27,7 @@ def tabulate(
     targets: list[str] | None = None,
     sort: str | None = None,
     relative_to: str | None = None,
+    relevance: float = RELEVANCE,
 ) -> bool:
     """Rebuild the tables of a study from its records, and print one.
 
@@ -37,6 +39,7 @@ def tabulate(
         sort: the column that rows are sorted by within each target and train size, in descending order with `-`
             before it.
         relative_to: the model whose errors the printed ratios are relative to, instead of the best one's.
+        relevance: the relative difference below which it does not matter which MAE is lower, in what is printed.
 
     Returns:
         Whether the tables could be written, too: in a colleague's study they cannot.
@@ -47,10 +50,12 @@ def tabulate(
     """
     if style not in FORMATS:
         raise InputError(f"--format `{style}` is not possible: {suggest(style, FORMATS)}")
+    check_relevance(relevance)
     study = read_study(folder)
     refuse_if_edited(folder)
     report = make_report(study)
-    shown = _select(make_report(study, relative_to) if relative_to else report, targets or [], sort)
+    asked = relative_to is not None or relevance != RELEVANCE  # the files have what all readers expect
+    shown = _select(make_report(study, relative_to, relevance) if asked else report, targets or [], sort)
     files = {
         TABLE: to_csv(report.table),
         TABLE_TEXT: markdown.write(page(report)),

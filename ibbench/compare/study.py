@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ibbench.baselines import baseline_names, ignored_by
+from ibbench.compare.cautions import Basis, read_basis
 from ibbench.compare.search import Search, find_searches
 from ibbench.compare.statistics import Sample
 from ibbench.data.sources import find_target
@@ -83,6 +84,7 @@ class Entry(NamedTuple):
         options: the flat config of the (first) run that they come from; empty for a baseline.
         rung: the place of that run in a ladder, if it has one.
         search: all trials that they were chosen from, if they were.
+        rests: see `basis`; what is recorded of it.
     """
 
     key: Key
@@ -92,6 +94,13 @@ class Entry(NamedTuple):
     options: dict[str, Any]
     rung: RungEntry | None = None
     search: Search = ()
+    rests: Basis | None = None
+
+    @property
+    def basis(self) -> Basis:
+        """What its figures rest on: the number of test molecules is that of the errors, where these are known."""
+        basis, spread = self.rests or Basis(self.key.group.train_size), self.sample.errors
+        return basis if spread is None else basis._replace(num_test=spread.shape[1])
 
 
 class Study(NamedTuple):
@@ -107,6 +116,7 @@ class _Replica(NamedTuple):
     run: str
     cost: Cost
     options: dict[str, Any]
+    rests: Basis
     rung: RungEntry | None = None
     search: Search = ()
 
@@ -177,14 +187,14 @@ def _replicas(
     section = Section(record.data_source, str(record.config["data"]["hydrogens"]), record.split_fingerprint)
     seconds = record.cost.train_seconds / len(record.replicas)
     cost = Cost(record.cost.parameters, record.cost.flops_per_molecule, seconds)
-    options = flatten(record.config)
+    options, basis = flatten(record.config), read_basis(record)
     for entry in record.replicas:
         search = searches.get((record.run, entry.target), ())
         if record.trial is not None and not search:
             continue  # another trial stands for this model
         group = Group(section, entry.target, entry.unit, record.train_size)
         key = Key(group, record.config["model"]["name"], _describe(variant))
-        yield key, _Replica(entry, record.run, cost, options, record.rung, search)
+        yield key, _Replica(entry, record.run, cost, options, basis, record.rung, search)
     of_data = {key: text for key, text in variant.items() if key.startswith("data.")}  # what baselines may know of
     for baseline in record.baselines:
         ignored = ignored_by(baseline.name)
@@ -192,7 +202,7 @@ def _replicas(
         for entry in baseline.replicas:
             group = Group(section, entry.target, entry.unit, record.train_size)
             cost = Cost(baseline.parameters, None, None)
-            yield Key(group, baseline.name, seen, is_baseline=True), _Replica(entry, record.run, cost, {})
+            yield Key(group, baseline.name, seen, is_baseline=True), _Replica(entry, record.run, cost, {}, basis)
 
 
 def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
@@ -205,7 +215,7 @@ def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
     cost = replicas[0].cost._replace(train_seconds=sum(seconds) if seconds else None)
     first = replicas[0]
     entries = tuple(replica.entry for replica in replicas)
-    return Entry(key, entries, sample, cost, first.options, first.rung, first.search)
+    return Entry(key, entries, sample, cost, first.options, first.rung, first.search, first.rests)
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:

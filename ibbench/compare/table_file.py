@@ -1,5 +1,6 @@
 """table.csv as text: numbers written stably, and read again."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -11,22 +12,28 @@ from ibbench.record.tables import REMEDY, read_cells, refuse_edited, refuse_edit
 
 KEY = ["model", "variant", "target", "unit", "train_size"]
 _NEEDED = [*KEY, "num_seeds", "mae_mean", "mae_std", "split"]
-_NUMBERS = ["train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high", "parameters"]
+_NUMBERS = [
+    "train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high", "parameters",
+    "train_share", "num_test_molecules", "molecule_variance",
+]  # fmt: skip
 _DIGITS = 4
+_MORE_DIGITS = {"molecule_variance": 10}  # from which intervals are computed again
 
 
 def to_csv(table: pd.DataFrame) -> str:
     """Format a table as CSV: four significant digits for what is measured, all digits for what is counted."""
-    cells = table.astype(object).map(_text)
+    cells = table.astype(object)
+    for column in cells.columns:
+        cells[column] = cells[column].map(functools.partial(_text, digits=_MORE_DIGITS.get(column, _DIGITS)))
     return str(cells.to_csv(index=False, lineterminator="\n"))
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, digits: int) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, float):
         value += 0.0  # no "-0"
-        return np.format_float_positional(value, precision=_DIGITS, fractional=False, trim="-")
+        return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
     return str(value)
 
 
@@ -56,7 +63,25 @@ def read_table(text: str, name: str, checksum: str | None = None) -> pd.DataFram
         row = cells[repeated].iloc[0]
         named = ", ".join(f"{column}={row[column]}" for column in KEY if row[column])
         raise InputError(f"{name} has two rows with {named}. {REMEDY}")
-    return _numbers(cells, name)
+    return _seeds(_numbers(cells, name), name)
+
+
+def _seeds(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Turn the seeds of each row and their MAEs into tuples of numbers; tables of older versions have none."""
+    if not {"seeds", "seed_maes"} <= set(table.columns):
+        return table
+    for column, kind in (("seeds", int), ("seed_maes", float)):
+        found: list[tuple[float, ...]] = []
+        for line, (cell, num_seeds) in enumerate(zip(table[column], table["num_seeds"], strict=True), 2):
+            try:
+                values = tuple(map(kind, cell.split()))
+            except ValueError:
+                values = ()
+            if len(values) != num_seeds or not all(0 <= value < np.inf for value in values):
+                raise InputError(f"{name}, line {line}: `{cell}` is not possible for {column}")
+            found.append(values)
+        table[column] = pd.Series(found, index=table.index, dtype=object)
+    return table
 
 
 def _numbers(cells: pd.DataFrame, name: str) -> pd.DataFrame:

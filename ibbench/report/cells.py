@@ -6,10 +6,12 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from ibbench.compare.cautions import MOST_SHARED
 from ibbench.compare.study import in_full
 from ibbench.compare.table import BEST
 
 TIED = "≈"
+OF_POOL = "; for this pool"
 # A row of a table by its columns. What is read often is a dict: a series takes several times the time.
 _Row: TypeAlias = "Mapping[Any, Any] | pd.Series[Any]"
 
@@ -43,7 +45,7 @@ def _figures(row: _Row, reference: str, with_accuracy: bool) -> dict[str, str]:
         "test MAE": with_spread(row["mae_mean"], row["mae_std"]),
         "unit": row["unit"],
         f"MAE / {reference}": ratio(row, reference),
-        "verdict": row[f"verdict_vs_{reference}"],
+        "verdict": of_pool(row[f"verdict_vs_{reference}"], (row["train_share"] or 0) > MOST_SHARED),
         "RMSE": with_spread(row["rmse_mean"], None),
         "R²": _fixed(row["r2_mean"], 3) if pd.notna(row["r2_mean"]) else "",
     }
@@ -59,6 +61,11 @@ def _figures(row: _Row, reference: str, with_accuracy: bool) -> dict[str, str]:
         "molecules/s": f"{row['molecules_per_second']:,.0f}" if trained else "",
         "on the front of": row["pareto"].replace(" ", ", "),
     }
+
+
+def of_pool(verdict: str, is_of_pool: bool) -> str:
+    """Say of a verdict whether it is one for this pool of train molecules alone."""
+    return verdict + OF_POOL * is_of_pool
 
 
 def with_spread(mean: float, spread: float | None) -> str:

@@ -6,13 +6,14 @@ from typing import Any
 from ibbench.compare.diff import Diff, DiffRow, diff_table
 from ibbench.compare.side import SideRow
 from ibbench.compare.study import in_full
-from ibbench.report.cells import TIED, probability, task, with_interval, with_spread
+from ibbench.report.cells import OF_POOL, TIED, of_pool, probability, task, with_interval, with_spread
 from ibbench.report.document import TEXT_COLUMNS, Points, Remark, Shape, Table, legend
 
 _LEGEND = (
     "A → B: mean ± standard deviation over seeds of the test MAE; B − A with its 95 % interval. "
-    "Verdict on B, p corrected (Holm) over all rows. Its basis: predictions (over seeds and test "
-    "molecules), seeds, deviations (Welch's test on the deviations over seeds) or tolerance."
+    "Verdict on B, p corrected (Holm) over all rows. Its basis: predictions (over seeds and test molecules), variances "
+    "(the same, but it is not known whether the same molecules are hard on both sides), seeds, deviations (Welch's "
+    "test on the deviations over seeds) or tolerance."
 )
 
 
@@ -22,7 +23,7 @@ def page(compared: Diff) -> list[Shape]:
     return [
         Remark(f"A: `{a}`, B: `{b}`. {_summary(compared)}"),
         Table(_rows(compared)),
-        Points(compared.changes),
+        Points([*compared.changes, *compared.cautions]),
         legend(_LEGEND),
     ]
 
@@ -42,7 +43,7 @@ def brief(compared: Diff) -> list[Shape]:
             if "(" in row["verdict"] and not row["verdict"].startswith("identical")
         ]
     summary = f"{_summary(compared)} {TIED}: not distinguishable."
-    return [*shapes, Points(compared.changes), Points(["", summary])]
+    return [*shapes, Points([*compared.changes, *compared.cautions]), Points(["", summary])]
 
 
 def content(compared: Diff, fails: bool) -> dict[str, Any]:
@@ -57,6 +58,7 @@ def content(compared: Diff, fails: bool) -> dict[str, Any]:
         "b": compared.names[1],
         "rows": diff_table(compared),
         "changes": compared.changes,
+        "cautions": compared.cautions,
         "fails": fails,
     }
 
@@ -79,7 +81,11 @@ def _row(row: DiffRow, named: list[str]) -> dict[str, str]:
         low, high = row.interval or (None, None)
         cells["B − A"] = with_interval(delta, low, high, len(with_spread(row.old.mae, None).partition(".")[2]))
         cells["%"] = f"{round(100 * delta / row.old.mae, 1) + 0.0:+.1f}" if row.old.mae else ""
-    return cells | {"p": probability(row.p_holm), "verdict": str(row.verdict), "basis": row.basis}
+    return cells | {
+        "p": probability(row.p_holm),
+        "verdict": of_pool(str(row.verdict), row.side.basis.is_of_pool),
+        "basis": row.basis,
+    }
 
 
 def _mae(side: SideRow | None) -> str:
@@ -87,7 +93,7 @@ def _mae(side: SideRow | None) -> str:
 
 
 def _short(row: dict[str, str]) -> dict[str, str]:
-    word = row["verdict"].partition(" (")[0].replace("not distinguishable", TIED)
+    word = row["verdict"].removesuffix(OF_POOL).partition(" (")[0].replace("not distinguishable", TIED)
     single = {side: row[side].partition(" ")[0] for side in ("A", "B")}
     return {name: cell for name, cell in row.items() if name not in {"p", "basis"}} | single | {"verdict": word}
 

@@ -12,7 +12,7 @@ from ibbench.record.predictions import Predictor, read_predictions, write_predic
 from ibbench.record.schema import Record
 
 RATES = (0.0005, 0.001, 0.002, 0.004)
-SIZES = (50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000)
+SIZES = (50, 150, 200, 300, 500, 1000, 2000, 3000, 5000, 10_000)
 
 
 def many_runs(study: Path, count: int) -> None:

@@ -50,12 +50,14 @@ class Source(ABC):
         packages: what it is read from, if the version matters: a cache made with another version is built again,
             and records note it. RDKit, which all sources need, is not listed.
         fixed_targets: the targets by name, where they do not depend on the options.
+        num_molecules: how many molecules it has, where that does not depend on the options.
         options: what the user chose.
     """
 
     name: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()
     fixed_targets: ClassVar[Mapping[str, Target]] = {}
+    num_molecules: ClassVar[int | None] = None
 
     def __init__(self, options: DataOptions) -> None:
         self.options = options
@@ -143,3 +145,9 @@ def find_target(identity: str, name: str) -> Target | None:
     """
     source = identity.partition(":")[0]
     return get_source(source).fixed_targets.get(name) if source in source_names() else None
+
+
+def find_num_molecules(identity: str) -> int | None:
+    """Return how many molecules a recorded source has; None if it is not known here, or that depends on the options."""
+    source = identity.partition(":")[0]
+    return get_source(source).num_molecules if source in source_names() else None

@@ -34,6 +34,7 @@ class Qm9Pack(Source):
 
     packages = ("qm9pack",)
     fixed_targets = QM9_TARGETS
+    num_molecules = 130_831
 
     def padding(self) -> Padding:
         """Return what QM9 is padded to."""
