@@ -7,12 +7,22 @@ from typing import Any
 
 import pandas as pd
 
+from ibbench.compare.cautions import cautions
 from ibbench.compare.comparison import differing
 from ibbench.compare.study import Section
 from ibbench.models import STANDARD_MODELS
 from ibbench.report.cells import without_interval
 from ibbench.report.document import Heading, Points, Remark, Shape, Table, legend
-from ibbench.report.worth_tables import NOUN, amount, bits_rows, factor, ladder_rows, law_rows, multiplier_rows
+from ibbench.report.worth_tables import (
+    NOUN,
+    amount,
+    bits_rows,
+    factor,
+    form_rows,
+    ladder_rows,
+    law_rows,
+    multiplier_rows,
+)
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import MIN_SIZES
 from ibbench.worth.worth import Worth
@@ -20,13 +30,14 @@ from ibbench.worth.worth import Worth
 _MOST_PAIRS = 20  # that people read
 _POOR = 0.05  # a residual of a law, relative to it
 _TEXT = {*Section._fields, "target", "A", "B", "model", "unit", "rung", "assumes in addition", "after", "verdict"}
-_LONG = ("assumes in addition", "p", "largest residual", "unit", "labels")  # left out of a narrow screen
+_LONG = ("assumes in addition", "p", "largest residual", "unit", "labels", "held out")  # left out of a narrow screen
 
 _TABLES: dict[str, tuple[str, Callable[[Worth], list[dict[str, str]]]]] = {  # title and rows
     "ladder": ("The ladder", ladder_rows),
     "factors": ("What A saves against B", multiplier_rows),
     "bits": ("Bits a label", bits_rows),
     "laws": ("Laws", law_rows),
+    "forms": ("Which law?", form_rows),
 }
 _LEGENDS = {
     "ladder": (
@@ -44,6 +55,10 @@ _LEGENDS = {
         "Laplace-distributed errors; A saves log2(MAE B / MAE A) bits on each. Half the error is one bit a label."
     ),
     "laws": "MAE = a N^-b + c, N in {axis}, fitted to the logarithm of the MAE, with 95 % intervals.",
+    "forms": (
+        "Each law was fitted without the largest size, and is told by how much it misses what was measured there: "
+        "a N^-b + c, a N^-b, and a exp(-b N) + c. Best: the smallest miss. Further out each of them may miss by more."
+    ),
 }
 
 
@@ -171,6 +186,7 @@ def _remarks(worth: Worth) -> Iterator[str]:
         yield f"No law is fitted: that takes {MIN_SIZES} sizes."
     if worth.failed:
         yield f"Missing, because they failed: {', '.join(record.run for record in worth.failed)}."
+    yield from cautions(entry.basis for curve in worth.curves for entry in curve.entries)
     samples = [sample for curve in worth.curves for sample in curve.samples]
     if any(len(sample.seeds) == 1 for sample in samples):
         yield "Some points have one seed: their intervals are over test molecules only."
