@@ -6,8 +6,8 @@ from typing import NamedTuple
 from ibbench.data.sources import find_num_molecules
 from ibbench.record.schema import Record
 
-FEW_MOLECULES = 100
-MOST_SHARED = 0.3
+FEW_MOLECULES = 100  # of a test set, below which a warning is due
+MOST_SHARED = 0.3  # of the train pool, above which a row says that it is for this pool
 
 
 class Basis(NamedTuple):
@@ -64,8 +64,8 @@ def cautions(bases: Iterable[Basis]) -> Iterator[str]:
     few = sorted({basis.num_test for basis in bases if basis.num_test is not None and basis.num_test < FEW_MOLECULES})
     if few:
         yield (
-            f"Only {' or '.join(map(str, few))} test molecules: a few odd ones can decide a verdict. Take none of them "
-            f"for sure below {FEW_MOLECULES}."
+            f"Only {' or '.join(map(str, few))} test molecules: below {FEW_MOLECULES}, a few odd ones can decide a "
+            "verdict."
         )
     shared = {basis.train_size: basis.shared or 0.0 for basis in bases if basis.is_of_pool}
     if shared:

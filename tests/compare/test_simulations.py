@@ -86,4 +86,4 @@ def test_few_test_molecules_in_many_tables(molecules: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("trials", "n"), [(8, 1), (8, 2), (16, 1), (16, 4), (32, 8)])
 def test_intervals_of_the_best_of_n_hold_it_in_many_searches(trials: int, n: int) -> None:
-    assert at_most(1 - simulations.best_of_n(300, trials, n), 0.1, 300)
+    assert at_most(1 - simulations.best_of_n(150, trials, n), 0.1, 150)
