@@ -74,12 +74,13 @@ def table(
         str | None, typer.Option(help="Sort rows by a column of table.csv; -COLUMN for descending order")
     ] = None,
     relative_to: Annotated[str | None, typer.Option(help="Show ratios to this model, not to the best")] = None,
+    relevance: Annotated[float, typer.Option(help="Show verdicts by this relative difference that matters")] = 0.01,
 ) -> None:
     """Rebuild the tables of a study, and print one with its verdicts; exit with 1 if runs of the study are missing."""
     from ibbench.commands.table import tabulate
     from ibbench.terminal import terminal
 
-    if not tabulate(study, terminal(), style, target, sort, relative_to).is_whole:
+    if not tabulate(study, terminal(), style, target, sort, relative_to, relevance).is_whole:
         raise typer.Exit(1)
 
 

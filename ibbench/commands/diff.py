@@ -6,7 +6,7 @@ from rich.console import Console
 
 from ibbench.compare.diff import FailOn, diff
 from ibbench.compare.side import read_side
-from ibbench.compare.verdict import RELEVANCE
+from ibbench.compare.verdict import RELEVANCE, check_relevance
 from ibbench.errors import InputError, suggest
 from ibbench.report import json, markdown, screen
 from ibbench.report.diff import brief, content, page
@@ -49,8 +49,7 @@ def show_diff(
         raise InputError(f"--fail-on `{fail_on}` is not possible: {suggest(fail_on, get_args(FailOn))}")
     if not 0 <= tolerance < 1:
         raise InputError(f"--tolerance {tolerance} is not possible: expected a fraction, such as 0.02 for 2 %")
-    if not 0 < relevance < 1:
-        raise InputError(f"--relevance {relevance} is not possible: expected a fraction, such as 0.01 for 1 %")
+    check_relevance(relevance)
     compared = diff(read_side(old), read_side(new), tolerance, relevance)
     if fail_on != "never" and not compared.compared:
         raise InputError(f"nothing in {old} and {new} can be compared: {' '.join(compared.changes)}")

@@ -11,6 +11,7 @@ from ibbench.compare.study import read_study
 from ibbench.compare.summary import summarise
 from ibbench.compare.table import select
 from ibbench.compare.table_file import to_csv
+from ibbench.compare.verdict import RELEVANCE, check_relevance
 from ibbench.errors import InputError, suggest
 from ibbench.record.evidence import pack_evidence
 from ibbench.record.folder import EVIDENCE, PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING, StudyFolder
@@ -46,6 +47,7 @@ def tabulate(
     targets: list[str] | None = None,
     sort: str | None = None,
     relative_to: str | None = None,
+    relevance: float = RELEVANCE,
 ) -> Outcome:
     """Rebuild the tables of a study from its records, and print one; also where they cannot be written.
 
@@ -57,6 +59,7 @@ def tabulate(
         sort: the column that rows are sorted by within each target and train size, in descending order with `-`
             before it.
         relative_to: the model whose errors the printed ratios are relative to, instead of the best one's.
+        relevance: the relative difference below which it does not matter which MAE is lower, in what is printed.
 
     Raises:
         InputError: the folder holds no records, its tables were edited by hand, or one of the arguments is not
@@ -64,10 +67,12 @@ def tabulate(
     """
     if style not in FORMATS:
         raise InputError(f"--format `{style}` is not possible: {suggest(style, FORMATS)}")
+    check_relevance(relevance)
     study = read_study(folder)
     refuse_if_edited(folder)
     report = make_report(study)
-    shown = _select(make_report(study, relative_to) if relative_to else report, targets or [], sort)
+    asked = relative_to is not None or relevance != RELEVANCE  # the files have what all readers expect
+    shown = _select(make_report(study, relative_to, relevance) if asked else report, targets or [], sort)
     files: dict[str, str | bytes] = {
         **_pack(folder, study.records),
         TABLE: to_csv(report.table),

@@ -10,6 +10,7 @@ from ibbench.compare.search_table import tuning_table
 from ibbench.compare.study import Section, Study
 from ibbench.compare.summary import summarise
 from ibbench.compare.table import BEST, build_table
+from ibbench.compare.verdict import RELEVANCE
 
 
 class Report(NamedTuple):
@@ -23,6 +24,7 @@ class Report(NamedTuple):
         tuning: one row per search and number of trials, with `search_table.COLUMNS`; empty without trials.
         provenance: with what the study was made.
         reference: the row that the ratios to show relate to: `best`, or that of a model.
+        relevance: relative difference below which it does not matter which error is lower.
     """
 
     study: Study
@@ -32,6 +34,7 @@ class Report(NamedTuple):
     tuning: pd.DataFrame
     provenance: Provenance
     reference: str
+    relevance: float = RELEVANCE
 
     @property
     def sections(self) -> list[Section]:
@@ -39,13 +42,18 @@ class Report(NamedTuple):
         return list(dict.fromkeys(entry.key.group.section for entry in self.study.entries))
 
 
-def make_report(study: Study, relative_to: str | None = None) -> Report:
+def make_report(study: Study, relative_to: str | None = None, relevance: float = RELEVANCE) -> Report:
     """Compare all that can be compared in a study.
+
+    Args:
+        study: what was read.
+        relative_to: the model that ratios are told to, instead of the best one.
+        relevance: relative difference below which it does not matter which error is lower.
 
     Raises:
         InputError: `relative_to` is not a model of the study.
     """
-    pairs = compare_pairs(study.entries, relative_to)
+    pairs = compare_pairs(study.entries, relative_to, relevance)
     return Report(
         study,
         build_table(study, pairs, relative_to),
@@ -54,6 +62,7 @@ def make_report(study: Study, relative_to: str | None = None) -> Report:
         tuning_table(study),
         provenance(study),
         relative_to or BEST,
+        relevance,
     )
 
 

@@ -1,6 +1,7 @@
 """Two sides, aligned row by row: how much each error has changed, and whether that is more than noise."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 
 from ibbench.baselines import baseline_names
 from ibbench.compare.align import align
+from ibbench.compare.cautions import cautions, cautions_of_basis
 from ibbench.compare.changes import changes, moved
 from ibbench.compare.missing import MissingRun
 from ibbench.compare.moderation import estimate_prior, moderate, variance_of_seed
@@ -32,7 +34,8 @@ class DiffRow(NamedTuple):
         new: of side B.
         verdict: of the new error: better, worse, identical, not distinguishable; with one seed lower, higher, within
             tolerance; or not comparable, only in A, only in B.
-        basis: what the verdict rests on: predictions, seeds, deviations or tolerance; empty where there is none.
+        basis: what the verdict rests on: predictions, variances, seeds, deviations or tolerance; empty where there is
+            none.
         interval: of new minus old, at 95 %; None where it is unknown.
         p_holm: p-value, corrected over all rows that are tested; None without a test.
         worst: ratio of the new error to the old that cannot be excluded; None where nothing is known of it.
@@ -47,11 +50,16 @@ class DiffRow(NamedTuple):
     worst: float | None = None
 
     @property
-    def place(self) -> Place:
-        """What the row is about, as B has it."""
+    def side(self) -> SideRow:
+        """The row of B, or of A if B has none."""
         row = self.new or self.old
         assert row is not None
-        return row.place
+        return row
+
+    @property
+    def place(self) -> Place:
+        """What the row is about, as B has it."""
+        return self.side.place
 
 
 class Diff(NamedTuple):
@@ -61,6 +69,7 @@ class Diff(NamedTuple):
         names: of A and B.
         rows: in the order of targets and sizes.
         changes: of splits, options, versions and devices, a sentence each.
+        cautions: what must be known of what the rows rest on, a sentence each.
         relevance: relative difference below which it does not matter which error is lower.
         missing: the runs that A and that B lack.
     """
@@ -68,6 +77,7 @@ class Diff(NamedTuple):
     names: tuple[str, str]
     rows: list[DiffRow]
     changes: list[str]
+    cautions: list[str]
     relevance: float
     missing: tuple[tuple[MissingRun, ...], tuple[MissingRun, ...]] = ((), ())
 
@@ -127,8 +137,21 @@ def diff(old: Side, new: Side, tolerance: float, relevance: float = RELEVANCE) -
     rows = _judge(both, tolerance, relevance)
     rows += [DiffRow(row, None, Verdict("only in A")) for row in only_old]
     rows += [DiffRow(None, row, Verdict("only in B")) for row in only_new]
-    told = list(changes(old, new, both))
-    return Diff((old.name, new.name), sorted(rows, key=_order), told, relevance, (old.missing, new.missing))
+    return Diff(
+        (old.name, new.name),
+        sorted(rows, key=_order),
+        list(changes(old, new, both)),
+        list(_cautions(rows)),
+        relevance,
+        (old.missing, new.missing),
+    )
+
+
+def _cautions(rows: list[DiffRow]) -> Iterator[str]:
+    compared = [row for row in rows if row.basis]
+    yield from cautions(side.basis for row in compared for side in (row.old, row.new) if side)
+    judged = [row for row in compared if row.verdict.word != "identical"]
+    yield from cautions_of_basis((row.basis, row.place.model) for row in judged)
 
 
 def _name(place: Place) -> str:

@@ -15,12 +15,12 @@ these three, 7 to 11 of 100 equal models would be told apart in a table of four;
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, special
 
-from ibbench.compare.statistics import Comparison, Estimate
+from ibbench.compare.distribution import Floats
+from ibbench.compare.estimate import Estimate
+from ibbench.compare.statistics import Comparison
 
-Floats = NDArray[np.float64]
 MIN_INDEPENDENT = 3  # comparisons that share no model: below, there is nothing to learn the scatter from
 _MOST_DEGREES = 1000.0
 

@@ -9,7 +9,7 @@ import pandas as pd
 from ibbench.compare.moderation import Prior, estimate_prior, moderate, variance_of_seed
 from ibbench.compare.statistics import Comparison, compare
 from ibbench.compare.study import Entry, Group, Key, Section
-from ibbench.compare.verdict import Verdict, holm, judge
+from ibbench.compare.verdict import RELEVANCE, Verdict, holm, judge
 
 COLUMNS = [
     "target", "unit", "train_size", "a", "a_variant", "b", "b_variant", "num_seeds",
@@ -29,6 +29,7 @@ class Pair(NamedTuple):
         p_holm: its p-value, corrected over all comparisons of its family; None with one seed.
         verdict: what it tells of A.
         num_tests: size of the family: all pairs of rows on the same target and train size, over all of these.
+        relevance: relative difference below which it does not matter which error is lower.
     """
 
     a: Key
@@ -37,12 +38,13 @@ class Pair(NamedTuple):
     p_holm: float | None
     verdict: Verdict
     num_tests: int
+    relevance: float = RELEVANCE
 
     def reversed(self) -> "Pair":
         """Return B against A."""
         comparison = self.comparison.reversed()
-        verdict = judge(comparison, self.p_holm, self.num_tests)
-        return Pair(self.b, self.a, comparison, self.p_holm, verdict, self.num_tests)
+        verdict = judge(comparison, self.p_holm, self.num_tests, self.relevance)
+        return self._replace(a=self.b, b=self.a, comparison=comparison, verdict=verdict)
 
     def figures(self) -> dict[str, float | None]:
         """Return the statistics under the names that the tables give them; None where something is unknown."""
@@ -74,7 +76,7 @@ def best_of(group: list[Entry]) -> Key:
     return min(group, key=lambda entry: entry.sample.mae).key
 
 
-def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None) -> Pairs:
+def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None, relevance: float = RELEVANCE) -> Pairs:
     """Compare all pairs that a table speaks of, an earlier entry as A with a later one as B.
 
     These are, on each target and train size: different models of the same variant; any row and each that is the
@@ -99,15 +101,17 @@ def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None) -> P
             for b in (members[other] for other in sorted(others) if other > place):
                 comparisons[a.key, b.key] = compare(a.sample, b.sample)
     # All pairs of a group count, though not all are compared: which ones are depends on which model came out best.
-    return correct(comparisons, sum(len(members) * (len(members) - 1) // 2 for members in groups.values()))
+    num_tests = sum(len(members) * (len(members) - 1) // 2 for members in groups.values())
+    return correct(comparisons, num_tests, relevance)
 
 
-def correct(comparisons: dict[tuple[Key, Key], Comparison], num_tests: int = 0) -> Pairs:
+def correct(comparisons: dict[tuple[Key, Key], Comparison], num_tests: int = 0, relevance: float = RELEVANCE) -> Pairs:
     """Moderate the variances over seeds, and correct the p-values over all comparisons: they are one family.
 
     Args:
         comparisons: A against B, by their keys.
         num_tests: size of the family, if it has more comparisons than these.
+        relevance: relative difference below which it does not matter which error is lower.
     """
     prior = _common_prior(comparisons)
     moderated = {
@@ -118,10 +122,12 @@ def correct(comparisons: dict[tuple[Key, Key], Comparison], num_tests: int = 0) 
     tested = {keys: p_value for keys, p_value in p_values.items() if p_value is not None}
     family = max(len(tested), num_tests)
     adjusted = dict(zip(tested, holm(list(tested.values()), family), strict=True))
-    return {
-        keys: Pair(*keys, comparison, adjusted.get(keys), judge(comparison, adjusted.get(keys), family), family)
-        for keys, comparison in moderated.items()
-    }
+    pairs = {}
+    for keys, comparison in moderated.items():
+        p_holm = adjusted.get(keys)
+        verdict = judge(comparison, p_holm, family, relevance)
+        pairs[keys] = Pair(*keys, comparison, p_holm, verdict, family, relevance)
+    return pairs
 
 
 def _common_prior(comparisons: dict[tuple[Key, Key], Comparison]) -> Prior | None:

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import special
 
-from ibbench.compare.statistics import ALPHA, Floats
+from ibbench.compare.distribution import Floats
+from ibbench.compare.estimate import ALPHA
 from ibbench.options.trial import TUNED
 from ibbench.record.schema import Record
 
 _RESAMPLES = 10_000
+TRIALS_OF_EACH = 4  # as many times n trials are there where the expected best of n has an interval
 
 
 class Trial(NamedTuple):
@@ -117,14 +120,21 @@ def expected_best(errors: Floats) -> Floats:
 
 
 def expected_best_interval(errors: Floats) -> tuple[Floats, Floats]:
-    """Return the 95 % percentile interval of `expected_best` `[B]`, by a bootstrap over trials.
+    """Return the 95 % interval of `expected_best` `[B]`, by a bootstrap over trials.
 
-    A resample has no trial that was not drawn: the nearer n is to the number of trials, the more the interval is
-    too narrow, and none of it lies below the lowest error found.
+    The percentiles are those that make the interval of a mean of B trials as wide as Student's (expanded percentiles:
+    Hesterberg 2015, Am. Stat. 69, 371). A resample has no trial that was not drawn, so that near n = B, where one
+    trial decides, no interval holds what it says: from n > B / `TRIALS_OF_EACH` on the ends are nan.
     """
     count = len(errors)
+    shown = count // TRIALS_OF_EACH
+    if not shown:
+        return np.full(count, np.nan), np.full(count, np.nan)
+    expanded = np.sqrt(count / (count - 1)) * special.stdtrit(count - 1, ALPHA / 2)
+    tail = float(special.ndtr(expanded))
     drawn = np.random.RandomState(0).randint(count, size=(_RESAMPLES, count))
     resampled = expected_best(errors[drawn])
     # A quantile that is one of the values: between two of them, infinite ones would give nan.
-    low, high = np.quantile(resampled, [ALPHA / 2, 1 - ALPHA / 2], axis=0, method="inverted_cdf")
+    low, high = np.quantile(resampled, [tail, 1 - tail], axis=0, method="inverted_cdf")
+    low[shown:] = high[shown:] = np.nan
     return low, high

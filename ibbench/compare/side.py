@@ -5,11 +5,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from ibbench.compare.cautions import Basis
 from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.provenance import Provenance, Row, provenance, read_provenance
-from ibbench.compare.statistics import Sample
+from ibbench.compare.statistics import Sample, Spread
 from ibbench.compare.study import Study, read_study
 from ibbench.compare.table_file import read_table
 from ibbench.errors import InputError
@@ -39,9 +41,10 @@ class SideRow(NamedTuple):
         mae: the mean over seeds.
         mae_std: the sample standard deviation over seeds; None with one.
         num_seeds: how many.
-        sample: the errors of each seed, where there are records.
+        sample: the errors of each seed, where there are records or a table tells them.
         options: the flat config; None where it is unknown, as for a baseline.
-        rounded: whether the figures went through a table, which in older versions had four digits.
+        rounded: whether the figures went through a table of an older version, with its four digits.
+        basis: what they rest on.
     """
 
     place: Place
@@ -51,6 +54,7 @@ class SideRow(NamedTuple):
     sample: Sample | None
     options: dict[str, Any] | None
     rounded: bool
+    basis: Basis
 
 
 class Side(NamedTuple):
@@ -100,7 +104,7 @@ def _of_study(name: str, study: Study) -> Side:
             entry.key.model, entry.key.variant, group.target, group.unit, group.train_size, *group.section
         )  # fmt: skip
         figures = sample.mae, sample.mae_std, len(sample.seeds)
-        rows.append(SideRow(place, *figures, sample, None, rounded=False))
+        rows.append(SideRow(place, *figures, sample, None, rounded=False, basis=entry.basis))
     return _with_options(name, rows, provenance(study), study.missing)
 
 
@@ -117,8 +121,21 @@ def _table_row(row: "pd.Series[Any]") -> SideRow:
         row["model"], row["variant"], row["target"], row["unit"], int(row["train_size"]),
         row.get("source", ""), row.get("hydrogens", ""), row["split"],
     )  # fmt: skip
-    std = float(row["mae_std"]) if pd.notna(row["mae_std"]) else None
-    return SideRow(place, float(row["mae_mean"]), std, int(row["num_seeds"]), None, None, rounded=True)
+    size, share, num_test = place.train_size, _known(row, "train_share"), _known(row, "num_test_molecules")
+    basis = Basis(size, round(size / share) if share else None, None if num_test is None else int(num_test))
+    if "seed_maes" not in row or "seeds" not in row:  # a table of an older version
+        std = _known(row, "mae_std")
+        return SideRow(place, float(row["mae_mean"]), std, int(row["num_seeds"]), None, None, True, basis)
+    variance = _known(row, "molecule_variance")
+    stated = Spread(variance, basis.num_test) if variance is not None and basis.num_test else None
+    sample = Sample(tuple(row["seeds"]), np.array(row["seed_maes"]), None, stated)
+    return SideRow(place, sample.mae, sample.mae_std, len(sample.seeds), sample, None, False, basis)
+
+
+def _known(row: "pd.Series[Any]", column: str) -> float | None:
+    """Return a figure of a table; None where it is missing, or the table of a version that had no such column."""
+    value = row.get(column)
+    return float(value) if pd.notna(value) else None
 
 
 def _with_options(

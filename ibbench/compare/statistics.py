@@ -3,9 +3,8 @@
 Two models that are compared were mostly trained on the same seeds (each seed gives both the same train subset) and
 are measured on the same test molecules. Their difference of MAE varies with both: another seed and other test molecules
 would have given another figure. Seeds and molecules are crossed, so a two-way analysis of variance tells the two
-apart (Clark 1973, The language-as-fixed-effect fallacy, J. Verbal Learn. Verbal Behav. 12, 335). The few seeds enter
-through Student's t, the many molecules through a normal distribution, and the two add up as independent
-(Fisher-Behrens). Resampling seeds is no way out: with three of them a percentile bootstrap is far too narrow.
+apart (Clark 1973, The language-as-fixed-effect fallacy, J. Verbal Learn. Verbal Behav. 12, 335), see
+`ibbench.compare.estimate`. Resampling seeds is no way out: with three of them a percentile bootstrap is far too narrow.
 """
 
 import functools
@@ -13,14 +12,25 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
-ALPHA = 0.05  # of every test, after Holm's correction; intervals are at 1 - ALPHA
+from ibbench.compare.distribution import Floats
+from ibbench.compare.estimate import ALPHA, Estimate, centred_means, estimate, molecule_noise, welch_degrees
+
 MIN_SEEDS_OF_SHARE = 6
-_NEARLY_NORMAL = 200  # degrees of freedom from which on Student's t is taken as normal
+_ROUNDING = 1e-9  # relative: MAEs that differ by less differ in the order of a sum only
 
-Floats = NDArray[np.float64]
+
+class Spread(NamedTuple):
+    """How far test molecules move an MAE, where the error of each is not known, as in a table.
+
+    Attributes:
+        variance: of the MAE, averaged over seeds, for test molecules drawn anew; in the square of the target's unit.
+        num_molecules: number of test molecules that it was estimated from.
+    """
+
+    variance: float
+    num_molecules: int
 
 
 class Sample(NamedTuple):
@@ -30,11 +40,13 @@ class Sample(NamedTuple):
         seeds: of the replicas, `[S]`.
         maes: of each replica, `[S]`.
         errors: absolute error of each replica on each test molecule, `[S, M]`; None where that is not known.
+        stated: what a table says of the variance over molecules; None where there are errors, or nothing is known.
     """
 
     seeds: tuple[int, ...]
     maes: Floats
     errors: Floats | None
+    stated: Spread | None = None
 
     @property
     def mae(self) -> float:
@@ -46,65 +58,41 @@ class Sample(NamedTuple):
         """The sample standard deviation of the MAE over seeds; None with one seed."""
         return float(self.maes.std(ddof=1)) if len(self.maes) > 1 else None
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all of several seeds have the same MAE, but for rounding.
+
+        So have baselines whose seeds all train on the whole pool. It tells nothing of other train sets, and a
+        variance over seeds of 0 must not be taken for knowledge.
+        """
+        return len(self.maes) > 1 and float(np.ptp(self.maes)) <= _ROUNDING * self.mae
+
+    def spread(self) -> Spread | None:
+        """Return how far test molecules move the MAE; None if that is not known."""
+        if self.errors is None:
+            return self.stated
+        return Spread(estimate(self.maes, self.errors).molecule_variance, self.errors.shape[1])
+
+    def one_seed(self) -> "Sample":
+        """Return what is known where all seeds are the same: one of them."""
+        errors = None if self.errors is None else self.errors[:1]
+        return Sample(self.seeds[:1], self.maes[:1], errors, self.stated)
+
     def mae_interval(self) -> tuple[float, float] | None:
         """Return the 95 % interval of the MAE, taken on the logarithm so that it stays above 0; None if unknown."""
         if not (self.maes > 0).all():
             return None
+        if self.is_constant:
+            return self.one_seed().mae_interval()
         # d log(mean e) = d mean(e) / mean(e): what each molecule adds to the logarithm.
         parts = None if self.errors is None else self.errors / self.maes[:, None]
-        interval = estimate(np.log(self.maes), parts, scratch=parts).interval()
+        found = estimate(np.log(self.maes), parts, scratch=parts)
+        if self.errors is None and self.stated:
+            found = found._replace(
+                molecule_variance=self.stated.variance / self.mae**2, num_molecules=self.stated.num_molecules
+            )
+        interval = found.interval()
         return interval and (math.exp(interval[0]), math.exp(interval[1]))
-
-
-class Estimate(NamedTuple):
-    """A mean over seeds and molecules, and how far it would vary.
-
-    Attributes:
-        value: the mean.
-        seed_variance: of the mean, for seeds drawn anew; None with one seed.
-        molecule_variance: of the mean, for test molecules drawn anew; 0 where errors of molecules are not known.
-        num_seeds: how many seeds there were, the smaller number of two.
-        degrees: degrees of freedom that `seed_variance` was estimated with.
-        num_molecules: number of test molecules that `molecule_variance` was estimated from; 0 for very many.
-    """
-
-    value: float
-    seed_variance: float | None
-    molecule_variance: float
-    num_seeds: int
-    degrees: float
-    num_molecules: int = 0
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there is any variance to judge the value by; one of 0 comes from what no seed can change."""
-        return (self.seed_variance or 0.0) + self.molecule_variance > 0
-
-    def interval(self) -> tuple[float, float] | None:
-        """Return the 95 % interval; with one seed it covers other test molecules only; None if nothing is known."""
-        if not self.is_known:
-            return None
-        half = self.margin(ALPHA)
-        return self.value - half, self.value + half
-
-    def margin(self, alpha: float) -> float:
-        """Return by how much an estimate errs with probability `alpha`."""
-        variances = self.seed_variance or 0.0, self.molecule_variance
-        return quantile(alpha, *variances, self.degrees, self.num_molecules)
-
-    def p_value(self) -> float | None:
-        """Return the two-sided p-value of the hypothesis that the true mean is 0; None where nothing can be tested.
-
-        That is so with one seed, and where no variance is known.
-        """
-        if self.seed_variance is None or not self.is_known:
-            return None
-        variances = self.seed_variance, self.molecule_variance
-        return 2 * survival(abs(self.value), *variances, self.degrees, self.num_molecules)
-
-    def negated(self) -> "Estimate":
-        """Return the estimate of the negative."""
-        return self._replace(value=-self.value)
 
 
 class Comparison(NamedTuple):
@@ -116,8 +104,9 @@ class Comparison(NamedTuple):
         wins: of the seeds that both have, on how many A has the lower MAE, and `losses` B; None if not paired.
         losses: see `wins`.
         identical: whether both have the same MAE on the same seeds.
-        basis: what is known of both: "predictions" (errors of molecules), "seeds" (an MAE for each), or
-            "deviations" (their mean and standard deviation only).
+        basis: what is known of both: "predictions" (errors of molecules), "variances" (an MAE for each seed and the
+            variance over molecules, but not whether the same molecules are hard for both), "seeds" (an MAE for
+            each), or "deviations" (their mean and standard deviation only).
     """
 
     difference: Estimate
@@ -163,7 +152,14 @@ def _proportion(wins: int, ties: int, total: int) -> tuple[float, float, float]:
 
 
 def compare(a: Sample, b: Sample) -> Comparison:
-    """Compare two models: seed by seed if both have the same seeds, and otherwise all of one with all of the other."""
+    """Compare two models: seed by seed if both have the same seeds, and otherwise all of one with all of the other.
+
+    Where errors of molecules are known of neither or one side, but its variance over molecules is, the two variances
+    are added: as if other molecules were hard for the one than for the other, which makes intervals wide rather than
+    narrow. Of two models whose seeds are all the same, no variance over seeds is known, as with one seed.
+    """
+    if a.is_constant and b.is_constant:
+        return _compare_constant(a, b)
     paired = a.seeds == b.seeds
     known = a.errors is not None and b.errors is not None and a.errors.shape[1] == b.errors.shape[1]
     errors = (a.errors, b.errors) if known else (None, None)
@@ -174,23 +170,52 @@ def compare(a: Sample, b: Sample) -> Comparison:
             None if part is None else part / maes[:, None] for part, maes in zip(errors, (a.maes, b.maes), strict=True)
         ]
         logarithms = _difference(np.log(a.maes), np.log(b.maes), parts[0], parts[1], paired)
+    difference = _difference(a.maes, b.maes, *errors, paired)
+    spreads = None if known else _both(a.spread(), b.spread())
+    if spreads:
+        difference = _with_molecules(difference, spreads, (1.0, 1.0))
+        logarithms = logarithms and _with_molecules(logarithms, spreads, (a.mae, b.mae))
     return Comparison(
-        difference=_difference(a.maes, b.maes, *errors, paired),
+        difference=difference,
         log_ratio=logarithms,
         wins=int((a.maes < b.maes).sum()) if paired else None,
         losses=int((a.maes > b.maes).sum()) if paired else None,
         identical=paired and bool((a.maes == b.maes).all()),
-        basis="predictions" if known else "seeds",
+        basis="predictions" if known else "variances" if spreads else "seeds",
+    )
+
+
+def _both(a: Spread | None, b: Spread | None) -> tuple[Spread, Spread] | None:
+    return (a, b) if a and b else None
+
+
+def _with_molecules(found: Estimate, spreads: tuple[Spread, Spread], scales: tuple[float, float]) -> Estimate:
+    """Add the variances over molecules of two MAEs, each relative to its scale, to the estimate of their difference."""
+    variance = sum(spread.variance / scale**2 for spread, scale in zip(spreads, scales, strict=True))
+    return found._replace(molecule_variance=variance, num_molecules=min(spread.num_molecules for spread in spreads))
+
+
+def _compare_constant(a: Sample, b: Sample) -> Comparison:
+    """Compare two models whose MAE no seed changes: over molecules alone."""
+    one, other = a.one_seed(), b.one_seed()
+    found = compare(one, other._replace(seeds=one.seeds))
+    num_seeds = min(len(a.seeds), len(b.seeds))
+    return found._replace(
+        difference=found.difference._replace(num_seeds=num_seeds),
+        log_ratio=found.log_ratio and found.log_ratio._replace(num_seeds=num_seeds),
+        wins=None,
+        losses=None,
+        identical=abs(a.mae - b.mae) <= _ROUNDING * b.mae,
     )
 
 
 def compare_summaries(a: tuple[float, float, int], b: tuple[float, float, int]) -> Comparison:
     """Compare two models of which mean, standard deviation and number of seeds are all that is known.
 
-    This is Welch's test (Welch 1947, Biometrika 34, 28), the seeds not being paired.
+    This is Welch's test, the seeds not being paired; molecules are not counted.
     """
     variance_a, variance_b = (std**2 / num_seeds for _, std, num_seeds in (a, b))
-    degrees = _welch_degrees(variance_a, variance_b, a[2], b[2])
+    degrees = welch_degrees(variance_a, variance_b, a[2], b[2])
     difference = Estimate(a[0] - b[0], variance_a + variance_b, 0.0, min(a[2], b[2]), degrees)
     return Comparison(difference, None, None, None, identical=False, basis="deviations")
 
@@ -204,119 +229,14 @@ def _difference(a: Floats, b: Floats, parts_a: Floats | None, parts_b: Floats | 
     seed_variance, degrees = None, 1.0
     if one.seed_variance is not None and other.seed_variance is not None:
         seed_variance = one.seed_variance + other.seed_variance
-        degrees = _welch_degrees(one.seed_variance, other.seed_variance, len(a), len(b))
+        degrees = welch_degrees(one.seed_variance, other.seed_variance, len(a), len(b))
     molecule_variance = 0.0
     if parts_a is not None and parts_b is not None:
         # The molecules are the same on both sides, whichever the seeds.
         shared = estimate(np.zeros(1), (parts_a.mean(0) - parts_b.mean(0))[None]).molecule_variance
-        noise_a, noise_b = (_molecule_noise(parts, _centred_means(parts)) for parts in (parts_a, parts_b))
+        noise_a, noise_b = (molecule_noise(parts, centred_means(parts)) for parts in (parts_a, parts_b))
         molecule_variance = max(0.0, shared - noise_a - noise_b)
     num_molecules = 0 if parts_a is None else parts_a.shape[1]
     return Estimate(
         one.value - other.value, seed_variance, molecule_variance, min(len(a), len(b)), degrees, num_molecules
     )
-
-
-def _welch_degrees(variance_a: float, variance_b: float, num_a: int, num_b: int) -> float:
-    larger = max(variance_a, variance_b)
-    if not larger > 0:
-        return 1.0
-    a, b = variance_a / larger, variance_b / larger  # their squares would leave the range of floats at 1e-90
-    return (a + b) ** 2 / (a**2 / (num_a - 1) + b**2 / (num_b - 1))
-
-
-def estimate(values: Floats, parts: Floats | None, scratch: Floats | None = None) -> Estimate:
-    """Estimate a mean over seeds and molecules, with the variance that each of them gives it.
-
-    Args:
-        values: one for each seed, `[S]`.
-        parts: what each molecule contributes to them, `[S, M]`, up to a constant for each seed; or None.
-        scratch: to be overwritten, `[S, M]`, such as the parts themselves: a new array takes longer than its figures.
-    """
-    num_seeds = len(values)
-    seed_variance = float(values.var(ddof=1)) / num_seeds if num_seeds > 1 else None
-    molecule_variance = 0.0
-    if parts is not None and parts.shape[1] > 1:
-        centred = _centred_means(parts)
-        spread = float(np.square(centred).sum() / (parts.shape[1] - 1)) / parts.shape[1]
-        # What differs from seed to seed within a molecule is in the seeds' variance already.
-        molecule_variance = max(0.0, spread - _molecule_noise(parts, centred, scratch))
-    num_molecules = 0 if parts is None else parts.shape[1]
-    degrees = max(1, num_seeds - 1)
-    return Estimate(float(values.mean()), seed_variance, molecule_variance, num_seeds, degrees, num_molecules)
-
-
-def _centred_means(parts: Floats) -> Floats:
-    """Return the mean over seeds of each molecule, `[S, M]` to `[M]`, less the mean of all."""
-    means = parts.mean(0)
-    return means - means.mean()
-
-
-def _molecule_noise(parts: Floats, centred: Floats, scratch: Floats | None = None) -> float:
-    """Return the part of the variance over molecules of a mean over seeds, `[S, M]`, that the seeds brought in."""
-    num_seeds, num_molecules = parts.shape
-    if num_seeds == 1 or num_molecules == 1:
-        return 0.0
-    residual = np.subtract(parts, parts.mean(1, keepdims=True), out=scratch)
-    residual -= centred
-    squares = np.square(residual, out=residual)
-    return float(squares.sum()) / ((num_seeds - 1) * (num_molecules - 1)) / num_seeds / num_molecules
-
-
-@functools.lru_cache(maxsize=1000)
-def _mixture(degrees: float) -> tuple[Floats, Floats]:
-    """Return nodes and weights for chi-square over its degrees of freedom, on a logarithmic grid."""
-    width = 8 * math.sqrt(2 / degrees)  # the deviation of the logarithm, when it is nearly normal
-    logarithms = np.linspace(-max(width, 80 / degrees), min(width, 5), 300)
-    scale = np.exp(logarithms)
-    weights = np.exp(degrees / 2 * (logarithms - scale + 1))  # the density of the logarithm, up to a factor
-    return scale, weights / weights.sum()
-
-
-def _normals(
-    seed_variance: float, molecule_variance: float, degrees: float, num_molecules: int
-) -> tuple[Floats, Floats]:
-    """Return the standard deviations and weights of the normal distributions whose mixture T is, see `survival`."""
-    scale, weights = _mixture(degrees) if seed_variance > 0 else (np.ones(1), np.ones(1))
-    if not molecule_variance or not 0 < num_molecules - 1 < _NEARLY_NORMAL:
-        return np.sqrt(seed_variance / scale + molecule_variance), weights
-    others, other_weights = (part[::3] for part in _mixture(num_molecules - 1))  # coarser: there are nodes of both
-    spread = np.sqrt(seed_variance / scale[:, None] + molecule_variance / others)
-    return spread.ravel(), np.outer(weights, other_weights / other_weights.sum()).ravel()
-
-
-def survival(
-    value: float, seed_variance: float, molecule_variance: float, degrees: float, num_molecules: int = 0
-) -> float:
-    """Return P(T > value) of T = sqrt(seed variance) t + sqrt(molecule variance) u.
-
-    t is Student's with `degrees` of freedom; u is Student's with `num_molecules` - 1, and normal where these are many
-    (or 0, for unknown). Student's t is a normal variable over the root of a chi-square one, so T is a mixture of
-    normals, summed here.
-    """
-    if seed_variance + molecule_variance <= 0:
-        return 0.5 if value == 0 else float(value < 0)
-    spread, weights = _normals(seed_variance, molecule_variance, degrees, num_molecules)
-    return float(weights @ special.ndtr(-value / spread))
-
-
-@functools.lru_cache(maxsize=20_000)  # the same comparison is asked for by the table, the pairs, and both its rows
-def quantile(
-    alpha: float, seed_variance: float, molecule_variance: float, degrees: float, num_molecules: int = 0
-) -> float:
-    """Return the value that |T| of `survival` exceeds with probability `alpha`."""
-    unit = math.sqrt(seed_variance + molecule_variance)
-    if unit <= 0:
-        return 0.0
-    a, b = seed_variance / unit**2, molecule_variance / unit**2
-    spread, weights = _normals(a, b, degrees, num_molecules)
-    if len(spread) == 1:
-        return -unit * float(spread[0] * special.ndtri(alpha / 2))
-
-    def excess(value: float) -> float:
-        return 2 * float(weights @ special.ndtr(-value / spread)) - alpha
-
-    # Between what it is if it were normal, and if all came from the part of the fewest degrees of freedom.
-    fewest = [degrees] * (a > 0) + [num_molecules - 1] * (b > 0 and num_molecules > 1)
-    low, high = -0.99 * float(special.ndtri(alpha / 2)), -1.05 * float(special.stdtrit(min(fewest), alpha / 2))
-    return unit * float(optimize.brentq(excess, low, high, xtol=1e-5, rtol=1e-5))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ibbench.baselines import ignored_by
+from ibbench.compare.cautions import Basis, read_basis
 from ibbench.compare.missing import MissingRun, count_missing, find_missing
 from ibbench.compare.order import model_order, target_order
 from ibbench.compare.search import Search, find_searches
@@ -80,6 +81,7 @@ class Entry(NamedTuple):
         options: the flat config of the (first) run that they come from; empty for a baseline.
         rung: the place of that run in a ladder, if it has one.
         search: all trials that they were chosen from, if they were.
+        rests: see `basis`; what is recorded of it.
     """
 
     key: Key
@@ -89,6 +91,13 @@ class Entry(NamedTuple):
     options: dict[str, Any]
     rung: RungEntry | None = None
     search: Search = ()
+    rests: Basis | None = None
+
+    @property
+    def basis(self) -> Basis:
+        """What its figures rest on: the number of test molecules is that of the errors, where these are known."""
+        basis, spread = self.rests or Basis(self.key.group.train_size), self.sample.errors
+        return basis if spread is None else basis._replace(num_test=spread.shape[1])
 
 
 class Study(NamedTuple):
@@ -115,6 +124,7 @@ class _Replica(NamedTuple):
     run: str
     cost: Cost
     options: dict[str, Any]
+    rests: Basis
     rung: RungEntry | None = None
     search: Search = ()
 
@@ -201,14 +211,14 @@ def _replicas(
     section = Section(record.data_source, str(record.config["data"]["hydrogens"]), record.split_fingerprint)
     seconds = record.cost.train_seconds / len(record.replicas)
     cost = Cost(record.cost.parameters, record.cost.flops_per_molecule, seconds)
-    options = flatten(record.config)
+    options, basis = flatten(record.config), read_basis(record)
     for entry in record.replicas:
         search = searches.get((record.run, entry.target), ())
         if record.trial is not None and not search:
             continue  # another trial stands for this model
         group = Group(section, entry.target, entry.unit, record.train_size)
         key = Key(group, record.config["model"]["name"], describe(variant))
-        yield key, _Replica(entry, record.run, cost, options, record.rung, search)
+        yield key, _Replica(entry, record.run, cost, options, basis, record.rung, search)
     of_data = {key: text for key, text in variant.items() if key.startswith("data.")}  # what baselines may know of
     for baseline in record.baselines:
         ignored = ignored_by(baseline.name)
@@ -216,7 +226,7 @@ def _replicas(
         for entry in baseline.replicas:
             group = Group(section, entry.target, entry.unit, record.train_size)
             cost = Cost(baseline.parameters, None, None)
-            yield Key(group, baseline.name, seen, is_baseline=True), _Replica(entry, record.run, cost, {})
+            yield Key(group, baseline.name, seen, is_baseline=True), _Replica(entry, record.run, cost, {}, basis)
 
 
 def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
@@ -229,7 +239,7 @@ def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
     cost = replicas[0].cost._replace(train_seconds=sum(seconds) if seconds else None)
     first = replicas[0]
     entries = tuple(replica.entry for replica in replicas)
-    return Entry(key, entries, sample, cost, first.options, first.rung, first.search)
+    return Entry(key, entries, sample, cost, first.options, first.rung, first.search, first.rests)
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:

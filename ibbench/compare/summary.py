@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ibbench.compare.statistics import ALPHA
+from ibbench.compare.estimate import ALPHA
 from ibbench.compare.study import Entry, mean_of
 
 COLUMNS = [

@@ -21,6 +21,7 @@ COLUMNS = [
     "rmse_mean", "r2_mean", "mae_over_std_mean", "mae_over_chemical_accuracy",
     "among_best", *(name.format(BEST) for name in _VERSUS),
     "pareto", "parameters", "flops_per_molecule", "train_seconds", "molecules_per_second",
+    "train_share", "num_test_molecules", "molecule_variance", "seeds", "seed_maes",
     "hydrogens", "source", "split",
 ]  # fmt: skip
 
@@ -39,7 +40,10 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
         other molecules only with one seed, for other seeds only where there are no predictions).
         `among_best` is true for the best row of a group and those that are not distinguishable from it; it is missing
         where a run could have another row in the group, and the row that is then lowest is not called the best.
-        `train_seconds` is the time that the row's replicas took.
+        `train_seconds` is the time that the row's replicas took. `train_share` is the share of the train pool that a
+        seed trains on. What `ibbench diff` needs to compare tables without their runs: `molecule_variance` (of the MAE
+        averaged over seeds, for other test molecules, in the square of the unit), `seeds`, and `seed_maes` in their
+        order.
 
     Raises:
         InputError: `relative_to` is not a model of the study.
@@ -60,13 +64,16 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
                 row |= _versus(pairs, entry.key, _reference(entry.key, group, relative_to), relative_to)
             rows.append(row)
     further = [name.format(relative_to) for name in _VERSUS] if relative_to is not None else []
-    return pd.DataFrame(rows, columns=COLUMNS + further).astype({"flops_per_molecule": "Int64"})
+    return pd.DataFrame(rows, columns=COLUMNS + further).astype(
+        {"flops_per_molecule": "Int64", "num_test_molecules": "Int64"}
+    )
 
 
 def _figures(entry: Entry) -> dict[str, Any]:
     key, sample, cost = entry.key, entry.sample, entry.cost
     tests = [replica.test for replica in entry.replicas]
     low, high = sample.mae_interval() or (None, None)
+    spread = sample.spread()
     accuracy, seconds = key.group.chemical_accuracy, cost.train_seconds
     molecules = sum(replica.molecules or replica.epochs * key.group.train_size for replica in entry.replicas)
     return {
@@ -88,6 +95,11 @@ def _figures(entry: Entry) -> dict[str, Any]:
         "flops_per_molecule": cost.flops_per_molecule,
         "train_seconds": seconds,
         "molecules_per_second": molecules / seconds if seconds else None,
+        "train_share": entry.basis.shared,
+        "num_test_molecules": entry.basis.num_test,
+        "molecule_variance": spread.variance if spread else None,
+        "seeds": " ".join(map(str, sample.seeds)),
+        "seed_maes": " ".join(repr(mae) for mae in sample.maes.tolist()),
         **key.group.section._asdict(),
     }
 

@@ -11,7 +11,10 @@ from ibbench.record.tables import REMEDY, read_cells, refuse_edited, refuse_edit
 
 KEY = ["model", "variant", "target", "unit", "train_size"]
 _NEEDED = [*KEY, "num_seeds", "mae_mean", "mae_std", "split"]
-_NUMBERS = ["train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high", "parameters"]
+_NUMBERS = [
+    "train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high", "parameters",
+    "train_share", "num_test_molecules", "molecule_variance",
+]  # fmt: skip
 
 
 def to_csv(table: pd.DataFrame) -> str:
@@ -54,7 +57,25 @@ def read_table(text: str, name: str, checksum: str | None = None) -> pd.DataFram
         row = cells[repeated].iloc[0]
         named = ", ".join(f"{column}={row[column]}" for column in KEY if row[column])
         raise InputError(f"{name} has two rows with {named}. {REMEDY}")
-    return _numbers(cells, name)
+    return _seeds(_numbers(cells, name), name)
+
+
+def _seeds(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Turn the seeds of each row and their MAEs into tuples of numbers; tables of older versions have none."""
+    if not {"seeds", "seed_maes"} <= set(table.columns):
+        return table
+    for column, kind in (("seeds", int), ("seed_maes", float)):
+        found: list[tuple[float, ...]] = []
+        for line, (cell, num_seeds) in enumerate(zip(table[column], table["num_seeds"], strict=True), 2):
+            try:
+                values = tuple(map(kind, cell.split()))
+            except ValueError:
+                values = ()
+            if len(values) != num_seeds or not all(0 <= value < np.inf for value in values):
+                raise InputError(f"{name}, line {line}: `{cell}` is not possible for {column}")
+            found.append(values)
+        table[column] = pd.Series(found, index=table.index, dtype=object)
+    return table
 
 
 def _numbers(cells: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -5,14 +5,18 @@ from typing import NamedTuple
 
 from scipy import special
 
-from ibbench.compare.statistics import ALPHA, Comparison, Estimate
+from ibbench.compare.estimate import ALPHA, Estimate
+from ibbench.compare.statistics import Comparison
+from ibbench.errors import InputError
 
 POWER = 0.8  # with which a difference of the size named in a verdict would be found
 _POWER_QUANTILE = float(special.ndtri(POWER))
 _MOST_PERCENT = 10_000  # of a difference that is told
 _MOST_LOGARITHM = 700.0  # beyond it there is no float
 RELEVANCE = 0.01  # relative difference of two MAEs below which it does not matter which is lower
+_SILLY = 1000  # percent: beyond that, a figure tells no more
 ONE_SEED = "one seed: seed variance unknown"
+SAME_SEEDS = "all seeds are the same: seed variance unknown"
 
 
 def holm(p_values: list[float], num_tests: int = 0) -> list[float]:
@@ -42,6 +46,16 @@ def detectable(estimate: Estimate, num_tests: int = 1) -> float:
     """
     deviation = math.sqrt((estimate.seed_variance or 0.0) + estimate.molecule_variance)
     return estimate.margin(ALPHA / num_tests) + _POWER_QUANTILE * deviation
+
+
+def check_relevance(relevance: float) -> None:
+    """Refuse what is no relative difference.
+
+    Raises:
+        InputError: it is not between 0 and 1.
+    """
+    if not 0 < relevance < 1:
+        raise InputError(f"--relevance {relevance} is not possible: expected a fraction, such as 0.01 for 1 %")
 
 
 class Verdict(NamedTuple):
@@ -86,7 +100,9 @@ def judge(comparison: Comparison, p_value: float | None, num_tests: int = 1, rel
         return Verdict("identical")
     if p_value is None:
         low, high = difference.interval() or (difference.value, difference.value)
-        note = ONE_SEED if difference.seed_variance is None else "no variance is known"
+        note = "no variance is known"
+        if difference.seed_variance is None:
+            note = ONE_SEED if difference.num_seeds == 1 else SAME_SEEDS
         if low <= 0 <= high:
             return Verdict("not distinguishable", note)
         return Verdict("lower" if difference.value < 0 else "higher", note)
@@ -117,6 +133,6 @@ def _change(ratio: float) -> str:
 def _digits(share: float) -> str:
     """Format a share in percent with two digits; beyond a factor of a hundred it says no more."""
     percent = 100 * share
-    if percent >= _MOST_PERCENT:
-        return f"over {_MOST_PERCENT}"
+    if percent > _SILLY:
+        return f"over {_SILLY}"
     return f"{percent:.0f}" if percent >= 10 else f"{percent:.1f}"

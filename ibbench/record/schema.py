@@ -154,11 +154,19 @@ class MadeEntry(_Entry):
     revision: str | None
 
 
+class SplitSizesEntry(_Entry):
+    """How many molecules each part of a split has; train subsets are drawn from the pool."""
+
+    train_pool: int
+    validation: int
+    test: int
+
+
 class Record(_Entry):
     """Everything that is known about one run; `config` holds the options that can change its numbers.
 
     `rung` is its place in a ladder, if it was trained as one; `trial` the number of the draw of a random search that
-    its options come from, if they do; `made`, `data` and `unseen` are None in records of older versions.
+    its options come from, if they do; `made`, `data`, `unseen` and `split_sizes` are None in records of older versions.
     """
 
     schema_version: int
@@ -182,6 +190,7 @@ class Record(_Entry):
     trial: int | None = None
     made: MadeEntry | None = None
     unseen: UnseenEntry | None = None
+    split_sizes: SplitSizesEntry | None = None
 
     @model_validator(mode="after")
     def _says_what_it_must(self) -> Self:

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
+from ibbench.compare.cautions import MOST_SHARED
 from ibbench.compare.study import in_full
 from ibbench.compare.table import BEST, SO_FAR
 
 TIED = "≈"
 _LEAST, _MOST = 1e-4, 1e6  # figures below and from here on have an exponent
+OF_POOL = "; for this pool"
 # A row of a table by its columns. What is read often is a dict: a series takes several times the time.
 _Row: TypeAlias = "Mapping[Any, Any] | pd.Series[Any]"
 
@@ -44,7 +46,7 @@ def _figures(row: _Row, reference: str, with_accuracy: bool) -> dict[str, str]:
         "test MAE": with_spread(row["mae_mean"], row["mae_std"]),
         "unit": row["unit"],
         f"MAE / {reference}": ratio(row, reference),
-        "verdict": row[f"verdict_vs_{reference}"],
+        "verdict": of_pool(row[f"verdict_vs_{reference}"], (row["train_share"] or 0) > MOST_SHARED),
         "RMSE": with_spread(row["rmse_mean"], None),
         "R²": _with_decimals(row["r2_mean"], 3),
     }
@@ -94,6 +96,11 @@ def _with_decimals(value: Any, decimals: int) -> str:
     if pd.isna(value):
         return ""
     return (notation_of(value, 4) if abs(value) >= _MOST else Notation(decimals)).write(value)
+
+
+def of_pool(verdict: str, is_of_pool: bool) -> str:
+    """Say of a verdict whether it is one for this pool of train molecules alone."""
+    return verdict + OF_POOL * is_of_pool
 
 
 def with_spread(mean: float, spread: float | None) -> str:

@@ -5,12 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from ibbench.compare.cautions import MOST_SHARED, cautions
 from ibbench.compare.comparison import Report, differing
+from ibbench.compare.estimate import ALPHA
 from ibbench.compare.order import model_order
-from ibbench.compare.statistics import ALPHA
 from ibbench.compare.study import Section, in_full
 from ibbench.compare.table import BEST, GROUP
-from ibbench.compare.verdict import POWER, RELEVANCE
+from ibbench.compare.verdict import POWER
 from ibbench.record.schema import Record
 from ibbench.report import search
 from ibbench.report.cells import TIED, readable, readable_pairs, readable_summary, renamed, task
@@ -31,8 +32,9 @@ _LEGEND = (
     "seeds) and differences: with their 95 % interval over seeds and test molecules, each by itself. "
     f"Bold (and {TIED} on the terminal): the best, and what is not distinguishable from it. "
     f"Verdict: by a paired test over seeds and test molecules, two-sided, p below {ALPHA} after Holm's correction over "
-    "all pairs of rows of this study on the same target and train size; of baselines, over seeds alone. Of what is not "
-    f"distinguishable the 95 % interval of the difference is told; equal: within {RELEVANCE:.0%}. Variances over seeds "
+    "all pairs of rows of this study on the same target and train size. Of what is not distinguishable the 95 % "
+    "interval of the difference is told; equal: within {relevance}; better by less than that: lower, but not by an "
+    "amount that matters. For this pool: seeds share more than {shared} of their train molecules. Variances over seeds "
     "of trained models inform each other (moderated, Smyth 2004), if there are enough of them. On the front of: the "
     "costs at which no other row has a lower MAE at the same cost (within 2 %) or less. FLOPs: of one prediction. "
     "Seconds: of the training steps of all seeds together."
@@ -57,7 +59,7 @@ def page(report: Report) -> list[Shape]:
         *_summary(report, fields),
         *search.page(report.tuning, report.study.entries, fields),
         Table(_assumptions(report), title="Assumptions"),
-        legend(_LEGEND),
+        legend(_LEGEND.format(relevance=f"{report.relevance * 100:.3g} %", shared=f"{MOST_SHARED:.0%}")),
         Remark(_origin(report)),
         *(Remark(f"Failed: {name}: {message}") for name, message in _failed(report)),
     ]
@@ -110,6 +112,7 @@ def content(report: Report) -> dict[str, Any]:
         "pairs": report.pairs,
         "summary": report.summary,
         **({"tuning": report.tuning} if len(report.tuning) else {}),
+        "cautions": list(_cautions(report)),
         "provenance": report.provenance.content(),
         "failed": [{"run": name, "message": message} for name, message in _failed(report)],
         "complete": not report.study.missing,
@@ -171,6 +174,7 @@ def _remarks(report: Report) -> Iterator[str]:
             "Rows of one seed: how much another seed would change them is unknown. "
             "Their intervals are over test molecules only, and they get no verdict of better or worse."
         )
+    yield from _cautions(report)
     entries = [entry for entry in report.study.entries if not entry.key.is_baseline]
     yield from tell_seeds(entries, unpaired=": they are compared unpaired, by Welch's degrees of freedom")
     yield from tell_sizes(entries)
@@ -187,6 +191,18 @@ def _remarks(report: Report) -> Iterator[str]:
 
 def _trains_on_all(record: Record) -> bool:
     return record.status == "done" and record.config["data"].get("train_size") is None
+
+
+def _cautions(report: Report) -> Iterator[str]:
+    """Say where the figures hold for less than a reader may think."""
+    yield from cautions(entry.basis for entry in report.study.entries)
+    constant = [entry.key.model for entry in report.study.entries if entry.sample.is_constant]
+    if constant:
+        yield (
+            f"All seeds of {', '.join(dict.fromkeys(constant))} have the same error, as where all train on the whole "
+            "pool: how much another train set would change it is unknown. Their intervals are over test molecules "
+            "alone, and against each other they get no p-value."
+        )
 
 
 def _pairs(report: Report, fields: list[str]) -> list[Shape]:

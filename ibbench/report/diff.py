@@ -8,14 +8,15 @@ from ibbench.compare.diff import Diff, DiffRow, diff_table
 from ibbench.compare.missing import count_missing
 from ibbench.compare.side import SideRow
 from ibbench.compare.study import in_full
-from ibbench.report.cells import TIED, notation_of, probability, task, with_interval, with_spread
+from ibbench.report.cells import OF_POOL, TIED, notation_of, of_pool, probability, task, with_interval, with_spread
 from ibbench.report.document import TEXT_COLUMNS, Points, Remark, Shape, Table, legend
 from ibbench.report.missing import missing_content
 
 _LEGEND = (
     "A → B: mean ± standard deviation over seeds of the test MAE; B − A with its 95 % interval. "
-    "Verdict on B, p corrected (Holm) over all rows. Its basis: predictions (over seeds and test "
-    "molecules), seeds, deviations (Welch's test on the deviations over seeds) or tolerance."
+    "Verdict on B, p corrected (Holm) over all rows. Its basis: predictions (over seeds and test molecules), variances "
+    "(the same, but it is not known whether the same molecules are hard on both sides), seeds, deviations (Welch's "
+    "test on the deviations over seeds) or tolerance."
 )
 
 
@@ -26,7 +27,7 @@ def page(compared: Diff) -> list[Shape]:
         Remark(f"A: `{a}`, B: `{b}`. {_summary(compared)}"),
         *map(Remark, _missing(compared)),
         Table(_rows(compared)),
-        Points(compared.changes),
+        Points([*compared.changes, *compared.cautions]),
         legend(_LEGEND),
     ]
 
@@ -46,7 +47,7 @@ def brief(compared: Diff) -> list[Shape]:
             if "(" in row["verdict"] and not row["verdict"].startswith("identical")
         ]
     summary = f"{_summary(compared)} {TIED}: not distinguishable."
-    return [*shapes, Points(compared.changes), Points(["", summary])]
+    return [*shapes, Points([*compared.changes, *compared.cautions]), Points(["", summary])]
 
 
 def content(compared: Diff, fails: bool) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def content(compared: Diff, fails: bool) -> dict[str, Any]:
         "rows": diff_table(compared),
         "changes": compared.changes,
         "missing": {side: missing_content(runs) for side, runs in zip(("a", "b"), compared.missing, strict=True)},
+        "cautions": compared.cautions,
         "fails": fails,
     }
 
@@ -92,7 +94,11 @@ def _row(row: DiffRow, named: list[str]) -> dict[str, str]:
         low, high = row.interval or (None, None)
         cells["B − A"] = with_interval(delta, low, high, notation_of(row.old.mae, 4, otherwise=4))
         cells["%"] = f"{round(100 * delta / row.old.mae, 1) + 0.0:+.1f}" if row.old.mae else ""
-    return cells | {"p": probability(row.p_holm), "verdict": str(row.verdict), "basis": row.basis}
+    return cells | {
+        "p": probability(row.p_holm),
+        "verdict": of_pool(str(row.verdict), row.side.basis.is_of_pool),
+        "basis": row.basis,
+    }
 
 
 def _mae(side: SideRow | None) -> str:
@@ -100,7 +106,7 @@ def _mae(side: SideRow | None) -> str:
 
 
 def _short(row: dict[str, str]) -> dict[str, str]:
-    word = row["verdict"].partition(" (")[0].replace("not distinguishable", TIED)
+    word = row["verdict"].removesuffix(OF_POOL).partition(" (")[0].replace("not distinguishable", TIED)
     single = {side: row[side].partition(" ")[0] for side in ("A", "B")}
     return {name: cell for name, cell in row.items() if name not in {"p", "basis"}} | single | {"verdict": word}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ibbench.compare.search import TRIALS_OF_EACH
 from ibbench.compare.study import Entry, Group
 from ibbench.compare.table import GROUP
 from ibbench.options.trial import TUNED
@@ -15,8 +16,9 @@ from ibbench.report.document import Heading, Remark, Shape, Table, legend
 _LEGEND = (
     "Every model is trained with the same random draws of these options; the tables above have, of each, the trial "
     "with the lowest validation MAE. n = 4: the lowest validation MAE (mean over seeds) that is to be expected of 4 "
-    "trials (unbiased, Tang et al. 2020), with the 95 % percentile interval of a bootstrap over trials, which is too "
-    "narrow where n is near the number of trials. A failed trial counts as an infinite error."
+    "trials (unbiased, Tang et al. 2020), with its 95 % interval by a bootstrap over trials where there are at least "
+    f"{TRIALS_OF_EACH} n trials: with fewer, no interval would hold what it says. A failed trial counts as an infinite "
+    "error."
 )
 
 
@@ -59,7 +61,7 @@ def brief(tuning: pd.DataFrame, entries: Sequence[Entry]) -> list[Shape]:
             ),
             Table(
                 [_expected(part, named, shown) for part, _ in _searches(group)],
-                title="Expected best validation MAE of n trials [95 %, percentile bootstrap]",
+                title="Expected best validation MAE of n trials [95 %, bootstrap]",
                 optional=("unit", *middle),
             ),
         ]

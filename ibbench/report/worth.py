@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ibbench.compare.cautions import cautions
 from ibbench.compare.comparison import differing
 from ibbench.compare.study import Section
 from ibbench.compare.verdict import ONE_SEED
@@ -14,7 +15,16 @@ from ibbench.models import STANDARD_MODELS
 from ibbench.report.cells import without_interval
 from ibbench.report.document import Heading, Points, Remark, Shape, Table, legend
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
-from ibbench.report.worth_tables import NOUN, amount, bits_rows, factor, ladder_rows, law_rows, multiplier_rows
+from ibbench.report.worth_tables import (
+    NOUN,
+    amount,
+    bits_rows,
+    factor,
+    form_rows,
+    ladder_rows,
+    law_rows,
+    multiplier_rows,
+)
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import MIN_SIZES
 from ibbench.worth.worth import Worth
@@ -22,13 +32,14 @@ from ibbench.worth.worth import Worth
 _MOST_PAIRS = 20  # that people read
 _POOR = 0.05  # a residual of a law, relative to it
 _TEXT = {*Section._fields, "target", "A", "B", "model", "unit", "rung", "assumes in addition", "after", "verdict"}
-_LONG = ("assumes in addition", "p", "largest residual", "unit", "labels")  # left out of a narrow screen
+_LONG = ("assumes in addition", "p", "largest residual", "unit", "labels", "held out")  # left out of a narrow screen
 
 _TABLES: dict[str, tuple[str, Callable[[Worth], list[dict[str, str]]]]] = {  # title and rows
     "ladder": ("The ladder", ladder_rows),
     "factors": ("What A saves against B", multiplier_rows),
     "bits": ("Bits a label", bits_rows),
     "laws": ("Laws", law_rows),
+    "forms": ("Which law?", form_rows),
 }
 _LEGENDS = {
     "ladder": (
@@ -46,6 +57,10 @@ _LEGENDS = {
         "Laplace-distributed errors; A saves log2(MAE B / MAE A) bits on each. Half the error is one bit a label."
     ),
     "laws": "MAE = a N^-b + c, N in {axis}, fitted to the logarithm of the MAE, with 95 % intervals.",
+    "forms": (
+        "Each law was fitted without the largest size, and is told by how much it misses what was measured there: "
+        "a N^-b + c, a N^-b, and a exp(-b N) + c. Best: the smallest miss. Further out each of them may miss by more."
+    ),
 }
 
 
@@ -183,6 +198,7 @@ def _remarks(worth: Worth) -> Iterator[str]:
     failed = [one.run for one in worth.missing if one.state == "failed"]
     if failed:
         yield f"Missing, because they failed: {', '.join(failed)}."
+    yield from cautions(entry.basis for curve in worth.curves for entry in curve.entries)
     samples = [sample for curve in worth.curves for sample in curve.samples]
     if any(len(sample.seeds) == 1 for sample in samples):
         yield "Some points have one seed: their intervals are over test molecules only, and there is no verdict."

@@ -8,6 +8,7 @@ import pandas as pd
 from ibbench.compare.comparison import differing
 from ibbench.compare.study import Section
 from ibbench.report.cells import Notation, decimals_of, difference, probability, with_interval, with_spread
+from ibbench.worth.power_law import FORMS
 from ibbench.worth.worth import Worth
 
 NOUN = {"labels": "labels", "seconds": "training seconds", "parameters": "parameters"}
@@ -112,9 +113,21 @@ def law_rows(worth: Worth) -> list[dict[str, str]]:
     ]
 
 
+def form_rows(worth: Worth) -> list[dict[str, str]]:
+    """Format by how much each law misses the largest size, which it was not fitted to."""
+    return [
+        _where(worth, row)
+        | {"model": row["model"], "held out": amount(row["held_out"], worth.by)}
+        | {name: f"{row[f'error_{form}']:+.1%}" for form, name in FORMS.items()}
+        | {"best": row["best_law"]}
+        for _, row in worth.laws.iterrows()
+    ]
+
+
 def _with_ends(row: "pd.Series[Any]", name: str) -> str:
-    ends = "" if pd.isna(row[f"{name}_low"]) else f" [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]"
-    return f"{row[name]:.3g}{ends}"
+    if pd.isna(row[f"{name}_low"]):
+        return f"{row[name]:.3g}"
+    return f"{row[name]:.3g} [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]"
 
 
 def ladder_rows(worth: Worth) -> list[dict[str, str]]:

@@ -35,6 +35,7 @@ from ibbench.record.schema import (
     DataEntry,
     ErrorEntry,
     Record,
+    SplitSizesEntry,
     UnseenEntry,
     write_record,
 )
@@ -238,6 +239,7 @@ def _describe_weights(point: Point, replicas: list[Replica], elements: tuple[int
 
 def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> Record:
     width, hidden = point.resolved.model.sizes
+    split = point.split
     return Record(
         schema_version=SCHEMA_VERSION,
         status=status,
@@ -246,8 +248,11 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
         width=width,
         hidden=hidden,
         assumptions=get_model(point.config.model.name).assumptions(),
-        train_size=point.split.train_size,
-        split_fingerprint=point.split.fingerprint,
+        train_size=split.train_size,
+        split_fingerprint=split.fingerprint,
+        split_sizes=SplitSizesEntry(
+            train_pool=len(split.train_pool), validation=len(split.validation), test=len(split.test)
+        ),
         data_source=point.dataset.source,
         versions={"python": platform.python_version()} | _versions(point.config.data.source),
         device=describe_device(choose_device(point.config.device)),

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from ibbench.compare.estimate import estimate
 from ibbench.compare.order import model_order, target_order
-from ibbench.compare.statistics import Sample, estimate
+from ibbench.compare.statistics import Sample
 from ibbench.compare.study import Entry, Section, Study, in_full
 from ibbench.errors import InputError, suggest
 from ibbench.worth.names import name_entries

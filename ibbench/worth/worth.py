@@ -13,7 +13,7 @@ from ibbench.compare.study import Section, Study, read_study
 from ibbench.errors import InputError
 from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
 from ibbench.worth.ladder import ladder_table
-from ibbench.worth.power_law import Fit, fit_power_law
+from ibbench.worth.power_law import FORMS, Fit, fit_power_law, foretell
 from ibbench.worth.saving import multiplier, prequential_bits
 
 MULTIPLIER_COLUMNS = [
@@ -25,7 +25,8 @@ BITS_COLUMNS = [
 ]  # fmt: skip
 FIT_COLUMNS = [
     "target", "unit", "by", "model", "a", "a_low", "a_high", "b", "b_low", "b_high", "c", "c_low", "c_high",
-    "floor_known", "largest_residual", "residuals", *Section._fields,
+    "floor_known", "largest_residual", "residuals",
+    "held_out", *(f"error_{form}" for form in FORMS), "best_law", *Section._fields,
 ]  # fmt: skip
 _USUAL = 1000.0  # labels, where data multipliers are told if it was trained
 
@@ -194,6 +195,10 @@ def _law_row(by: str, curve: Curve, fit: Fit) -> dict[str, Any]:
     for name in ("a", "b", "c"):
         low, high = getattr(fit, f"{name}_interval")
         row |= {name: getattr(fit, name), f"{name}_low": low, f"{name}_high": high}
+    foretold = foretell(curve)
+    if foretold:
+        errors = {f"error_{form}": error for form, error in foretold.errors.items()}
+        row |= {"held_out": foretold.size, **errors, "best_law": FORMS[foretold.best]}
     residuals = " ".join(f"{residual:+.4f}" for residual in fit.residuals)  # size by size, MAE / law - 1
     largest = float(np.abs(fit.residuals).max())
     return (

@@ -70,9 +70,10 @@ def test_one_trial_is_expected_to_be_average_and_all_to_find_the_best() -> None:
     assert expected[-1] == errors.min()
     assert (np.diff(expected) < 0).all()
     low, high = expected_best_interval(errors)
-    assert (low <= expected).all()
-    assert (expected <= high).all()
-    assert low.min() >= errors.min()
+    assert (low <= expected)[:50].all()
+    assert (expected <= high)[:50].all()
+    assert np.isnan([low[50:], high[50:]]).all()  # with fewer than four times as many trials
+    assert np.isnan(expected_best_interval(errors[:3])).all()
 
 
 def test_failed_trials_are_the_worst() -> None:
@@ -81,9 +82,8 @@ def test_failed_trials_are_the_worst() -> None:
     assert np.isinf(expected[:2]).all()  # two trials may both fail
     minima = [min(subset) for subset in itertools.combinations(errors, 3)]
     assert expected[2:].tolist() == pytest.approx([np.mean(minima), 0.2])
-    low, high = expected_best_interval(errors)
-    assert not np.isnan([low, high]).any()
-    assert np.isfinite(low).all()
+    low, high = expected_best_interval(np.array([0.3, 0.2, 0.4, np.inf, 0.5, 0.3, 0.2, 0.6]))
+    assert np.isfinite(low[0])
     assert np.isinf(high[:2]).all()
 
 
@@ -167,7 +167,7 @@ def test_failed_trials_count_and_a_model_of_failures_has_no_row(make_trial: Make
     assert report.table["model"].tolist() == ["mean", "gnn"]
     assert report.tuning["num_failed"].tolist() == [1, 1]
     assert report.tuning["validation_mae"].tolist() == pytest.approx([np.inf, 0.3])
-    assert "| ∞ [0.3000, ∞] | 0.3000 [0.3000, ∞] |" in _page(report)
+    assert "| ∞ | 0.3000 |" in _page(report)
     assert json.loads(json_writer.write(content(report)))["tuning"][0]["validation_mae"] is None
 
 

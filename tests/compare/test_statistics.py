@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ibbench.compare.statistics import (
-    Sample,
-    compare,
-    compare_summaries,
-    estimate,
-    quantile,
-    survival,
-)
+from ibbench.compare.distribution import quantile, survival
+from ibbench.compare.estimate import estimate
+from ibbench.compare.statistics import Sample, compare, compare_summaries
 from ibbench.compare.verdict import Verdict, detectable, holm, judge
 
 # Standard deviations through the seed, the molecule, and both together, of the errors of two models that are

@@ -146,6 +146,9 @@ def test_line_ends_of_another_system_are_no_edit(make_record: MakeRecord, write_
         ("mae_mean", "low", "line 2: `low` is not possible for mae_mean"),
         ("mae_mean", "-0.3", "line 2: `-0.3`"),
         ("num_seeds", "", "line 2: `` is not possible for num_seeds"),
+        ("molecule_variance", "-1", "line 2: `-1` is not possible for molecule_variance"),
+        ("seeds", "0 1", "line 2: `0 1` is not possible for seeds"),
+        ("seed_maes", "0.1 0.2 x", "line 2: `0.1 0.2 x` is not possible for seed_maes"),
         ("model", "gnn", "two rows with model=gnn, target=gap, unit=eV, train_size=1000"),
     ],
 )

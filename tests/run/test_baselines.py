@@ -10,6 +10,7 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.splits import split_dataset
 from ibbench.options.config import Config
 from ibbench.record.predictions import Predictor, read_errors
+from ibbench.record.schema import SplitSizesEntry
 from ibbench.run.baselines import measure_baselines
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
@@ -39,6 +40,7 @@ def test_a_run_keeps_the_test_errors_of_its_baselines(config: Callable[..., Conf
     point = plan(config(*tiny, "data.test_size=64", "trainer.epochs=1", "targets=[u0,mu]", f"results_dir={tmp_path}"))
     record = execute(point)
     assert record is not None
+    assert record.split_sizes == SplitSizesEntry(train_pool=130_831 - 128, validation=64, test=64)
     errors = read_errors(point.folder, record)
     for baseline in record.baselines:
         for entry in baseline.replicas:

@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import curve_fit
 
 from ibbench.worth.curves import Curve, draw_curves
-from ibbench.worth.power_law import MIN_SIZES, fit_power_law
+from ibbench.worth.power_law import FORMS, MIN_SIZES, fit_power_law, foretell
 from tests.worth.conftest import SIZES, Law, MakeCurves, evaluate
 
 LAW: Law = (3.0, 0.5, 0.05)
@@ -60,7 +60,7 @@ def test_a_floor_that_is_not_there_is_not_claimed(make_curves: MakeCurves) -> No
         fit = fit_power_law(curve, draw_curves([curve], num_draws=100)[0])
         assert fit
         claimed += fit.floor_known
-        assert fit.c_interval[0] == 0 or fit.floor_known
+        assert not fit.c_interval[0] > 0 or fit.floor_known
     assert claimed <= 0.025 * repeats + 3 * math.sqrt(0.025 * repeats)
 
 
@@ -83,3 +83,43 @@ def test_a_curve_that_is_no_law_still_gets_finite_figures(exact: Callable[..., C
         fit = fit_power_law(curve, draw_curves([curve])[0])
         assert fit
         assert np.isfinite([fit.a, fit.b, fit.c, *fit.residuals]).all()
+
+
+def test_a_floor_that_no_draw_finds_has_no_interval_of_zero_width(exact: Callable[..., Curve]) -> None:
+    curve = exact(evaluate((3.0, 0.35, 0.0)), SIZES)
+    fit = fit_power_law(curve, draw_curves([curve])[0])
+    assert fit
+    assert fit.c == 0
+    assert np.isnan([fit.a_interval, fit.b_interval, fit.c_interval]).all()  # one seed, and nothing of molecules
+
+
+def test_the_law_that_a_curve_follows_foretells_its_largest_size(exact: Callable[..., Curve]) -> None:
+    truths = {
+        "with_floor": evaluate((30.0, 0.7, 0.2)),
+        "without_floor": evaluate((3.0, 0.3, 0.0)),
+        "exponential": 0.5 * np.exp(-np.array(SIZES) / 1500.0) + 0.2,
+    }
+    assert truths.keys() == FORMS.keys()
+    for form, maes in truths.items():
+        foretold = foretell(exact(maes, SIZES))
+        assert foretold
+        assert foretold.size == SIZES[-1]
+        assert abs(foretold.errors[form]) < 1e-3
+        assert foretold.best == form  # where there is no floor, the law with one is as good: the simpler is named
+        changed = foretell(exact([*maes[:-1], 2 * maes[-1]], SIZES))  # what is held out has no part in the fit
+        assert changed
+        assert changed.errors[form] == pytest.approx(-0.5, abs=1e-3)
+    assert foretell(exact(truths["with_floor"][: MIN_SIZES - 1], SIZES[: MIN_SIZES - 1])) is None
+
+
+def test_a_power_law_is_foretold_through_noise_and_an_exponential_misses_it(make_curves: MakeCurves) -> None:
+    random = np.random.RandomState(10)
+    misses = {form: [] for form in FORMS}
+    for _ in range(20):
+        (curve,) = make_curves(random, (3.0, 0.35, 0.0), noise=0.01)
+        foretold = foretell(curve)
+        assert foretold
+        for form, error in foretold.errors.items():
+            misses[form].append(abs(error))
+    assert np.median(misses["without_floor"]) < 0.02
+    assert np.median(misses["exponential"]) > 0.2

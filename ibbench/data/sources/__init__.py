@@ -62,6 +62,7 @@ class Source(ABC):
             and records note it. RDKit, which all sources need, is not listed.
         fixed_targets: the targets by name, where they do not depend on the options.
         keeps_repeats_together: whether a split keeps rows of the same molecule in one part, as it should.
+        num_molecules: how many molecules it has, where that does not depend on the options.
         options: what the user chose.
     """
 
@@ -69,6 +70,7 @@ class Source(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     fixed_targets: ClassVar[Mapping[str, Target]] = {}
     keeps_repeats_together: ClassVar[bool] = True
+    num_molecules: ClassVar[int | None] = None
 
     def __init__(self, options: DataOptions) -> None:
         self.options = options
@@ -160,3 +162,9 @@ def find_target(identity: str, name: str) -> Target | None:
     """
     source = identity.partition(":")[0]
     return get_source(source).fixed_targets.get(name) if source in source_names() else None
+
+
+def find_num_molecules(identity: str) -> int | None:
+    """Return how many molecules a recorded source has; None if it is not known here, or that depends on the options."""
+    source = identity.partition(":")[0]
+    return get_source(source).num_molecules if source in source_names() else None

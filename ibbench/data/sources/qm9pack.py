@@ -39,6 +39,7 @@ class Qm9Pack(Source):
     # same, as in the literature on QM9: with the default split, 10 of the 10,000 test molecules are in another part
     # as well.
     keeps_repeats_together = False
+    num_molecules = 130_831
 
     def padding(self) -> Padding:
         """Return what QM9 is padded to."""
