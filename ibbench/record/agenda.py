@@ -35,8 +35,8 @@ class Planned(BaseModel):
     run: str
     point: str
     key: str
-    steps: int
-    stages: int
+    steps: int | None = None  # older versions noted epochs
+    stages: int = 1
     molecule_steps: int
     flops: float
     targets: tuple[str, ...] | None = None

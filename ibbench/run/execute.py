@@ -163,19 +163,18 @@ def help_train(point: Point, age: int, owner: str, place: Place) -> None:
                 advance_pack(point, lease, packs[number], number, len(packs), device, place.show)
 
 
-def choose_size(point: Point, device: torch.device, place: Place = ALONE, num_sharing: int = 1) -> int:
+def choose_size(point: Point, device: torch.device, place: Place = ALONE) -> int:
     """Return how many replicas of a run train at once: as they did when a state of it was saved, if one was.
 
     Args:
         point: the run.
-        device: where to train.
+        device: the CPU or a GPU.
         place: where it trains.
-        num_sharing: how many packs train at a time, and share the memory.
     """
     config = point.resolved
     saved = saved_pack_size(point.folder) if config.trainer.replicas_per_pack == "auto" else None
     size = saved or place.pack_size
-    return size or choose_pack_size(config, point.dataset.molecules.padding, device, num_sharing)
+    return size or choose_pack_size(config, point.dataset.molecules.padding, device)
 
 
 def _lock_of_pack(number: object) -> str:

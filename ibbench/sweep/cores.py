@@ -62,14 +62,17 @@ def _divide(points: list[Point]) -> tuple[int, list[int]]:
     import torch
 
     from ibbench.run.execute import choose_size
-    from ibbench.training.device import count_cores, free_memory
+    from ibbench.training.device import count_cores
+    from ibbench.training.packs import bytes_per_replica, count_fitting
 
-    cpu = torch.device("cpu")
-    cores, given = count_cores(), points[0].config.workers
-    most = max(1, min(cores, int(free_memory(cpu) / _BYTES_OF_WORKER))) if given == "auto" else given
-    sizes = [
-        choose_size(point, cpu, num_sharing=min(most, sum(p.config.num_replicas for p in points))) for point in points
+    sizes = [choose_size(point, torch.device("cpu")) for point in points]
+    sizes = [min(size, point.config.num_replicas) for point, size in zip(points, sizes, strict=True)]
+    needed = [
+        size * bytes_per_replica(point.resolved, point.dataset.molecules.padding)
+        for point, size in zip(points, sizes, strict=True)
     ]
+    cores, given = count_cores(), points[0].config.workers
+    most = min(cores, count_fitting(_BYTES_OF_WORKER + max(needed))) if given == "auto" else given
     num_packs = sum(math.ceil(point.config.num_replicas / size) for point, size in zip(points, sizes, strict=True))
     count = min(most, num_packs)
     what = "run" if count <= len(points) else "pack"

@@ -78,7 +78,7 @@ def _describe_saved(folder: Path, planned: Planned | None) -> str:
     if found is None:
         return ""
     part, steps = found
-    of = f" of {planned.steps:,}" if planned and planned.stages == 1 else ""
+    of = f" of {planned.steps:,}" if planned and planned.steps and planned.stages == 1 else ""
     which = f"stage {part % planned.stages + 1} of {planned.stages}, " if planned and planned.stages > 1 else ""
     return f"{which}step {steps:,}{of} is saved"
 

@@ -31,29 +31,30 @@ def split_into_packs(replicas: list[Replica], most: int) -> list[list[Replica]]:
     return [replicas[start:end] for start, end in pairwise(bounds)]
 
 
-def choose_pack_size(config: Config, padding: Padding, device: torch.device, num_sharing: int = 1) -> int:
+def choose_pack_size(config: Config, padding: Padding, device: torch.device) -> int:
     """Return how many replicas train at once: as given, or for `auto` all that fit into half of the free memory.
 
-    Each takes as much as its trials that train side by side.
-
     A replica more has always paid where it was measured, on a CPU (`ibbench speed --sweep`): the overhead of an
-    operation is shared by all replicas. So memory alone is the limit.
-
-    Args:
-        config: the run, with a width.
-        padding: of its molecules.
-        device: where to train.
-        num_sharing: how many packs train at a time, and share the memory.
+    operation is shared by all replicas. So memory alone is the limit. The number of cores is none: the size of packs
+    decides how sums are rounded.
     """
     given = config.trainer.replicas_per_pack
     if given != "auto":
         return given
-    each = list_stages(config)[0].trials * bytes_per_replica(config, padding)
-    return max(1, int(_SHARE * free_memory(device) / num_sharing / each))
+    return max(1, int(_SHARE * free_memory(device) / bytes_per_replica(config, padding)))
+
+
+def count_fitting(bytes_of_pack: float) -> int:
+    """Return how many packs of one size can train at a time on the CPU: those that fit into half of the free memory."""
+    return max(1, int(_SHARE * free_memory(torch.device("cpu")) / bytes_of_pack))
 
 
 def bytes_per_replica(config: Config, padding: Padding) -> int:
-    """Predict the memory that one replica more takes: what the backward pass needs, twice, and its weights."""
+    """Predict the memory that one replica more takes, with its trials that train side by side.
+
+    It is what the backward pass needs, twice, and the weights.
+    """
     saved = count_saved_bytes(padding, config.model)
     activations = max(2 * saved * config.trainer.batch_size, saved * PREDICTION_BATCH // 2)
-    return activations + _COPIES * 4 * count_parameters(padding.num_atoms, config.model)
+    each = activations + _COPIES * 4 * count_parameters(padding.num_atoms, config.model)
+    return list_stages(config)[0].trials * each
