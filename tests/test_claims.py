@@ -11,7 +11,7 @@ from tests.committed import committed_files, committed_text, export_committed
 
 pytestmark = pytest.mark.claims
 README = "results/README.md"
-WITHOUT_EVIDENCE = {"ladder", "tuned", "gap_10k", "fast"}  # older than evidence; trained again, they leave this list
+WITHOUT_EVIDENCE = {"ladder", "gap_10k", "fast"}  # older than evidence; trained again, they leave this list
 MOST_BYTES = 4_000_000
 PICTURES = {".png", ".svg"}  # another version of matplotlib or of its fonts draws the same figures otherwise
 TABLE = re.compile(r"<!-- (results/\S+?)(?:, \w+)? -->\n(.*?)<!-- end -->", re.DOTALL)

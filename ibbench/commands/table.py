@@ -14,7 +14,7 @@ from ibbench.compare.table_file import to_csv
 from ibbench.compare.verdict import RELEVANCE, check_relevance
 from ibbench.errors import InputError, suggest
 from ibbench.record.evidence import pack_evidence
-from ibbench.record.folder import EVIDENCE, PAIRS, PROVENANCE, TABLE, TABLE_TEXT, TUNING, StudyFolder
+from ibbench.record.folder import EVIDENCE, PAIRS, PROVENANCE, TABLE, TABLE_TEXT, StudyFolder
 from ibbench.record.predictions import open_predictions
 from ibbench.record.schema import Record
 from ibbench.record.tables import refuse_if_edited, try_to_write, write_checked
@@ -78,11 +78,10 @@ def tabulate(
         TABLE: to_csv(report.table),
         TABLE_TEXT: markdown.write(page(report)),
         PAIRS: to_csv(report.pairs),
-        **({TUNING: to_csv(report.tuning)} if len(report.tuning) else {}),
     }
     reason = try_to_write(lambda: write_checked(folder, files, report.provenance.content()))
     if style == "terminal":
-        names = [TABLE, TABLE_TEXT, PAIRS, PROVENANCE, *(name for name in (TUNING, EVIDENCE) if name in files)]
+        names = [TABLE, TABLE_TEXT, PAIRS, PROVENANCE, *([EVIDENCE] if EVIDENCE in files else [])]
         outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(names)}"
         screen.show([*brief(shown), *name_evidence(folder), Remark(outcome)], console)
     else:
@@ -115,5 +114,5 @@ def _select(report: Report, targets: list[str], sort: str | None) -> Report:
     if not targets:
         return report
     entries = [entry for entry in report.study.entries if entry.key.group.target in targets]
-    pairs, tuning = (frame[frame["target"].isin(targets)] for frame in (report.pairs, report.tuning))
-    return report._replace(pairs=pairs, tuning=tuning, summary=summarise(entries))
+    pairs = report.pairs[report.pairs["target"].isin(targets)]
+    return report._replace(pairs=pairs, summary=summarise(entries))

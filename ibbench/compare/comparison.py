@@ -6,7 +6,6 @@ import pandas as pd
 
 from ibbench.compare.pairs import compare_pairs, pairs_table
 from ibbench.compare.provenance import Provenance, provenance
-from ibbench.compare.search_table import tuning_table
 from ibbench.compare.study import Section, Study
 from ibbench.compare.summary import summarise
 from ibbench.compare.table import BEST, build_table
@@ -21,7 +20,6 @@ class Report(NamedTuple):
         table: one row per model, target and train size, with `table.COLUMNS`.
         pairs: one row per pair of these, with `pairs.COLUMNS`.
         summary: one row per model, over targets, with `summary.COLUMNS`.
-        tuning: one row per search and number of trials, with `search_table.COLUMNS`; empty without trials.
         provenance: with what the study was made.
         reference: the row that the ratios to show relate to: `best`, or that of a model.
         relevance: relative difference below which it does not matter which error is lower.
@@ -31,7 +29,6 @@ class Report(NamedTuple):
     table: pd.DataFrame
     pairs: pd.DataFrame
     summary: pd.DataFrame
-    tuning: pd.DataFrame
     provenance: Provenance
     reference: str
     relevance: float = RELEVANCE
@@ -59,7 +56,6 @@ def make_report(study: Study, relative_to: str | None = None, relevance: float =
         build_table(study, pairs, relative_to),
         pairs_table(pairs),
         summarise(study.entries),
-        tuning_table(study),
         provenance(study),
         relative_to or BEST,
         relevance,

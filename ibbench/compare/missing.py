@@ -67,22 +67,15 @@ def count_missing(missing: Sequence[MissingRun], num_runs: int | None = None) ->
     return f"Incomplete: {len(missing)}{of} {runs} {'is' if len(missing) == 1 else 'are'} missing ({why})."
 
 
-def find_missing(
-    study: Path, records: Iterable[Record], broken: Iterable[BrokenError], entries: Sequence["Entry"]
-) -> tuple[MissingRun, ...]:
+def find_missing(study: Path, records: Iterable[Record], broken: Iterable[BrokenError]) -> tuple[MissingRun, ...]:
     """Find the runs of a study that its entries lack.
-
-    A trial that failed is not missing if another trial of its search stands for the model: it is a draw that found
-    nothing, and is counted as one.
 
     Args:
         study: the folder of the study.
         records: the records that can be read.
         broken: the reasons why others, or their predictions, cannot be.
-        entries: the rows that are compared.
     """
     planned = read_agenda(study)
-    searched = {(entry.key.model, entry.key.group.train_size) for entry in entries if entry.search}
     missing, accounted = [], set()
     for error in broken:
         run = error.path.parent.name
@@ -91,8 +84,7 @@ def find_missing(
         missing.append(_describe(MissingRun(run, "unreadable", note, error.path), planned.get(run)))
     for record in records:
         accounted.add(record.run)
-        counted = record.trial is not None and (record.config["model"]["name"], record.train_size) in searched
-        if record.error and not counted:
+        if record.error:
             targets = tuple(record.config.get("targets", ())) or None
             missing.append(
                 MissingRun(record.run, "failed", record.error.message, targets=targets, train_size=record.train_size)

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict
 from ibbench.compare.study import Entry, Study
 from ibbench.compare.unseen import UnseenOfSource, gather_unseen
 from ibbench.errors import InputError
-from ibbench.options.trial import TUNED
 from ibbench.record.schema import DataEntry, explain, read_versioned
 
 SCHEMA_VERSION = 1
@@ -100,13 +99,8 @@ def provenance(study: Study) -> Provenance:
 
 
 def _options(entries: list[Entry]) -> dict[str, Any]:
-    """Return the flat config of a row; an option that was tuned otherwise for another target has a value for each."""
-    options = {key: value for key, value in entries[0].options.items() if key not in _IN_THE_TABLE}
-    for key in TUNED:
-        chosen = {entry.key.group.target: entry.options.get(key) for entry in entries if entry.search}
-        if len(set(chosen.values())) > 1:
-            options[key] = chosen
-    return options
+    """Return the flat config of a row."""
+    return {key: value for key, value in entries[0].options.items() if key not in _IN_THE_TABLE}
 
 
 def read_provenance(text: str, name: str) -> Provenance:

@@ -10,7 +10,6 @@ from ibbench.baselines import ignored_by
 from ibbench.compare.cautions import Basis, read_basis
 from ibbench.compare.missing import MissingRun, count_missing, find_missing
 from ibbench.compare.order import model_order, target_order
-from ibbench.compare.search import Search, find_searches
 from ibbench.compare.statistics import Sample
 from ibbench.compare.variants import describe, find_variants, flatten
 from ibbench.data.sources import find_target
@@ -80,7 +79,6 @@ class Entry(NamedTuple):
         cost: parameters and FLOPs of one replica, training seconds of all of these.
         options: the flat config of the (first) run that they come from; empty for a baseline.
         rung: the place of that run in a ladder, if it has one.
-        search: all trials that they were chosen from, if they were.
         rests: see `basis`; what is recorded of it.
     """
 
@@ -90,7 +88,6 @@ class Entry(NamedTuple):
     cost: Cost
     options: dict[str, Any]
     rung: RungEntry | None = None
-    search: Search = ()
     rests: Basis | None = None
 
     @property
@@ -126,7 +123,6 @@ class _Replica(NamedTuple):
     options: dict[str, Any]
     rests: Basis
     rung: RungEntry | None = None
-    search: Search = ()
 
 
 def read_study(folder: Path | str) -> Study:
@@ -141,7 +137,7 @@ def read_study(folder: Path | str) -> Study:
         InputError: there are no records, or two of them are of the same config.
     """
     folder = Path(folder)
-    if not StudyFolder.at(folder).run_names() and (missing := find_missing(folder, [], [], [])):
+    if not StudyFolder.at(folder).run_names() and (missing := find_missing(folder, [], [])):
         told = count_missing(missing, len(missing))
         raise InputError(f"{folder} has no finished run yet. {told} `ibbench status {folder}` tells how far they are")
     records, broken = StudyFolder.at(folder).readable_records()
@@ -152,23 +148,21 @@ def read_study(folder: Path | str) -> Study:
             broken.append(error)
             records = [record for record in records if record.run != error.path.parent.name]
         else:
-            return study._replace(missing=find_missing(folder, records, broken, study.entries))
+            return study._replace(missing=find_missing(folder, records, broken))
 
 
 def gather(name: str, records: list[Record], folder: Path | None = None) -> Study:
     """Gather the replicas of finished runs; without a folder, those of their records alone.
 
-    A replica that was trained in two runs (such as with `seeds=[0]` and with `seeds=[0,1]`) counts once. Of the
-    trials of a search only the one with the lowest validation error has an entry.
+    A replica that was trained in two runs (such as with `seeds=[0]` and with `seeds=[0,1]`) counts once.
 
     Raises:
         BrokenError: the predictions of a run cannot be read.
     """
-    searches = find_searches(records)
     done = [record for record in records if record.status == "done"]
     found: _Found = {}
     for record, variant in zip(done, find_variants(done), strict=True):
-        for key, replica in _replicas(record, variant, searches):
+        for key, replica in _replicas(record, variant):
             found.setdefault(key, {}).setdefault(replica.entry.seed, []).append(replica)
     rows = {key: [by_seed[seed][0] for seed in sorted(by_seed)] for key, by_seed in found.items()}
     errors = _read_errors(done, found, folder) if folder else {}
@@ -204,21 +198,16 @@ def _read_errors(done: list[Record], found: _Found, folder: Path) -> dict[Key, F
     return {key: of_row for key, of_row in errors.items() if not missing[key]}
 
 
-def _replicas(
-    record: Record, variant: dict[str, str], searches: dict[tuple[str, str], Search]
-) -> Iterable[tuple[Key, _Replica]]:
+def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _Replica]]:
     assert record.cost is not None  # of a run that is done
     section = Section(record.data_source, str(record.config["data"]["hydrogens"]), record.split_fingerprint)
     seconds = record.cost.train_seconds / len(record.replicas)
     cost = Cost(record.cost.parameters, record.cost.flops_per_molecule, seconds)
     options, basis = flatten(record.config), read_basis(record)
     for entry in record.replicas:
-        search = searches.get((record.run, entry.target), ())
-        if record.trial is not None and not search:
-            continue  # another trial stands for this model
         group = Group(section, entry.target, entry.unit, record.train_size)
         key = Key(group, record.config["model"]["name"], describe(variant))
-        yield key, _Replica(entry, record.run, cost, options, basis, record.rung, search)
+        yield key, _Replica(entry, record.run, cost, options, basis, record.rung)
     of_data = {key: text for key, text in variant.items() if key.startswith("data.")}  # what baselines may know of
     for baseline in record.baselines:
         ignored = ignored_by(baseline.name)
@@ -239,7 +228,7 @@ def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
     cost = replicas[0].cost._replace(train_seconds=sum(seconds) if seconds else None)
     first = replicas[0]
     entries = tuple(replica.entry for replica in replicas)
-    return Entry(key, entries, sample, cost, first.options, first.rung, first.search, first.rests)
+    return Entry(key, entries, sample, cost, first.options, first.rung, first.rests)
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:

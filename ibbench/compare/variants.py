@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ibbench.options.defaults import default_options
-from ibbench.options.trial import TUNED
 from ibbench.record.schema import Record
 
 # Options that keys name anyway; `seeds` are what is averaged over.
@@ -17,8 +16,7 @@ def find_variants(records: Sequence[Record]) -> list[dict[str, str]]:
     """Return for each record the options in which the records differ; an option that is absent is null.
 
     Options that only some models have are compared between the records of those models alone. Where optimizers or
-    schedules differ, their names stand for what their files say. What trials of a search differ in makes no variants:
-    the model, tuned, is one, told from the same model untuned if a study has both.
+    schedules differ, their names stand for what their files say.
     """
     flat = [flatten(record.config) for record in records]
     models = [str(options["model.name"]) for options in flat]
@@ -31,12 +29,6 @@ def find_variants(records: Sequence[Record]) -> list[dict[str, str]]:
             for row in values.keys() - _implied(key, values, flat):
                 name, value = _as_typed(key, flat[row])
                 variants[row][name] = value
-    mixed = len({record.trial is None for record in records}) > 1
-    for record, variant in zip(records, variants, strict=True):
-        if record.trial is not None:
-            for key in TUNED:
-                variant.pop(key, None)
-            variant |= {"tuned": "true"} if mixed else {}
     return variants
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ibbench.options.config import Config
 from ibbench.options.groups import TuningOptions
 
-TUNED = ("optimizer.lr", "optimizer.weight_decay", "model.depth", "model.dropout")
+TUNED = ("optimizer.lr", "optimizer.weight_decay", "model.dropout")
 _DIGITS = 3  # of a drawn number: all that matter, in a record that can be read
 _STREAM = 7_213  # apart from the other draws of a seed
 

@@ -15,7 +15,7 @@ from ibbench.record.schema import RECORD, BrokenError, Record, RungEntry, read_r
 
 # In the folder of a study.
 RUNS, MATCHED = "runs", "matched"
-TABLE, TABLE_TEXT, PAIRS, TUNING, PROVENANCE = "table.csv", "table.md", "pairs.csv", "tuning.csv", "study.json"
+TABLE, TABLE_TEXT, PAIRS, PROVENANCE = "table.csv", "table.md", "pairs.csv", "study.json"
 EVIDENCE = "evidence.zip"
 # In the folder of a run.
 HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.npz", "weights.safetensors"  # and RECORD
@@ -248,8 +248,7 @@ def record_age(folder: Path) -> int:
 def adopt_names(folder: Path, config: Config) -> None:
     """Give a finished run the names that a config has for it, and write its record if they are new.
 
-    A run that was trained for itself can be asked for later as a rung of a ladder, or as a trial of a search. These
-    names change no number.
+    A run that was trained for itself can be asked for later as a rung of a ladder. This changes no number.
 
     Raises:
         InputError: the record cannot be read.
@@ -260,7 +259,7 @@ def adopt_names(folder: Path, config: Config) -> None:
 
 
 def name_in_study(config: Config) -> dict[str, Any]:
-    """Return the fields of a record that say what the run is in its study: its rung and its trial, if it has them."""
+    """Return the fields of a record that say what the run is in its study: its rung, if it has one."""
     names: dict[str, Any] = {}
     if config.rung:
         names["rung"] = RungEntry(**config.rung.model_dump())

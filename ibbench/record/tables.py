@@ -12,7 +12,7 @@ from typing import Any
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.record.checksum import checksum, read_checksums
-from ibbench.record.folder import PAIRS, PROVENANCE, RUNS, TABLE, TABLE_TEXT, TUNING
+from ibbench.record.folder import PAIRS, PROVENANCE, RUNS, TABLE, TABLE_TEXT
 from ibbench.record.lease import TakenError, hold
 
 OLD_MARK = "check"  # until 2026 the last column of tables held a checksum of each row; such tables are still read
@@ -125,7 +125,7 @@ def refuse_if_edited(study: Path) -> None:
     """
     made = study / PROVENANCE
     checksums = read_checksums(read_text(made)) if made.exists() else {}
-    texts = {name: read_text(study / name) for name in (TABLE, TABLE_TEXT, PAIRS, TUNING) if (study / name).exists()}
+    texts = {name: read_text(study / name) for name in (TABLE, TABLE_TEXT, PAIRS) if (study / name).exists()}
     for name, text in texts.items():
         refuse_edited(text, str(study / name), checksums.get(name))
     columns = texts.get(TABLE, "").partition("\n")[0].split(",")

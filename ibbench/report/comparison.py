@@ -13,7 +13,6 @@ from ibbench.compare.study import Section, in_full
 from ibbench.compare.table import BEST, GROUP
 from ibbench.compare.verdict import POWER
 from ibbench.record.schema import Record
-from ibbench.report import search
 from ibbench.report.cells import TIED, readable, readable_pairs, readable_summary, renamed, task
 from ibbench.report.document import Heading, Remark, Shape, Table, legend
 from ibbench.report.missing import missing_content, tell_missing, tell_seeds, tell_sizes
@@ -48,7 +47,7 @@ _PAIRS_LEGEND = (
 
 
 def page(report: Report) -> list[Shape]:
-    """Tell all of a comparison: the table, pairs, summary, search, assumptions, and where the figures come from."""
+    """Tell all of a comparison: the table, pairs, summary, assumptions, and where the figures come from."""
     fields = differing(report.sections)
     return [
         Heading(report.study.name, level=1),
@@ -57,7 +56,6 @@ def page(report: Report) -> list[Shape]:
         *map(Remark, _remarks(report)),
         *_pairs(report, fields),
         *_summary(report, fields),
-        *search.page(report.tuning, report.study.entries, fields),
         Table(_assumptions(report), title="Assumptions"),
         legend(_LEGEND.format(relevance=f"{report.relevance * 100:.3g} %", shared=f"{MOST_SHARED:.0%}")),
         Remark(_origin(report)),
@@ -99,7 +97,6 @@ def brief(report: Report) -> list[Shape]:
         *shapes,
         *map(Remark, _remarks(report)),
         *_brief_summary(report),
-        *search.brief(report.tuning, report.study.entries),
         *(Remark(f"failed: {name}: {message}") for name, message in _failed(report)),
     ]
 
@@ -111,7 +108,6 @@ def content(report: Report) -> dict[str, Any]:
         "rows": report.table,
         "pairs": report.pairs,
         "summary": report.summary,
-        **({"tuning": report.tuning} if len(report.tuning) else {}),
         "cautions": list(_cautions(report)),
         "provenance": report.provenance.content(),
         "failed": [{"run": name, "message": message} for name, message in _failed(report)],

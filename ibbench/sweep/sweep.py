@@ -195,12 +195,12 @@ def _refuse_repeats(configs: list[Config], overrides: list[list[str]]) -> None:
 
 
 def _refuse_tuned_options(configs: list[Config], overrides: list[str]) -> None:
-    """Refuse values for options that a search draws: they would be ignored."""
+    """Refuse values for options that each seed draws: they would be ignored."""
     if not any(config.tuning and config.tuning.trials[0] > 1 for config in configs):
         return
     for override in overrides:
         key = override.partition("=")[0].lstrip("+~")
-        if key in TUNED and key != "model.depth":
+        if key in TUNED:
             name = key.partition(".")[2]
             wanted = f"'tuning.{name}=[low,high]'"
             raise InputError(f"`{override}` is drawn by each seed: expected a range, such as {wanted}")

@@ -89,9 +89,9 @@ CASES = {
         ["model=cnn", "data.augmentation=relabel"],
         "`data.augmentation=relabel` alters atoms, which `model=cnn` does not read",
     ),
-    "a value for what a search draws": (
-        ["+experiment=tuned", "optimizer.lr=0.001"],
-        "`optimizer.lr=0.001` is drawn by the search: expected a range, such as 'tuning.lr=[low,high]'",
+    "a value for what each seed draws": (
+        ["tuning=halving", "optimizer.lr=0.001"],
+        "`optimizer.lr=0.001` is drawn by each seed: expected a range, such as 'tuning.lr=[low,high]'",
     ),
     "unknown graph": (["data.graph=rewire"], "`data.graph=rewire` is not possible: did you mean `rewired`"),
     "unknown rung": (["model=ladder/gan"], "`model=ladder/gan` is not possible: did you mean"),

@@ -13,7 +13,6 @@ import numpy as np
 from ibbench.compare.cautions import Basis
 from ibbench.compare.diff import Diff, diff
 from ibbench.compare.pairs import compare_pairs, correct
-from ibbench.compare.search import expected_best, expected_best_interval
 from ibbench.compare.side import Place, Side, SideRow
 from ibbench.compare.statistics import Sample, Spread, compare
 from ibbench.compare.study import Cost, Entry, Group, Key, Section
@@ -211,15 +210,3 @@ def some_models_do_not_vary(draws: int, models: int = 6, seeds: int = 3, molecul
         single += [p_value < ALPHA for p_value in p_values if p_value is not None]
         tables += any(pair.verdict.word in {"better", "worse"} for pair in pairs)
     return float(np.mean(single)), tables / draws
-
-
-def best_of_n(draws: int, trials: int, n: int) -> float:
-    """Return how often the interval of the expected best of n trials holds the truth, here 0.3 + 0.1 / n."""
-    generator = np.random.default_rng(trials + n)
-    held = 0
-    for _ in range(draws):
-        found = 0.3 + 0.1 * generator.exponential(size=trials)
-        low, high = (ends[n - 1] for ends in expected_best_interval(found))
-        assert low <= expected_best(found)[n - 1] <= high
-        held += low <= 0.3 + 0.1 / n <= high
-    return held / draws

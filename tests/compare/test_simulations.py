@@ -52,12 +52,6 @@ def test_models_that_no_seed_changes_make_no_false_verdicts() -> None:
     assert at_most(tables, 0.05, 60)
 
 
-def test_intervals_of_the_best_of_n_hold_it() -> None:
-    # Skewed errors of few trials: 9 of 10 intervals hold what 19 of 20 should.
-    for trials, n in ((8, 1), (16, 4)):
-        assert at_most(1 - simulations.best_of_n(60, trials, n), 0.1, 60)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("models", "seeds", "draws"), [(4, 2, 600), (4, 5, 600), (13, 3, 150)])
 def test_of_equal_models_none_is_called_worse_in_many_tables(models: int, seeds: int, draws: int) -> None:
@@ -81,9 +75,3 @@ def test_many_large_tables_without_runs(seeds: int) -> None:
 def test_few_test_molecules_in_many_tables(molecules: int) -> None:
     assert at_most(simulations.few_molecules(1500, molecules, simulations.normal), 0.05, 1500)
     assert at_most(simulations.few_molecules(1500, molecules, simulations.skewed), 0.06, 1500)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("trials", "n"), [(8, 1), (8, 2), (16, 1), (16, 4), (32, 8)])
-def test_intervals_of_the_best_of_n_hold_it_in_many_searches(trials: int, n: int) -> None:
-    assert at_most(1 - simulations.best_of_n(150, trials, n), 0.1, 150)
