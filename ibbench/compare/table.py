@@ -6,6 +6,7 @@ import pandas as pd
 
 from ibbench.compare.pairs import Pairs, best_of, by_group, compare_pairs, versus
 from ibbench.compare.pareto import pareto
+from ibbench.compare.soundness import find_faults, measure_doubling
 from ibbench.compare.study import Entry, Key, Section, Study, mean_of
 from ibbench.errors import InputError, suggest
 
@@ -20,6 +21,7 @@ COLUMNS = [
     "model", "variant", "target", "unit", "train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high",
     "rmse_mean", "r2_mean", "mae_over_std_mean", "mae_over_chemical_accuracy",
     "among_best", *(name.format(BEST) for name in _VERSUS),
+    "doubling", "doubling_low", "doubling_high", "fault",
     "pareto", "parameters", "flops_per_molecule", "train_seconds", "molecules_per_second",
     "train_share", "num_test_molecules", "molecule_variance", "seeds", "seed_maes",
     "hydrogens", "source", "split",
@@ -40,6 +42,8 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
         other molecules only with one seed, for other seeds only where there are no predictions).
         `among_best` is true for the best row of a group and those that are not distinguishable from it; it is missing
         where a run could have another row in the group, and the row that is then lowest is not called the best.
+        `doubling` is by what share of it the MAE changed when the steps were doubled, with its 95 % interval over
+        seeds; missing where that was not measured. `fault` says why a row supports no claim (`compare.soundness`).
         `train_seconds` is the time that the row's replicas took. `train_share` is the share of the train pool that a
         seed trains on. What `ibbench diff` needs to compare tables without their runs: `molecule_variance` (of the MAE
         averaged over seeds, for other test molecules, in the square of the unit), `seeds`, and `seed_maes` in their
@@ -52,13 +56,15 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
     if relative_to is not None and relative_to not in {entry.key.model for entry in study.entries}:
         models = dict.fromkeys(entry.key.model for entry in study.entries)
         raise InputError(f"{study.name} has no model `{relative_to}`: {suggest(relative_to, models)}")
+    faults = find_faults(study.entries)
     rows = []
     for task, group in by_group(study.entries).items():
         best = best_of(group)
         whole = not any(missing.may_be_of(task) for missing in study.missing)
         for entry, front in zip(group, pareto(group), strict=True):
             among_best = entry.key == best or versus(pairs, entry.key, best).verdict.tied
-            row = _figures(entry) | {"among_best": among_best if whole else None, "pareto": front}
+            row = _figures(entry) | {"fault": faults.get(entry.key, "")}
+            row |= {"among_best": among_best if whole else None, "pareto": front}
             row |= _versus(pairs, entry.key, best, BEST, BEST if whole else SO_FAR)
             if relative_to is not None:
                 row |= _versus(pairs, entry.key, _reference(entry.key, group, relative_to), relative_to)
@@ -74,6 +80,7 @@ def _figures(entry: Entry) -> dict[str, Any]:
     tests = [replica.test for replica in entry.replicas]
     low, high = sample.mae_interval() or (None, None)
     spread = sample.spread()
+    doubling = measure_doubling(entry.replicas)
     accuracy, seconds = key.group.chemical_accuracy, cost.train_seconds
     molecules = sum(replica.molecules or replica.epochs * key.group.train_size for replica in entry.replicas)
     return {
@@ -91,6 +98,9 @@ def _figures(entry: Entry) -> dict[str, Any]:
         "r2_mean": mean_of([test.r2 for test in tests]),
         "mae_over_std_mean": mean_of([test.mae_over_std for test in tests]),
         "mae_over_chemical_accuracy": entry.sample.mae / accuracy if accuracy else None,
+        "doubling": doubling.change if doubling else None,
+        "doubling_low": doubling.low if doubling else None,
+        "doubling_high": doubling.high if doubling else None,
         "parameters": cost.parameters,
         "flops_per_molecule": cost.flops_per_molecule,
         "train_seconds": seconds,

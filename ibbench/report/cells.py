@@ -11,6 +11,7 @@ from ibbench.compare.study import in_full
 from ibbench.compare.table import BEST, SO_FAR
 
 TIED = "≈"
+FAULTY = "†"  # a row that supports no claim
 _LEAST, _MOST = 1e-4, 1e6  # figures below and from here on have an exponent
 OF_POOL = "; for this pool"
 # A row of a table by its columns. What is read often is a dict: a series takes several times the time.
@@ -29,11 +30,10 @@ def renamed(rows: Sequence[dict[str, str]], names: Mapping[str, str]) -> list[di
 
 def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] = ()) -> list[dict[str, str]]:
     """Choose, name and format the columns that people read, for each row; `fields` are columns that come first."""
-    variants, accuracies = bool(table["variant"].any()), bool(table["mae_over_chemical_accuracy"].notna().any())
+    variants = bool(table["variant"].any())
+    known = {name for name in ("mae_over_chemical_accuracy", "doubling") if table[name].notna().any()}
     shown = [*fields, "target", "train_size", "model", *(["variant"] if variants else [])]
-    return [
-        _named(row, shown) | _figures(row, reference, accuracies) for row in table.astype(object).to_dict("records")
-    ]
+    return [_named(row, shown) | _figures(row, reference, known) for row in table.astype(object).to_dict("records")]
 
 
 def _named(row: _Row, columns: Sequence[str]) -> dict[str, str]:
@@ -41,16 +41,18 @@ def _named(row: _Row, columns: Sequence[str]) -> dict[str, str]:
     return {k: v for column in columns for k, v in (sizes if column == "train_size" else {column: row[column]}).items()}
 
 
-def _figures(row: _Row, reference: str, with_accuracy: bool) -> dict[str, str]:
+def _figures(row: _Row, reference: str, known: set[str]) -> dict[str, str]:
     cells = {
-        "test MAE": with_spread(row["mae_mean"], row["mae_std"]),
+        "test MAE": with_spread(row["mae_mean"], row["mae_std"]) + (f" {FAULTY}" if row["fault"] else ""),
         "unit": row["unit"],
         f"MAE / {reference}": ratio(row, reference),
         "verdict": of_pool(row[f"verdict_vs_{reference}"], (row["train_share"] or 0) > MOST_SHARED),
         "RMSE": with_spread(row["rmse_mean"], None),
         "R²": _with_decimals(row["r2_mean"], 3),
     }
-    if with_accuracy:
+    if "doubling" in known:
+        cells["by twice the steps"] = _change(row)
+    if "mae_over_chemical_accuracy" in known:
         cells["MAE / chemical accuracy"] = _with_decimals(row["mae_over_chemical_accuracy"], 1)
     trained = pd.notna(row["train_seconds"])
     return cells | {
@@ -89,6 +91,14 @@ def notation_of(value: float, digits: int, otherwise: int = 0) -> Notation:
 def figure(value: float, digits: int) -> str:
     """Format a figure with this many significant digits."""
     return notation_of(value, digits, otherwise=digits).write(value)
+
+
+def _change(row: _Row) -> str:
+    """Format what twice the steps changed, in percent, with its interval."""
+    percent = [
+        None if pd.isna(row[name]) else 100 * row[name] for name in ("doubling", "doubling_low", "doubling_high")
+    ]
+    return "" if percent[0] is None else with_interval(percent[0], percent[1], percent[2], Notation(1)) + " %"
 
 
 def _with_decimals(value: Any, decimals: int) -> str:

@@ -15,6 +15,7 @@ from ibbench.models import STANDARD_MODELS
 from ibbench.report.cells import without_interval
 from ibbench.report.document import Heading, Points, Remark, Shape, Table, legend
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
+from ibbench.report.soundness import tell_faults
 from ibbench.report.worth_tables import (
     NOUN,
     amount,
@@ -198,6 +199,7 @@ def _remarks(worth: Worth) -> Iterator[str]:
     failed = [one.run for one in worth.missing if one.state == "failed"]
     if failed:
         yield f"Missing, because they failed: {', '.join(failed)}."
+    yield from tell_faults(worth.source.entries)
     yield from cautions(entry.basis for curve in worth.curves for entry in curve.entries)
     samples = [sample for curve in worth.curves for sample in curve.samples]
     if any(len(sample.seeds) == 1 for sample in samples):

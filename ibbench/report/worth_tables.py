@@ -7,7 +7,7 @@ import pandas as pd
 
 from ibbench.compare.comparison import differing
 from ibbench.compare.study import Section
-from ibbench.report.cells import Notation, decimals_of, difference, probability, with_interval, with_spread
+from ibbench.report.cells import FAULTY, Notation, decimals_of, difference, probability, with_interval, with_spread
 from ibbench.worth.power_law import FORMS
 from ibbench.worth.worth import Worth
 
@@ -143,7 +143,7 @@ def ladder_rows(worth: Worth) -> list[dict[str, str]]:
                 "rung": f"{row['number']}. {row['rung']}",
                 "assumes in addition": row["adds"],
                 "after": "" if first else row["after"],
-                "test MAE": with_spread(row["mae_mean"], row["mae_std"]),
+                "test MAE": with_spread(row["mae_mean"], row["mae_std"]) + (f" {FAULTY}" if row["fault"] else ""),
                 "unit": row["unit"],
                 "gain": "" if first else difference(gain),
                 "p": "" if first else probability(row["p_holm"]),

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ibbench.compare.pairs import Pairs, correct
+from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import compare
 from ibbench.compare.study import Entry, Group, Section, Study, in_full
 from ibbench.worth.curves import Curve, Floats
@@ -14,10 +15,11 @@ from ibbench.worth.saving import multiplier
 COLUMNS = [
     "target", "unit", "train_size", "number", "rung", "adds", "after", "num_seeds",
     "mae_mean", "mae_std", "mae_low", "mae_high",
-    "gain", "gain_low", "gain_high", "ratio", "ratio_low", "ratio_high", "p_holm", "verdict",
+    "gain", "gain_low", "gain_high", "ratio", "ratio_low", "ratio_high", "p_holm", "verdict", "fault",
     "multiplier_at", "multiplier", "multiplier_low", "multiplier_high", "multiplier_least", "multiplier_most",
     *Section._fields,
 ]  # fmt: skip
+NO_CLAIM = "no claim"  # verdict of a step from or to a rung that supports none
 
 
 def ladder_table(study: Study, curves: list[Curve], draws: list[Floats], at: float | None) -> pd.DataFrame:
@@ -55,14 +57,19 @@ def ladder_table(study: Study, curves: list[Curve], draws: list[Floats], at: flo
         if (before := befores[entry.key])
     }
     pairs = correct(compared)
+    faults = find_faults(study.entries)
     rows = []
     for group in largest.values():
         for name, entry in sorted(groups[group].items(), key=lambda item: _number(item[1])):
             before = befores[entry.key]
             row = _errors(entry) | {"rung": name, "after": _after(entry, names[entry.key][1])}
+            row["fault"] = faults.get(entry.key, "")
             if before:
                 row |= _step(entry, before, pairs)
-                row |= _labels(group, (name, names[before.key][0]), curves, draws, at)
+                if entry.key in faults or before.key in faults:
+                    row["verdict"] = NO_CLAIM
+                else:
+                    row |= _labels(group, (name, names[before.key][0]), curves, draws, at)
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -1,6 +1,7 @@
 """All that the curves of a study tell: fits, data multipliers, bits, and the rungs of a ladder."""
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ibbench.compare.missing import MissingRun, count_missing
-from ibbench.compare.study import Section, Study, read_study
+from ibbench.compare.soundness import find_faults
+from ibbench.compare.study import Key, Section, Study, read_study
 from ibbench.errors import InputError
 from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
 from ibbench.worth.ladder import ladder_table
@@ -105,7 +107,10 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
     fits = [fit_power_law(curve, drawn) if lawful else None for curve, drawn in zip(curves, draws, strict=True)]
     pairs = _pairs(curves, draws)
     both = [*pairs, *((b, a, draws_b, draws_a) for a, b, draws_a, draws_b in pairs)]
-    multipliers = [_multiplier_row(by, pair, size) for pair in both for size in _told_at(pair[0].sizes, at, asked)]
+    faulty = set(find_faults(study.entries))
+    multipliers = [
+        _multiplier_row(by, pair, size, faulty) for pair in both for size in _told_at(pair[0].sizes, at, asked)
+    ]
     common = [_at_common_sizes(pair) for pair in pairs] if by == "labels" else []
     return Worth(
         study.name,
@@ -115,7 +120,10 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
         curves,
         fits,
         pd.DataFrame(multipliers, columns=MULTIPLIER_COLUMNS),
-        pd.DataFrame([_bits_row(pair) for pair in common if len(pair[0].sizes) > 1], columns=BITS_COLUMNS),
+        pd.DataFrame(
+            [_bits_row(pair) for pair in common if len(pair[0].sizes) > 1 and not _codes_with(pair, faulty)],
+            columns=BITS_COLUMNS,
+        ),
         pd.DataFrame(
             [_law_row(by, curve, fit) for curve, fit in zip(curves, fits, strict=True) if fit], columns=FIT_COLUMNS
         ),
@@ -166,12 +174,23 @@ def _only(curve: Curve, kept: NDArray[np.bool_]) -> Curve:
     return curve._replace(sizes=curve.sizes[kept], entries=entries)
 
 
-def _multiplier_row(by: str, pair: _Pair, at: float) -> dict[str, Any]:
+def _multiplier_row(by: str, pair: _Pair, at: float, faulty: set[Key]) -> dict[str, Any]:
+    """Tell a multiplier; nothing where it would rest on a row that supports no claim."""
     a, b, *_ = pair
     found = multiplier(*pair, at)
+    if _rests_on(a, at, faulty) or _rests_on(b, at * found.value, faulty):
+        found = found._replace(value=math.nan, low=math.nan, high=math.nan)
     figures = {f"multiplier_{name}": getattr(found, name) for name in ("low", "high", "least", "most")}
     row = {"target": a.target, "unit": a.unit, "by": by, "at": at, "a": a.model, "b": b.model}
     return row | {"multiplier": found.value} | figures | a.section._asdict()
+
+
+def _rests_on(curve: Curve, size: float, faulty: set[Key]) -> bool:
+    """Whether the error of a curve at a size, or its bound beyond its ends, comes from a faulty row."""
+    right = int(np.clip(np.searchsorted(curve.sizes, size), 0, len(curve.sizes) - 1))
+    exact = curve.sizes[right] == size or right == 0 or size > curve.sizes[-1]
+    used = curve.entries[right : right + 1] if exact else curve.entries[right - 1 : right + 1]
+    return any(entry.key in faulty for entry in used)
 
 
 def _bits_row(pair: _Pair) -> dict[str, Any]:
@@ -188,6 +207,11 @@ def _bits_row(pair: _Pair) -> dict[str, Any]:
         "bits_high": found.high,
         **a.section._asdict(),
     }
+
+
+def _codes_with(pair: _Pair, faulty: set[Key]) -> bool:
+    """Whether a faulty row codes some of the labels: all but the largest size do."""
+    return any(entry.key in faulty for curve in pair[:2] for entry in curve.entries[:-1])
 
 
 def _law_row(by: str, curve: Curve, fit: Fit) -> dict[str, Any]:
