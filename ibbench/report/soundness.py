@@ -22,7 +22,7 @@ def tell_faults(entries: Sequence[Entry]) -> Iterator[str]:
         more = [f"{len(told) - _MOST} more rows (table.csv has all)"] if len(told) > _MOST else []
         yield f"{FAULTY} supports no claim. {'. '.join([*told[:_MOST], *more])}."
     if trained and all(measure_doubling(entry.replicas) is None for entry in trained):
-        yield "Whether these rows have converged was not measured: tuning=convergence also trains for half of the steps."
+        yield "Whether these rows have converged was not measured: tuning=convergence does."
     edges = [(entry, edge) for entry in trained if (edge := rates_at_the_edge(entry))]
     for edge in ("lowest", "highest"):
         named = [_name(entry) for entry, at in edges if at == edge]

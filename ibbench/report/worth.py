@@ -13,6 +13,7 @@ from ibbench.compare.study import Section
 from ibbench.compare.verdict import ONE_SEED
 from ibbench.models import STANDARD_MODELS
 from ibbench.report.cells import without_interval
+from ibbench.report.claims import CLAIMS_LEGEND, claim_sentences, claims_table
 from ibbench.report.document import Heading, Points, Remark, Shape, Table, legend
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.soundness import tell_faults
@@ -72,8 +73,10 @@ def page(worth: Worth) -> list[Shape]:
         Heading(f"What assumptions are worth: {worth.study}", level=1),
         Remark(f"Written by `{command}`."),
         *map(Remark, tell_missing(worth.source, whole_path=False)),
-        Points(list(sentences(worth))),
+        Points([*sentences(worth), *claim_sentences(worth.claims)]),
     ]
+    if worth.claims:
+        shapes += [Table(claims_table(worth.claims), "Claims under other recipes"), legend(CLAIMS_LEGEND)]
     for name, title, rows in _tables(worth):
         if name == "factors" and _too_many_pairs(worth):
             shapes += [Heading(title), Remark(f"{len(rows)} pairs were compared: see multipliers.csv.")]
@@ -87,7 +90,7 @@ def brief(worth: Worth) -> list[Shape]:
     """Tell it for a screen."""
     return [
         *map(Remark, tell_missing(worth.source)),
-        Points(list(sentences(worth))),
+        Points([*sentences(worth), *claim_sentences(worth.claims)]),
         *(
             _brief_table(title, rows)
             for name, title, rows in _tables(worth)

@@ -13,6 +13,7 @@ from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.study import Key, Section, Study, read_study
 from ibbench.errors import InputError
+from ibbench.worth.claims import Claim, find_claims
 from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
 from ibbench.worth.ladder import ladder_table
 from ibbench.worth.power_law import FORMS, Fit, fit_power_law, foretell
@@ -48,6 +49,7 @@ class Worth(NamedTuple):
         bits: `BITS_COLUMNS`, over labels only.
         laws: `FIT_COLUMNS`.
         ladder: `ladder.COLUMNS`; empty if the study is none.
+        claims: comparisons that were tried under several recipes.
         source: the study that all of that is told of, with the runs that it lacks.
     """
 
@@ -61,6 +63,7 @@ class Worth(NamedTuple):
     bits: pd.DataFrame
     laws: pd.DataFrame
     ladder: pd.DataFrame
+    claims: list[Claim]
     source: Study
 
     @property
@@ -72,6 +75,7 @@ class Worth(NamedTuple):
     def sections(self) -> list[Section]:
         """The sections that curves and rungs are of; what is of two of them is never compared."""
         found = [curve.section for curve in self.curves]
+        found += [trial.section for claim in self.claims for trial in claim.trials]
         return list(dict.fromkeys(found or map(Section._make, self.ladder[list(Section._fields)].values.tolist())))
 
 
@@ -93,10 +97,11 @@ def read_worth(folder: Path | str, by: str = "labels", at: float | None = None) 
 def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Worth:
     """Compare the curves of a study; see `read_worth`."""
     is_ladder = by == "labels" and any(entry.rung for entry in study.entries)
+    claims = find_claims(study) if by == "labels" else []
     try:
         curves = read_curves(study, by)
     except InputError:
-        if not is_ladder:  # the rungs of one train size can be compared all the same
+        if not is_ladder and not claims:  # rungs and recipes of one train size can be compared all the same
             raise
         curves = []
     draws = draw_curves(curves)
@@ -128,6 +133,7 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
             [_law_row(by, curve, fit) for curve, fit in zip(curves, fits, strict=True) if fit], columns=FIT_COLUMNS
         ),
         ladder_table(study, curves, draws, at) if by == "labels" else pd.DataFrame(),
+        claims,
         study,
     )
 

@@ -1,0 +1,51 @@
+"""Claims under other recipes, in words."""
+
+from collections.abc import Iterator, Sequence
+
+from ibbench.worth.claims import Claim
+
+CLAIMS_LEGEND = (
+    "A claim holds under a recipe if A is better by the verdict of the table, corrected over all pairs of rows of the "
+    "study, and both rows are sound. Recipes are named by what they change of the usual one."
+)
+
+
+def claim_sentences(claims: Sequence[Claim]) -> Iterator[str]:
+    """Say of each claim under how many recipes it holds; one that holds under all is said without naming them."""
+    for claim in claims:
+        where = f"{claim.target}: at {claim.train_size:,} labels, {claim.a} is better than {claim.b}"
+        if claim.num_held == len(claim.trials):
+            yield f"{where}, under all {len(claim.trials)} recipes (MAE ratio {_range(claim)})."
+        else:
+            failed = ", ".join(trial.recipe for trial in claim.trials if not trial.holds)
+            yield (
+                f"{where} under {claim.num_held} of {len(claim.trials)} recipes (MAE ratio {_range(claim)}); not shown "
+                f"under: {failed}."
+            )
+
+
+def claims_table(claims: Sequence[Claim]) -> list[dict[str, str]]:
+    """Format one row per claim and recipe."""
+    return [
+        {
+            "target": claim.target,
+            "train size": f"{claim.train_size:,}",
+            "A": claim.a,
+            "B": claim.b,
+            "recipe": trial.recipe,
+            "MAE A / MAE B": _ratio(*trial.ratio),
+            "holds": "yes" if trial.holds else "no",
+            "verdict on A": trial.fault or trial.verdict,
+        }
+        for claim in claims
+        for trial in claim.trials
+    ]
+
+
+def _range(claim: Claim) -> str:
+    ratios = [trial.ratio[0] for trial in claim.trials]
+    return f"{min(ratios):.2f} to {max(ratios):.2f}"
+
+
+def _ratio(value: float, low: float | None, high: float | None) -> str:
+    return f"{value:.2f}" if low is None or high is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
