@@ -294,9 +294,7 @@ class TrainerOptions(Options):
     @model_validator(mode="after")
     def _has_one_length(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
-            text = (
-                "the length of a training is trainer.epochs or trainer.steps: give one of them, and null for the other"
-            )
+            text = "a training is as long as trainer.epochs or trainer.steps say: give one, and null for the other"
             raise PydanticCustomError("length", text)
         return self
 

@@ -135,9 +135,8 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
         if part not in reads:
             raise InputError(f"`{option}` alters {part}, which `model={options.name}` does not read: leave one out")
     if options.pooling != "sum" and not get_model(options.name).pools:
-        raise InputError(
-            f"`model={options.name}` has nothing to pool: `model.pooling={options.pooling}` changes nothing"
-        )
+        pooling = f"model.pooling={options.pooling}"
+        raise InputError(f"`{pooling}` changes nothing for `model={options.name}`, which has nothing to pool")
     if config.data.augmentation == "relabel" and "permutation" in get_model(options.name).symmetries:
         raise InputError(
             f"`data.augmentation=relabel` changes nothing for `model={options.name}`, whose predictions do not depend "

@@ -26,7 +26,7 @@ def load_predictor(folder: Path, device: str = "auto") -> "Predictor":
     """Read the models of a run from its folder.
 
     Args:
-        folder: of a run, such as `results/quick/runs/mlp-b0980c500b`.
+        folder: of a run, such as `results/quick/runs/mlp-21994f255c`.
         device: where to predict: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:

@@ -175,7 +175,7 @@ def test_bad_input_is_one_message_and_starts_nothing(
 
 @pytest.mark.parametrize(
     ("cluster", "launcher", "extra"),
-    [("processes", "ibbench_processes", "cluster"), ("slurm", "ibbench_slurm", "cluster"), ("ray", "ray", "ray")],
+    [("slurm", "ibbench_slurm", "cluster"), ("ray", "ray", "ray")],
 )
 def test_an_extra_that_is_missing_is_named_with_the_command_that_installs_it(
     cluster: str,

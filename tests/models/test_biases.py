@@ -163,8 +163,10 @@ def test_a_prediction_is_the_readout_of_states_that_padding_is_no_part_of(
         assert torch.equal(model.readout.rho(states).squeeze(-1), model(molecules))
     else:
         assert states.shape == (*mask.shape, 16)
-        sums = torch.stack([state[here].sum(0) for state, here in zip(states, mask, strict=True)])
-        assert torch.allclose(model.readout.rho(sums).squeeze(-1), model(molecules))
+        states = states if model.readout.norm is None else model.readout.norm(states, mask)
+        pool = {"sum": torch.sum, "mean": torch.mean}[model.readout.pooling]
+        pooled = torch.stack([pool(state[here], 0) for state, here in zip(states, mask, strict=True)])
+        assert torch.allclose(model.readout.rho(pooled).squeeze(-1), model(molecules))
 
 
 @pytest.mark.parametrize("name", STRING_MODELS)

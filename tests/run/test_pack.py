@@ -91,7 +91,7 @@ def test_a_search_goes_on_where_it_was_interrupted(
 
 
 def test_a_trial_that_diverges_loses_to_the_others(config: Callable[..., Config], tmp_path: Path) -> None:
-    wild = ("optimizer=sgd", "loss=mse", "schedule=constant", "tuning.lr=[1e-3,1e30]")
+    wild = ("optimizer=sgd", "loss=mse", "schedule=constant", "tuning.lr=[1e-4,1e16]")
     (replica,) = _run(config, "model=mlp", *TUNED, *wild, "seeds=[0]", f"results_dir={tmp_path}").replicas
     diverged = [trial for trial in replica.trials if trial.validation_mae is None]
     assert diverged

@@ -79,8 +79,11 @@ def test_an_interruption_keeps_the_packs_before_it(
     with pytest.raises(KeyboardInterrupt):
         execute(point)
     assert [path.name for path in point.folder.glob("checkpoint*")] == ["checkpoint-0a.safetensors"]
+    capfd.readouterr()
     record = execute(point)
-    assert "(1 of 2): resuming after step 8" in "".join(capfd.readouterr())
+    printed = "".join(capfd.readouterr())
+    assert "(2 of 2): step 8/8" in printed
+    assert "(1 of 2)" not in printed  # it was at its end
     assert len(record.replicas) == 4
 
 
