@@ -175,11 +175,11 @@ def _train_part(
     checkpoints = Checkpoints(point.folder, part.number, identity)
     for problem in checkpoints.load(state):
         say(f"{part.name}: {problem}")
+    if state.step:
+        say(f"{part.name}: resuming after step {state.step:,}")
     if state.step == length.steps and not state.pending:
         state.models.load(state.best)
         return task, state
-    if state.step:
-        say(f"{part.name}: resuming after step {state.step:,}")
     units = {target.name: target.unit for target in point.dataset.targets}
     saving = _Saving(checkpoints, lease, config.trainer.checkpoint_seconds, part.name)
     with show(part.name, length.steps) as line, deferring():

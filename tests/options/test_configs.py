@@ -130,7 +130,7 @@ def test_a_sweep_expands_like_hydras(config: Callable[..., Config]) -> None:  # 
     [
         ["model=mlp,gnn", "data.train_size=10,20", "seeds=[0],[1]", "targets=gap"],
         ["budget=null", "model.width=8,16", "model=ladder/gat,ladder/schnet", "optimizer=sgd,adam", "optimizer.lr=1,2"],
-        ["tuning=halving,convergence", "model=mlp,gnn", "trainer.steps=5,8"],
+        ["tuning=halving,convergence", "model=mlp,gnn", "trainer.epochs=5,8"],
         ["loss=l1,huber", "optimizer.lr=1e-3,1e-2", "trainer.patience=null,3"],
         ["data=csv", "data.path=a,b", "data.units={y:eV},{z:D}", "data.target_columns=[y,z]", "data.smiles_column=x"],
     ],

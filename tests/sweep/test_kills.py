@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -111,7 +112,10 @@ def test_of_two_identical_commands_each_run_is_trained_by_one(
     assert [done.returncode for done in ended] == [0, 0], ended
     found = _replicas(tmp_path / "results" / "quick")
     for run in found:
-        assert sorted(f"{run}: (epoch 8)" in done.stdout for done in ended) == [False, True], ended
+        assert sorted(bool(re.search(rf"{run}: step \d+/\d+ \(epoch 8\)", done.stdout)) for done in ended) == [
+            False,
+            True,
+        ], ended
     assert ended[0].stdout.partition("quick: gap in eV")[2] == ended[1].stdout.partition("quick: gap in eV")[2]
     alone = tmp_path / "alone"
     alone.mkdir()
