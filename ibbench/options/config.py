@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ibbench.errors import InputError, shorten, suggest
-from ibbench.options.checks import expecting
+from ibbench.options.checks import expecting, read_json
 from ibbench.options.groups import (
     AnyModelOptions,
     AnyOptimizerOptions,
@@ -89,7 +89,7 @@ class Config(Options):
     def _steps_of_this_size(cls, options: Any) -> Any:
         """Let `trainer.steps` be a dictionary from train sizes to steps: take the entry of this run's size."""
         try:
-            steps, size = options["trainer"]["steps"], options["data"]["train_size"]
+            steps, size = read_json(options["trainer"]["steps"]), options["data"]["train_size"]
         except (KeyError, TypeError):
             return options
         if not isinstance(steps, dict):

@@ -25,7 +25,8 @@ _PAIR = re.compile(rf"\s*({_QUOTED}|[^:,{{}}]+?)\s*:\s*({_QUOTED}|[^,{{}}]*?)\s*
 _FUNCTION = re.compile(r"\s*(choice|range|sort|shuffle|glob|tag|interval|str|int|float|bool)\s*\(.*\)\s*$", re.DOTALL)
 _FUNCTION_IN_LIST = re.compile(r"^\[\s*(range|choice|glob|interval)\(.*\)\s*\]$")
 _COLUMNS = "data.target_columns"
-_LENGTHS = ("trainer.epochs", "trainer.steps")
+_STEPS = "trainer.steps"  # may be a dictionary, which Hydra takes from no command line
+_LENGTHS = ("trainer.epochs", _STEPS)
 _MOST_VALUES = 10_000  # of a sweep
 
 
@@ -52,9 +53,9 @@ def as_hydra_reads(arguments: Sequence[str]) -> list[str]:
 def _with_one_length(arguments: list[str]) -> list[str]:
     """Set one way to say a training's length to null where only the other is typed, whichever the configs use."""
     typed = [(name, at) for at, word in enumerate(arguments) for name in _LENGTHS if word.startswith(f"{name}=")]
-    if len(typed) != 1 or arguments[typed[0][1]].endswith("=null"):
+    if len({name for name, _ in typed}) != 1 or arguments[typed[-1][1]].endswith("=null"):
         return arguments
-    (name, at) = typed[0]
+    name, at = typed[-1]
     other = _LENGTHS[1 - _LENGTHS.index(name)]
     return [*arguments[: at + 1], f"{other}=null", *arguments[at + 1 :]]
 
@@ -82,7 +83,8 @@ def _rewrite(argument: str) -> str:
     if option == "results_dir":  # before Hydra makes the folder
         value = os.path.expanduser(value)  # noqa: PTH111 (which raises nothing where there is no such user)
     if equals:
-        value = _rewrite_value(value, option in _text_options())
+        is_text = option in _text_options() or (option == _STEPS and value.startswith("{"))
+        value = _rewrite_value(value, is_text)
     rewritten = key + equals + value
     if _parse(rewritten) is None:
         raise InputError(
@@ -127,7 +129,7 @@ def _rewrite_word(word: str, is_text: bool) -> str:
 
 
 def _rewrite_pairs(value: str) -> str:
-    """Write a dictionary of texts as quoted JSON, which `data.units` takes: Hydra allows no quotes around keys."""
+    """Write a dictionary as quoted JSON, which `data.units` takes: Hydra allows no quotes around keys."""
     override = _parse(f"x={value}")
     if override and isinstance(known := override.value(), dict):
         texts = [*known, *known.values()]

@@ -14,7 +14,12 @@ def claim_sentences(claims: Sequence[Claim]) -> Iterator[str]:
     """Say of each claim under how many recipes it holds; one that holds under all is said without naming them."""
     for claim in claims:
         where = f"{claim.target}: at {claim.train_size:,} labels, {claim.a} is better than {claim.b}"
-        if claim.num_held == len(claim.trials):
+        if not claim.num_held:
+            yield (
+                f"{claim.target}: at {claim.train_size:,} labels, neither {claim.a} nor {claim.b} is shown to be "
+                f"better under any of {len(claim.trials)} recipes (MAE ratio {_range(claim)})."
+            )
+        elif claim.num_held == len(claim.trials):
             yield f"{where}, under all {len(claim.trials)} recipes (MAE ratio {_range(claim)})."
         else:
             failed = ", ".join(trial.recipe for trial in claim.trials if not trial.holds)

@@ -50,7 +50,7 @@ class Claim(NamedTuple):
         target: the short name of the target.
         unit: the unit of its errors.
         train_size: number of labels.
-        a: the model that is better under most recipes.
+        a: the model that is better under most recipes, if it is under any.
         b: the other one.
         trials: one per recipe, in the order of the recipes.
     """
@@ -71,8 +71,7 @@ class Claim(NamedTuple):
 def find_claims(study: Study) -> list[Claim]:
     """Find for all pairs of models, which were trained with two recipes or more, which of them is better where.
 
-    Verdicts are those of the table: corrected over all pairs of rows of the study. A pair of which neither model is
-    better under any recipe makes no claim.
+    Verdicts are those of the table: corrected over all pairs of rows of the study.
     """
     trained = [entry for entry in study.entries if not entry.key.is_baseline and not entry.rung]
     cells: dict[tuple[str, str, int], dict[Recipe, dict[str, Entry]]] = {}
@@ -99,9 +98,9 @@ def find_claims(study: Study) -> list[Claim]:
 def _claim(
     models: tuple[str, str], names: dict[Recipe, str], compared: dict[Recipe, Pair], faults: dict[Key, str]
 ) -> tuple[str, str, tuple[Trial, ...]] | None:
-    """Return the better model, the other one, and the trials; None with one recipe, or where none is better."""
+    """Return the better model under most recipes, the other one, and the trials; None with one recipe."""
     words = Counter(pair.verdict.word for pair in compared.values())
-    if len(compared) < 2 or not words["better"] + words["worse"]:
+    if len(compared) < 2:
         return None
     turned = words["worse"] > words["better"]
     trials = []

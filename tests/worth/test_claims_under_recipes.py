@@ -11,6 +11,7 @@ from rich.console import Console
 from ibbench.commands.worth import show_worth
 from ibbench.compare.study import gather
 from ibbench.record.schema import BaselineEntry, Record
+from ibbench.report.claims import claim_sentences
 from ibbench.worth.claims import THE_RECIPE, find_claims
 from ibbench.worth.worth import make_worth
 from tests.compare.conftest import _replica
@@ -62,7 +63,9 @@ def test_rows_that_support_no_claim_do_not(make_record: Make) -> None:
 
 
 def test_equal_models_and_a_single_recipe_make_no_claim(make_record: Make) -> None:
-    assert find_claims(gather("s", _records(make_record, [0.4] * 4))) == []
+    (claim,) = find_claims(gather("s", _records(make_record, [0.4] * 4)))
+    assert claim.num_held == 0
+    assert next(claim_sentences([claim])).startswith("gap: at 1,000 labels, neither ")
     one = [record for record in _records(make_record, [0.3] * 4) if record.split_fingerprint == "other"]
     assert find_claims(gather("s", one)) == []
 
