@@ -66,8 +66,10 @@ def announce(
     for sentence in (*list_warnings(points), *tell_unseen(points)):
         say(sentence)
     if here and any(map(is_to_do, points)):
-        devices = dict.fromkeys(describe_device(choose_device(point.config.device)) for point in points)
-        say(f"Trains on {' and '.join(devices)}".replace(" 1 threads)", " 1 thread)"))
+        devices = [choose_device(point.config.device) for point in points]
+        on_gpu = dict.fromkeys(describe_device(device) for device in devices if device.type != "cpu")
+        if on_gpu:  # of the CPU the line says how many runs train at a time
+            say(f"Trains on {' and '.join(on_gpu)}")
     left = []
     for point, entry in zip(points, planned, strict=True):
         to_do = is_to_do(point)
