@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ibbench.data.layout import NUM_ATOM_FEATURES, Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import build_model, get_model
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 
 
 @functools.cache  # the points of a sweep have few models between them

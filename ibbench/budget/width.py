@@ -7,7 +7,8 @@ from collections.abc import Callable
 from ibbench.budget.cost import count_flops, count_parameters
 from ibbench.data.layout import Padding
 from ibbench.errors import InputError
-from ibbench.options.groups import BudgetOptions, ModelOptions
+from ibbench.options.groups import BudgetOptions
+from ibbench.options.model import ModelOptions
 
 TOLERANCE = 0.02  # of the budget, where the cost is counted rather than measured
 _WIDEST = 1 << 14

@@ -10,7 +10,7 @@ from ibbench.data.tokens import NUM_TOKENS
 from ibbench.models.layers.blocks import FeedForward, Readout, Residual
 from ibbench.models.layers.one_hot import one_hot_tokens
 from ibbench.models.registry import Model, register
-from ibbench.options.groups import CnnOptions
+from ibbench.options.model import CnnOptions
 
 
 class Convolution(nn.Module):

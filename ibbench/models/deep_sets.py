@@ -7,7 +7,7 @@ from ibbench.data.layout import NUM_ATOM_FEATURES
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import FeedForward, Readout, Residual
 from ibbench.models.registry import Model, register
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 
 
 @register("deep_sets")

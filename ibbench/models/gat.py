@@ -8,7 +8,7 @@ from ibbench.data.layout import NUM_BOND_TYPES
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.attention import AttentionModel
 from ibbench.models.registry import register
-from ibbench.options.groups import AttentionOptions
+from ibbench.options.model import AttentionOptions
 
 
 @register("gat")

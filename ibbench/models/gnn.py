@@ -10,7 +10,7 @@ from ibbench.models.layers.blocks import ACTIVATIONS, FeedForward, Readout, Resi
 from ibbench.models.layers.distances import pair_distances, radial_basis
 from ibbench.models.layers.one_hot import one_hot_bonds
 from ibbench.models.registry import Model, register
-from ibbench.options.groups import GnnOptions
+from ibbench.options.model import GnnOptions
 
 LONGEST_BOND = 2.5  # angstrom; the longest between heavy atoms of QM9 is a strained 2.2
 

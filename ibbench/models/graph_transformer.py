@@ -9,7 +9,7 @@ from ibbench.data.layout import NUM_BOND_TYPES
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.attention import AttentionModel
 from ibbench.models.registry import register
-from ibbench.options.groups import GraphTransformerOptions
+from ibbench.options.model import GraphTransformerOptions
 
 _MOST_BONDS = 8  # of an atom that are told apart; more count as 8
 

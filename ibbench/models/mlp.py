@@ -9,7 +9,7 @@ from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import FeedForward, Readout, Residual
 from ibbench.models.layers.one_hot import one_hot_bonds
 from ibbench.models.registry import Model, register
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 
 
 @register("mlp")

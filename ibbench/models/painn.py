@@ -9,7 +9,7 @@ from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import ACTIVATIONS, NORMALISATIONS, Dropout, Readout
 from ibbench.models.layers.distances import pair_distances, radial_basis, smooth_cutoff
 from ibbench.models.registry import Model, register
-from ibbench.options.groups import SchNetOptions
+from ibbench.options.model import SchNetOptions
 
 _TINY = 1e-8  # squared length of a vector below which it has no direction
 

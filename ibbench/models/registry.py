@@ -12,7 +12,7 @@ from ibbench.data.molecules import Molecules
 from ibbench.errors import InputError, suggest
 from ibbench.models import model_names
 from ibbench.models.layers.blocks import Readout, initialise, number_dropouts
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 
 # Transformations of a molecule; tables name them in this order.
 Symmetry = Literal["permutation", "rotation", "translation", "reflection", "translation along the string"]

@@ -9,7 +9,7 @@ from ibbench.data.tokens import NUM_TOKENS
 from ibbench.models.layers.blocks import Dropout, Readout, Residual
 from ibbench.models.layers.one_hot import one_hot_tokens
 from ibbench.models.registry import Model, register
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 
 
 class Recurrence(nn.Module):

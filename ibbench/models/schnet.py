@@ -9,7 +9,7 @@ from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import ACTIVATIONS, FeedForward, Readout, Residual
 from ibbench.models.layers.distances import pair_distances, radial_basis, smooth_cutoff
 from ibbench.models.registry import Model, register
-from ibbench.options.groups import SchNetOptions
+from ibbench.options.model import SchNetOptions
 
 
 class ContinuousFilter(nn.Module):

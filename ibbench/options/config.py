@@ -20,7 +20,6 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from ibbench.errors import InputError, shorten, suggest
 from ibbench.options.checks import expecting, read_json
 from ibbench.options.groups import (
-    AnyModelOptions,
     AnyOptimizerOptions,
     AnyScheduleOptions,
     BudgetOptions,
@@ -34,6 +33,7 @@ from ibbench.options.groups import (
     as_list,
     without_repeats,
 )
+from ibbench.options.model import AnyModelOptions
 from ibbench.options.sources import OF_CONTENT
 
 ReferenceOption = Literal["auto", "composition", "none"]

@@ -1,22 +1,17 @@
 """The groups of options: their names, types and bounds. Defaults and explanations stand in `configs/`."""
 
-import functools
-import operator
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     StringConstraints,
-    Tag,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -104,107 +99,6 @@ class DataOptions(Options):
             text = "data.units names {names}, which data.target_columns does not"
             raise PydanticCustomError("units", text, {"names": ", ".join(unknown)})
         return self
-
-
-def _is_odd(size: int) -> int:
-    if size % 2 == 0:
-        raise PydanticCustomError("odd", "must be odd, so that a token has as many neighbours on either side")
-    return size
-
-
-class ModelOptions(Options):
-    """The shared recipe of all models. A model with options of its own has a subclass, registered under its name."""
-
-    name: Name
-    width: PositiveInt | None
-    hidden: PositiveInt | None
-    depth: PositiveInt
-    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
-    normalisation: Literal["none", "layer", "batch"]
-    initialisation: Literal["default", "he", "xavier"]
-    residual: bool
-    dropout: Fraction
-    pooling: Literal["sum", "mean", "max"]
-    final_norm: bool
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Width of a node's state and of the hidden layer inside a block."""
-        width = self.width or 128
-        return width, self.hidden or 2 * width
-
-
-_OptionsClass = TypeVar("_OptionsClass", bound=type[ModelOptions])
-_OPTIONS_OF_MODEL: dict[str, type[ModelOptions]] = {"shared": ModelOptions}  # of all models that are not named below
-
-
-def _options_of(model: str) -> Callable[[_OptionsClass], _OptionsClass]:
-    """Say that a class has the options of the model called `model`."""
-
-    def add(options: _OptionsClass) -> _OptionsClass:
-        _OPTIONS_OF_MODEL[model] = options
-        return options
-
-    return add
-
-
-@_options_of("gnn")
-class GnnOptions(ModelOptions):
-    """Message passing, with or without the lengths of the bonds."""
-
-    num_radial: Annotated[int, Field(ge=2)] | None
-
-
-@_options_of("gat")
-class AttentionOptions(ModelOptions):
-    """What attention needs on top of the shared recipe."""
-
-    heads: PositiveInt
-    weighting: Literal["softmax", "sigmoid"]
-
-
-@_options_of("graph_transformer")
-class GraphTransformerOptions(AttentionOptions):
-    """Attention with a structural bias."""
-
-    max_hops: PositiveInt | None
-    degrees: bool
-    token: bool
-
-    @model_validator(mode="after")
-    def _one_readout(self) -> Self:
-        if self.token and self.pooling != "sum":
-            raise PydanticCustomError("pooling", "model.token=true reads one token: expected model.pooling=sum with it")
-        return self
-
-
-@_options_of("painn")
-@_options_of("schnet")
-class SchNetOptions(ModelOptions):
-    """Filters over the distances between all atoms."""
-
-    num_radial: Annotated[int, Field(ge=2)]
-    cutoff: PositiveFloat
-
-
-@_options_of("cnn")
-class CnnOptions(ModelOptions):
-    """Convolution over a string."""
-
-    kernel_size: Annotated[PositiveInt, AfterValidator(_is_odd)]
-
-
-def _tag_of(value: Any) -> str:
-    """Return which branch of `AnyModelOptions` reads these options, or made them."""
-    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-    return name if isinstance(name, str) and name in _OPTIONS_OF_MODEL else "shared"
-
-
-if TYPE_CHECKING:
-    AnyModelOptions = ModelOptions
-else:
-    _branches = (Annotated[options, Tag(tag)] for tag, options in _OPTIONS_OF_MODEL.items())
-    AnyModelOptions = Annotated[functools.reduce(operator.or_, _branches), Discriminator(_tag_of)]
 
 
 class AdamOptions(Options):

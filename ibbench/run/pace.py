@@ -15,7 +15,7 @@ from ibbench.data.splits import Split
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.options.config import Config
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 from ibbench.record.folder import MATCHED
 from ibbench.terminal import say
 from ibbench.training.device import describe_device, free_memory

@@ -18,7 +18,8 @@ from ibbench.data.splits import Split, split_dataset
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
-from ibbench.options.groups import DataOptions, ModelOptions
+from ibbench.options.groups import DataOptions
+from ibbench.options.model import ModelOptions
 from ibbench.options.trial import draw_trials
 from ibbench.record.folder import RUNS, study_folder
 from ibbench.record.schema import SCHEMA_VERSION

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ibbench.data.unseen import Counts, Sight, count_unseen, describe_unseen
 from ibbench.models.registry import get_model
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 
 if TYPE_CHECKING:
     from ibbench.run.plan import Point

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import build_model
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 
 _SECONDS = 0.05  # for each product
 

@@ -9,7 +9,7 @@ from torch_geometric.data import Data
 from torch_geometric.nn import MLP, DeepSetsAggregation, GINEConv, GPSConv, global_add_pool
 
 from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
-from ibbench.options.groups import GraphTransformerOptions, ModelOptions
+from ibbench.options.model import GraphTransformerOptions, ModelOptions
 
 
 class GinePeer(nn.Module):

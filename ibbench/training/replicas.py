@@ -12,7 +12,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from ibbench.data.layout import NUM_ATOM_FEATURES
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import Model, build_model
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 
 PREDICTION_BATCH = 512  # molecules at a time; it changes no number
 _BLANK_INPUTS = dict.fromkeys(("atom_mean", "atom_scale"), torch.zeros(1, NUM_ATOM_FEATURES))

@@ -13,7 +13,7 @@ from torch import Tensor
 from ibbench.data.identity import FEATURES
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
-from ibbench.options.groups import AnyModelOptions
+from ibbench.options.model import AnyModelOptions
 from ibbench.training.replicas import Replica
 from ibbench.training.scaling import TargetScaling
 

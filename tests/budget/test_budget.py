@@ -17,7 +17,8 @@ from ibbench.errors import InputError
 from ibbench.models import STANDARD_MODELS, model_names
 from ibbench.models.registry import build_model
 from ibbench.options.config import Config
-from ibbench.options.groups import BudgetOptions, ModelOptions
+from ibbench.options.groups import BudgetOptions
+from ibbench.options.model import ModelOptions
 from ibbench.run.pace import fit_to_seconds, seconds_per_molecule
 
 QM9 = QM9_PADDING["implicit"]

@@ -7,7 +7,7 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import Model, build_model
 from ibbench.options.config import Config
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 
 Options = Callable[..., ModelOptions]
 Build = Callable[..., Model]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import Model, Symmetry, build_model
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 from ibbench.probes.symmetry import symmetry_error
 
 # By the names of their configs; those of the ladder are variants of a model.

@@ -12,7 +12,7 @@ from ibbench.data.layout import NUM_ATOM_FEATURES
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import FeedForward, Readout, Residual
 from ibbench.models.registry import Model
-from ibbench.options.groups import AttentionOptions
+from ibbench.options.model import AttentionOptions
 
 
 class Attention(nn.Module):

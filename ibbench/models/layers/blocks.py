@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ibbench.options.groups import ModelOptions
+from ibbench.options.model import ModelOptions
 
 Mask = Bool[Tensor, "*b"] | None  # where there is an atom; None where states are those of molecules
 ACTIVATIONS = {
