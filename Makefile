@@ -21,8 +21,8 @@ claims: $(INSTALLED) # README, docs and results/ say the same, as git has them, 
 studies: $(INSTALLED) # trains all of results/ again by the commands of its README, about two hours; goes on where it was
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh -exc "$$(sed -n '/^<!-- commands/,$$ { /^ibbench /p }' results/README.md)"
 
-bench: $(INSTALLED) # seconds, with all cores; on a quiet machine
-	OMP_NUM_THREADS=$$(nproc) $(PYTEST) -m bench -s tests/bench $(ARGS)
+bench: $(INSTALLED) # seconds, with all cores, on a quiet machine; and the long simulations
+	OMP_NUM_THREADS=$$(nproc) $(PYTEST) -m bench -s tests/bench tests/compare $(ARGS)
 
 docs: $(INSTALLED) # into build/site; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict $(ARGS)

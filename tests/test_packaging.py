@@ -34,6 +34,7 @@ def _run(installed: Path, cwd: Path, *arguments: str) -> str:
     return run.stdout
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_works_outside_of_the_checkout(installed: Path, tmp_path: Path) -> None:
     where = (
         "import ibbench, ibbench.options.defaults; print(ibbench.__file__, ibbench.options.defaults.config_folder())"

@@ -75,6 +75,7 @@ def test_data_info_and_show(ibbench: Command) -> None:
         assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_train_leaves_everything_that_a_study_should_have(ibbench: Command, tmp_path: Path) -> None:
     run = ibbench(*WHOLE_TEST_SET, "targets=[gap,u0]")
     assert run.returncode == 0, run.stderr
@@ -148,6 +149,7 @@ def test_diff_has_an_exit_code_that_scripts_can_use(ibbench: Command, tmp_path: 
     assert missing.stderr.startswith("ibbench: there is no `results/shrot`")
 
 
+@pytest.mark.slow
 def test_the_same_command_in_two_places_gives_the_same_numbers(ibbench: Command, tmp_path: Path) -> None:
     errors = []
     for place in ("one", "two"):
@@ -171,6 +173,7 @@ def test_a_diverging_run_fails_alone(ibbench: Command, tmp_path: Path) -> None:
     assert "smaller optimizer.lr" in failed.error.message
 
 
+@pytest.mark.slow
 def test_a_users_csv_trains_from_the_command_line(ibbench: Command, tmp_path: Path) -> None:
     chains = "".join(f"{'C' * size}O,{size}\n{'C' * size}N,{size + 0.5}\n" for size in range(1, 60))
     again = "OCC,2\nC(O)C,7\n"  # ethanol, which `chains` has as CCO
@@ -201,6 +204,7 @@ def test_table_of_a_folder_without_records_is_refused(ibbench: Command, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_speed_prints_and_writes_its_table(ibbench: Command, tmp_path: Path) -> None:
     run = ibbench("speed", "model=mlp", "data.train_size=100", "--repeats", "2", "--seconds", "0.1")
     assert run.returncode == 0, run.stderr

@@ -25,6 +25,7 @@ def test_a_table_is_printed_in_any_encoding(encoding: str, tmp_path: Path) -> No
     assert "?" in printed.decode(encoding)  # in place of the Greek letters of symbols
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_training_whose_output_is_closed_goes_on_to_its_table(unbuffered: str, tmp_path: Path) -> None:
     environment = {"PYTHONIOENCODING": "ascii", "PYTHONUNBUFFERED": unbuffered}

@@ -40,6 +40,7 @@ def test_only_jobs_that_live_on_are_left_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_has_given_up_meanwhile_is_trained_in_the_end(
     config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

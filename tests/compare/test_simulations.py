@@ -52,25 +52,25 @@ def test_models_that_no_seed_changes_make_no_false_verdicts() -> None:
     assert at_most(tables, 0.05, 60)
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 @pytest.mark.parametrize(("models", "seeds", "draws"), [(4, 2, 600), (4, 5, 600), (13, 3, 150)])
 def test_of_equal_models_none_is_called_worse_in_many_tables(models: int, seeds: int, draws: int) -> None:
     assert at_most(simulations.equal_models(draws, models, seeds), 0.05, draws)
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_no_step_of_many_worthless_ladders_is_called_a_gain() -> None:
     assert at_most(simulations.worthless_ladder(300), 0.05, 300)
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_many_large_tables_without_runs(seeds: int) -> None:
     assert at_most(simulations.diff_of_tables(250, seeds, 10_000, 0.0), 0.05, 250)
     assert simulations.diff_of_tables(200, seeds, 1000, 0.0, older=True) > 0.05  # as when molecules were not counted
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 @pytest.mark.parametrize("molecules", [3, 5, 10, 20, 50, 100])
 def test_few_test_molecules_in_many_tables(molecules: int) -> None:
     assert at_most(simulations.few_molecules(1500, molecules, simulations.normal), 0.05, 1500)

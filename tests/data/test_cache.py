@@ -64,6 +64,7 @@ def test_a_ready_cache_needs_neither_rdkit_nor_the_source(qm9: DataSet) -> None:
     assert run.stdout.strip() == str(len(qm9)), run.stderr
 
 
+@pytest.mark.slow
 def test_a_ready_cache_of_a_csv_needs_neither_rdkit_nor_the_reader(options: Config) -> None:
     source = ("data=csv", f"data.path={options.data.path}", "data.target_columns=[y]", "targets=[y]")
     assert "needs a package that is not installed: " in _plan_without_chemistry(*source).stderr
@@ -106,6 +107,7 @@ print(len(load_dataset(compose_config(sys.argv[1:]).data, lambda line: None)))
 """
 
 
+@pytest.mark.slow
 def test_processes_that_build_at_once_do_no_harm(options: Config) -> None:
     overrides = ["data=csv", f"data.path={options.data.path}", "data.target_columns=[y]"]
     command = [sys.executable, "-c", BUILD, *overrides]

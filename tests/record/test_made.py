@@ -7,11 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from ibbench.record.folder import StudyFolder
 
 TINY = ["+experiment=tiny", "model=mlp", "seeds=[0]"]
 
 
+@pytest.mark.slow
 def test_a_record_says_how_it_was_made(
     ibbench: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

@@ -79,6 +79,8 @@ def run(command: str, folder: Path, width: int = 200, colours: bool = False) -> 
     if not (folder / "results").exists():
         shutil.copytree(FIXTURES, folder / "results", ignore=shutil.ignore_patterns("*.csv"))
         shutil.rmtree(folder / "results" / "mixed" / "runs" / "gnn-045a3e8905")  # so that one is missing
+        for number, agenda in enumerate(sorted(folder.glob("results/*/runs/agenda-*.json"))):
+            os.utime(agenda, (number, number))  # git does not keep when they were written, which orders them
     console = Console(
         file=io.StringIO(),
         width=width,

@@ -26,6 +26,7 @@ def _figures(study: Path) -> dict[str, Any]:
     return {shape.name: shape.figure for shape in draw_study(read_study(study), study) if isinstance(shape, Picture)}
 
 
+@pytest.mark.slow
 def test_every_picture_is_a_png_and_an_svg_that_open_and_the_same_for_the_same_study(ladder_study: Path) -> None:
     show_plots(ladder_study, QUIET)
     names = ["cost", "ladder", "learning_curves", "parity_gap", "parity_mu"]

@@ -50,6 +50,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", disk], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_what_finds_no_room_and_keeps_the_rest(ibbench: Command, small_disk: Path) -> None:
     place = f"results_dir={small_disk}"
     assert ibbench(*TINY, "model=mlp", place).returncode == 0
@@ -89,6 +90,7 @@ def test_results_that_cannot_be_written_are_refused_before_anything_starts(ibben
     assert (drawn.returncode, f"Not written to {small_disk / 'tiny'}: Read-only" in drawn.stdout) == (1, True), drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deleted", ["results", "results/tiny/runs/gnn-*"])
 def test_a_folder_deleted_while_training_ends_the_run_and_is_not_made_again(
     deleted: str, ibbench: Command, tmp_path: Path
@@ -133,6 +135,7 @@ def test_a_signal_saves_the_state_and_ends_the_command_within_ten_seconds(
     assert states[0] > 0
 
 
+@pytest.mark.slow
 def test_a_node_without_the_data_fails_its_run_and_says_why(ibbench: Command) -> None:
     pytest.importorskip("submitit", reason="ibbench[cluster] is not installed")
     on_a_node = ["+cluster=slurm_local", "+hydra.job.env_set.IBBENCH_CACHE=/proc/no/place"]
@@ -160,6 +163,7 @@ def test_a_run_is_redone_when_asked_and_keeps_its_record_until_then(ibbench: Com
     assert read_record(path).replicas == first.replicas
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_when_it_is_redone_keeps_its_record(ibbench: Command, tmp_path: Path) -> None:
     command = [*TINY, "model=mlp", "rerun=true"]
     assert ibbench(*command).returncode == 0

@@ -44,8 +44,9 @@ def test_the_trial_with_the_lowest_validation_error_goes_on(
         assert replica.molecules == 5 * 164 + 2 * 300 + 600  # 6, 12 and 24 steps of 4 to a pass of 100 molecules
 
 
+@pytest.mark.slow
 def test_a_replica_tunes_alone_as_it_does_packed(config: Callable[..., Config], tmp_path: Path) -> None:
-    shared = ("model=gnn", *TUNED, f"results_dir={tmp_path}")
+    shared = ("model=deep_sets", *TUNED, f"results_dir={tmp_path}")
     packed = {(one.target, one.seed): one for one in _run(config, *shared, "seeds=[0,1]", "targets=[gap,u0]").replicas}
     for target, seed in packed:
         (alone,) = _run(config, *shared, f"seeds=[{seed}]", f"targets=[{target}]").replicas
@@ -63,7 +64,7 @@ def test_half_of_the_steps_have_a_schedule_of_their_own(config: Callable[..., Co
     assert whole.test == same.test
 
 
-@pytest.mark.parametrize("part", range(6), ids=lambda part: f"pack {part // 3 + 1}, stage {part % 3 + 1}")
+@pytest.mark.parametrize("part", [1, 3, 5], ids=lambda part: f"pack {part // 3 + 1}, stage {part % 3 + 1}")
 def test_a_search_goes_on_where_it_was_interrupted(
     part: int, config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
