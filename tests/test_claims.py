@@ -1,10 +1,12 @@
 """README, documentation and results/ say the same, as git has them, and follow from the evidence: `make claims`."""
 
+import io
 import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.committed import committed_files, committed_text, export_committed
@@ -93,6 +95,21 @@ def test_every_table_follows_from_the_evidence(ibbench: Callable, tmp_path: Path
             (tmp_path / written).write_text(run.stdout)
     for path, content in committed.items():
         assert path.read_bytes() == content, f"{path.relative_to(tmp_path)} does not follow from the evidence"
+
+
+def test_the_table_of_the_reference_is_that_of_its_study() -> None:
+    table = pd.read_csv(io.StringIO(committed_text("results/reference/table.csv")), keep_default_na=False)
+    text = committed_text("docs/explanation/biases.md").partition("<!-- means of results/reference/table.csv -->\n")[2]
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[:5]]
+    variants = [("composition", ""), ("gnn", "reference=none"), ("gnn", "reference=composition")]
+    for (model, variant), (_, *cells) in zip(variants, rows, strict=True):
+        for title, cell in zip(header[1:], cells, strict=True):
+            at = (
+                (table["model"] == model) & (table["variant"] == variant) & (table["target"] == title.partition(",")[0])
+            )
+            (row,) = table[at].to_dict("records")
+            assert float(cell.rstrip(" †")) == pytest.approx(row["mae_mean"], rel=0.005), (title, cell)
+            assert cell.endswith("†") == bool(row["fault"])
 
 
 def test_runs_are_not_committed() -> None:
