@@ -132,7 +132,7 @@ class LiveLines:
     """Lines that are shown at the same time, to be used in a `with` block.
 
     Args:
-        console: where they are shown.
+        console: the console that shows them.
     """
 
     def __init__(self, console: Console) -> None:
@@ -157,7 +157,7 @@ class LiveLine:
     """One line about something that takes long: with a bar and changing in place on a terminal, plain ones elsewhere.
 
     Args:
-        console: where it is shown.
+        console: the console that shows it.
         name: what it is about.
         total: the number of parts that it has to do.
         among: the lines that it is one of, shown already; None for alone.

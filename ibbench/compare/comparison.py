@@ -43,7 +43,7 @@ def make_report(study: Study, relative_to: str | None = None, relevance: float =
     """Compare all that can be compared in a study.
 
     Args:
-        study: what was read.
+        study: a study as read.
         relative_to: the model that ratios are told to, instead of the best one.
         relevance: relative difference below which it does not matter which error is lower.
 

@@ -66,7 +66,8 @@ def estimate(values: Floats, parts: Floats | None, scratch: Floats | None = None
     Args:
         values: one for each seed, `[S]`.
         parts: what each molecule contributes to them, `[S, M]`, up to a constant for each seed; or None.
-        scratch: to be overwritten, `[S, M]`, such as the parts themselves: a new array takes longer than its figures.
+        scratch: an array to overwrite, `[S, M]`, such as the parts themselves: a new one takes longer than its
+            figures.
     """
     num_seeds = len(values)
     seed_variance = float(values.var(ddof=1)) / num_seeds if num_seeds > 1 else None

@@ -144,7 +144,7 @@ def select(table: pd.DataFrame, targets: list[str], sort: str | None) -> pd.Data
     """Keep the rows of some targets (of all, if none is named), and sort rows within their group by a column.
 
     Args:
-        table: as built.
+        table: the table as built.
         targets: short names.
         sort: a column; with `-` before it, in descending order.
 

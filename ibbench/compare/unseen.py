@@ -2,30 +2,19 @@
 
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict
-
 from ibbench.data.unseen import Counts, Sight, describe_unseen
 from ibbench.record.schema import Record
 
 
-class UnseenOfSource(BaseModel):
-    """What the molecules of one data set carry, and what each model trained on it reads; see `data.unseen.Counts`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class UnseenOfSource(Counts):
+    """What the molecules of one data set carry, and what each model trained on it reads."""
 
     source: str
-    total: int
-    marked: int
-    marks: dict[str, int]
-    other_elements: int
-    alike: int
-    repeated: int
     models: dict[str, Sight]
 
     def sentences(self) -> list[str]:
         """Say it, and whether models of the study differ in information."""
-        counts = Counts(*(getattr(self, field) for field in Counts._fields))
-        return describe_unseen(counts, self.models)
+        return describe_unseen(self, self.models)
 
 
 def gather_unseen(records: Iterable[Record]) -> tuple[UnseenOfSource, ...]:

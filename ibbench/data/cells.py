@@ -74,7 +74,7 @@ def read_cells(text: str, path: str, names: Sequence[str]) -> Cells:
     Args:
         text: the content of the file.
         path: what messages call it.
-        names: of the columns to read. White space around names does not count.
+        names: the columns to read. White space around names does not count.
 
     Raises:
         InputError: a column is missing, or is there twice, there are no rows, or a quote is where none can be.

@@ -95,7 +95,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
 
     Args:
         options: the source and how hydrogens are treated.
-        say: gets a line when something takes time or was not as expected.
+        say: a function that gets a line when something takes time or was not as expected.
 
     Raises:
         InputError: the source is missing or unusable, `data.strict` is broken, or the disk is full.

@@ -73,7 +73,7 @@ def random_order(mask: Tensor, keys: Tensor) -> Tensor:
     """Return the order of the atoms of each molecule, int64 `[*batch, N]`, by their keys; padding stays behind them.
 
     Args:
-        mask: where there is an atom, `[*batch, N]`.
+        mask: the places of atoms, `[*batch, N]`.
         keys: random numbers in [0, 1), one an atom.
     """
     return keys.masked_fill(~mask, 1.0).argsort(-1)

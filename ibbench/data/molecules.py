@@ -56,7 +56,7 @@ class Molecules(NamedTuple):
         """Return the molecules with their atoms in another order.
 
         Args:
-            order: for each new place the old one, int64 `[*batch, N]`, or `[N]` for all molecules alike.
+            order: the old place for each new one, int64 `[*batch, N]`, or `[N]` for all molecules alike.
         """
         order = order.expand(self.mask.shape)
         atoms, bonds, mask, positions, tokens = self

@@ -95,8 +95,8 @@ def _divide(groups: np.ndarray, sizes: tuple[int, int], seed: int) -> list[np.nd
 
     Args:
         groups: a number for each molecule, the same for the same, `[M]`.
-        sizes: how many are to test and to validate; the others train.
-        seed: of the draw.
+        sizes: numbers of molecules that test and that validate; the others train.
+        seed: the seed of the draw.
     """
     _, group, count = np.unique(groups, return_inverse=True, return_counts=True)
     # RandomState's stream is frozen (NEP 19): the same seed gives the same split with every NumPy.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from ibbench.data.layout import ATOMIC_NUMBER, ELEMENTS
 
@@ -37,8 +38,8 @@ class Unseen(NamedTuple):
     alike: np.ndarray
 
 
-class Counts(NamedTuple):
-    """How many molecules of a data set carry what.
+class Counts(BaseModel):
+    """How many molecules of a data set carry what; records and `study.json` hold it, each with what it adds.
 
     Attributes:
         total: all molecules.
@@ -49,6 +50,8 @@ class Counts(NamedTuple):
         repeated: those of `alike` that are the same molecule as the others, as far as their SMILES tell.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     total: int
     marked: int
     marks: dict[str, int]
@@ -56,7 +59,8 @@ class Counts(NamedTuple):
     alike: int
     repeated: int
 
-    def __bool__(self) -> bool:
+    @property
+    def tells(self) -> bool:
         """Whether there is anything to tell."""
         return bool(self.marked or self.other_elements or self.alike)
 
@@ -197,11 +201,11 @@ def describe_unseen(counts: Counts, sights: dict[str, Sight]) -> list[str]:
     """Say what models do not see of their molecules, in no more than two sentences; nothing if they see all.
 
     Args:
-        counts: of the data set.
-        sights: for each model, what it reads.
+        counts: the counts of the data set.
+        sights: what each model reads, by its name.
     """
     blind = [model for model, sight in sights.items() if sight != "SMILES"]
-    if not counts or not blind:
+    if not counts.tells or not blind:
         return []
     who = _listed(blind, "and") if len(blind) <= _NAMED else "models that do not read the SMILES"
     flat = [model for model in blind if sights[model] == "atoms and bonds"]

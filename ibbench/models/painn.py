@@ -46,7 +46,7 @@ class VectorMessage(nn.Module):
             s: numbers of each atom, normalised.
             v: vectors of each atom.
             radial: distances of all pairs, the hearer first.
-            factor: how much each pair counts.
+            factor: the weight of each pair.
             direction: unit vectors from the hearer to the atom heard.
         """
         filters = self.filter(radial) * factor[..., None]

@@ -62,7 +62,7 @@ def check_folders(config: DictConfig) -> None:
     """Check that a config file has not set what `check_flags` refuses on the command line.
 
     Args:
-        config: as composed, with what is Hydra's own.
+        config: the composed config, with Hydra's own part.
 
     Raises:
         InputError: it has.

@@ -44,10 +44,10 @@ def symmetry_error(
     """Compare the predictions of molecules with those of the same molecules, transformed at random.
 
     Args:
-        model: maps molecules to predictions `[B]`; in evaluation mode where it has one.
+        model: a function from molecules to predictions `[B]`; in evaluation mode where it has one.
         molecules: `[B, ...]`, with all that the symmetry transforms.
         symmetry: the kind of transformation.
-        seed: of the transformations.
+        seed: the seed of the transformations.
     """
     before, after = model(molecules), model(transform(molecules, symmetry, seed))
     change = (after - before).double()
@@ -66,7 +66,7 @@ def transform(molecules: Molecules, symmetry: Symmetry, seed: int) -> Molecules:
         symmetry: `permutation` lists the atoms in another order, with the padding behind them; `rotation` is about the
             origin, `reflection` in a plane through the origin, `translation` by some angstrom; `translation along the
             string` puts padding before the tokens, as much for one molecule as for the others.
-        seed: of the transformations.
+        seed: the seed of the transformations.
     """
     generator = torch.Generator().manual_seed(seed)
     mask = molecules.mask

@@ -96,7 +96,7 @@ def pack_evidence(records: Iterable[Record], arrays_of: Callable[[str], Written 
     """Return the content of the evidence of a study.
 
     Args:
-        records: of all runs, in the order of their names.
+        records: the records of all runs, in the order of their names.
         arrays_of: function that returns what predictions.npz of a run holds; None where there is none.
     """
     content, published, packed = io.BytesIO(), [], {}
@@ -177,7 +177,7 @@ class Evidence:
 
     Attributes:
         name: what messages call it, such as its path.
-        records: of all runs, in the order of their names.
+        records: the records of all runs, in the order of their names.
     """
 
     def __init__(self, content: bytes, name: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError, model_validator
 
+from ibbench.data.unseen import Counts, Sight
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
 
@@ -130,16 +131,10 @@ class RungEntry(_Entry):
     after: str | None
 
 
-class UnseenEntry(_Entry):
-    """What the molecules of a run carry (`data.unseen.Counts`), and what of a molecule its model reads."""
+class UnseenEntry(Counts):
+    """What the molecules of a run carry, and what of a molecule its model reads."""
 
-    sight: Literal["atoms and bonds", "coordinates", "SMILES"]
-    total: int
-    marked: int
-    marks: dict[str, int]
-    other_elements: int
-    alike: int
-    repeated: int
+    sight: Sight
 
 
 class MadeEntry(_Entry):

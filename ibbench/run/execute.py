@@ -63,7 +63,7 @@ def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record
     Args:
         point: the run.
         patience: seconds to wait for another process that trains it; -1 for as long as it takes.
-        place: where it trains.
+        place: the process and the display that it trains with.
 
     Returns:
         Its record; None if another process trains it.
@@ -148,7 +148,7 @@ def help_train(point: Point, age: int, owner: str, place: Place) -> None:
         point: the run.
         age: what `record_age` said before the other process began.
         owner: what `describe_owner` says of the run.
-        place: where it trains.
+        place: the process and the display that it trains with.
     """
     device = choose_device(point.resolved.device)
     packs = split_into_packs(list_replicas(point.resolved), choose_size(point, device, place))
@@ -169,7 +169,7 @@ def choose_size(point: Point, device: torch.device, place: Place = ALONE) -> int
     Args:
         point: the run.
         device: the CPU or a GPU.
-        place: where it trains.
+        place: the process and the display that it trains with.
     """
     config = point.resolved
     saved = saved_pack_size(point.folder) if config.trainer.replicas_per_pack == "auto" else None
@@ -257,7 +257,7 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
         device=describe_device(choose_device(point.config.device)),
         data=_count_data(point.dataset),
         made=describe_making(),
-        unseen=UnseenEntry(sight=sight_of(point.resolved.model), **count_for([point])._asdict()),
+        unseen=UnseenEntry(sight=sight_of(point.resolved.model), **count_for([point]).model_dump()),
         **name_in_study(point.config),
         **outcome,
     )

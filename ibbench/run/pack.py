@@ -31,7 +31,7 @@ class Place(NamedTuple):
     """Where a run trains: in a process of its own beside others, or alone.
 
     Attributes:
-        show: begins the line that its progress is shown on.
+        show: a function that begins the line of its progress.
         pack_size: how many replicas train at once, unless a state was saved of packs of another size; None if the run
             is alone, and is to choose by itself.
     """
@@ -86,12 +86,12 @@ def train_pack(
 
     Args:
         point: the run.
-        lease: of its folder, where the checkpoints are.
-        replicas: of this pack.
-        number: of this pack in its run, from 0.
-        count: how many packs the run has.
-        device: where to train.
-        show: begins the line that its progress is shown on.
+        lease: the hold on its folder, where the checkpoints are.
+        replicas: the replicas of this pack.
+        number: the place of this pack in its run, from 0.
+        count: the number of packs of the run.
+        device: the device to train on.
+        show: a function that begins the line of its progress.
 
     Raises:
         DivergedError: the losses of all trials of a replica stopped being finite.

@@ -26,8 +26,8 @@ def load_predictor(folder: Path, device: str = "auto") -> "Predictor":
     """Read the models of a run from its folder.
 
     Args:
-        folder: of a run, such as `results/quick/runs/mlp-21994f255c`.
-        device: where to predict: `auto`, `cpu`, `cuda` or `cuda:N`.
+        folder: the folder of a run, such as `results/quick/runs/mlp-21994f255c`.
+        device: the device to predict on: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:
         InputError: there are no weights, they cannot be read or predict no new molecules, or there is no such device.

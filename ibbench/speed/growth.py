@@ -26,7 +26,7 @@ def sweep(overrides: Sequence[str], repeats: int, seconds: float) -> pd.DataFram
     """Time training at several batch sizes, widths and numbers of replicas, and epochs at several train sizes.
 
     Args:
-        overrides: of the config, with one model.
+        overrides: options of the config, with one model.
         repeats: timings of each.
         seconds: how long one should take; an epoch takes what it takes.
 
@@ -70,7 +70,7 @@ def growth_exponent(rows: pd.DataFrame) -> float:
     """Fit the power of the number of molecules with which the time of an epoch grows: 1 is linear.
 
     Args:
-        rows: of `sweep`, those of one model whose `varied` is `train_size`.
+        rows: the rows of `sweep` of one model whose `varied` is `train_size`.
     """
     slope, _ = np.polyfit(np.log(rows["value"].astype(float)), np.log(rows["epoch_seconds"].astype(float)), 1)
     return float(slope)

@@ -23,7 +23,7 @@ def run_point(config: Config, place: Place | None = None) -> Outcome:
 
     Args:
         config: the run.
-        place: where it trains; None for alone.
+        place: the process and the display that it trains with; None for alone.
 
     Returns:
         The status of its record, `done` or `failed`; `elsewhere` if another process trains it; `stopped` if a signal

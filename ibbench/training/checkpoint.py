@@ -26,8 +26,8 @@ class Checkpoints:
     So there is always a whole one, should the disk or the machine spoil the other.
 
     Args:
-        folder: of the run.
-        number: of the pack in its run.
+        folder: the folder of the run.
+        number: the place of the part in its run.
         identity: all that decides what its training comes to, as JSON types. A state of anything else is refused.
     """
 

@@ -81,7 +81,7 @@ def cgroup_memory(mount: Path = Path("/sys/fs/cgroup"), membership: Path = Path(
     those of version 2 and version 1 (https://docs.kernel.org/admin-guide/cgroup-v2.html, cgroup-v1/memory.html).
 
     Args:
-        mount: where the file system of the groups is.
+        mount: the place of the file system of the groups.
         membership: file that names the groups of this process, one a line as `number:controllers:path`.
     """
     left = []

@@ -45,7 +45,7 @@ def measure_length(trainer: TrainerOptions, train_size: int, share: float = 1.0)
     Args:
         trainer: its options.
         train_size: molecules of the train subset.
-        share: of the steps that the options say; the result has at least one step.
+        share: the share of the steps that the options say; the result has at least one step.
     """
     batches = math.ceil(train_size / trainer.batch_size)
     steps = trainer.steps or (trainer.epochs or 0) * batches

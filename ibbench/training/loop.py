@@ -36,10 +36,10 @@ def prepare(
     Args:
         config: the run, resolved.
         dataset: the molecules, on the CPU.
-        split: of that data set.
-        device: where to train.
-        replicas: which of the run's replicas train together.
-        trials: what each of them is trained with; None for the values of the config.
+        split: the division of that data set.
+        device: the device to train on.
+        replicas: the replicas that train together; one stands there once for each of its trials.
+        trials: hyper-parameters of each of them; None for the values of the config.
     """
     task = _prepare_task(config, dataset, split, device, replicas)
     statistics_of = {seed: atom_statistics(dataset.molecules.select(split.train_subset(seed))) for _, seed in replicas}
@@ -94,12 +94,13 @@ def train(
     if it had never been interrupted.
 
     Args:
-        task: what to train on.
-        state: where to start; it changes in place.
+        task: the molecules and labels to train on.
+        state: the state to start from; it changes in place.
         config: the run, resolved; only with `trainer.compile=true` is the step compiled (see `Step`), which changes
             numbers by rounding only.
-        pause: asked after each step; if it says so, yield before the next validation too (`state.pending` is not 0).
-        share: of the steps that the config says.
+        pause: a question that is asked after each step; if the answer is yes, yield before the next validation, too
+            (`state.pending` is not 0).
+        share: the share of the steps that the config says.
 
     Raises:
         DivergedError: a loss or a validation error is no longer finite, for all trials of a replica.

@@ -33,7 +33,7 @@ class StackedOptimizer:
     and weight decay are one group of stacked parameters; otherwise each replica is a group of slices of them.
 
     Args:
-        options: which optimizer, and what all replicas share.
+        options: the optimizer, and what all replicas share.
         parameters: each `[R, ...]`, with gradients of the same shape when `step` is called.
         rates: learning rate of each replica.
         decays: weight decay of each replica.
@@ -59,7 +59,7 @@ class StackedOptimizer:
         """Take one step.
 
         Args:
-            factor: by the schedule, on every learning rate.
+            factor: the schedule's factor on every learning rate.
         """
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=False):
             group["lr"] = rate * factor

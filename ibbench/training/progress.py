@@ -14,9 +14,9 @@ class RunProgress:
     """Shows steps, validation error, molecules per second and time left of one training.
 
     Args:
-        line: where it is shown; its total is the number of steps.
-        task: what is trained on.
-        length: how long.
+        line: the line that shows it; its total is the number of steps.
+        task: the molecules and replicas that are trained.
+        length: the length of the training.
         units: the unit of each target.
     """
 

@@ -69,7 +69,7 @@ class Replicas:
             num_atoms: N, the number of atoms that molecules are padded to.
             seeds: one per replica.
             inputs: `atom_mean` and `atom_scale`, float32 `[R, 11]`.
-            device: where they are to be.
+            device: the device that they are to be on.
             precision: `bfloat16` for autocast to it; otherwise float32.
         """
         models = [_build(options, num_atoms, seed) for seed in seeds]
@@ -93,8 +93,8 @@ class Replicas:
             num_atoms: N.
             seeds: one per replica.
             weights: all that a `snapshot` holds, name -> `[R, ...]`.
-            device: where they are to be.
-            precision: of the training.
+            device: the device that they are to be on.
+            precision: the precision of the training.
 
         Raises:
             ValueError: the names or shapes of the weights are not those of the model.

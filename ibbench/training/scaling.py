@@ -64,7 +64,7 @@ class TargetScaling(NamedTuple):
         Args:
             truth: the targets.
             subsets: indices into the data set, int64 `[R, n]`.
-            reference: which targets have slopes, see `fit_slopes`.
+            reference: the option that says which targets have slopes, see `fit_slopes`.
         """
         logarithmic = torch.tensor([target.logarithmic for target in truth.targets])
         transformed = _transform(truth.values(subsets) - truth.references(subsets), logarithmic)
@@ -113,9 +113,9 @@ class TargetScaling(NamedTuple):
         """Map predictions `[R, m]` to the targets' units, float64 `[R, m]` on the CPU.
 
         Args:
-            normalised: what the models predict, `[R, m]`.
-            references: of these molecules, float64 `[R, m]`.
-            explained: of these molecules, float64 `[R, m]`.
+            normalised: predictions of the models, `[R, m]`.
+            references: the references of these molecules, float64 `[R, m]`.
+            explained: the part of them that the composition explains, float64 `[R, m]`.
         """
         value = normalised.double().cpu() * self.scale[:, None] + explained
         value = torch.where(self.logarithmic[:, None], value.expm1(), value)

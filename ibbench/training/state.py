@@ -64,7 +64,7 @@ class State:
         """Keep the weights of the replicas that have not stopped and were never better, and stop some.
 
         Args:
-            validation_mae: of the current weights, float64 `[R]`.
+            validation_mae: the validation MAE of the current weights, float64 `[R]`.
             patience: steps without a better error after which a replica stops; None: it never does.
         """
         improved = (validation_mae < self.best_mae) & ~self.stopped

@@ -48,7 +48,7 @@ class Task(NamedTuple):
 
         Args:
             batch: places in the train subset of each replica, int64 `[R, B]`.
-            step: counted from the start of the training; it fixes the augmentation.
+            step: the number of the step since the start of the training; it fixes the augmentation.
         """
         index = self.subsets.gather(1, batch)
         molecules = self.molecules.select(index)

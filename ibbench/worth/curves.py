@@ -62,7 +62,7 @@ def read_curves(study: Study, by: str = "labels") -> list[Curve]:
     """Gather the curves of a study with at least two sizes, those that can be compared next to each other.
 
     Args:
-        study: what was read.
+        study: a study as read.
         by: one of `AXES`: along what the errors are laid out. Along seconds only trainings count whose error no
             cheaper one of the model reached; a timing has no interval.
 

@@ -26,7 +26,7 @@ def ladder_table(study: Study, curves: list[Curve], draws: list[Floats], at: flo
     """Tabulate the rungs of a study on each target at the largest train size that all of them have.
 
     Args:
-        study: what was read; entries without a rung have no part in it.
+        study: a study as read; entries without a rung have no part in it.
         curves: the curves over labels, as far as there are any.
         draws: the draws of these curves.
         at: the train size at which the data multiplier is told; None if there are no curves.

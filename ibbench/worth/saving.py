@@ -30,8 +30,8 @@ def multiplier(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats, at: float) 
     Args:
         a: the model whose error at `at`, within its sizes, is the goal.
         b: the model that is to reach it.
-        draws_a: of the same `draw_curves` as those of B, `[D, K]`.
-        draws_b: see `draws_a`.
+        draws_a: draws of A, of the same `draw_curves` as those of B, `[D, K]`.
+        draws_b: draws of B.
         at: a size.
     """
     sizes_a, sizes_b = np.log(a.sizes), np.log(b.sizes)
@@ -85,8 +85,8 @@ def prequential_bits(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats) -> Bi
     Args:
         a: a model, its sizes those of B.
         b: another.
-        draws_a: of the same `draw_curves` as those of B, `[D, K]`.
-        draws_b: see `draws_a`.
+        draws_a: draws of A, of the same `draw_curves` as those of B, `[D, K]`.
+        draws_b: draws of B.
     """
     assert np.array_equal(a.sizes, b.sizes)
     share = np.diff(a.sizes) / (a.sizes[-1] - a.sizes[0])

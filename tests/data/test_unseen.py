@@ -17,6 +17,10 @@ def _find(*smiles: str) -> Unseen:
     return find_unseen(featurize(list(smiles), "implicit"), smiles)
 
 
+def _counts(*values: object) -> Counts:
+    return Counts.model_validate(dict(zip(Counts.model_fields, values, strict=True)))
+
+
 @pytest.mark.parametrize(
     ("smiles", "marks"),
     [
@@ -54,14 +58,14 @@ def test_an_exact_comparison_follows_where_hashes_collide(monkeypatch: pytest.Mo
 def test_only_other_values_count_and_repeats_are_told_apart() -> None:
     found = _find("C/C=C/C", "C/C=C\\C", "OCC", "CCO", "C/C=C/F", "C/C=C\\F", "CCl", "[NH4+]")
     values = np.array([[1, 5], [2, 5], [1, 5], [1, 6], [3, 3], [3, 3], [0, 0], [0, 0]], dtype=float)
-    assert count_unseen(found, values[:, :1]) == Counts(8, 5, {"charges": 1, "stereo marks": 4}, 1, 2, 0)
+    assert count_unseen(found, values[:, :1]) == _counts(8, 5, {"charges": 1, "stereo marks": 4}, 1, 2, 0)
     assert count_unseen(found, values).alike == 4
     assert count_unseen(found, values).repeated == 2
-    assert not count_unseen(_find("CCO", "CCN"), np.zeros((2, 1)))
+    assert not count_unseen(_find("CCO", "CCN"), np.zeros((2, 1))).tells
 
 
 def test_what_is_said_names_the_models_that_do_not_see_it_and_those_that_do() -> None:
-    counts = Counts(600, 31, {"charges": 11, "stereo marks": 20}, 7, 150, 0)
+    counts = _counts(600, 31, {"charges": 11, "stereo marks": 20}, 7, 150, 0)
     (told,) = describe_unseen(counts, {"gnn": "atoms and bonds", "mlp": "atoms and bonds"})
     assert told == (
         "31 of 600 molecules carry charges or stereo marks, which gnn and mlp do not see; 7 molecules have elements "
@@ -74,11 +78,11 @@ def test_what_is_said_names_the_models_that_do_not_see_it_and_those_that_do() ->
     assert readers.startswith("rnn reads the SMILES")
     assert "information, not only in bias" in readers
     assert describe_unseen(counts, {"rnn": "SMILES"}) == []
-    many = describe_unseen(Counts(600, 0, {}, 0, 150, 150), dict.fromkeys("abcde", "atoms and bonds"))
+    many = describe_unseen(_counts(600, 0, {}, 0, 150, 150), dict.fromkeys("abcde", "atoms and bonds"))
     assert many[0].startswith(
         "150 molecules look the same to models that do not read the SMILES and have other targets"
     )
-    assert describe_unseen(Counts(600, 0, {}, 0, 0, 0), {"gnn": "atoms and bonds"}) == []
+    assert describe_unseen(_counts(600, 0, {}, 0, 0, 0), {"gnn": "atoms and bonds"}) == []
 
 
 def test_the_cache_keeps_what_was_found(

@@ -97,9 +97,19 @@ def test_where_nothing_is_to_be_done_no_worker_starts(
             train_here(sweep, range(2))
 
     train(configs)
-    monkeypatch.setattr(workers, "train_side_by_side", None)
+    started: list[int] = []
+
+    def note(tasks: list[workers.Task], num_workers: int) -> dict[int, str]:
+        started.append(num_workers)
+        return dict.fromkeys(range(len(tasks)), "done")
+
+    monkeypatch.setattr(workers, "train_side_by_side", note)
     monkeypatch.setattr(Sweep, "_recall", lambda _: False)
     train([one.model_copy(update={"workers": 2}) for one in configs])
+    assert started == []
+    two = [one.model_copy(update={"workers": 2, "rerun": True}) for one in configs]
+    train(two)
+    assert started == [2]  # it would have been noticed
 
 
 def test_the_number_of_workers_is_one_per_command(ibbench: Callable) -> None:
