@@ -26,7 +26,7 @@ from ibbench.report.missing import tell_missing
 from ibbench.terminal import warn
 
 
-class Outcome(NamedTuple):
+class Tabulated(NamedTuple):
     """What has come of tabulating a study.
 
     Attributes:
@@ -48,7 +48,7 @@ def tabulate(
     sort: str | None = None,
     relative_to: str | None = None,
     relevance: float = RELEVANCE,
-) -> Outcome:
+) -> Tabulated:
     """Rebuild the tables of a study from its records, and print one; also where they cannot be written.
 
     Args:
@@ -88,7 +88,7 @@ def tabulate(
         console.file.write(_WRITERS[style](shown))
         for line in (*tell_missing(study), *([f"Not written to {folder}: {reason}"] if reason else [])):
             warn(line)
-    return Outcome(not reason, study.is_readable, not study.missing)
+    return Tabulated(not reason, study.is_readable, not study.missing)
 
 
 def _pack(folder: Path, records: list[Record]) -> dict[str, str | bytes]:

@@ -11,7 +11,6 @@ from ibbench.errors import InputError
 
 POWER = 0.8  # with which a difference of the size named in a verdict would be found
 _POWER_QUANTILE = float(special.ndtri(POWER))
-_MOST_PERCENT = 10_000  # of a difference that is told
 _MOST_LOGARITHM = 700.0  # beyond it there is no float
 RELEVANCE = 0.01  # relative difference of two MAEs below which it does not matter which is lower
 _SILLY = 1000  # percent: beyond that, a figure tells no more

@@ -220,18 +220,7 @@ def _describe(detail: ErrorDetails) -> str:
             return f"`{key}={_shown(value)}` is not possible: {suggest(str(value), names)}"
         case "string_pattern_mismatch" if key == "device":
             return f"`device={_shown(value)}` is not possible: expected auto, cpu, cuda or cuda:N"
-        case (
-            "source_only"
-            | "source_needs"
-            | "units"
-            | "width_and_budget"
-            | "nesterov"
-            | "batch_of_one"
-            | "seconds"
-            | "length"
-            | "trials"
-            | "steps"
-        ):
+        case kind if kind in _SAID_IN_FULL:
             return detail["msg"]
         case _:
             return f"`{key}={_shown(value)}` is not possible: {detail['msg'][0].lower()}{detail['msg'][1:]}"

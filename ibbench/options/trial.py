@@ -4,13 +4,11 @@ A seed is the whole procedure. What it draws is a function of the seed alone, so
 and the variance of tuning is part of the variance over seeds.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
 from ibbench.options.config import Config
-from ibbench.options.groups import TuningOptions
 
 TUNED = ("optimizer.lr", "optimizer.weight_decay", "model.dropout")
 _DIGITS = 3  # of a drawn number: all that matter, in a record that can be read
@@ -68,14 +66,6 @@ def draw_trials(config: Config, seed: int) -> list[Trial]:
         )
         for at_rate, (_, at_decay, at_dropout) in zip(rate, uniform, strict=True)
     ]
-
-
-def stratum(tuning: TuningOptions, lr: float) -> int:
-    """Return which part of the range of learning rates a rate was drawn from, from 0 for the lowest."""
-    assert tuning.lr  # otherwise there is nothing to draw
-    low, high = map(math.log, tuning.lr)
-    number = tuning.trials[0]
-    return min(max(int(number * (math.log(lr) - low) / (high - low)), 0), number - 1) if high > low else 0
 
 
 def _between(bounds: tuple[float, float], share: float, logarithmic: bool) -> float:

@@ -35,9 +35,9 @@ def train_here(sweep: Sweep, numbers: Sequence[int]) -> None:
     else:
         num_workers, pack_sizes = 1, []
     if num_workers > 1:
-        from ibbench.sweep.workers import Task, train_side_by_side
+        from ibbench.sweep.workers import Assignment, train_side_by_side
 
-        tasks = [Task(*task) for task in zip(left, points, pack_sizes, strict=True)]
+        tasks = [Assignment(*task) for task in zip(left, points, pack_sizes, strict=True)]
         tasks.sort(key=lambda task: _expected_seconds(task.point), reverse=True)
         outcomes = train_side_by_side(tasks, num_workers)
     else:

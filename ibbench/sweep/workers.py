@@ -35,7 +35,7 @@ _SAVE_SECONDS = 9.0  # that workers get to end a step and save its state, before
 _LOOK_SECONDS = 0.2  # between two looks whether a signal has come
 
 
-class Task(NamedTuple):
+class Assignment(NamedTuple):
     """A point to run.
 
     Attributes:
@@ -54,7 +54,7 @@ class Task(NamedTuple):
         return len(split_into_packs(list_replicas(self.point.config), self.pack_size))
 
 
-def train_side_by_side(tasks: list[Task], num_workers: int) -> dict[int, Outcome]:
+def train_side_by_side(tasks: list[Assignment], num_workers: int) -> dict[int, Outcome]:
     """Train points in processes of their own, some at a time.
 
     Args:
@@ -103,7 +103,7 @@ class _Order(NamedTuple):
     `age` is what `record_age` said of the run before it was begun, `owner` the worker to be helped.
     """
 
-    task: Task
+    task: Assignment
     age: int
     owner: str = ""
 
@@ -115,7 +115,7 @@ class _Queue:
         tasks: the runs, in the order in which they are begun.
     """
 
-    def __init__(self, tasks: list[Task]) -> None:
+    def __init__(self, tasks: list[Assignment]) -> None:
         self._left = deque(tasks)
         self._divided: dict[int, _Order] = {}  # that are at work, and may have packs that nobody is at
 

@@ -23,8 +23,8 @@ class Recipe(NamedTuple):
     variant: str
 
 
-class Trial(NamedTuple):
-    """A claim under one recipe.
+class Tried(NamedTuple):
+    """What came of a claim under one recipe.
 
     Attributes:
         recipe: its options that differ from those of most recipes, or `THE_RECIPE`.
@@ -60,7 +60,7 @@ class Claim(NamedTuple):
     train_size: int
     a: str
     b: str
-    trials: tuple[Trial, ...]
+    trials: tuple[Tried, ...]
 
     @property
     def num_held(self) -> int:
@@ -97,7 +97,7 @@ def find_claims(study: Study) -> list[Claim]:
 
 def _claim(
     models: tuple[str, str], names: dict[Recipe, str], compared: dict[Recipe, Pair], faults: dict[Key, str]
-) -> tuple[str, str, tuple[Trial, ...]] | None:
+) -> tuple[str, str, tuple[Tried, ...]] | None:
     """Return the better model under most recipes, the other one, and the trials; None with one recipe."""
     words = Counter(pair.verdict.word for pair in compared.values())
     if len(compared) < 2:
@@ -110,7 +110,7 @@ def _claim(
         fault = "; ".join(f"{key.model}: {faults[key]}" for key in (told.a, told.b) if key in faults)
         known = ratio or (float("nan"), None, None)
         holds = told.verdict.word == "better" and not fault
-        trials.append(Trial(names[recipe], recipe.section, known, str(told.verdict), fault, holds))
+        trials.append(Tried(names[recipe], recipe.section, known, str(told.verdict), fault, holds))
     better, other = reversed(models) if turned else models
     return better, other, tuple(trials)
 

@@ -12,7 +12,7 @@ import ibbench
 from ibbench.commands.diff import show_diff
 from ibbench.commands.plot import show_plots
 from ibbench.commands.status import show_status
-from ibbench.commands.table import Outcome, tabulate
+from ibbench.commands.table import Tabulated, tabulate
 from ibbench.commands.worth import show_worth
 from ibbench.compare.study import read_study
 from ibbench.compare.table import SO_FAR, build_table
@@ -26,7 +26,7 @@ from tests.compare.conftest import MakeRecord, WriteStudy
 
 QUIET = Console(quiet=True)
 SIZES = (500, 1000, 2000)
-WHOLE = Outcome(is_written=True, is_readable=True, is_whole=True)
+WHOLE = Tabulated(is_written=True, is_readable=True, is_whole=True)
 LACKING = WHOLE._replace(is_whole=False)
 TOLD = "Incomplete: 1 of 7 runs is missing (1 not finished)."
 
@@ -50,7 +50,7 @@ def study(write_study: WriteStudy, make_record: MakeRecord) -> Path:
     )
 
 
-def _print_table(study: Path, style: str) -> tuple[str, Outcome]:
+def _print_table(study: Path, style: str) -> tuple[str, Tabulated]:
     console = Console(file=io.StringIO(), width=300, markup=False)
     outcome = tabulate(study, console, style)
     return console.file.getvalue(), outcome
@@ -217,7 +217,7 @@ def test_every_view_names_the_file_that_it_leaves_out(study: Path) -> None:
     path.write_text("{")
     told = f"Left out: {path} is not readable: "
     printed, outcome = _print(tabulate, study)
-    assert outcome == Outcome(is_written=True, is_readable=False, is_whole=False)
+    assert outcome == Tabulated(is_written=True, is_readable=False, is_whole=False)
     for text in (printed, _print(show_worth, study)[0], _told_with_pictures(study)):
         assert told in text
         assert "The same `ibbench train` command trains its run again" in text

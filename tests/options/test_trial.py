@@ -9,7 +9,7 @@ import pytest
 from ibbench.errors import InputError
 from ibbench.models import model_names
 from ibbench.options.config import Config
-from ibbench.options.trial import Stage, Trial, draw_trials, list_stages, stratum
+from ibbench.options.trial import Stage, Trial, draw_trials, list_stages
 
 Compose = Callable[..., Config]
 TUNED = "tuning=halving"
@@ -27,8 +27,9 @@ def test_every_part_of_the_range_of_rates_has_one_draw(config: Compose) -> None:
     tuned = config(TUNED)
     assert tuned.tuning is not None
     for seed in range(50):
-        rates = [trial.lr for trial in draw_trials(tuned, seed)]
-        assert [stratum(tuned.tuning, rate) for rate in rates] == [0, 1, 2, 3, 4]
+        rates = np.log([trial.lr for trial in draw_trials(tuned, seed)])
+        low, high = np.log(tuned.tuning.lr)
+        assert np.floor(5 * (rates - low) / (high - low)).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_draws_are_within_their_ranges_and_spread_as_they_should(config: Compose) -> None:
