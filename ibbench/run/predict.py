@@ -79,7 +79,8 @@ class Predictor:
             molecules: `[m, ...]` with features as counts, hydrogens as `hydrogens` says, and what the model reads.
 
         Raises:
-            InputError: they lack what the model reads, are too large for it, or have an element without a reference.
+            InputError: they lack what the model reads, are too large for it, or have an element that was in no train
+                molecule.
         """
         return self._predict(molecules)
 
@@ -132,12 +133,13 @@ class Predictor:
                 smiles,
                 f"is too large: {model} takes molecules of at most {limit}, the largest of those it was trained with",
             )
-        with_references = self._scaling.reference_per_element.any(1).tolist()
-        if any(with_references):
+        of_elements = self._scaling.reference_per_element.any(1) | self._scaling.slope_per_element.any(1)
+        known_by_element = of_elements.tolist()
+        if any(known_by_element):
             elements = torch.tensor([0, *facts.elements])
             unknown = ~torch.isin(molecules.atoms[..., ATOMIC_NUMBER].long(), elements).all(1)
-            target = self.replicas[with_references.index(True)].target
-            _refuse(unknown, smiles, f"has an element without an atom reference, which target {target} needs")
+            target = self.replicas[known_by_element.index(True)].target
+            _refuse(unknown, smiles, f"has an element that was in no train molecule: its part in {target} is not known")
 
 
 def _refuse(wrong: Tensor, smiles: Sequence[str], reason: str) -> None:

@@ -147,7 +147,9 @@ def test_a_molecule_that_cannot_be_predicted_is_named_with_the_reason(runs: Simp
     gnn, schnet = (load_predictor(runs.folders[name]) for name in ("gnn", "schnet"))
     with pytest.raises(InputError, match="RDKit cannot parse as SMILES: `C1CC`"):
         gnn.predict_smiles(["CCO", "C1CC"])
-    with pytest.raises(InputError, match="`CCS` has an element without an atom reference, which target u0 needs"):
+    with pytest.raises(
+        InputError, match="`CCS` has an element that was in no train molecule: its part in u0 is not known"
+    ):
         gnn.predict_smiles(["CCO", "CCS"])
     with pytest.raises(InputError, match="`schnet` reads coordinates, which a SMILES does not have"):
         schnet.predict_smiles(["CCO"])
