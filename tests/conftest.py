@@ -1,5 +1,6 @@
 """Real data for all tests: QM9 is built once a session unless IBBENCH_CACHE points to a cache already."""
 
+import functools
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # rounding depends on it; before torch, which reads it once
@@ -33,6 +34,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def config(cache: Path) -> Callable[..., Config]:  # noqa: ARG001 (it must exist before the data are loaded)
+    @functools.cache  # Hydra takes a sixth of a second, and a config does not change
     def compose(*overrides: str) -> Config:
         return compose_config(overrides)
 

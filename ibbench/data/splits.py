@@ -101,13 +101,16 @@ def _divide(groups: np.ndarray, sizes: tuple[int, int], seed: int) -> list[np.nd
     _, group, count = np.unique(groups, return_inverse=True, return_counts=True)
     # RandomState's stream is frozen (NEP 19): the same seed gives the same split with every NumPy.
     order = np.random.RandomState(seed).permutation(len(count))
-    part_of, place = np.empty_like(order), np.empty_like(order)
+    part_of, place = np.full_like(order, 2), np.empty_like(order)
     place[order] = np.arange(len(order))
-    room = [*sizes, len(groups)]
+    room = list(sizes)
     for one, rows in zip(order.tolist(), count[order].tolist(), strict=True):
-        part = next(part for part, free in enumerate(room) if rows <= free)
-        room[part] -= rows
-        part_of[one] = part
+        if not any(room):
+            break  # all others train
+        part = next((part for part, free in enumerate(room) if rows <= free), 2)
+        if part < 2:
+            room[part] -= rows
+            part_of[one] = part
     drawn = np.argsort(place[group], kind="stable")
     return [drawn[part_of[group[drawn]] == part] for part in range(3)]
 
@@ -118,8 +121,9 @@ def _count(size: float, total: int) -> int:
 
 def _fingerprint(dataset: DataSet, parts: tuple[Tensor, ...]) -> str:
     """Hash the identities of the molecules, part by part: machines and library versions do not enter."""
-    ids = dataset.ids.tolist()
+    lines = [f"{one} {smiles}" for one, smiles in zip(dataset.ids.tolist(), dataset.smiles, strict=True)]
+    rows = np.array(lines, dtype=object)
     digest = hashlib.sha256()
     for part in parts:
-        digest.update("\n".join(f"{ids[i]} {dataset.smiles[i]}" for i in part.tolist()).encode() + b"\0")
+        digest.update("\n".join(rows[part.numpy()]).encode() + b"\0")
     return digest.hexdigest()[:16]

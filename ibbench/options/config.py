@@ -80,6 +80,7 @@ class Config(Options):
     precision: Literal["float32", "tf32", "bfloat16"]
     budget: BudgetOptions | None
     rung: RungOptions | None = None
+    worth_at: Annotated[PositiveInt | None, expecting("a train size, or null")] = None
     tuning: TuningOptions | None = None
     rerun: bool
     workers: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
@@ -126,7 +127,7 @@ class Config(Options):
 
         A CSV is known by what is read from it, which the run adds, not by where it lies.
         """
-        others = {"name", "results_dir", "device", "rung", "rerun", "workers"}
+        others = {"name", "results_dir", "device", "rung", "worth_at", "rerun", "workers"}
         options = self.model_dump(mode="json", exclude=others)
         # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
         # at once changes rounding only, as the device does.

@@ -259,8 +259,10 @@ def adopt_names(folder: Path, config: Config) -> None:
 
 
 def name_in_study(config: Config) -> dict[str, Any]:
-    """Return the fields of a record that say what the run is in its study: its rung, if it has one."""
+    """Return the fields of a record that say what the run is in its study: its rung, and where its worth is told."""
     names: dict[str, Any] = {}
     if config.rung:
         names["rung"] = RungEntry(**config.rung.model_dump())
+    if config.worth_at:
+        names["worth_at"] = config.worth_at
     return names

@@ -160,7 +160,8 @@ class SplitSizesEntry(_Entry):
 class Record(_Entry):
     """Everything that is known about one run; `config` holds the options that can change its numbers.
 
-    `rung` is its place in a ladder, if it was trained as one; `trial` the number of the draw of a random search that
+    `rung` is its place in a ladder, if it was trained as one; `worth_at` the train size at which its study is to tell
+    what assumptions are worth, if the config names one; `trial` the number of the draw of a random search that
     its options come from, if they do; `made`, `data`, `unseen` and `split_sizes` are None in records of older versions.
     """
 
@@ -182,6 +183,7 @@ class Record(_Entry):
     baselines: tuple[BaselineEntry, ...] = ()
     error: ErrorEntry | None = None
     rung: RungEntry | None = None
+    worth_at: int | None = None
     trial: int | None = None
     made: MadeEntry | None = None
     unseen: UnseenEntry | None = None

@@ -41,7 +41,8 @@ class Worth(NamedTuple):
         study: its name.
         by: the axis, of `curves.AXES`.
         at: the size at which sentences and rungs tell the multiplier; None without curves.
-        asked: whether that size was asked for; if not, a sentence may tell it where it is known best.
+        asked: whether that size was asked for, or named by the config; if not, a sentence may tell it where it is
+            known best.
         curves: in their order.
         fits: of each curve; None with too few sizes.
         multipliers: `MULTIPLIER_COLUMNS`: of all pairs, those first whose A has the lower error at its largest size,
@@ -105,6 +106,8 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
             raise
         curves = []
     draws = draw_curves(curves)
+    if at is None and by == "labels":
+        at = _named_by_config(study, curves)
     asked = at is not None
     at = _reference(curves, at) if curves else None
     # Timings vary, which no interval would tell.
@@ -136,6 +139,13 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
         claims,
         study,
     )
+
+
+def _named_by_config(study: Study, curves: list[Curve]) -> float | None:
+    """Return the train size that the configs of all runs name for it (`worth_at`), once there are curves over it."""
+    named = {record.worth_at for record in study.records}
+    size = named.pop() if len(named) == 1 else None
+    return float(size) if size and any(curve.sizes[0] <= size <= curve.sizes[-1] for curve in curves) else None
 
 
 def _reference(curves: list[Curve], at: float | None) -> float:

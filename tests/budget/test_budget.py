@@ -40,8 +40,7 @@ def tiny(config: Callable[..., Config]) -> Tiny:
 
 
 @pytest.mark.parametrize("name", [*model_names(), "ladder/gnn_lengths", "ladder/transformer"])
-@pytest.mark.parametrize("parameters", [20_000, 100_000, 1_000_000])
-@pytest.mark.parametrize("depth", [2, 4, 7])
+@pytest.mark.parametrize(("parameters", "depth"), [(20_000, 2), (100_000, 7), (1_000_000, 4)])
 def test_width_is_solved_to_within_two_percent(
     name: str, parameters: int, depth: int, config: Callable[..., Config]
 ) -> None:
@@ -115,7 +114,7 @@ def test_flops_of_the_string_models_grow_with_the_longest_string(tiny: Tiny) -> 
         assert count_flops(Padding(9, length), tiny("rnn")) == 2 * (length * (embed + gates) + rho)
 
 
-@pytest.mark.parametrize("num_atoms", [9, 29, 66, 78, 92, 117, 128])
+@pytest.mark.parametrize("num_atoms", [9, 29, 128])
 def test_the_default_budget_can_be_met_for_molecules_of_any_size(num_atoms: int, config: Callable[..., Config]) -> None:
     for name in STANDARD_MODELS:
         options = fit_to_budget(Padding(num_atoms, 28), config(f"model={name}").model, _parameters(100_000))

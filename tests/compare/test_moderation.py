@@ -40,7 +40,9 @@ def _told_apart(entries: list[Entry]) -> tuple[float, bool]:
     return float(np.mean([p < ALPHA for p in p_values])), any((pair.p_holm or 0) < ALPHA for pair in pairs.values())
 
 
-@pytest.mark.parametrize(("models", "targets", "seeds"), [(4, 1, 2), (4, 2, 3), (13, 1, 3)])
+@pytest.mark.parametrize(
+    ("models", "targets", "seeds"), [(4, 1, 2), (4, 2, 3), pytest.param(13, 1, 3, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("unequal", [0.0, 0.8])
 def test_equal_models_are_rarely_told_apart(models: int, targets: int, seeds: int, unequal: float) -> None:
     generator = np.random.default_rng(models + seeds)

@@ -99,8 +99,8 @@ def test_every_experiment_trains(experiment: str, ibbench: Callable, tmp_path: P
     assert sorted(table["target"][table["model"] == "mlp"]) == sorted(targets)
 
 
-def test_the_ladder_climbs_all_of_its_rungs() -> None:
-    points = [compose_config(point) for point in expand([f"model={_sweep('ladder')['model']}"])]
+def test_the_ladder_climbs_all_of_its_rungs(config: Callable[..., Config]) -> None:
+    points = [config(*point) for point in expand([f"model={_sweep('ladder')['model']}"])]
     assert sorted(point.rung.name for point in points if point.rung) == RUNGS
 
 

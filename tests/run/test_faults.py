@@ -110,7 +110,14 @@ def test_a_folder_deleted_while_training_ends_the_run_and_is_not_made_again(
         assert [record.status for record in read_records(tmp_path / "results" / "tiny")] == ["done"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        signal.SIGINT,
+        *(pytest.param(one, marks=pytest.mark.slow) for one in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)),
+    ],
+)
 def test_a_signal_saves_the_state_and_ends_the_command_within_ten_seconds(
     number: signal.Signals, ibbench: Command, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from ibbench.training.loop import train
 
 FEW = ("budget=null", "model.width=8", "data.train_size=100", "data.validation_size=100", "data.test_size=200")
 TUNED = (*FEW, "tuning=halving", "trainer.steps=24", "trainer.checkpoint_seconds=0")
+SEARCH = ("model=mlp", *TUNED, "model.normalisation=batch", "seeds=[0,1]", "trainer.replicas_per_pack=1")
 
 
 def _run(config: Callable[..., Config], *overrides: str) -> Record:
@@ -64,12 +65,24 @@ def test_half_of_the_steps_have_a_schedule_of_their_own(config: Callable[..., Co
     assert whole.test == same.test
 
 
+@pytest.fixture(scope="module")
+def undisturbed(config: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Path]:
+    """Return the record and the folder of the search that the next test interrupts."""
+    point = plan(config(*SEARCH, f"results_dir={tmp_path_factory.mktemp('undisturbed')}"))
+    record = execute(point)
+    assert record is not None
+    return record, point.folder
+
+
 @pytest.mark.parametrize("part", [1, 3, 5], ids=lambda part: f"pack {part // 3 + 1}, stage {part % 3 + 1}")
 def test_a_search_goes_on_where_it_was_interrupted(
-    part: int, config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: int,
+    config: Callable[..., Config],
+    undisturbed: tuple[Record, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    options = ("model=mlp", *TUNED, "model.normalisation=batch", "seeds=[0,1]", "trainer.replicas_per_pack=1")
-    points = [plan(config(*options, f"results_dir={tmp_path / place}")) for place in ("disturbed", "undisturbed")]
+    point = plan(config(*SEARCH, f"results_dir={tmp_path}"))
     begun: list[float] = []
 
     def interrupted(*arguments: object) -> object:
@@ -81,13 +94,12 @@ def test_a_search_goes_on_where_it_was_interrupted(
 
     monkeypatch.setattr(pack, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        execute(points[0])
+        execute(point)
     monkeypatch.setattr(pack, "train", train)
-    disturbed, undisturbed = (execute(point) for point in points)
-    assert disturbed is not None
-    assert undisturbed is not None
-    assert disturbed.replicas == undisturbed.replicas
-    tables = [pd.read_csv(point.folder / "history.csv") for point in points]
+    resumed, (record, folder) = execute(point), undisturbed
+    assert resumed is not None
+    assert resumed.replicas == record.replicas
+    tables = [pd.read_csv(one / "history.csv") for one in (point.folder, folder)]
     pd.testing.assert_frame_equal(*tables)
 
 

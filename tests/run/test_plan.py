@@ -26,7 +26,7 @@ FEW = ("model=mlp", "budget.value=10000", "data.validation_size=100", "data.test
         (("trainer.steps=200", "trainer.validate_every=64"), 200, 64, 5000),
         (("trainer.epochs=3", "trainer.validate_every=5"), 12, 5, 300),
         (("trainer.steps={64:10,100:14}",), 14, 1, 364),
-        (("+experiment=robustness", "trainer.epochs=3"), 12, 4, 300),
+        (("+experiment=robustness", "trainer.epochs=3", "trainer.validate_every=null"), 12, 4, 300),
     ],
 )
 def test_a_training_is_as_long_as_its_epochs_or_its_steps(

@@ -44,6 +44,19 @@ def test_the_main_sentence_names_models_factor_and_interval(study: Path) -> None
     assert row["multiplier_most"] == 2
 
 
+def test_worth_is_told_at_the_size_that_the_config_named(write_study: WriteStudy, make_record: MakeRecord) -> None:
+    records = [
+        make_record(name, _maes(scale, 0.5, size), train_size=size)
+        for name, scale in (("deep_sets", 20), ("gnn", 10))
+        for size in SIZES
+    ]
+    named = [record.model_copy(update={"worth_at": 2000}) for record in records]
+    (told,) = sentences(read_worth(write_study("named", *named)))
+    assert told.startswith("gap: at 2,000 labels, what gnn assumes is worth more than 2.0 times the labels")
+    (told,) = sentences(read_worth(write_study("half", *named[:4], *records[4:])))
+    assert told.startswith("gap: at 1,000 labels")  # the configs of the study do not agree
+
+
 def test_a_rung_is_told_against_the_one_that_it_comes_after(ladder_study: Path) -> None:
     table = make_worth(read_study(ladder_study)).ladder
     assert table["rung"].tolist() == ["one", "two", "three", "sideways"] * 2
