@@ -39,17 +39,33 @@ def plan_candidates(configs: list[Config], runs: list[Path] | None = None) -> li
         InputError: one of them is not possible.
     """
     points = [plan(config) for config in configs]
-    variants = find_variants_of([config.numerics() for config in configs])
+    variants = [describe(variant) for variant in find_variants_of([config.numerics() for config in configs])]
+    names = _name(points, variants)
     candidates = []
-    for place, (point, variant) in enumerate(zip(points, map(describe, variants), strict=True)):
-        rung = point.config.rung
-        name = rung.name if rung else in_full(point.config.model.name, variant)
+    for place, (point, variant, name) in enumerate(zip(points, variants, names, strict=True)):
         folder = runs[place] if runs else point.folder
         record = read_finished(folder)
         if record:
             _refuse_other_data(record, point, folder)
         candidates.append(Candidate(point, variant, name, folder if record else None))
     return candidates
+
+
+def _name(points: list[Point], variants: list[str]) -> list[str]:
+    """Name models by their rungs, or by themselves; the variant follows where the name would stand for several."""
+    variants_of: dict[tuple[str, int], set[str]] = {}
+    for point, variant in zip(points, variants, strict=True):
+        if rung := point.config.rung:
+            variants_of.setdefault((rung.name, point.split.train_size), set()).add(variant)
+    several = {name for (name, _), found in variants_of.items() if len(found) > 1}
+    names = []
+    for point, variant in zip(points, variants, strict=True):
+        rung = point.config.rung
+        if rung and rung.name not in several:
+            names.append(rung.name)
+        else:
+            names.append(in_full(rung.name if rung else point.config.model.name, variant))
+    return names
 
 
 def _refuse_other_data(record: Record, point: Point, folder: Path) -> None:

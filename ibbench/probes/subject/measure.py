@@ -154,6 +154,8 @@ def _sort(table: pd.DataFrame) -> pd.DataFrame:
         )
 
     table["seed"] = table["seed"].astype(object)
+    # A seed that two runs of a study have in common counts once.
+    table = table.drop_duplicates([name for name in COLUMNS if name != "value"])
     return table.iloc[sorted(range(len(table)), key=place)].reset_index(drop=True)
 
 
