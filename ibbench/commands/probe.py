@@ -16,7 +16,10 @@ from ibbench.report.document import Heading, Picture, Remark
 from ibbench.terminal import say
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ibbench.probes.subject.candidate import Candidate
+    from ibbench.probes.subject.measure import Measured
 
 PROBES, PROBES_TEXT, RANKING = "probes.csv", "probes.md", "foretold.csv"
 _ELSEWHERE = ("hydra", "+hydra", "+cluster", "cluster")  # options of who runs, which is this process
@@ -50,32 +53,38 @@ def show_probes(
     Raises:
         InputError: a config, a probe or a moment is not possible, or trained weights are missing. Nothing is written.
     """
-    wanted = _moments(moments)
-    names = _probes(probes, wanted, with_ranking)
     from ibbench.probes.subject.measure import check_request, measure
 
+    wanted = _moments(moments)
+    names = _probes(probes, wanted, with_ranking)
     check_request(names, wanted, limit)
     candidates = _candidates(arguments)
-    folder = study_folder(candidates[0].point.config)
     measured = measure(candidates, names, wanted, limit, say)
-    ranked = None
-    if with_ranking:
-        from ibbench.compare.study import read_study
-        from ibbench.probes.subject.foretell import foretell
+    folder = study_folder(candidates[0].point.config)
+    ranked = _rank(measured, candidates, folder) if with_ranking else None
+    _tell(measured, {name: get_probe(name)() for name in names}, ranked, folder, console)
 
-        study = read_study(folder) if StudyFolder.at(folder).has_records() else None
-        ranked = foretell(measured.table, candidates, study)
+
+def _rank(measured: "Measured", candidates: "list[Candidate]", folder: Path) -> "pd.DataFrame":
+    from ibbench.compare.study import read_study
+    from ibbench.probes.subject.foretell import foretell
+
+    study = read_study(folder) if StudyFolder.at(folder).has_records() else None
+    return foretell(measured.table, candidates, study)
+
+
+def _tell(
+    measured: "Measured", probes: dict[str, Probe], ranked: "pd.DataFrame | None", folder: Path, console: Console
+) -> None:
+    """Print sentences, and write tables and pictures; say so where the folder cannot be written to."""
     from ibbench.report.plot.probes import draw_probe
     from ibbench.report.plot.style import in_style, save
     from ibbench.report.probes import brief, page
 
-    chosen: dict[str, Probe] = {name: get_probe(name)() for name in names}
     with in_style():
-        drawn = {f"probe_{name}": draw_probe(probe, name, measured) for name, probe in chosen.items()}
+        drawn = {f"probe_{name}": draw_probe(probe, name, measured) for name, probe in probes.items()}
     pictures = [Picture(name, figure) for name, figure in drawn.items() if figure is not None]
-    shapes = [*page(folder.name, measured, chosen, ranked)]
-    if pictures:
-        shapes += [Heading("Pictures"), *pictures]
+    shapes = [*page(folder.name, measured, probes, ranked), Heading("Pictures"), *pictures]
     files = {PROBES: to_csv(measured.table), PROBES_TEXT: markdown.write(shapes)}
     if ranked is not None:
         files[RANKING] = to_csv(ranked)
@@ -87,7 +96,7 @@ def show_probes(
 
     reason = try_to_write(write)
     outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(written)}"
-    screen.show([*brief(measured, chosen, ranked), Remark(outcome)], console, fold=False)
+    screen.show([*brief(measured, probes, ranked), Remark(outcome)], console, fold=False)
 
 
 def _moments(given: Sequence[str]) -> list[Moment]:

@@ -73,7 +73,7 @@ def test_trained_weights_of_a_study_are_probed_and_set_beside_the_ranking(ibbenc
         for record in read_records(study):
             if record.config["model"]["name"] == "deep_sets":
                 for replica in record.replicas:  # whose predictions do not change with the order of atoms
-                    found = transformed[replica.target, str(replica.seed)]
+                    found = transformed[replica.target, replica.seed]
                     assert found == pytest.approx(replica.test.mae, rel=1e-4)
         of_mlp = table[(table["at"] == "trained") & (table["model"] == "mlp")].groupby("quantity")["value"].mean()
         assert of_mlp["MAE, mean over the group"] < of_mlp["MAE, transformed"]

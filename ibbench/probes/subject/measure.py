@@ -191,7 +191,7 @@ def average(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for keys, group in table.groupby(KEYS, sort=False, dropna=False):
         values, unit = group["value"].to_numpy(dtype=float), group["unit"].iloc[0]
-        low, high = _interval(values, (values > 0).all() and unit != BITS)
+        low, high = _interval(values, bool((values > 0).all()) and unit != BITS)
         rows.append(
             dict(zip(KEYS, keys, strict=True))
             | {"unit": unit, "mean": values.mean(), "low": low, "high": high}
