@@ -149,6 +149,28 @@ def speed(
 
 
 @app.command()
+def probe(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help="A study, or options as `ibbench train` takes them", show_default=False),
+    ] = None,
+    probes: Annotated[list[str] | None, typer.Option("--probe", help="Measure this only, such as kernel,floor")] = None,
+    at: Annotated[list[str] | None, typer.Option(help="Weights: init (default), trained, or both")] = None,
+    molecules: Annotated[int, typer.Option(help="The most molecules to look at")] = 1000,
+    foretell: Annotated[bool, typer.Option("--foretell", help="Rank the models before any training")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the probes, measure nothing")] = False,
+) -> None:
+    """Measure a bias itself: what it cannot see, which symmetries it has, which labels it finds likely untrained."""
+    from ibbench.commands.probe import list_probes, show_probes
+    from ibbench.terminal import terminal
+
+    if listed:
+        list_probes(terminal())
+    else:
+        show_probes(what or [], probes, at or ["init"], molecules, foretell, terminal())
+
+
+@app.command()
 def models(overrides: Overrides = None) -> None:
     """List the models: what each assumes, and how many parameters it has."""
     from ibbench.commands.models import show_models

@@ -46,7 +46,9 @@ def _shrunk(command: str, note: list[str]) -> list[str]:
     words = shlex.split(command)[1:]
     if words[0] == "speed":
         return [word for word in words if word not in {"--sweep", "trainer.compile=true"}] + note
-    if words[0] != "train" or words[-1] in {"--help", "job"}:
+    if words[0] == "probe" and not any("=" in word for word in words):
+        return words
+    if words[0] not in {"train", "probe"} or words[-1] in {"--help", "job"}:
         return words
     if any(word.startswith("+cluster=") for word in words):  # tests/cluster runs such for real
         return [word for word in words if word not in {"--dry-run", "--detach"}] + ["--dry-run", *note]
@@ -94,7 +96,9 @@ def test_the_commands_of_a_block_run(block: Block, ibbench: Callable, tmp_path: 
     rows = "".join(f"{'C' * left}O{'C' * right},{left - right}\n" for left in range(1, 10) for right in range(1, 10))
     (tmp_path / "my.csv").write_text("smiles,logS\n" + rows)
     for command in block.commands:
-        if command.startswith(("ibbench table", "ibbench status")):  # the study of another block
+        if command.startswith(
+            ("ibbench table", "ibbench status", "ibbench probe results/")
+        ):  # the study of another block
             study = command.split()[2]
             if not (tmp_path / study).exists():
                 name = study.rpartition("/")[2]

@@ -13,15 +13,20 @@ _Flat = dict[str, Any]
 
 
 def find_variants(records: Sequence[Record]) -> list[dict[str, str]]:
-    """Return for each record the options in which the records differ; an option that is absent is null.
+    """Return for each record the options in which the records differ; see `find_variants_of`."""
+    return find_variants_of([record.config for record in records])
+
+
+def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return for each config, as recorded, the options in which they differ; an option that is absent is null.
 
     Options that only some models have are compared between the records of those models alone. Where optimizers or
     schedules differ, their names stand for what their files say.
     """
-    flat = [flatten(record.config) for record in records]
+    flat = [flatten(config) for config in configs]
     models = [str(options["model.name"]) for options in flat]
     keys = list(dict.fromkeys(key for options in flat for key in options if key not in NOT_VARIANTS))
-    variants: list[dict[str, str]] = [{} for _ in records]
+    variants: list[dict[str, str]] = [{} for _ in configs]
     for key in keys:
         having = {model for model, options in zip(models, flat, strict=True) if key in options}
         values = {row: typed(flat[row].get(key)) for row, model in enumerate(models) if model in having}

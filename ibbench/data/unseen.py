@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from ibbench.data.colours import refine
 from ibbench.data.layout import ATOMIC_NUMBER, ELEMENTS
 
 if TYPE_CHECKING:
@@ -103,32 +104,9 @@ def _marks_of(smiles: str) -> int:
 
 
 def _refine(features: "Features") -> np.ndarray:
-    """Return a number for each molecule, uint64 `[M]`: equal for equal graphs, and mostly different for others.
-
-    Colours of atoms are refined by those of their neighbours (Weisfeiler & Leman 1968), as 64-bit sums.
-    """
-    atoms, bonds, num_atoms = features
-    count, n, width = atoms.shape
-    weights = _mix(np.arange(1, width + 1, dtype=np.uint64))
-    here = (np.arange(n) < np.asarray(num_atoms)[:, None]).ravel()
-    colours = _mix(atoms.reshape(-1, width) @ weights) * here
-    molecule, start, end = np.nonzero(bonds)
-    kinds = _mix(bonds[molecule, start, end].astype(np.uint64))
-    ends = molecule * n + end
-    atom, first = np.unique(molecule * n + start, return_index=True)
-    for _ in range(_ROUNDS if len(atom) else 0):
-        sums = np.add.reduceat(_mix(colours[ends] + kinds), first)
-        refined = _mix(colours)
-        refined[atom] += sums
-        colours = _mix(refined) * here
-    return colours.reshape(count, n).sum(1, dtype=np.uint64)
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Scatter 64-bit numbers, one to one (the finaliser of SplitMix64, Steele et al. 2014)."""
-    mixed = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    """Return a number for each molecule, uint64 `[M]`: equal for equal graphs, and mostly different for others."""
+    here = np.arange(features.atoms.shape[1]) < np.asarray(features.num_atoms)[:, None]
+    return refine(features.atoms, features.bonds, here, _ROUNDS)[-1]
 
 
 def _repeated(keys: np.ndarray) -> list[np.ndarray]:

@@ -1,7 +1,7 @@
 """Assumes permutation invariance only: all pairs of atoms meet, with weights computed from their content."""
 
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64, Shaped, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -34,6 +34,15 @@ class GraphTransformer(AttentionModel):
     def reads_with(cls, options: GraphTransformerOptions) -> frozenset[str]:
         """Return what it reads: no bonds where nothing is made of them."""
         return cls.reads - {"bonds"} if options.max_hops is None and not options.degrees else cls.reads
+
+    @classmethod
+    def tell_pairs(cls, molecules: Molecules, options: GraphTransformerOptions) -> Shaped[Tensor, "b n n"]:
+        """Return the bonds by type and the number of hops of each pair; without a bias, the bonds that are counted."""
+        if options.max_hops is None:
+            return (molecules.bonds != 0).long()
+        hops, mask = hop_distances(molecules.bonds, options.max_hops), molecules.mask
+        kinds = 1 + hops * (NUM_BOND_TYPES + 1) + molecules.bonds
+        return kinds * (mask[..., None] & mask[..., None, :])
 
     def __init__(self, num_atoms: int, options: GraphTransformerOptions) -> None:
         super().__init__(num_atoms, options)

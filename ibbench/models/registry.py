@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeVar, get_args
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from ibbench.data.molecules import Molecules
@@ -66,6 +66,19 @@ class Model(nn.Module, ABC):
     def reads_with(cls, _options: Any) -> frozenset[str]:
         """Return what the model reads with these options. A model whose options matter overrides it."""
         return cls.reads
+
+    @classmethod
+    def tell_pairs(cls, molecules: Molecules, _options: Any) -> Shaped[Tensor, "b n n"]:
+        """Return what a layer can tell pairs of atoms apart by; 0 where two do not meet, or meet as all others do.
+
+        It bounds what a model whose predictions do not depend on the order of atoms sees: as much as colours of atoms
+        tell that are refined along these pairs, once per layer, and no more. By default these are the bonds by type.
+
+        Args:
+            molecules: with bonds, as the model is given them.
+            _options: those of the model.
+        """
+        return molecules.bonds
 
     @classmethod
     def assumptions(cls) -> dict[str, str]:

@@ -35,6 +35,25 @@ def compose_config(overrides: Sequence[str]) -> Config:
         return compose_point(as_hydra_reads(overrides), ROOT_CONFIG)
 
 
+def compose_sweep(overrides: Sequence[str]) -> list[Config]:
+    """Compose and validate all points that `ibbench train` would run with these overrides.
+
+    Raises:
+        InputError: an override or its value is not possible.
+    """
+    readable = as_hydra_reads(overrides)
+    packed = pack_sweeps(readable)
+    given = [packed.get(override, override) for override in readable]
+    with hydra.initialize_config_dir(str(config_folder()), job_name="ibbench", version_base="1.3"):
+        try:
+            composed = hydra.compose(ROOT_CONFIG, expand(given)[0], return_hydra_config=True)
+            params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.get("params") or {}).items()]
+            points = expand([*params, *given])
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            raise InputError(explain(error)) from None
+        return compose_points(points, ROOT_CONFIG)
+
+
 def compose_point(overrides: Sequence[str], config_name: str) -> Config:
     """Compose and validate one point of a sweep, from within Hydra.
 

@@ -1,19 +1,112 @@
 """Symmetry error: how far predictions move when molecules are transformed in a way that should not matter."""
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ibbench.data.graphs import random_order
 from ibbench.data.molecules import Molecules
-from ibbench.models.registry import Symmetry
+from ibbench.data.tokens import tokenize
+from ibbench.models.registry import Symmetry, get_model
+from ibbench.probes import Finding, Mean, Probe, register
+from ibbench.probes.subject.subject import Subject
 
 SHIFT = 5.0  # angstrom; standard deviation of each coordinate of a translation
 MOST_TOKENS = 8  # that a string is moved by
+DRAWS = 8  # transformations of each molecule
+ROUNDING = 1e-6  # share of the variance that float32 may leave of an exact symmetry
+SPELLING = "another spelling of the SMILES"  # no model has this symmetry by construction
+SHARE, DECLARED = "variance over the group / over molecules", "declared"
+_READ_BY = {  # what a model has to read for a transformation to mean anything
+    "permutation": "atoms", "rotation": "positions", "translation": "positions", "reflection": "positions",
+    "translation along the string": "tokens", SPELLING: "tokens",
+}  # fmt: skip
+
+
+@register("symmetry")
+class SymmetryProbe(Probe):
+    """Variance of a prediction over transformations of its molecule, as a share of that over molecules.
+
+    Both are of predictions of test molecules: the mean over molecules of the unbiased variance over 8 random
+    transformations of each, over the variance of the untransformed predictions. It is 0 to rounding for a symmetry
+    that the architecture has, about 1 where transformed molecules are predicted as if they were others, and for trained
+    weights in between where data have taught it. With trained weights, the MAE of each transformed molecule, and that
+    of the mean of its predictions: what they differ by is the part of the error that is symmetry not learned. A share
+    says nothing of how useful a symmetry is. Strings are spelled anew by RDKit, from a random atom and at random
+    branches, which is also another style than that of the source.
+    """
+
+    summary = "how far predictions move with transformations of a molecule that should not matter"
+    needs = "forward"
+    moments = ("init", "trained")
+    headline = SHARE
+    logarithmic = True
+
+    def measure(self, subject: Subject) -> Iterator[Finding]:
+        """Measure each symmetry that means something for what the model reads."""
+        options = subject.point.resolved.model
+        model, target = get_model(options.name), ""
+        index = subject.test_index
+        for name in (*get_args(Symmetry), SPELLING):
+            if _READ_BY[name] not in model.reads_with(options):
+                continue
+            moved = torch.stack([subject.predict(self._draw(subject, name, seed)) for seed in range(DRAWS)])
+            if subject.moment == "trained":
+                (target,) = subject.targets
+                units, truth = subject.units[0], subject.truth(index)[0]
+                orbit = np.concatenate([subject.to_units(one[None], index) for one in moved])
+                yield Finding("MAE, transformed", name, float(np.abs(orbit - truth).mean()), units, target)
+                averaged = float(np.abs(orbit.mean(0) - truth).mean())
+                yield Finding("MAE, mean over the group", name, averaged, units, target)
+            yield Finding(DECLARED, name, float(name in model.symmetries), "", target)
+            yield Finding(SHARE, name, share_of_variance(moved, subject.predictions), "", target)
+
+    def _draw(self, subject: Subject, name: str, seed: int) -> Molecules:
+        molecules = subject.molecules(subject.test_index)
+        if name == SPELLING:
+            smiles = [subject.point.dataset.smiles[place] for place in subject.test_index.tolist()]
+            return molecules._replace(tokens=respell(smiles, seed).to(molecules.tokens.device))
+        return transform(molecules, name, seed)  # type: ignore[arg-type]  # a `Symmetry`
+
+    def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
+        """Tell the share of each symmetry, and where a model has not what it declares."""
+        share, declared = figures[SHARE], figures[DECLARED].value == 1
+        if share.value <= ROUNDING:
+            return f"{who}: {part} changes nothing" + ("" if declared else ", which the model does not declare")
+        broken = ", though the model declares that it changes nothing" if declared else ""
+        return f"{who}: {part} moves predictions, by {share.text} times their variance over molecules{broken}"
+
+
+def share_of_variance(moved: Tensor, predictions: Tensor) -> float:
+    """Return the mean variance of each molecule's predictions, over that of the molecules.
+
+    Args:
+        moved: predictions of transformed molecules, `[draws, m]`.
+        predictions: of the molecules as they are, `[m]`.
+
+    Returns:
+        The share; 0 for a constant, also over molecules.
+    """
+    within = float(moved.double().var(0, correction=1).mean())
+    return within / float(predictions.double().var(correction=1)) if within else 0.0
+
+
+def respell(smiles: list[str], seed: int) -> Tensor:
+    """Spell each molecule in another way, and return the tokens, uint8 `[m, L]`.
+
+    Args:
+        smiles: that RDKit can parse.
+        seed: the seed of the spellings.
+    """
+    from rdkit import Chem
+
+    spelled = [Chem.MolToRandomSmilesVect(Chem.MolFromSmiles(text), 1, randomSeed=seed + 1)[0] for text in smiles]
+    return torch.from_numpy(tokenize(spelled))
 
 
 class SymmetryError(NamedTuple):

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ibbench.data.dataset import DataSet
 from ibbench.data.molecules import Molecules
+from ibbench.data.tokens import tokenize
 from ibbench.models.registry import Symmetry
-from ibbench.probes.symmetry import symmetry_error, transform
+from ibbench.probes.symmetry import respell, share_of_variance, symmetry_error, transform
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +96,39 @@ def test_a_seed_draws_the_same_transformations_again(symmetry: Symmetry, molecul
     padding = ~molecules.mask
     assert not one.positions[padding].any()
     assert not one.atoms[padding].any()
+
+
+def test_the_variance_of_a_linear_function_over_orders_and_rotations_is_that_known(molecules: Molecules) -> None:
+    """Over S_n that of w . x is |w - mean|^2 |x - mean|^2 / (n - 1); over SO(3) that of <W, X> is |W^T X|^2 / 3."""
+    full = molecules.select(molecules.mask.all(1).nonzero().flatten()[:200])
+    weights = torch.randn(full.mask.shape[1], dtype=torch.float64)
+    numbers = full.atoms[..., 5]
+    spread = (numbers - numbers.mean(1, keepdim=True)).square().sum(1)
+    expected = (weights - weights.mean()).square().sum() * spread / (len(weights) - 1)
+    moved = torch.stack([transform(full, "permutation", seed).atoms[..., 5] @ weights for seed in range(300)])
+    predictions = numbers @ weights
+    assert share_of_variance(moved, predictions) == pytest.approx(float(expected.mean() / predictions.var()), rel=0.02)
+
+    vectors = torch.randn(full.mask.shape[1], 3, dtype=torch.float64)
+    products = torch.einsum("na,bnc->bac", vectors, full.positions)
+    moved = torch.stack([(transform(full, "rotation", seed).positions * vectors).sum((1, 2)) for seed in range(300)])
+    predictions = (full.positions * vectors).sum((1, 2))
+    expected = products.square().sum((1, 2)).mean() / 3
+    assert share_of_variance(moved, predictions) == pytest.approx(float(expected / predictions.var()), rel=0.02)
+
+
+def test_other_spellings_are_of_the_same_molecules() -> None:
+    from rdkit import Chem
+
+    smiles = ["CC(=O)Nc1ccc(O)cc1", "C1CC1C1(CO1)C1CC1", "C"]
+    spelled = respell(smiles, seed=0)
+    assert torch.equal(spelled, respell(smiles, seed=0))
+    assert not torch.equal(spelled[0, :10], torch.from_numpy(tokenize(smiles))[0, :10])
+    again = Chem.MolToRandomSmilesVect(Chem.MolFromSmiles(smiles[0]), 1, randomSeed=1)[0]
+    assert torch.equal(torch.from_numpy(tokenize([again]))[0], spelled[0, : len(again)])
+    assert Chem.CanonSmiles(again) == Chem.CanonSmiles(smiles[0])
+
+
+def test_a_share_is_zero_for_what_does_not_move() -> None:
+    assert share_of_variance(torch.ones(8, 5), torch.ones(5)) == 0
+    assert share_of_variance(torch.ones(8, 1) * torch.arange(5.0), torch.arange(5.0)) == 0

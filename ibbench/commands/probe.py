@@ -1,0 +1,147 @@
+"""`ibbench probe`: what a bias is, measured on the models of a study or of a config, printed and written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from rich.console import Console
+
+from ibbench.compare.table_file import to_csv
+from ibbench.errors import InputError, suggest
+from ibbench.probes import Moment, Probe, get_probe, probe_names
+from ibbench.record.folder import StudyFolder, study_folder
+from ibbench.record.tables import try_to_write, write_tables
+from ibbench.report import markdown, screen
+from ibbench.report.document import Heading, Picture, Remark
+from ibbench.terminal import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ibbench.probes.subject.candidate import Candidate
+    from ibbench.probes.subject.measure import Measured
+
+PROBES, PROBES_TEXT, RANKING = "probes.csv", "probes.md", "foretold.csv"
+_ELSEWHERE = ("hydra", "+hydra", "+cluster", "cluster")  # options of who runs, which is this process
+
+
+def list_probes(console: Console) -> None:
+    """Print what can be measured."""
+    from ibbench.report.probes import probe_list
+
+    screen.show(probe_list({name: get_probe(name)() for name in probe_names()}), console)
+
+
+def show_probes(
+    arguments: Sequence[str],
+    probes: Sequence[str] | None,
+    moments: Sequence[str],
+    limit: int,
+    with_ranking: bool,
+    console: Console,
+) -> None:
+    """Measure the models of a study or of a config, print sentences, and write tables and pictures into its folder.
+
+    Args:
+        arguments: the folder of a study alone, or options of the config.
+        probes: the names of the probes; None for all, or for those that the ranking needs.
+        moments: weights to look at, `init` or `trained`.
+        limit: the most molecules to look at.
+        with_ranking: whether to rank the models by the evidence of their untrained kernels.
+        console: the terminal to print on.
+
+    Raises:
+        InputError: a config, a probe or a moment is not possible, or trained weights are missing. Nothing is written.
+    """
+    from ibbench.probes.subject.measure import check_request, measure
+
+    wanted = _moments(moments)
+    names = _probes(probes, wanted, with_ranking)
+    check_request(names, wanted, limit)
+    candidates = _candidates(arguments)
+    measured = measure(candidates, names, wanted, limit, say)
+    folder = study_folder(candidates[0].point.config)
+    ranked = _rank(measured, candidates, folder) if with_ranking else None
+    _tell(measured, {name: get_probe(name)() for name in names}, ranked, folder, console)
+
+
+def _rank(measured: "Measured", candidates: "list[Candidate]", folder: Path) -> "pd.DataFrame":
+    from ibbench.compare.study import read_study
+    from ibbench.probes.subject.foretell import foretell
+
+    study = read_study(folder) if StudyFolder.at(folder).has_records() else None
+    return foretell(measured.table, candidates, study)
+
+
+def _tell(
+    measured: "Measured", probes: dict[str, Probe], ranked: "pd.DataFrame | None", folder: Path, console: Console
+) -> None:
+    """Print sentences, and write tables and pictures; say so where the folder cannot be written to."""
+    from ibbench.report.plot.probes import draw_probe
+    from ibbench.report.plot.style import in_style, save
+    from ibbench.report.probes import brief, page
+
+    with in_style():
+        drawn = {f"probe_{name}": draw_probe(probe, name, measured) for name, probe in probes.items()}
+    pictures = [Picture(name, figure) for name, figure in drawn.items() if figure is not None]
+    shapes = [*page(folder.name, measured, probes, ranked), Heading("Pictures"), *pictures]
+    files = {PROBES: to_csv(measured.table), PROBES_TEXT: markdown.write(shapes)}
+    if ranked is not None:
+        files[RANKING] = to_csv(ranked)
+    written = list(files)
+
+    def write() -> None:
+        write_tables(folder, files)
+        written.extend(name for picture in pictures for name in save(picture, folder))
+
+    reason = try_to_write(write)
+    outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(written)}"
+    screen.show([*brief(measured, probes, ranked), Remark(outcome)], console, fold=False)
+
+
+def _moments(given: Sequence[str]) -> list[Moment]:
+    known = get_args(Moment)
+    names = [name.strip() for text in given for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise InputError(f"`--at {name}` is not possible: {suggest(name, known)}")
+    return [moment for moment in known if moment in names]
+
+
+def _probes(given: Sequence[str] | None, moments: Sequence[Moment], with_ranking: bool) -> list[str]:
+    from ibbench.probes.subject.foretell import NEEDED
+
+    names = [name.strip() for text in given or () for name in text.split(",")]
+    for name in names:
+        get_probe(name)
+    if with_ranking and "init" not in moments:
+        raise InputError("`--foretell` looks at untrained models: expected --at init")
+    if with_ranking and names and "kernel" not in names:
+        raise InputError("`--foretell` ranks by the kernel: expected --probe kernel among the others, or none")
+    if not names:
+        names = list(NEEDED) if with_ranking else [name for name in probe_names() if _fits(name, moments)]
+    return [name for name in probe_names() if name in names]
+
+
+def _fits(name: str, moments: Sequence[Moment]) -> bool:
+    possible = get_probe(name).moments
+    return not possible or bool(set(possible) & set(moments))
+
+
+def _candidates(arguments: Sequence[str]) -> "list[Candidate]":
+    from ibbench.options.compose import compose_config, compose_sweep
+    from ibbench.probes.subject.candidate import plan_candidates, read_configs
+
+    wrong = next((word for word in arguments if word.startswith("-")), "")
+    if wrong:
+        raise InputError(f"`{wrong}` is not an option of `ibbench probe`: `ibbench probe --help` lists them")
+    studies = [word for word in arguments if "=" not in word]
+    if studies:
+        if len(arguments) > 1:
+            raise InputError(f"`{studies[0]}` is a study: expected it alone, or options such as model=gnn")
+        configs, runs = read_configs(Path(studies[0]), compose_config([]))
+        return plan_candidates(configs, runs)
+    elsewhere = next((word for word in arguments if word.partition("=")[0].partition(".")[0] in _ELSEWHERE), "")
+    if elsewhere:
+        raise InputError(f"`{elsewhere}` has no meaning here: `ibbench probe` runs in this process alone")
+    return plan_candidates(compose_sweep(arguments))

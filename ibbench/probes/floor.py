@@ -1,0 +1,46 @@
+"""What a model cannot see: the error that no number of labels removes."""
+
+from collections.abc import Iterator, Mapping
+
+from ibbench.probes import Finding, Mean, Probe, register
+from ibbench.probes.subject.classes import WHOLE, classes_of, floor_of
+from ibbench.probes.subject.subject import Subject
+
+FLOOR = "least MAE"
+
+
+@register("floor")
+class Floor(Probe):
+    """Mean deviation of the targets of molecules that the model cannot tell apart from the median of their class.
+
+    Classes follow from what a model declares: which parts of a molecule it reads, whether their order matters to it,
+    and which pairs of atoms meet. Where order does not matter, classes are those of colour refinement with a round per
+    layer (Weisfeiler & Leman 1968; Xu et al. 2019, arXiv:1810.00826; with hops, Zhang et al. 2023, arXiv:2301.09505):
+    message passing sees no more than that. Coordinates tell all molecules apart. All molecules of the data set count.
+    It is a lower bound: a model may see less than its class, and other molecules of a class may exist.
+    """
+
+    summary = "the error that no number of labels removes, since the model takes different molecules for the same"
+    needs = "data"
+    moments = ()
+    headline = FLOOR
+
+    def measure(self, subject: Subject) -> Iterator[Finding]:
+        """Measure on all molecules of the data set."""
+        dataset, config = subject.point.dataset, subject.point.config
+        for part, classes in classes_of(dataset, config.data, config.model).items():
+            for target in subject.targets:
+                column = dataset.column(target)
+                found = floor_of(classes, dataset.values[:, column].numpy())
+                yield Finding(FLOOR, part, found.mae, dataset.targets[column].unit, target)
+                yield Finding("least MAE of new molecules", part, found.new, dataset.targets[column].unit, target)
+                yield Finding("classes", part, found.num_classes, "", target)
+                yield Finding("not alone in their class", part, 100 * found.shared, "%", target)
+
+    def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
+        """Tell the floor of all that the model sees."""
+        if part != WHOLE:
+            return ""
+        if not figures[FLOOR].value:
+            return f"{who}: it can tell all molecules apart"
+        return f"{who}: no function of what it sees has an MAE below {figures[FLOOR].text} on these molecules"

@@ -1,0 +1,117 @@
+"""What is probed: the points of a command line, or those of a study with the weights that its runs have left."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ibbench.compare.study import in_full
+from ibbench.compare.variants import describe, find_variants_of, flatten
+from ibbench.errors import InputError
+from ibbench.options.config import Config, read_config
+from ibbench.record.folder import RUNS, StudyFolder, read_finished
+from ibbench.record.schema import Record
+from ibbench.run.plan import Point, plan
+
+
+class Candidate(NamedTuple):
+    """One model that is probed.
+
+    Attributes:
+        point: its options, with the data.
+        variant: the options in which it differs from others of its model.
+        name: what it is called: its rung, or its model with the variant.
+        run: the folder of its run; None where none is done.
+    """
+
+    point: Point
+    variant: str
+    name: str
+    run: Path | None
+
+
+def plan_candidates(configs: list[Config], runs: list[Path] | None = None) -> list[Candidate]:
+    """Find out all about the models that are probed.
+
+    Args:
+        configs: their options.
+        runs: the folders of their runs; None to look for those that `ibbench train` leaves.
+
+    Raises:
+        InputError: one of them is not possible.
+    """
+    points = [plan(config) for config in configs]
+    variants = [describe(variant) for variant in find_variants_of([config.numerics() for config in configs])]
+    names = _name(points, variants)
+    candidates = []
+    for place, (point, variant, name) in enumerate(zip(points, variants, names, strict=True)):
+        folder = runs[place] if runs else point.folder
+        record = read_finished(folder)
+        if record:
+            _refuse_other_data(record, point, folder)
+        candidates.append(Candidate(point, variant, name, folder if record else None))
+    return candidates
+
+
+def _name(points: list[Point], variants: list[str]) -> list[str]:
+    """Name models by their rungs, or by themselves; the variant follows where the name would stand for several."""
+    variants_of: dict[tuple[str, int], set[str]] = {}
+    for point, variant in zip(points, variants, strict=True):
+        if rung := point.config.rung:
+            variants_of.setdefault((rung.name, point.split.train_size), set()).add(variant)
+    several = {name for (name, _), found in variants_of.items() if len(found) > 1}
+    names = []
+    for point, variant in zip(points, variants, strict=True):
+        rung = point.config.rung
+        if rung and rung.name not in several:
+            names.append(rung.name)
+        else:
+            names.append(in_full(rung.name if rung else point.config.model.name, variant))
+    return names
+
+
+def _refuse_other_data(record: Record, point: Point, folder: Path) -> None:
+    """Check that a run was trained on the molecules that its options stand for now."""
+    now = point.dataset.source, point.split.fingerprint
+    if (record.data_source, record.split_fingerprint) != now:
+        raise InputError(f"{folder} was trained on other data, or another split, than its options stand for now")
+
+
+def read_configs(study: Path, defaults: Config) -> tuple[list[Config], list[Path]]:
+    """Return the options of the runs of a study, and their folders.
+
+    Args:
+        study: the folder of the study.
+        defaults: what records leave out since it changes no numbers.
+
+    Raises:
+        InputError: there are no records, or their options say too little, or are not possible any more.
+    """
+    records = [record for record in StudyFolder.at(study).records() if record.status == "done"]
+    if not records:
+        raise InputError(f"{study} has no finished run: expected a study, or options as `ibbench train` takes them")
+    configs = [_config_of(record, study, defaults) for record in records]
+    return configs, [study / RUNS / record.run for record in records]
+
+
+def _config_of(record: Record, study: Path, defaults: Config) -> Config:
+    if record.config["data"].get("source") == "csv":
+        raise InputError(
+            f"{study} does not say where its CSV lies: expected the options that `ibbench train` was given instead"
+        )
+    known = defaults.model_dump(mode="json", exclude={"data", "model", "optimizer", "schedule", "budget", "tuning"})
+    options: dict[str, Any] = known | record.config
+    options["trainer"] = known["trainer"] | record.config["trainer"]
+    options |= {"name": study.resolve().name, "results_dir": str(study.parent)}
+    if record.rung:
+        options["rung"] = record.rung.model_dump()
+    return read_config(options)
+
+
+def same_options(config: Config) -> frozenset[tuple[str, str]]:
+    """Return what tells a model of a study from others, whatever its targets and seeds."""
+    return recorded_options(flatten(config.numerics()))
+
+
+def recorded_options(options: dict[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return the same of flat recorded options."""
+    ignored = {"targets", "seeds"}
+    return frozenset((key, str(value)) for key, value in options.items() if key not in ignored)

@@ -1,0 +1,80 @@
+"""Which bias to try first: models ranked by how likely their untrained kernels find the labels."""
+
+import pandas as pd
+from scipy import stats
+
+from ibbench.compare.study import Study
+from ibbench.probes.kernel import EVIDENCE, MAE
+from ibbench.probes.subject.candidate import Candidate, recorded_options, same_options
+from ibbench.probes.subject.measure import average
+
+NEEDED = ("floor", "kernel")
+FEWEST_RANKED = 4  # models that a rank correlation says something of
+COLUMNS = [
+    "target", "train_size", "rank", "model", "variant", "name", "num_seeds", "bits", "bits_low", "bits_high",
+    "mae", "mae_low", "mae_high", "unit", "measured", "measured_low", "measured_high",
+]  # fmt: skip
+
+
+def foretell(table: pd.DataFrame, candidates: list[Candidate], study: Study | None) -> pd.DataFrame:
+    """Rank models by evidence, the most likely first.
+
+    Args:
+        table: what was measured, with the kernel.
+        candidates: the models.
+        study: the trained study, for what training has reached; None where there is none.
+
+    Returns:
+        A row per target, train size and model, with `COLUMNS`: evidence in bits per label, leave-one-out MAE in the
+        unit, and the test MAE of the same options where the study has them, each with its 95 % interval.
+    """
+    means = average(table[(table["probe"] == "kernel") & (table["part"] == "")])
+    names = {(one.point.config.model.name, one.variant, one.point.split.train_size): one for one in candidates}
+    measured = _measured(study) if study else {}
+    rows = []
+    for _, group in means.groupby(["target", "train_size", "model", "variant"], sort=False):
+        bits, mae = (group[group["quantity"] == name].iloc[0] for name in (EVIDENCE, MAE))
+        target, size, model, variant = (bits[name] for name in ("target", "train_size", "model", "variant"))
+        one = names[model, variant, size]
+        found = measured.get((target, size, same_options(one.point.config)), (None, None, None))
+        rows.append(
+            {"target": target, "train_size": size, "model": model, "variant": variant, "name": one.name}
+            | {"num_seeds": bits["num_seeds"], "unit": mae["unit"]}
+            | {"bits": bits["mean"], "bits_low": bits["low"], "bits_high": bits["high"]}
+            | {"mae": mae["mean"], "mae_low": mae["low"], "mae_high": mae["high"]}
+            | dict(zip(("measured", "measured_low", "measured_high"), found, strict=True))
+        )
+    ranked = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+    together = ["target", "train_size"]
+    ranked["rank"] = ranked.groupby(together, sort=False)["bits"].rank(method="min").astype(int)
+    parts = [group.sort_values("rank", kind="stable") for _, group in ranked.groupby(together, sort=False)]
+    return pd.concat(parts, ignore_index=True)
+
+
+_Errors = dict[tuple[str, int, frozenset[tuple[str, str]]], tuple[float | None, ...]]
+
+
+def _measured(study: Study) -> _Errors:
+    """Return the test MAE and its interval, by target, train size and options."""
+    found: _Errors = {}
+    for entry in study.entries:
+        if entry.options:
+            group = entry.key.group
+            interval = entry.sample.mae_interval() or (None, None)
+            found[group.target, group.train_size, recorded_options(entry.options)] = entry.sample.mae, *interval
+    return found
+
+
+def rank_correlation(ranked: pd.DataFrame) -> tuple[float, int] | None:
+    """Return Spearman's correlation of evidence with the measured MAE, and over how many models.
+
+    Args:
+        ranked: models of one target and train size, see `foretell`.
+
+    Returns:
+        None where too few of them are trained.
+    """
+    known = ranked[ranked["measured"].notna()]
+    if len(known) < FEWEST_RANKED:
+        return None
+    return float(stats.spearmanr(known["bits"].astype(float), known["measured"].astype(float))[0]), len(known)

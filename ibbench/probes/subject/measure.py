@@ -1,0 +1,210 @@
+"""Probes measured on models, as rows; and their means over seeds."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+from torch import Tensor
+
+from ibbench.compare.order import model_order, target_order
+from ibbench.errors import InputError
+from ibbench.probes import BITS, Finding, Moment, Probe, get_probe, probe_names
+from ibbench.probes.subject.candidate import Candidate
+from ibbench.probes.subject.subject import Subject
+
+COLUMNS = [
+    "target", "train_size", "model", "variant", "seed", "at", "probe", "quantity", "part", "value", "unit",
+]  # fmt: skip
+KEYS = ["target", "train_size", "model", "variant", "at", "probe", "quantity", "part"]
+FEWEST = 10  # molecules that a kernel and a variance over molecules make sense of
+_SAME = 1e-5  # of the deviation of predictions: what float32 leaves of equal functions
+
+
+class Measured(NamedTuple):
+    """What was measured.
+
+    Attributes:
+        table: a row per figure, with `COLUMNS`.
+        names: what each model with a variant is called.
+        alike: names of models that predict the same at initialisation, in groups.
+    """
+
+    table: pd.DataFrame
+    names: dict[tuple[str, str], str]
+    alike: list[list[str]]
+
+    def name(self, row: "pd.Series[Any]") -> str:
+        """Return what the model of a row is called."""
+        return self.names[row["model"], row["variant"]]
+
+
+def check_request(probes: Sequence[str], moments: Sequence[Moment], limit: int) -> None:
+    """Check that each probe makes sense at one of the moments.
+
+    Raises:
+        InputError: one does not, or there are too few molecules.
+    """
+    if limit < FEWEST:
+        raise InputError(f"`--molecules {limit}` are too few: expected at least {FEWEST}")
+    for name in probes:
+        possible = get_probe(name).moments
+        if possible and not set(possible) & set(moments):
+            raise InputError(f"`--probe {name}` makes no sense at {', '.join(moments)}: expected --at {possible[0]}")
+
+
+def measure(
+    candidates: Sequence[Candidate],
+    probes: Sequence[str],
+    moments: Sequence[Moment],
+    limit: int,
+    say: Callable[[str], object],
+) -> Measured:
+    """Measure probes on models.
+
+    Args:
+        candidates: the models.
+        probes: the names of the probes.
+        moments: which weights to look at.
+        limit: the most molecules to look at.
+        say: a function that gets a line for each model and seed.
+
+    Raises:
+        InputError: a model has no trained weights, or a request makes no sense, see `check_request`.
+    """
+    check_request(probes, moments, limit)
+    chosen = {name: get_probe(name)() for name in probes}
+    trained = "trained" in moments and any("trained" in probe.moments for probe in chosen.values())
+    lacking = [one.name for one in candidates if trained and one.run is None]
+    if lacking:
+        raise InputError(f"{', '.join(lacking)}: not trained yet, so there are no weights for --at trained")
+    for one in candidates:
+        if min(one.point.split.train_size, len(one.point.split.test)) < FEWEST:
+            raise InputError(f"{one.name} has fewer than {FEWEST} molecules to train on, or to test")
+    rows: list[dict[str, Any]] = []
+    outputs: dict[tuple[str, int], dict[str, Tensor]] = {}
+    for one in candidates:
+        say(f"probing {one.name} at {one.point.split.train_size:,} labels")
+        for job in _jobs(one, chosen, moments, limit):
+            for name, probe in job.probes.items():
+                rows += [_row(one, job, name, finding) for finding in probe.measure(job.subject)]
+            if job.at == "init":
+                split = one.point.split
+                same = outputs.setdefault((f"{split.fingerprint} {split.train_size}", job.subject.seed), {})
+                same[one.name] = job.subject.predictions.cpu()
+    names = {(one.point.config.model.name, one.variant): one.name for one in candidates}
+    return Measured(_sort(pd.DataFrame(rows, columns=COLUMNS)), names, _find_alike(list(outputs.values())))
+
+
+class _Job(NamedTuple):
+    """Some probes of one subject; `at` is empty for those that no weights have a part in."""
+
+    subject: Subject
+    at: str
+    probes: dict[str, Probe]
+
+
+def _jobs(one: Candidate, probes: dict[str, Probe], moments: Sequence[Moment], limit: int) -> Iterator[_Job]:
+    config = one.point.config
+    of_data = {name: probe for name, probe in probes.items() if not probe.moments}
+    if of_data:
+        yield _Job(Subject(one.point, config.seeds[0], config.targets, "init", limit), "", of_data)
+    for moment in moments:
+        of_moment = {name: probe for name, probe in probes.items() if moment in probe.moments}
+        for seed in config.seeds if of_moment else ():
+            if moment == "init":
+                yield _Job(Subject(one.point, seed, config.targets, moment, limit), moment, of_moment)
+                continue
+            for target in config.targets:
+                yield _Job(Subject(one.point, seed, [target], moment, limit, one.run), moment, of_moment)
+
+
+def _row(one: Candidate, job: _Job, probe: str, finding: Finding) -> dict[str, Any]:
+    return {
+        "target": finding.target,
+        "train_size": one.point.split.train_size,
+        "model": one.point.config.model.name,
+        "variant": one.variant,
+        "seed": job.subject.seed if job.at else None,
+        "at": job.at,
+        "probe": probe,
+        "quantity": finding.quantity,
+        "part": finding.part,
+        "value": finding.value,
+        "unit": finding.unit,
+    }
+
+
+def _sort(table: pd.DataFrame) -> pd.DataFrame:
+    """Order rows as tables of results are; those of one model and probe stay as they were measured."""
+    order = {name: place for place, name in enumerate(probe_names())}
+
+    def place(row: int) -> tuple[Any, ...]:
+        cells = table.iloc[row]
+        return (
+            target_order(cells["target"]),
+            cells["train_size"],
+            model_order(cells["model"]),
+            cells["variant"],
+            order[cells["probe"]],
+            cells["at"],
+            -1 if cells["seed"] is None else cells["seed"],
+        )
+
+    table["seed"] = table["seed"].astype(object)
+    # A seed that two runs of a study have in common counts once.
+    table = table.drop_duplicates([name for name in COLUMNS if name != "value"])
+    return table.iloc[sorted(range(len(table)), key=place)].reset_index(drop=True)
+
+
+def _find_alike(outputs: list[dict[str, Tensor]]) -> list[list[str]]:
+    """Return the names of models that predict the same for all seeds, in groups of at least two."""
+    groups: list[list[str]] = []
+    for name in dict.fromkeys(name for of_seed in outputs for name in of_seed):
+        for group in groups:
+            pairs = [(of_seed[group[0]], of_seed[name]) for of_seed in outputs if {group[0], name} <= of_seed.keys()]
+            if pairs and all(_is_same(one, other) for one, other in pairs):
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    return [group for group in groups if len(group) > 1]
+
+
+def _is_same(one: Tensor, other: Tensor) -> bool:
+    return bool((one - other).abs().max() <= _SAME * one.std())
+
+
+def average(table: pd.DataFrame) -> pd.DataFrame:
+    """Average figures over seeds.
+
+    Args:
+        table: with `COLUMNS`.
+
+    Returns:
+        A row per figure, in the order of the table: `KEYS`, `unit`, `mean`, `low` and `high` (95 % interval of the mean
+        by Student's t, None for one seed), `num_seeds`. Of figures that are all above 0 the interval is taken on the
+        logarithm, so that it stays there, but for bits, which are logarithms.
+    """
+    rows = []
+    for keys, group in table.groupby(KEYS, sort=False, dropna=False):
+        values, unit = group["value"].to_numpy(dtype=float), group["unit"].iloc[0]
+        low, high = _interval(values, bool((values > 0).all()) and unit != BITS)
+        rows.append(
+            dict(zip(KEYS, keys, strict=True))
+            | {"unit": unit, "mean": values.mean(), "low": low, "high": high}
+            | {"num_seeds": 0 if group["seed"].isna().all() else len(values)}
+        )
+    return pd.DataFrame(rows, columns=[*KEYS, "unit", "mean", "low", "high", "num_seeds"], dtype=object)
+
+
+def _interval(values: NDArray[np.float64], on_logarithm: bool) -> tuple[float | None, float | None]:
+    if len(values) < 2:
+        return None, None
+    scaled = np.log(values / values.mean()) if on_logarithm else values
+    centre = 0.0 if on_logarithm else scaled.mean()
+    reach = float(special.stdtrit(len(values) - 1, 0.975)) * scaled.std(ddof=1) / np.sqrt(len(values))
+    low, high = centre - reach, centre + reach
+    return (values.mean() * np.exp(low), values.mean() * np.exp(high)) if on_logarithm else (low, high)

@@ -1,0 +1,168 @@
+"""What a probe looks at: one model with the weights of one seed, its molecules, and its labels in units."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ibbench.data.graphs import random_order
+from ibbench.data.molecules import Molecules
+from ibbench.errors import InputError
+from ibbench.probes import Moment
+from ibbench.probes.subject.jacobian import gram, jacobian
+from ibbench.record.folder import WEIGHTS
+from ibbench.run.plan import Point
+from ibbench.training.device import choose_device
+from ibbench.training.loop import prepare
+from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas
+from ibbench.training.task import Task, stream
+from ibbench.training.weights import read_weights
+
+_RELABELLINGS = 8  # of a molecule, whose gradients stand for all orders of its atoms
+
+
+class _Network(NamedTuple):
+    """One network: weights and buffers, name -> `[1, ...]`, and what runs any number of copies of them."""
+
+    runner: Replicas
+    parameters: dict[str, Tensor]
+    buffers: dict[str, Tensor]
+
+
+class Subject:
+    """One model of a study, as one seed has it. What several probes need is computed when the first asks for it.
+
+    Args:
+        point: the options, resolved, with the data.
+        seed: that draws the weights and the train molecules.
+        targets: what is predicted: all targets at `init`, where one network stands for them; one of a trained network.
+        moment: which weights.
+        limit: the most molecules to look at.
+        run: the folder that has the trained weights; None at `init`.
+
+    Attributes:
+        point: as given.
+        seed: as given.
+        targets: as given.
+        moment: as given.
+    """
+
+    def __init__(
+        self, point: Point, seed: int, targets: Sequence[str], moment: Moment, limit: int, run: Path | None = None
+    ) -> None:
+        self.point, self.seed, self.targets, self.moment = point, seed, tuple(targets), moment
+        self._limit, self._run = limit, run
+
+    @functools.cached_property
+    def _prepared(self) -> tuple[Task, Replicas]:
+        config = self.point.resolved.model_copy(update={"precision": "float32"})
+        replicas = [Replica(target, self.seed) for target in self.targets]
+        task, state = prepare(config, self.point.dataset, self.point.split, choose_device(config.device), replicas)
+        return task, state.models
+
+    @property
+    def task(self) -> Task:
+        """What the network is, or was, trained on; it has a row for each target."""
+        return self._prepared[0]
+
+    @functools.cached_property
+    def _network(self) -> _Network:
+        task, models = self._prepared
+        if self._run is not None:
+            models = _read_models(self._run, task.replicas[0], models.device)
+        models.eval()
+        parameters = {name: tensor[:1].detach() for name, tensor in models.parameters.items()}
+        return _Network(models, parameters, {name: tensor[:1] for name, tensor in models.buffers.items()})
+
+    @property
+    def train_index(self) -> Tensor:
+        """The molecules whose labels are looked at: the first that the seed trains on, int64 `[n]`, on the CPU."""
+        return self.task.subsets[0][: self._limit].cpu()
+
+    @property
+    def test_index(self) -> Tensor:
+        """The molecules that predictions are looked at of: the first of the test molecules, int64 `[m]`."""
+        return self.point.split.test[: self._limit]
+
+    def molecules(self, index: Tensor) -> Molecules:
+        """Return molecules as the model is given them, on its device."""
+        return self.task.molecules.select(index.to(self.task.molecules.mask.device))
+
+    @property
+    def labels(self) -> NDArray[np.float64]:
+        """Normalised labels of the train molecules, `[T, n]`."""
+        return self.task.labels[:, : self._limit].double().cpu().numpy()
+
+    def truth(self, index: Tensor) -> NDArray[np.float64]:
+        """Return the true targets in their units, `[T, m]`."""
+        return self.task.truth.values(index).numpy()
+
+    def to_units(self, normalised: NDArray[np.float64] | Tensor, index: Tensor) -> NDArray[np.float64]:
+        """Map predictions of molecules, `[T, m]`, to the targets' units, `[T, m]`."""
+        scaling, truth = self.task.scaling, self.task.truth
+        explained = scaling.explained(truth.composition, index)
+        return scaling.restore(torch.as_tensor(normalised), truth.references(index), explained).numpy()
+
+    @property
+    def units(self) -> list[str]:
+        """The unit of each target."""
+        return [target.unit for target in self.task.truth.targets]
+
+    @torch.no_grad()
+    def predict(self, molecules: Molecules) -> Tensor:
+        """Predict normalised targets of molecules, float32 `[m]`."""
+        runner, parameters, buffers = self._network
+        chunks = torch.arange(len(molecules.mask), device=molecules.mask.device).split(PREDICTION_BATCH)
+        return torch.cat([runner.run(parameters, buffers, molecules.select(chunk))[0] for chunk in chunks])
+
+    @functools.cached_property
+    def predictions(self) -> Tensor:
+        """The normalised predictions of the test molecules, float32 `[m]`."""
+        return self.predict(self.molecules(self.test_index))
+
+    @functools.cached_property
+    def gradients(self) -> Tensor:
+        """The gradient of the prediction of each train molecule with respect to all weights, float32 `[n, P]`.
+
+        Where atoms are relabelled while training it is the mean over some orders of the atoms: with all of them, kernel
+        regression on relabelled molecules is that with the mean kernel (Mei et al. 2021, arXiv:2102.13219).
+        """
+        runner, parameters, buffers = self._network
+        molecules = self.molecules(self.train_index)
+        if self.task.augmentation != "relabel":
+            return jacobian(runner, parameters, buffers, molecules)
+        total = torch.zeros(())
+        for count in range(_RELABELLINGS):
+            keys = torch.rand(molecules.mask.shape, generator=stream("relabelling of a probe", self.seed, count))
+            relabelled = molecules.relabel(random_order(molecules.mask, keys.to(molecules.mask.device)))
+            total = total + jacobian(runner, parameters, buffers, relabelled)
+        return total / _RELABELLINGS
+
+    @functools.cached_property
+    def kernel(self) -> NDArray[np.float64]:
+        """The tangent kernel of the train molecules, float64 `[n, n]` (Jacot et al. 2018, arXiv:1806.07572)."""
+        return gram(self.gradients).cpu().numpy()
+
+
+def _read_models(run: Path, replica: Replica, device: torch.device) -> Replicas:
+    """Read the trained weights of one replica.
+
+    Raises:
+        InputError: they are missing, or cannot be used.
+    """
+    path = run / WEIGHTS
+    weights = read_weights(path)
+    facts = weights.facts
+    if replica not in facts.replicas:
+        raise InputError(f"{path} has no weights of target {replica.target}, seed {replica.seed}")
+    row = facts.replicas.index(replica)
+    tensors = {name: tensor[row : row + 1] for name, tensor in weights.models.items()}
+    try:
+        return Replicas.from_weights(facts.options, facts.num_atoms, [replica.seed], tensors, device, facts.precision)
+    except ValueError as error:
+        raise InputError(f"{path} cannot be used: {error}") from None
