@@ -8,6 +8,8 @@ from ibbench.record.schema import Record
 
 # Options that keys name anyway; `seeds` are what is averaged over.
 NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
+# How long a training is and when it is looked at: where each train size has one value, the size says it.
+_BY_SIZE = {"trainer.steps", "trainer.epochs", "trainer.validate_every"}
 _NAMED = ("optimizer", "schedule")  # groups of which a file is chosen, which brings values of its own
 _Flat = dict[str, Any]
 
@@ -21,7 +23,8 @@ def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """Return for each config, as recorded, the options in which they differ; an option that is absent is null.
 
     Options that only some models have are compared between the records of those models alone. Where optimizers or
-    schedules differ, their names stand for what their files say.
+    schedules differ, their names stand for what their files say. Where each train size has a length of training of its
+    own, the same for all models, the rows of different sizes are one curve, and the length is no variant.
     """
     flat = [flatten(config) for config in configs]
     models = [str(options["model.name"]) for options in flat]
@@ -30,11 +33,18 @@ def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     for key in keys:
         having = {model for model, options in zip(models, flat, strict=True) if key in options}
         values = {row: typed(flat[row].get(key)) for row, model in enumerate(models) if model in having}
-        if len(set(values.values())) > 1:
+        if len(set(values.values())) > 1 and not (key in _BY_SIZE and _follows_size(values, flat)):
             for row in values.keys() - _implied(key, values, flat):
                 name, value = _as_typed(key, flat[row])
                 variants[row][name] = value
     return variants
+
+
+def _follows_size(values: dict[int, str], flat: list[_Flat]) -> bool:
+    """Whether all records of the same train size have the same value."""
+    return len({(flat[row].get("data.train_size"), value) for row, value in values.items()}) == len(
+        {flat[row].get("data.train_size") for row in values}
+    )
 
 
 def _implied(key: str, values: dict[int, str], flat: list[_Flat]) -> set[int]:

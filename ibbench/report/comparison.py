@@ -15,6 +15,7 @@ from ibbench.compare.verdict import POWER
 from ibbench.record.schema import Record
 from ibbench.report.cells import TIED, readable, readable_pairs, readable_summary, renamed, task
 from ibbench.report.document import Heading, Remark, Shape, Table, legend
+from ibbench.report.lengths import tell_lengths
 from ibbench.report.missing import missing_content, tell_missing, tell_seeds, tell_sizes
 from ibbench.report.soundness import tell_faults
 
@@ -177,6 +178,8 @@ def _remarks(report: Report) -> Iterator[str]:
     entries = [entry for entry in report.study.entries if not entry.key.is_baseline]
     yield from tell_seeds(entries, unpaired=": they are compared unpaired, by Welch's degrees of freedom")
     yield from tell_sizes(entries)
+    if length := tell_lengths(entries):
+        yield length
     if any(entry.sample.errors is None for entry in entries):
         yield "Some predictions.npz are missing: those runs are compared over seeds alone, not over test molecules."
     if any(_trains_on_all(record) for record in report.study.records) and (report.table["num_seeds"] > 1).any():

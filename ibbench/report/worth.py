@@ -9,12 +9,14 @@ import pandas as pd
 
 from ibbench.compare.cautions import cautions
 from ibbench.compare.comparison import differing
+from ibbench.compare.estimate import ALPHA
 from ibbench.compare.study import Section
 from ibbench.compare.verdict import ONE_SEED
 from ibbench.models import STANDARD_MODELS
 from ibbench.report.cells import without_interval
 from ibbench.report.claims import CLAIMS_LEGEND, claim_sentences, claims_table
 from ibbench.report.document import Heading, Points, Remark, Shape, Table, legend
+from ibbench.report.lengths import tell_lengths
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.soundness import tell_faults
 from ibbench.report.worth_tables import (
@@ -52,7 +54,8 @@ _LEGENDS = {
     "factors": (
         "The factor of {noun} that B needs to reach the error of A at the size above (or given), between sizes by "
         "interpolation in log-log, with its 95 % interval over seeds and test molecules; beyond the sizes that were "
-        "trained only a bound is known. A is the model with the lower error at its largest size."
+        "trained only a bound is known. A is the model with the lower error at its largest size. A sentence calls two "
+        "models not distinguishable where the table of the study does, corrected over all of its pairs."
     ),
     "bits": (
         "Prequential code length: the labels between two sizes are coded by the model trained on the smaller one, with "
@@ -180,7 +183,7 @@ def _sentence(worth: Worth, row: "pd.Series[Any]", tested: bool) -> str:
             f"{row['target']}: at {at} {noun}, {b} would need {factor(row)} times the {noun} for the error of {a}; "
             f"no verdict ({ONE_SEED})."
         )
-    if row["multiplier_low"] <= 1:
+    if row["multiplier_low"] <= 1 or row["p_holm"] >= ALPHA:  # NaN where it is unknown
         return f"{row['target']}: at {at} {noun}, {a} and {b} are not distinguishable (factor {factor(row)})."
     if worth.by == "labels":
         return f"{row['target']}: at {at} labels, what {a} assumes is worth {factor(row)} times the labels of {b}."
@@ -209,6 +212,9 @@ def _remarks(worth: Worth) -> Iterator[str]:
         yield "Some points have one seed: their intervals are over test molecules only, and there is no verdict."
     yield from tell_seeds([entry for curve in worth.curves for entry in curve.entries])
     if worth.by == "labels":
-        yield from tell_sizes([entry for curve in worth.curves for entry in curve.entries])
+        on_curves = [entry for curve in worth.curves for entry in curve.entries]
+        yield from tell_sizes(on_curves)
+        if length := tell_lengths(on_curves):
+            yield length
     if any(sample.errors is None for sample in samples):
         yield "Some predictions.npz are missing: intervals are over seeds alone there."

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ibbench.compare.pairs import Pair, compare_pairs, versus
+from ibbench.compare.pairs import Pair, Pairs, versus
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.study import Entry, Key, Section, Study
 
@@ -68,10 +68,12 @@ class Claim(NamedTuple):
         return sum(trial.holds for trial in self.trials)
 
 
-def find_claims(study: Study) -> list[Claim]:
+def find_claims(study: Study, pairs: Pairs) -> list[Claim]:
     """Find for all pairs of models, which were trained with two recipes or more, which of them is better where.
 
-    Verdicts are those of the table: corrected over all pairs of rows of the study.
+    Args:
+        study: a study as read.
+        pairs: of its table: verdicts are corrected over all pairs of rows of the study.
     """
     trained = [entry for entry in study.entries if not entry.key.is_baseline and not entry.rung]
     cells: dict[tuple[str, str, int], dict[Recipe, dict[str, Entry]]] = {}
@@ -81,7 +83,7 @@ def find_claims(study: Study) -> list[Claim]:
         task.setdefault(Recipe(group.section, entry.key.variant), {})[entry.key.model] = entry
     if not any(len(recipes) > 1 for recipes in cells.values()):
         return []
-    pairs, faults = compare_pairs(study.entries), find_faults(study.entries)
+    faults = find_faults(study.entries)
     claims = []
     for (target, unit, train_size), recipes in cells.items():
         names = _name_recipes(list(recipes))

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ibbench.compare.missing import MissingRun, count_missing
+from ibbench.compare.pairs import Pairs, compare_pairs
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.study import Key, Section, Study, read_study
 from ibbench.errors import InputError
@@ -21,7 +22,7 @@ from ibbench.worth.saving import multiplier, prequential_bits
 
 MULTIPLIER_COLUMNS = [
     "target", "unit", "by", "at", "a", "b", "multiplier", "multiplier_low", "multiplier_high",
-    "multiplier_least", "multiplier_most", *Section._fields,
+    "multiplier_least", "multiplier_most", "p_holm", *Section._fields,
 ]  # fmt: skip
 BITS_COLUMNS = [
     "target", "a", "b", "smallest", "largest", "bits_per_label", "bits_low", "bits_high", *Section._fields,
@@ -46,7 +47,8 @@ class Worth(NamedTuple):
         curves: in their order.
         fits: of each curve; None with too few sizes.
         multipliers: `MULTIPLIER_COLUMNS`: of all pairs, those first whose A has the lower error at its largest size,
-            then B against A.
+            then B against A. `p_holm` is that of the table: that their errors at the size are the same, corrected over
+            all pairs of rows of the study; unknown between sizes that were trained, and along other axes than labels.
         bits: `BITS_COLUMNS`, over labels only.
         laws: `FIT_COLUMNS`.
         ladder: `ladder.COLUMNS`; empty if the study is none.
@@ -98,7 +100,8 @@ def read_worth(folder: Path | str, by: str = "labels", at: float | None = None) 
 def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Worth:
     """Compare the curves of a study; see `read_worth`."""
     is_ladder = by == "labels" and any(entry.rung for entry in study.entries)
-    claims = find_claims(study) if by == "labels" else []
+    tested = compare_pairs(study.entries) if by == "labels" else {}
+    claims = find_claims(study, tested) if by == "labels" else []
     try:
         curves = read_curves(study, by)
     except InputError:
@@ -117,7 +120,7 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
     both = [*pairs, *((b, a, draws_b, draws_a) for a, b, draws_a, draws_b in pairs)]
     faulty = set(find_faults(study.entries))
     multipliers = [
-        _multiplier_row(by, pair, size, faulty) for pair in both for size in _told_at(pair[0].sizes, at, asked)
+        _multiplier_row(by, pair, size, faulty, tested) for pair in both for size in _told_at(pair[0].sizes, at, asked)
     ]
     common = [_at_common_sizes(pair) for pair in pairs] if by == "labels" else []
     return Worth(
@@ -190,7 +193,7 @@ def _only(curve: Curve, kept: NDArray[np.bool_]) -> Curve:
     return curve._replace(sizes=curve.sizes[kept], entries=entries)
 
 
-def _multiplier_row(by: str, pair: _Pair, at: float, faulty: set[Key]) -> dict[str, Any]:
+def _multiplier_row(by: str, pair: _Pair, at: float, faulty: set[Key], tested: Pairs) -> dict[str, Any]:
     """Tell a multiplier; nothing where it would rest on a row that supports no claim."""
     a, b, *_ = pair
     found = multiplier(*pair, at)
@@ -198,7 +201,18 @@ def _multiplier_row(by: str, pair: _Pair, at: float, faulty: set[Key]) -> dict[s
         found = found._replace(value=math.nan, low=math.nan, high=math.nan)
     figures = {f"multiplier_{name}": getattr(found, name) for name in ("low", "high", "least", "most")}
     row = {"target": a.target, "unit": a.unit, "by": by, "at": at, "a": a.model, "b": b.model}
+    figures |= {"p_holm": _corrected_p(a, b, at, tested)}
     return row | {"multiplier": found.value} | figures | a.section._asdict()
+
+
+def _corrected_p(a: Curve, b: Curve, at: float, tested: Pairs) -> float:
+    """Return the corrected p-value of two curves at a size that both were trained at; NaN if there is none."""
+    entries_a, entries_b = (dict(zip(curve.sizes.tolist(), curve.entries, strict=True)) for curve in (a, b))
+    if at not in entries_a or at not in entries_b:
+        return math.nan
+    one, other = entries_a[at].key, entries_b[at].key
+    pair = tested.get((one, other)) or tested.get((other, one))
+    return math.nan if pair is None or pair.p_holm is None else pair.p_holm
 
 
 def _rests_on(curve: Curve, size: float, faulty: set[Key]) -> bool:

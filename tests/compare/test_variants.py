@@ -8,6 +8,7 @@ from ibbench.compare.study import gather
 from ibbench.compare.variants import find_variants, typed
 from ibbench.options.config import Config
 from ibbench.record.schema import Record
+from ibbench.report.lengths import tell_lengths
 from tests.compare.conftest import MakeRecord
 
 MakeRun = Callable[..., Record]
@@ -21,7 +22,8 @@ def run(make_record: MakeRecord, config: Callable[..., Config]) -> MakeRun:
     def make(*overrides: str) -> Record:
         composed = config(*overrides)
         record = make_record(composed.model.name, MAES, baselines=False)
-        return record.model_copy(update={"config": composed.numerics(), "run": " ".join(overrides)})
+        size = composed.data.train_size or record.train_size
+        return record.model_copy(update={"config": composed.numerics(), "run": " ".join(overrides), "train_size": size})
 
     return make
 
@@ -68,3 +70,19 @@ def test_a_group_that_is_absent_is_null_as_a_whole(run: MakeRun) -> None:
 )
 def test_values_are_written_as_they_are_typed(value: object, text: str) -> None:
     assert typed(value) == text
+
+
+def test_a_length_of_training_that_each_train_size_has_is_no_variant(run: MakeRun) -> None:
+    longer = {250: 2000, 1000: 4000}
+    curve = [
+        run(f"model={model}", f"data.train_size={size}", "trainer.epochs=null", f"trainer.steps={steps}")
+        for model in ("mlp", "gnn")
+        for size, steps in longer.items()
+    ]
+    assert _said(*curve) == [""] * 4
+    assert tell_lengths(gather("x", curve).entries) == (
+        "Trained for 2,000 steps at 250, 4,000 steps at 1,000 train molecules."
+    )
+    other = run("model=gnn", "data.train_size=1000", "trainer.epochs=null", "trainer.steps=8000")
+    assert all(variant.startswith("trainer.steps=") for variant in _said(*curve, other))
+    assert tell_lengths(gather("x", [*curve, other]).entries) is None

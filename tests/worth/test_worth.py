@@ -57,6 +57,27 @@ def test_worth_is_told_at_the_size_that_the_config_named(write_study: WriteStudy
     assert told.startswith("gap: at 1,000 labels")  # the configs of the study do not agree
 
 
+def test_models_that_the_table_does_not_tell_apart_are_not_told_apart(
+    write_study: WriteStudy, make_record: MakeRecord
+) -> None:
+    random = np.random.default_rng(0)
+    names = ("mlp", "deep_sets", "gnn", "gat", "transformer", "graph_transformer")
+    records = []
+    for name in names:
+        scale = 19.2 if name == "gnn" else 20.0
+        for size in SIZES:
+            noisy = {key: mae * math.exp(0.02 * random.normal()) for key, mae in _maes(scale, 0.5, size).items()}
+            records.append(make_record(name, noisy, train_size=size))
+    worth = read_worth(write_study("close", *records))
+    rows = worth.multipliers[worth.multipliers["at"] == worth.at]
+    undecided = rows[(rows["multiplier_low"] > 1) & (rows["p_holm"] >= 0.05)]
+    assert len(undecided)  # the interval of one pair names some
+    told = list(sentences(worth))
+    for a, b in undecided[["a", "b"]].to_numpy():
+        assert not any(f"what {a} assumes" in sentence and f"of {b}." in sentence for sentence in told)
+    assert any("not distinguishable" in sentence for sentence in told)
+
+
 def test_a_rung_is_told_against_the_one_that_it_comes_after(ladder_study: Path) -> None:
     table = make_worth(read_study(ladder_study)).ladder
     assert table["rung"].tolist() == ["one", "two", "three", "sideways"] * 2

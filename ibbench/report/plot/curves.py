@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ibbench.report.lengths import find_lengths
 from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, with_unit
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import Fit
@@ -52,10 +53,18 @@ def _draw(axes: Any, curve: Curve, fit: Fit | None, look: Look, with_intervals: 
     )
 
 
+def _axis(curves: list[Curve], by: str) -> str:
+    """Name the axis, with the length of training at each size if that differs between sizes."""
+    lengths = find_lengths([entry for curve in curves for entry in curve.entries])
+    if by != "labels" or len(set(lengths.values())) < 2:
+        return AXES[by]
+    return f"{AXES[by]} (trained for {', '.join(lengths.values())})"
+
+
 def _label(axes: Any, curves: list[Curve], by: str) -> None:
     first = curves[0]
     error = plain(with_unit(f"test MAE of {first.target}", first.unit))
-    axes.set(xscale="log", yscale="log", xlabel=AXES[by], ylabel=error)
+    axes.set(xscale="log", yscale="log", xlabel=_axis(curves, by), ylabel=error)
     if by == "labels" and len(first.sizes) <= _MOST_LABELS:
         axes.set_xticks(first.sizes, [f"{size:,.0f}" for size in first.sizes], rotation=30)
     else:
