@@ -12,6 +12,8 @@ from rich.console import Console
 from ibbench.commands.plot import show_plots
 from ibbench.compare.study import read_study
 from ibbench.errors import InputError
+from ibbench.record.schema import BaselineEntry, MetricsEntry
+from ibbench.report.cells import FAULTY
 from ibbench.report.document import Picture
 from ibbench.report.plot.parity import Panel, draw_parity
 from ibbench.report.plot.study import draw_study
@@ -121,6 +123,23 @@ def test_many_variants_have_one_mark_per_model_and_numbers_on_the_front(
     assert {text.get_text() for axes in figure.axes for text in axes.texts} == {"1"}
     figure.canvas.draw()
     assert figure.bbox.y0 <= legend.get_window_extent().y0  # all of it is in the picture
+
+
+def test_rows_that_support_no_claim_are_marked(write_study: WriteStudy, make_record: MakeRecord) -> None:
+    records = []
+    for size in (500, 1000):
+        for model, mae in (("mlp", 0.4), ("gnn", 0.2)):
+            record = make_record(model, {("gap", 0): mae, ("gap", 1): mae}, train_size=size, baselines=False)
+            lower = MetricsEntry(mae=0.3, rmse=0.4, r2=None, mae_over_std=None)
+            replicas = tuple(replica.model_copy(update={"test": lower}) for replica in record.replicas)
+            guard = BaselineEntry(name="composition", parameters=6, replicas=replicas)
+            records.append(record.model_copy(update={"baselines": (guard,)}))
+    figures = _figures(write_study("lost", *records, predictions=False))
+    for name, axes in (("learning_curves", 1), ("cost", 3)):
+        marks = [text for panel in figures[name].axes for text in panel.texts if text.get_text() == FAULTY]
+        sizes = 2 if name == "learning_curves" else 1  # at each size, and at the largest along each cost
+        assert len(marks) == axes * sizes
+        assert {mark.xy[1] for mark in marks} == {0.4}
 
 
 def test_a_study_of_one_size_has_no_curves_and_one_without_predictions_no_parity(

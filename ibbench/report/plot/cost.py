@@ -1,6 +1,6 @@
 """Error against cost, with the models that no other beats at the same cost or less."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 from matplotlib.colors import to_rgb
@@ -10,7 +10,8 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocat
 
 from ibbench.compare.pareto import COSTS, cost_of, pareto
 from ibbench.compare.study import Entry, Key
-from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, with_unit
+from ibbench.report.cells import FAULTY
+from ibbench.report.plot.style import Look, add_axes, looks, mark_no_claim, new_figure, plain, with_unit
 from ibbench.worth.names import name_entries
 
 _LOGARITHMIC_FROM = 3  # times the lowest cost, or error
@@ -23,11 +24,12 @@ _AXES = {
 }
 
 
-def draw_costs(groups: list[list[Entry]]) -> Figure:
+def draw_costs(groups: list[list[Entry]], faulty: Set[Key]) -> Figure:
     """Draw error against parameters, FLOPs and seconds, with one row of panels per target.
 
     Args:
         groups: lists of entries, each of one target at one train size.
+        faulty: rows that support no claim, which are marked.
 
     Returns:
         A figure in which the points on the front are filled, and joined by a line.
@@ -40,7 +42,7 @@ def draw_costs(groups: list[list[Entry]]) -> Figure:
         labels = {entry.key: entry.rung.name if entry.rung else entry.key.model for group in trained for entry in group}
         numbers = _number_fronts(trained, names)
     look = looks(list(labels.values()))
-    handles = _legend(look, numbers)
+    handles = _legend(look, numbers, with_mark=any(entry.key in faulty for group in trained for entry in group))
     figure = new_figure(3.6 * len(COSTS) + 1.6, max(3.2 * len(groups), 0.19 * len(handles) + 0.4))
     panels = add_axes(figure, len(groups), len(COSTS), sharey="row")
     for place, entries in enumerate(trained):
@@ -52,6 +54,8 @@ def draw_costs(groups: list[list[Entry]]) -> Figure:
                 x, y = cost_of(entry, field), entry.sample.mae
                 beaten = cost not in on.split()
                 _draw(axes, x, y, look[labels[entry.key]], beaten)
+                if entry.key in faulty:
+                    mark_no_claim(axes, x, y)
                 if not beaten:
                     front.append((x, y))
                     _number(axes, x, y, look[labels[entry.key]].color, numbers.get(names[entry.key]))
@@ -72,7 +76,7 @@ def _number_fronts(groups: Iterable[list[Entry]], names: dict[Key, str]) -> dict
     return {name: number for number, name in enumerate(dict.fromkeys(on_front), 1)}
 
 
-def _legend(look: dict[str, Look], numbers: dict[str, int]) -> list[Line2D]:
+def _legend(look: dict[str, Look], numbers: dict[str, int], with_mark: bool) -> list[Line2D]:
     points = [
         Line2D([], [], color=one.color, marker=one.marker, linestyle="", label=plain(name))
         for name, one in look.items()
@@ -81,7 +85,8 @@ def _legend(look: dict[str, Look], numbers: dict[str, int]) -> list[Line2D]:
         Line2D([], [], color="black", marker=f"${number}$", linestyle="", label=plain(name))
         for name, number in numbers.items()
     ]
-    return [*points, *fronts]
+    mark = Line2D([], [], color="black", marker=f"${FAULTY}$", linestyle="", label="supports no claim")
+    return [*points, *fronts, *([mark] if with_mark else [])]
 
 
 def _draw(axes: Any, x: float, y: float, look: Look, beaten: bool) -> None:

@@ -6,8 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ibbench.compare.soundness import find_faults
+from ibbench.report.cells import FAULTY
 from ibbench.report.lengths import find_lengths
-from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, with_unit
+from ibbench.report.plot.style import Look, add_axes, looks, mark_no_claim, new_figure, plain, with_unit
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import Fit
 from ibbench.worth.worth import Worth
@@ -15,12 +17,18 @@ from ibbench.worth.worth import Worth
 _MOST_BANDS = 6  # more, and intervals and laws would hide each other
 _MOST_LABELS = 12
 # Which multiples of powers of ten are marked on an axis whose ends differ by so much at most.
-_MARKS = {20: (1, 1.5, 2, 3, 4, 5, 7), 1000: (1, 2, 5), float("inf"): (1,)}
+_MARKS = {
+    3: (1, 1.2, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9),
+    20: (1, 1.5, 2, 3, 4, 5, 7),
+    1000: (1, 2, 5),
+    float("inf"): (1,),
+}
 
 
 def draw_learning_curves(worth: Worth) -> Figure:
     """Draw the curves of a study, one panel per target: MAEs as points with 95 % intervals, and the laws as lines."""
     groups = comparable(worth.curves)
+    faulty = set(find_faults(worth.source.entries))
     look = looks([curve.model for curve in worth.curves])
     fits = {id(curve): fit for curve, fit in zip(worth.curves, worth.fits, strict=True)}
     figure = new_figure(6.2 * len(groups), 4.4)
@@ -28,7 +36,15 @@ def draw_learning_curves(worth: Worth) -> Figure:
         for curve in curves:
             few = len(curves) <= _MOST_BANDS
             _draw(axes, curve, fits[id(curve)] if few else None, look[curve.model], with_intervals=few)
-        _label(axes, curves, worth.by)
+        marked = [
+            (size, entry.sample.mae)
+            for curve in curves
+            for size, entry in zip(curve.sizes, curve.entries, strict=True)
+            if entry.key in faulty
+        ]
+        for point in marked:
+            mark_no_claim(axes, *point)
+        _label(axes, curves, worth.by, note=f"\n{FAULTY} supports no claim" if marked else "")
     return figure
 
 
@@ -61,10 +77,10 @@ def _axis(curves: list[Curve], by: str) -> str:
     return f"{AXES[by]} (trained for {', '.join(lengths.values())})"
 
 
-def _label(axes: Any, curves: list[Curve], by: str) -> None:
+def _label(axes: Any, curves: list[Curve], by: str, note: str) -> None:
     first = curves[0]
     error = plain(with_unit(f"test MAE of {first.target}", first.unit))
-    axes.set(xscale="log", yscale="log", xlabel=_axis(curves, by), ylabel=error)
+    axes.set(xscale="log", yscale="log", xlabel=_axis(curves, by) + note, ylabel=error)
     if by == "labels" and len(first.sizes) <= _MOST_LABELS:
         axes.set_xticks(first.sizes, [f"{size:,.0f}" for size in first.sizes], rotation=30)
     else:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ibbench.compare.study import Section
+from ibbench.report.cells import FAULTY
 from ibbench.report.cells import figure as written
 from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit
 
@@ -14,6 +15,7 @@ _STYLES = {  # by the first word of a verdict: colour, hatch, and what it means
     "better": ("#9ecae1", "", "better than the rung it differs from"),
     "worse": ("#fdae6b", "////", "worse"),
     "not": ("#d9d9d9", "....", "not distinguishable"),
+    "no": ("white", "", f"no claim: a rung that has not converged, or loses to atom counts, is marked {FAULTY}"),
     "lower": ("#deebf7", "--", "lower, with one seed: not tested"),
     "higher": ("#fee6ce", "xx", "higher, with one seed: not tested"),
 }
@@ -36,7 +38,7 @@ def draw_ladder(ladder: pd.DataFrame) -> Figure:
         maes = dict(zip(rows["rung"], rows["mae_mean"], strict=True))
         for place, (_, row) in enumerate(rows.iterrows()):
             _draw(axes, place, row, maes)
-        axes.set_yticks(range(len(rows)), [f"{row['number']}. {row['rung']}" for _, row in rows.iterrows()])
+        axes.set_yticks(range(len(rows)), [_name(row) for _, row in rows.iterrows()])
         axes.invert_yaxis()
         where = "" if len(sections) == 1 else f"\n{', '.join(map(str, section))}"
         told = [f"\nlabels ×: at {at:,.0f} train molecules" for at in rows["multiplier_at"].dropna().unique()]
@@ -49,6 +51,10 @@ def draw_ladder(ladder: pd.DataFrame) -> Figure:
     handles = [Patch(facecolor=colour, hatch=hatch, edgecolor="#404040") for colour, hatch, _ in used]
     figure.legend(handles, [meaning for *_, meaning in used], loc="outside upper center", ncols=3)
     return figure
+
+
+def _name(row: "pd.Series[Any]") -> str:
+    return f"{row['number']}. {row['rung']}" + (f" {FAULTY}" if row["fault"] else "")
 
 
 def _draw(axes: Any, place: int, row: "pd.Series[Any]", maes: dict[str, float]) -> None:

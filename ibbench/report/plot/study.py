@@ -1,15 +1,17 @@
 """All pictures that a study gives."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from ibbench.compare.comparison import differing
 from ibbench.compare.missing import count_missing
 from ibbench.compare.pairs import by_group
-from ibbench.compare.study import Entry, Group, Section, Study
+from ibbench.compare.soundness import find_faults
+from ibbench.compare.study import Entry, Group, Key, Section, Study
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Predictor, read_predictions
+from ibbench.report.cells import FAULTY
 from ibbench.report.document import Picture, Remark
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.plot.cost import draw_costs
@@ -42,12 +44,13 @@ def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture |
     if not largest:
         raise InputError(f"{study.name} has no finished run to draw. {' '.join(tell_missing(study))}".strip())
     sections = list(dict.fromkeys(group.section for group in largest))
+    faulty = set(find_faults(study.entries))
     with in_style():
         shapes = _draw_worth(study, by)
-        shapes.append(Picture("cost", draw_costs(list(largest.values()))))
+        shapes.append(Picture("cost", draw_costs(list(largest.values()), faulty)))
         stems = file_stems([_name_parity(group, sections) for group in largest])
         for stem, (group, entries) in zip(stems, largest.items(), strict=True):
-            shapes += _draw_predictions(folder, study, group, entries, stem)
+            shapes += _draw_predictions(folder, study, group, entries, stem, faulty)
         if study.missing:
             for shape in shapes:
                 if isinstance(shape, Picture):
@@ -97,7 +100,7 @@ def _name_parity(group: Group, sections: list[Section]) -> str:
 
 
 def _draw_predictions(
-    folder: Path, study: Study, group: Group, entries: list[Entry], stem: str
+    folder: Path, study: Study, group: Group, entries: list[Entry], stem: str, faulty: Set[Key]
 ) -> list[Picture | Remark]:
     """Draw the first seed of each trained entry of a target, as far as its predictions are kept."""
     panels: dict[str, Panel] = {}
@@ -115,7 +118,8 @@ def _draw_predictions(
         record = records[id(first)]
         found = read_predictions(StudyFolder.at(folder).runs / record.run, record, baselines=False)
         if found:
-            panels[name] = Panel(*found[Predictor(first.target, first.seed)], first.seed)
+            title = f"{name} {FAULTY} supports no claim" if entry.key in faulty else name
+            panels[title] = Panel(*found[Predictor(first.target, first.seed)], first.seed)
     if not panels:
         return [*shapes, Remark(f"no parity plot of {group.target}: its predictions.npz are not there")]
     return [*shapes, Picture(stem, draw_parity(panels, group.target, group.unit))]

@@ -12,6 +12,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from ibbench.files import write_atomically
+from ibbench.report.cells import FAULTY
 from ibbench.report.document import Picture
 
 # The eight colours of Okabe & Ito (2008, Color Universal Design), which differ for the colour-blind too.
@@ -58,6 +59,11 @@ def plain(text: str) -> str:
 def write_below(figure: Figure, text: str) -> None:
     """Write a line below all panels of a figure."""
     figure.supxlabel(plain(text), x=0.01, ha="left", fontsize="small", color="#B00000")
+
+
+def mark_no_claim(axes: Any, x: float, y: float) -> None:
+    """Mark a point of a row that supports no claim, as tables do."""
+    axes.annotate(FAULTY, (x, y), (5, 3), textcoords="offset points", fontsize=9)
 
 
 def in_style() -> AbstractContextManager[None]:
