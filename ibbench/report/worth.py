@@ -124,7 +124,7 @@ def _shortened(cell: str) -> str:
 
 def _too_many_pairs(worth: Worth) -> bool:
     """Whether nobody would read all multipliers: they are in the CSV."""
-    return len(worth.multipliers[["target", "a", "b"]].drop_duplicates()) > _MOST_PAIRS
+    return len(multiplier_rows(worth)) > _MOST_PAIRS
 
 
 def sentences(worth: Worth) -> Iterator[str]:

@@ -17,7 +17,7 @@ from ibbench.report.cells import FAULTY
 from ibbench.report.document import Picture
 from ibbench.report.plot.parity import Panel, draw_parity
 from ibbench.report.plot.study import draw_study
-from ibbench.report.plot.style import file_stems, looks
+from ibbench.report.plot.style import file_stems, looks, write_above
 from ibbench.worth.worth import make_worth
 from tests.compare.conftest import MakeRecord, WriteStudy
 
@@ -101,7 +101,8 @@ def test_parity_counts_what_lies_beyond_its_edges_and_says_seed_and_r2() -> None
     assert titles[1].endswith("seed 4")
     texts = [[text.get_text() for text in axes.texts] for axes in figure.axes]
     assert texts == [[], ["× 100 beyond the edges"]]
-    assert figure.get_supxlabel() == "true y"  # without a unit, no brackets
+    write_above(figure, "a run is missing")
+    assert figure.get_supxlabel() == "true y"  # without a unit, no brackets; what is missing stands elsewhere
     counted = figure.axes[0].collections[0].get_array()
     assert counted.sum() == len(truth)
     assert figure.axes[0].collections[0].norm.vmin < counted.min()  # a single molecule is not white

@@ -18,7 +18,7 @@ from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
 from ibbench.report.plot.ladder import draw_ladder
 from ibbench.report.plot.parity import Panel, draw_parity
-from ibbench.report.plot.style import file_stems, in_style, write_below
+from ibbench.report.plot.style import file_stems, in_style, write_above
 from ibbench.worth.names import name_entries
 from ibbench.worth.worth import make_worth
 
@@ -54,7 +54,7 @@ def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture |
         if study.missing:
             for shape in shapes:
                 if isinstance(shape, Picture):
-                    write_below(shape.figure, count_missing(study.missing, study.num_runs))
+                    write_above(shape.figure, count_missing(study.missing, study.num_runs))
     return [*map(Remark, _remarks(study)), *shapes]
 
 

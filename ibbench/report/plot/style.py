@@ -56,9 +56,9 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def write_below(figure: Figure, text: str) -> None:
-    """Write a line below all panels of a figure."""
-    figure.supxlabel(plain(text), x=0.01, ha="left", fontsize="small", color="#B00000")
+def write_above(figure: Figure, text: str) -> None:
+    """Write a line above all panels of a figure."""
+    figure.suptitle(plain(text), x=0.01, ha="left", fontsize="small", color="#B00000")
 
 
 def mark_no_claim(axes: Any, x: float, y: float) -> None:
