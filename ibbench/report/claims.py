@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from ibbench.worth.claims import Claim
 
 CLAIMS_LEGEND = (
-    "A claim holds under a recipe if A is better by the verdict of the table, corrected over all pairs of rows of the "
-    "study, and both rows are sound. Recipes are named by what they change of the usual one."
+    "A claim holds under a recipe if A is better, by the paired test of the table, corrected (Holm) over all "
+    "comparisons of this one, and both rows are sound. Recipes are named by what they change of the usual one."
 )
 
 
@@ -22,10 +22,14 @@ def claim_sentences(claims: Sequence[Claim]) -> Iterator[str]:
         elif claim.num_held == len(claim.trials):
             yield f"{where}, under all {len(claim.trials)} recipes (MAE ratio {_range(claim)})."
         else:
-            failed = ", ".join(trial.recipe for trial in claim.trials if not trial.holds)
+            failed = [trial for trial in claim.trials if not trial.holds]
+            turned = [trial.recipe for trial in failed if trial.verdict.startswith("worse") and not trial.fault]
+            others = [trial.recipe for trial in failed if trial.recipe not in turned]
+            told = [f"worse under: {', '.join(turned)}"] if turned else []
+            told += [f"not shown under: {', '.join(others)}"] if others else []
             yield (
-                f"{where} under {claim.num_held} of {len(claim.trials)} recipes (MAE ratio {_range(claim)}); not shown "
-                f"under: {failed}."
+                f"{where} under {claim.num_held} of {len(claim.trials)} recipes (MAE ratio {_range(claim)}); "
+                f"{'; '.join(told)}."
             )
 
 

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ibbench.compare.pairs import Pair, Pairs, versus
+from ibbench.compare.pairs import Pair, correct, versus
 from ibbench.compare.soundness import find_faults
+from ibbench.compare.statistics import compare
 from ibbench.compare.study import Entry, Key, Section, Study
 
 COLUMNS = [
@@ -68,12 +69,11 @@ class Claim(NamedTuple):
         return sum(trial.holds for trial in self.trials)
 
 
-def find_claims(study: Study, pairs: Pairs) -> list[Claim]:
+def find_claims(study: Study) -> list[Claim]:
     """Find for all pairs of models, which were trained with two recipes or more, which of them is better where.
 
-    Args:
-        study: a study as read.
-        pairs: of its table: verdicts are corrected over all pairs of rows of the study.
+    Verdicts are corrected over all of these comparisons. (The table of such a study corrects over the pairs of all its
+    rows, also of different recipes, which are many times as many.)
     """
     trained = [entry for entry in study.entries if not entry.key.is_baseline and not entry.rung]
     cells: dict[tuple[str, str, int], dict[Recipe, dict[str, Entry]]] = {}
@@ -83,15 +83,24 @@ def find_claims(study: Study, pairs: Pairs) -> list[Claim]:
         task.setdefault(Recipe(group.section, entry.key.variant), {})[entry.key.model] = entry
     if not any(len(recipes) > 1 for recipes in cells.values()):
         return []
-    faults = find_faults(study.entries)
+    compared = {
+        (one.key, other.key): compare(one.sample, other.sample)
+        for recipes in cells.values()
+        for found in recipes.values()
+        for one, other in itertools.combinations(found.values(), 2)
+    }
+    pairs, faults = correct(compared), find_faults(study.entries)
     claims = []
     for (target, unit, train_size), recipes in cells.items():
         names = _name_recipes(list(recipes))
         models = list(dict.fromkeys(model for of_recipe in recipes.values() for model in of_recipe))
         for one, other in itertools.combinations(models, 2):
-            tried = {recipe: found for recipe, found in recipes.items() if {one, other} <= found.keys()}
-            compared = {recipe: versus(pairs, found[one].key, found[other].key) for recipe, found in tried.items()}
-            claim = _claim((one, other), names, compared, faults)
+            tried = {
+                recipe: versus(pairs, found[one].key, found[other].key)
+                for recipe in sorted(recipes, key=lambda recipe: names[recipe] != THE_RECIPE)
+                if {one, other} <= (found := recipes[recipe]).keys()
+            }
+            claim = _claim((one, other), names, tried, faults)
             if claim:
                 claims.append(Claim(target, unit, train_size, *claim))
     return claims
@@ -125,7 +134,11 @@ def _name_recipes(recipes: Sequence[Recipe]) -> dict[Recipe, str]:
     section = Counter(recipe.section for recipe in recipes).most_common(1)[0][0]
     names = {}
     for recipe in recipes:
-        words = [f"{key}={value}" for key, value in options[recipe].items() if value != usual[key]]
+        words = [
+            f"{key}={value}"
+            for key, value in options[recipe].items()
+            if value != usual[key] and key != "data.split_seed"  # which is another split
+        ]
         words += [
             "another split" if field == "split" else f"{field} {getattr(recipe.section, field)}"
             for field in Section._fields

@@ -101,7 +101,7 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
     """Compare the curves of a study; see `read_worth`."""
     is_ladder = by == "labels" and any(entry.rung for entry in study.entries)
     tested = compare_pairs(study.entries) if by == "labels" else {}
-    claims = find_claims(study, tested) if by == "labels" else []
+    claims = find_claims(study) if by == "labels" else []
     try:
         curves = read_curves(study, by)
     except InputError:

@@ -9,11 +9,10 @@ import pytest
 from rich.console import Console
 
 from ibbench.commands.worth import show_worth
-from ibbench.compare.pairs import compare_pairs
-from ibbench.compare.study import Study, gather
+from ibbench.compare.study import gather
 from ibbench.record.schema import BaselineEntry, Record
 from ibbench.report.claims import claim_sentences
-from ibbench.worth.claims import THE_RECIPE, Claim, find_claims
+from ibbench.worth.claims import THE_RECIPE, find_claims
 from ibbench.worth.worth import make_worth
 from tests.compare.conftest import _replica
 
@@ -38,12 +37,8 @@ def _records(make_record: Make, gnn: list[float], guard: float = 2.0) -> list[Re
     return records
 
 
-def _claims(study: Study) -> list[Claim]:
-    return find_claims(study, compare_pairs(study.entries))
-
-
 def test_a_claim_that_holds_everywhere_is_told_so(make_record: Make) -> None:
-    (claim,) = _claims(gather("s", _records(make_record, [0.3, 0.28, 0.32, 0.3])))
+    (claim,) = find_claims(gather("s", _records(make_record, [0.3, 0.28, 0.32, 0.3])))
     assert (claim.a, claim.b, claim.num_held, len(claim.trials)) == ("gnn", "mlp", 4, 4)
     names = {trial.recipe for trial in claim.trials}
     assert names == {THE_RECIPE, "optimizer.lr=0.002", "budget.parameters=200", "another split"}
@@ -51,28 +46,28 @@ def test_a_claim_that_holds_everywhere_is_told_so(make_record: Make) -> None:
 
 
 def test_the_recipes_that_it_does_not_survive_are_named(make_record: Make) -> None:
-    (claim,) = _claims(gather("s", _records(make_record, [0.3, 0.28, 0.4, 0.5])))
+    (claim,) = find_claims(gather("s", _records(make_record, [0.3, 0.28, 0.4, 0.5])))
     assert claim.num_held == 2
     assert [trial.recipe for trial in claim.trials if not trial.holds] == ["budget.parameters=200", "another split"]
 
 
 def test_the_model_that_is_better_under_most_recipes_is_the_one_claimed(make_record: Make) -> None:
-    (claim,) = _claims(gather("s", _records(make_record, [0.5, 0.5, 0.5, 0.3])))
+    (claim,) = find_claims(gather("s", _records(make_record, [0.5, 0.5, 0.5, 0.3])))
     assert (claim.a, claim.b, claim.num_held) == ("mlp", "gnn", 3)
 
 
 def test_rows_that_support_no_claim_do_not(make_record: Make) -> None:
-    (claim,) = _claims(gather("s", _records(make_record, [0.3, 0.28, 0.32, 0.3], guard=0.35)))
+    (claim,) = find_claims(gather("s", _records(make_record, [0.3, 0.28, 0.32, 0.3], guard=0.35)))
     assert claim.num_held == 0
     assert all("mlp: it loses to composition" in trial.fault for trial in claim.trials)
 
 
 def test_equal_models_and_a_single_recipe_make_no_claim(make_record: Make) -> None:
-    (claim,) = _claims(gather("s", _records(make_record, [0.4] * 4)))
+    (claim,) = find_claims(gather("s", _records(make_record, [0.4] * 4)))
     assert claim.num_held == 0
     assert next(claim_sentences([claim])).startswith("gap: at 1,000 labels, neither ")
     one = [record for record in _records(make_record, [0.3] * 4) if record.split_fingerprint == "other"]
-    assert _claims(gather("s", one)) == []
+    assert find_claims(gather("s", one)) == []
 
 
 def test_worth_tells_the_claims_of_a_study_without_curves(
