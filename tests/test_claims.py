@@ -14,7 +14,6 @@ from tests.committed import committed_files, committed_text, export_committed
 
 pytestmark = pytest.mark.claims
 README = "results/README.md"
-WITHOUT_EVIDENCE = {"ladder", "gap_10k", "fast"}  # older than evidence; trained again, they leave this list
 MOST_BYTES = 4_000_000
 ROUNDING = 1e-12  # processors round sums otherwise, in the last digits of the sixteen or seventeen that a CSV has
 PICTURES = {".png", ".svg"}  # another version of matplotlib or of its fonts draws the same figures otherwise
@@ -52,10 +51,8 @@ def _commands() -> list[list[str]]:
     return [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("ibbench ")]
 
 
-def test_every_study_has_evidence_or_is_named_as_one_that_has_none_yet() -> None:
-    assert _studies("study.json") - _studies("evidence.zip") == WITHOUT_EVIDENCE
-    (said,) = re.findall(r"^(.*) are older and have no `evidence.zip` yet", committed_text(README), re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", said)) == WITHOUT_EVIDENCE
+def test_every_study_has_evidence() -> None:
+    assert _studies("study.json") == _studies("evidence.zip")
 
 
 def test_every_study_has_its_command() -> None:
