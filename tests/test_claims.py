@@ -101,7 +101,7 @@ def _read(text: bytes) -> pd.DataFrame:
 
 
 def _assert_follows(path: Path, rebuilt: bytes, committed: bytes) -> None:
-    """Compare texts to the byte, numbers of a CSV to ROUNDING, and study.json but for the checksums of those CSV files."""
+    """Compare texts to the byte, numbers of a CSV to ROUNDING, and study.json but for the checksums of CSV files."""
     if path.suffix == ".csv":
         ours, theirs = (_read(text) for text in (rebuilt, committed))
         pd.testing.assert_frame_equal(ours, theirs, check_exact=False, rtol=ROUNDING, atol=0, obj=str(path))

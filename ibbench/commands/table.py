@@ -13,7 +13,7 @@ from ibbench.compare.table import select
 from ibbench.compare.table_file import to_csv
 from ibbench.compare.verdict import RELEVANCE, check_relevance
 from ibbench.errors import InputError, suggest
-from ibbench.record.evidence import pack_evidence
+from ibbench.record.evidence import Packable, pack_evidence
 from ibbench.record.folder import EVIDENCE, PAIRS, PROVENANCE, TABLE, TABLE_TEXT, StudyFolder
 from ibbench.record.predictions import open_predictions
 from ibbench.record.schema import Record
@@ -92,11 +92,18 @@ def tabulate(
 
 
 def _pack(folder: Path, records: list[Record]) -> dict[str, str | bytes]:
-    """Pack the evidence of a study that was trained here; one that is read from its evidence keeps it as it is."""
+    """Pack the evidence of a study; one that is read from its evidence alone keeps it as it is."""
     study = StudyFolder.at(folder)
-    if study.evidence:
+    names = set(study.run_names())
+    if not names:
         return {}
-    return {EVIDENCE: pack_evidence(records, lambda run: open_predictions(study.runs / run))}
+
+    def arrays_of(run: str) -> Packable | None:
+        if run in names or not study.evidence:
+            return open_predictions(study.runs / run)
+        return study.evidence.arrays(run)
+
+    return {EVIDENCE: pack_evidence(records, arrays_of)}
 
 
 _WRITERS: dict[str, Callable[[Report], str]] = {

@@ -137,10 +137,11 @@ def read_study(folder: Path | str) -> Study:
         InputError: there are no records, or two of them are of the same config.
     """
     folder = Path(folder)
-    if not StudyFolder.at(folder).run_names() and (missing := find_missing(folder, [], [])):
+    study_folder = StudyFolder.at(folder)
+    if not (study_folder.run_names() or study_folder.foreign_records()) and (missing := find_missing(folder, [], [])):
         told = count_missing(missing, len(missing))
         raise InputError(f"{folder} has no finished run yet. {told} `ibbench status {folder}` tells how far they are")
-    records, broken = StudyFolder.at(folder).readable_records()
+    records, broken = study_folder.readable_records()
     while True:  # what is damaged is rare: then the others are read again
         try:
             study = gather(folder.resolve().name, records, folder)

@@ -15,7 +15,7 @@ import json
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -28,6 +28,7 @@ SCHEMA_VERSION = 1
 BROKEN = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)  # what a bad file raises
 _PARTS = 40  # of an MAE: the unit of rounded errors
 _INDEX, _TRUTH = "evidence.json", "truth"
+_REMEDY = "Restore it; where the runs are at hand, remove it, and `ibbench table` packs it again"
 _DATE = (1980, 1, 1, 0, 0, 0)  # of all members: the same study gives the same file
 
 Floats = NDArray[np.float64]
@@ -63,11 +64,14 @@ class Arrays(Protocol):
     def __contains__(self, name: str) -> bool: ...
 
 
-class Written(Arrays, Protocol):
-    """The arrays of one run, as they were written."""
+class Packable(Arrays, Protocol):
+    """The arrays of one run, so that they can be packed."""
 
     def names(self) -> Iterable[str]:
         """List them."""
+
+    def is_predicted(self, name: str) -> bool:
+        """Whether an array holds predictions, of which the errors are packed."""
 
     def sign(self, name: str) -> tuple[int, int]:
         """Return the checksum and size of an array, by which copies of it in other runs are known."""
@@ -92,12 +96,12 @@ def _unit(mae: Floats) -> Floats:
     return np.where(unit > 0, unit, 1.0)  # where all errors are 0, any unit will do
 
 
-def pack_evidence(records: Iterable[Record], arrays_of: Callable[[str], Written | None]) -> bytes:
+def pack_evidence(records: Iterable[Record], arrays_of: Callable[[str], Packable | None]) -> bytes:
     """Return the content of the evidence of a study.
 
     Args:
         records: the records of all runs, in the order of their names.
-        arrays_of: function that returns what predictions.npz of a run holds; None where there is none.
+        arrays_of: function that returns what predictions.npz of a run, or older evidence, holds; None where nothing is.
     """
     content, published, packed = io.BytesIO(), [], {}
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -130,14 +134,12 @@ class _Packing:
         self._known: dict[tuple[object, ...], str] = {}
         self._count: Counter[str] = Counter()
 
-    def add(self, name: str, arrays: Written) -> str:
+    def add(self, name: str, arrays: Packable) -> str:
         """Write an array, unless it is there already; return its member, with `/` at the end if it was rounded."""
         key: tuple[object, ...] = (name, *arrays.sign(name))
         if key in self._known:
             return self._known[key]
-        array = arrays.plain(name)
-        truth = arrays.plain(_TRUTH) if _TRUTH in arrays else np.empty(0)
-        is_predicted = name != _TRUTH and array.dtype.kind == "f" and array.shape[-truth.ndim :] == truth.shape
+        is_predicted = arrays.is_predicted(name)
         if is_predicted:  # as many as there are runs: CRCs alone would be the same by chance one day
             rounded = arrays.rounded(name)
             key = (*key, rounded.mae.tobytes())
@@ -145,7 +147,7 @@ class _Packing:
                 return self._known[key]
             parts = {f"/{part}.npy": values for part, values in _split(rounded).items()}
         else:
-            parts = {".npy": np.asfortranarray(array)}  # true values repeat from seed to seed
+            parts = {".npy": np.asfortranarray(arrays.plain(name))}  # true values repeat from seed to seed
         stem = f"{name}-{self._count[name]}"
         self._count[name] += 1
         for end, values in parts.items():
@@ -155,6 +157,12 @@ class _Packing:
 
     def write(self, member: str, content: bytes) -> None:
         self._archive.writestr(zipfile.ZipInfo(member, _DATE), content, zipfile.ZIP_DEFLATED)
+
+
+def is_predicted(name: str, arrays: Arrays) -> bool:
+    """Whether one of the arrays of a run holds predictions: numbers for each true value."""
+    array, truth = arrays.plain(name), arrays.plain(_TRUTH) if _TRUTH in arrays else np.empty(0)
+    return name != _TRUTH and array.dtype.kind == "f" and array.shape[-truth.ndim :] == truth.shape
 
 
 def _split(rounded: Rounded) -> dict[str, Array]:
@@ -177,7 +185,7 @@ class Evidence:
 
     Attributes:
         name: what messages call it, such as its path.
-        records: the records of all runs, in the order of their names.
+        runs: the names of the runs.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
@@ -190,16 +198,36 @@ class Evidence:
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(content))
             index = read_versioned(self._archive.read(_INDEX).decode(), SCHEMA_VERSION)
-            self.records = [Record.model_validate(record) for record in index["records"]]
+            self._published = {str(record["run"]): record for record in index["records"]}
             self._arrays = {str(run): dict(arrays) for run, arrays in index["arrays"].items()}
         except (*BROKEN, AttributeError, RecursionError) as error:
-            raise InputError(f"{name} is not readable: {explain(error)}. Restore it, or train the study") from None
+            raise InputError(f"{name} is not readable: {explain(error)}. {_REMEDY}") from None
         self._unpacked: dict[str, Array] = {}
+        self.runs = [*self._published]
 
-    def arrays(self, run: str) -> Arrays | None:
+    def records(self, without: Container[str] = ()) -> list[Record]:
+        """Return the records of its runs, in the order of their names.
+
+        Args:
+            without: names of runs whose records are not wanted.
+
+        Raises:
+            InputError: one of them cannot be read.
+        """
+        try:
+            return [Record.model_validate(self._published[run]) for run in self.runs if run not in without]
+        except ValueError as error:
+            raise InputError(f"{self.name} is not readable: {explain(error)}. {_REMEDY}") from None
+
+    def arrays(self, run: str) -> "_Packed | None":
         """Return the arrays of a run; None if its predictions were deleted before."""
         members = self._arrays.get(run)
         return _Packed(self, members) if members else None
+
+    def sign(self, member: str) -> tuple[int, int]:
+        """Return the checksum and size of one array of the file."""
+        info = self._archive.getinfo(member)
+        return info.CRC, info.file_size
 
     def unpack(self, member: str, keep: bool) -> Array:
         """Return one array of the file; it is unpacked once if it is kept, as is worth it for those of many runs."""
@@ -220,6 +248,21 @@ class _Packed:
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
+
+    def names(self) -> list[str]:
+        """List the arrays."""
+        return list(self._members)
+
+    def is_predicted(self, name: str) -> bool:
+        """Whether an array holds predictions, of which the errors were packed."""
+        return self._members[name].endswith("/")
+
+    def sign(self, name: str) -> tuple[int, int]:
+        """Return the checksum and size that an array had in predictions.npz, or has here if its errors were rounded."""
+        if self.is_predicted(name):
+            return self._evidence.sign(f"{self._members[name]}fine.npy")
+        content = _npy(np.ascontiguousarray(self.plain(name)))
+        return zlib.crc32(content), len(content)
 
     def plain(self, name: str) -> Array:
         return self._evidence.unpack(self._members[name], keep=True)

@@ -96,30 +96,54 @@ class StudyFolder:
 
     @property
     def evidence(self) -> Evidence | None:
-        """What tables are read from where no run has left a record, as in a fresh clone; None where it is the runs.
+        """What was packed of the runs of this study, here or on another machine; None if nothing was.
 
         Raises:
             InputError: it cannot be read, or belongs to other tables than those beside it.
         """
         path, made = self.path / EVIDENCE, self.path / PROVENANCE
         sign = _sign(path)
-        if not sign or self.run_names():
+        if not sign:
             return None
         if self._evidence is None or self._evidence[0] != sign:
-            content = path.read_bytes()
-            if made.exists() and checksum(content) not in read_checksums(made.read_text()).get(EVIDENCE, "").split():
+            content, known = self._read_evidence()
+            if known is not None and checksum(content) not in known:
                 raise InputError(
                     f"{path} is not the evidence of the tables beside it, as {made} knows it: restore both together"
                 )
             self._evidence = sign, Evidence(content, str(path))
         return self._evidence[1]
 
+    def _read_evidence(self) -> tuple[bytes, list[str] | None]:
+        """Return the evidence, and the checksums that study.json has for it, from between two writes of the tables."""
+        path, made = self.path / EVIDENCE, self.path / PROVENANCE
+        while True:
+            signs = _sign(path), _sign(made)
+            content = path.read_bytes()
+            known = read_checksums(made.read_text()).get(EVIDENCE, "").split() if signs[1] else None
+            if signs == (_sign(path), _sign(made)):
+                return content, known
+
+    def foreign_records(self) -> list[Record]:
+        """Return the records that only the evidence has, of runs that no command was to train here: a fresh clone's.
+
+        A run that was to be trained here, and has left no record or was deleted, is not among them.
+
+        Raises:
+            InputError: the evidence cannot be read, or belongs to other tables than those beside it.
+        """
+        from ibbench.record.agenda import read_agenda  # which needs this file
+
+        if not self.evidence:
+            return []
+        return self.evidence.records(without={*self.run_names(), *read_agenda(self.path)})
+
     def has_records(self) -> bool:
         """Whether there are records, in the folders of runs or as evidence."""
         return bool(self.run_names()) or (self.path / EVIDENCE).exists()
 
     def records(self) -> list[Record]:
-        """Return the records of all runs, in the order of their names; those of the evidence if no run has left one.
+        """Return the records of all runs, in the order of their names, with those that only the evidence has.
 
         Raises:
             InputError: there are none; or one of them cannot be read, is a copy, or is of the same config as another.
@@ -135,10 +159,8 @@ class StudyFolder:
         Raises:
             InputError: there are no records, or two of them are of the same config.
         """
-        names = self.run_names()
-        if not names:
-            if self.evidence:
-                return self.evidence.records, []
+        names, foreign = self.run_names(), self.foreign_records()
+        if not (names or foreign):
             raise InputError(
                 f"{self.path} holds no records: expected a study, with {self.path}/runs/<model>-<hash>/record.json "
                 f"or {self.path}/{EVIDENCE}"
@@ -151,7 +173,9 @@ class StudyFolder:
             except BrokenError as error:
                 broken.append(error)
         self._refuse_same_configs(records)
-        return records, broken
+        here = {_identity_of(record) for record in records if record.status == "done"}
+        records += [record for record in foreign if _identity_of(record) not in here]
+        return sorted(records, key=lambda record: record.run), broken
 
     def refuse_doubles(self, planned: Iterable[RunIdentity]) -> None:
         """Check that the study holds no other run of the same config, before runs are trained beside it.

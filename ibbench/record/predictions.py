@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.files import write_atomically
-from ibbench.record.evidence import BROKEN, Arrays, Rounded, round_errors
+from ibbench.record.evidence import BROKEN, Arrays, Rounded, is_predicted, round_errors
 from ibbench.record.folder import PREDICTIONS, StudyFolder
 from ibbench.record.schema import RECORD, BrokenError, Record
 
@@ -206,6 +206,10 @@ class Predictions:
         """Return the checksum and size of an array, by which copies of it in other runs are known."""
         member = self._content.zip.getinfo(f"{name}.npy")
         return member.CRC, member.file_size
+
+    def is_predicted(self, name: str) -> bool:
+        """Whether an array holds predictions."""
+        return is_predicted(name, self)
 
     def plain(self, name: str) -> NDArray[Any]:
         """Return an array; one that most runs share is unpacked once: that saves a quarter of the time of a table."""

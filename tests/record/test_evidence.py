@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ from rich.console import Console
 from ibbench.commands.table import tabulate
 from ibbench.compare.diff import diff
 from ibbench.compare.side import read_side
+from ibbench.compare.study import read_study
 from ibbench.errors import InputError
+from ibbench.record.agenda import Planned, write_agenda
 from ibbench.record.evidence import Evidence, pack_evidence, round_errors
 from ibbench.record.folder import EVIDENCE, StudyFolder, read_finished, read_records
 from ibbench.record.predictions import Predictions, open_predictions, read_errors, read_predictions
+from ibbench.record.schema import write_record
 
 QUIET = Console(quiet=True)
 FIXTURES = Path(__file__).parents[1] / "report" / "fixtures"
@@ -152,17 +156,48 @@ def _zip(text: str) -> bytes:
     return content.getvalue()
 
 
+def _keep_only(curve: Path, kept: Sequence[str], away: Path) -> None:
+    shutil.move(curve / "runs", away)
+    for run in kept:
+        shutil.copytree(away / run, curve / "runs" / run)
+
+
 def test_runs_go_before_evidence_and_evidence_is_no_finished_run(curve: Path, tmp_path: Path) -> None:
-    runs = curve / "runs"
     records = read_records(curve)
-    shutil.move(runs, tmp_path / "away")
-    (curve / EVIDENCE).rename(tmp_path / EVIDENCE)
-    shutil.copytree(tmp_path / "away" / records[0].run, runs / records[0].run)
-    shutil.copy(tmp_path / EVIDENCE, curve / EVIDENCE)
-    assert read_records(curve) == records[:1]
+    _keep_only(curve, [records[0].run], tmp_path / "away")
+    runs = curve / "runs"
     assert read_finished(runs / records[1].run) is None
     (runs / records[0].run / "predictions.npz").unlink()
     assert read_errors(runs / records[0].run, records[0]) == {}
+
+
+@pytest.mark.parametrize("kept", [slice(1), slice(None, None, 3)])
+def test_a_study_that_a_clone_goes_on_with_is_the_same_as_one_that_was_trained_in_one_place(
+    curve: Path, tmp_path: Path, kept: slice
+) -> None:
+    before = _files(curve)
+    _keep_only(curve, [record.run for record in read_records(curve)][kept], tmp_path / "away")
+    printed = Console(file=io.StringIO(), width=200)
+    tabulate(curve, printed)
+    assert "of the runs were not trained here" in printed.file.getvalue()  # type: ignore[attr-defined]
+    assert _files(curve) == before
+
+
+def test_a_run_that_was_to_be_trained_here_is_not_taken_from_the_evidence(curve: Path, tmp_path: Path) -> None:
+    first, second, *others = read_records(curve)
+    _keep_only(curve, [first.run], tmp_path / "away")
+    write_agenda(curve, [Planned(run=second.run, point="", key="", molecule_steps=1, flops=1.0)])
+    assert read_records(curve) == [first, *others]
+    assert [missing.run for missing in read_study(curve).missing] == [second.run]
+
+
+def test_a_config_that_was_trained_again_under_another_name_is_there_once(curve: Path, tmp_path: Path) -> None:
+    first, *others = read_records(curve)
+    _keep_only(curve, [first.run], tmp_path / "away")
+    renamed = first.model_copy(update={"run": f"{first.run[:-10]}0123456789"})
+    (curve / "runs" / first.run).rename(curve / "runs" / renamed.run)
+    write_record(curve / "runs" / renamed.run, renamed)
+    assert {record.run for record in read_records(curve)} == {renamed.run, *(record.run for record in others)}
 
 
 def test_it_tells_nothing_of_the_machine(curve: Path) -> None:
