@@ -24,7 +24,7 @@ class ModelOptions(Options):
     width: PositiveInt | None
     hidden: PositiveInt | None
     depth: PositiveInt
-    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
+    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity"]
     normalisation: Literal["none", "layer", "batch"]
     initialisation: Literal["default", "he", "xavier"]
     residual: bool

@@ -164,10 +164,19 @@ class Replicas:
             return run(parameters, buffers, molecules).float()
 
     def _run_one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], molecules: Molecules) -> Tensor:
-        mean, scale = buffers["atom_mean"], buffers["atom_scale"]
-        atoms = (molecules.atoms - mean) / scale * molecules.mask[..., None]
         state = parameters | {name: buffers[name] for name in buffers if not name.startswith("atom_")}
-        return functional_call(self._skeleton, state, (molecules._replace(atoms=atoms),))
+        return functional_call(self._skeleton, state, (standardise(molecules, buffers),))
+
+
+def standardise(molecules: Molecules, buffers: Mapping[str, Tensor]) -> Molecules:
+    """Return molecules whose atoms are standardised, as models take them.
+
+    Args:
+        molecules: features as counts.
+        buffers: those of one replica, with `atom_mean` and `atom_scale`, `[11]`.
+    """
+    atoms = (molecules.atoms - buffers["atom_mean"]) / buffers["atom_scale"] * molecules.mask[..., None]
+    return molecules._replace(atoms=atoms)
 
 
 def _build(options: ModelOptions, num_atoms: int, seed: int) -> Model:

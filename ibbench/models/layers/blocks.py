@@ -15,6 +15,8 @@ ACTIVATIONS = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "identity": nn.Identity,  # without a normalisation a model of any depth is then one linear map
 }
 
 

@@ -13,13 +13,14 @@ from torch import Tensor
 from ibbench.data.graphs import random_order
 from ibbench.data.molecules import Molecules
 from ibbench.errors import InputError
+from ibbench.models.registry import Model, build_model
 from ibbench.probes import Moment
 from ibbench.probes.subject.jacobian import gram, jacobian
 from ibbench.record.folder import WEIGHTS
 from ibbench.run.plan import Point
 from ibbench.training.device import choose_device
 from ibbench.training.loop import prepare
-from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas
+from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas, standardise
 from ibbench.training.task import Task, stream
 from ibbench.training.weights import read_weights
 
@@ -112,6 +113,26 @@ class Subject:
     def units(self) -> list[str]:
         """The unit of each target."""
         return [target.unit for target in self.task.truth.targets]
+
+    def module(self, depth: int | None = None) -> Model:
+        """Return the network by itself, in evaluation mode; it takes what `inputs` returns.
+
+        Args:
+            depth: the number of its layers to keep; None for all.
+        """
+        options = self.point.resolved.model
+        if depth is not None:
+            options = options.model_copy(update={"depth": depth})
+        _, parameters, buffers = self._network
+        weights = parameters | buffers
+        model = build_model(self.task.molecules.mask.shape[-1], options)
+        model.load_state_dict({name: weights[name][0] for name in model.state_dict()})
+        return model.to(self.task.molecules.mask.device).eval()
+
+    def inputs(self, index: Tensor) -> Molecules:
+        """Return molecules as `module` takes them: with standardised atoms."""
+        buffers = self._network.buffers
+        return standardise(self.molecules(index), {name: tensor[0] for name, tensor in buffers.items()})
 
     @torch.no_grad()
     def predict(self, molecules: Molecules) -> Tensor:

@@ -50,7 +50,9 @@ def draw_probe(probe: Probe, name: str, measured: Measured) -> Figure | None:
         handles = {
             label: one for axes in figure.axes for one, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }
-        figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside upper center", ncols=4 if max(map(len, handles)) <= 12 else 2
+        )
     return figure
 
 

@@ -1,0 +1,56 @@
+"""The weights of attention, read from a model as it predicts."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from ibbench.data.molecules import Molecules
+from ibbench.models.layers.attention import Attention
+from ibbench.models.registry import Model
+
+
+@torch.no_grad()
+def attention_weights(model: Model, molecules: Molecules) -> list[Tensor]:
+    """Return how much each atom hears of each, `[B, heads, M, M]` for each layer of attention that there is.
+
+    Rows add up to 1, the hearer first, also where the layer's weights do not (`weighting=sigmoid`). M is the number of
+    atoms N, and one more for a token.
+    """
+    found: list[Tensor] = []
+
+    def note(layer: nn.Module, given: tuple[Tensor, Tensor]) -> None:
+        assert isinstance(layer, Attention)
+        h, bias = given
+        query, key, _ = layer.query_key_value(h).unflatten(-1, (3, layer.heads, -1)).movedim(-2, -4).unbind(-2)
+        scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + bias
+        weights = scores.sigmoid() if layer.weighting == "sigmoid" else scores.softmax(-1)
+        found.append(weights / weights.sum(-1, keepdim=True))
+
+    with _hooked(model, note):
+        model(molecules)
+    return found
+
+
+@contextlib.contextmanager
+def _hooked(model: Model, note: object) -> Iterator[None]:
+    handles = [layer.register_forward_pre_hook(note) for layer in model.modules() if isinstance(layer, Attention)]  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def relative_entropy(weights: Tensor, heard: Tensor) -> Tensor:
+    """Return the entropy of attention over that of equal weights, `[B, heads, N]`: 1 where all are heard alike.
+
+    Args:
+        weights: rows that add up to 1, `[B, heads, N, N]`.
+        heard: which atoms can be heard, `[B, N, N]`; where it is one alone, the result is 1.
+    """
+    entropy = -torch.special.xlogy(weights, weights).sum(-1)
+    most = heard.sum(-1).clamp(min=1).log()[:, None]
+    return torch.where(most > 0, entropy / most, 1.0)
