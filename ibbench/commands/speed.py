@@ -21,6 +21,7 @@ from ibbench.speed.growth import sweep
 from ibbench.speed.measure import measure
 from ibbench.terminal import say
 from ibbench.training.device import describe_device
+from ibbench.training.step import compiler
 
 
 def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_sweep: bool, console: Console) -> None:
@@ -38,7 +39,10 @@ def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_swee
     """
     if repeats < 1 or not seconds > 0:
         raise InputError("--repeats must be at least 1 and --seconds above 0")
-    points = expand([f"model={','.join(STANDARD_MODELS)}", "name=speed", "device=cpu", *as_hydra_reads(overrides)])
+    defaults = [f"model={','.join(STANDARD_MODELS)}", "name=speed", "device=cpu"]
+    if compiler():
+        defaults.append("trainer.compile=true")  # as for any training that is worth timing
+    points = expand([*defaults, *as_hydra_reads(overrides)])
     configs = [compose_config(point) for point in points]
     if any(config.device != "cpu" for config in configs):
         raise InputError("`ibbench speed` times the CPU: expected device=cpu")

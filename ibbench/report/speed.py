@@ -9,14 +9,15 @@ from ibbench.report.document import Heading, Remark, Shape, Table, legend
 from ibbench.speed.growth import growth_exponent
 
 _LEGEND = (
-    "molecules/s: median of {repeats} timings, ours and the peer's in turn, with the lowest and highest. Peer: the "
-    "same architecture, width, depth, batch size and number of threads out of PyTorch Geometric's parts, with its "
-    "loader; one model, ours all replicas packed. train is a whole step, with batching and optimizer; infer a "
-    "prediction with batching. GFLOP/s: of matrix products, counted by torch; ceiling: what the products of the linear "
-    "layers and of their backward passes reach on this machine by themselves. Of a compiled step forward and backward "
-    "pass are one."
+    "molecules/s: of the whole machine, median of {repeats} timings, ours and the peer's in turn, with the lowest and "
+    "highest. Peer: the same architecture, width, depth and batch size out of PyTorch Geometric's parts, with its "
+    "loader; one model in each process. as: processes x threads; of both arrangements the faster counts, ours and the "
+    "peer's, and of the peer's model as it is and compiled. replicas: how many models ours trains at once in each "
+    "process. train is a whole step, with batching and optimizer; infer a prediction with batching. GFLOP/s: of matrix "
+    "products, counted by torch; ceiling: what the products of the linear layers and of their backward passes reach by "
+    "themselves, in the same arrangement. Of a compiled step forward and backward pass are one."
 )
-_SHOWN = ("model", "phase", "molecules/s", "peer's", "ratio", "of the ceiling", "batching", "optimizer")
+_SHOWN = ("model", "replicas", "phase", "molecules/s", "as", "peer's", "peer as", "ratio", "of the ceiling", "batching")
 
 
 def page(name: str, table: pd.DataFrame, growth: pd.DataFrame | None, made_with: str) -> list[Shape]:
@@ -45,7 +46,7 @@ def brief(table: pd.DataFrame, growth: pd.DataFrame | None) -> list[Shape]:
     """Tell the timings for a screen, without their spread; see `page`."""
     rows = [{name: without_interval(row[name]) for name in _SHOWN} for row in _rows(table)]
     return [
-        Table(rows, title="Speed", text={"model", "phase"}, optional=("memory", "optimizer", "batching")),
+        Table(rows, title="Speed", text={"model", "phase"}, optional=("batching", "of the ceiling")),
         *map(Remark, _exponents(growth)),
     ]
 
@@ -63,11 +64,15 @@ def _row(row: "pd.Series[Any]") -> dict[str, str]:
         part = row[f"{phase}_share"]
         return f"{part:.0%}" if pd.notna(part) else ""
 
+    peer = pd.notna(row["ratio"])
     return {
         "model": row["model"],
+        "replicas": str(row["replicas"]),
         "phase": row["phase"],
         "molecules/s": rate("ours"),
+        "as": row["arrangement"],
         "peer's": rate("peer"),
+        "peer as": f"{row['peer_arrangement']}{', compiled' if row['peer_compiled'] else ''}" if peer else "",
         "ratio": f"{row['ratio']:.1f}" if pd.notna(row["ratio"]) else "",
         "GFLOP/s": f"{row['gflops']:.0f}",
         "of the ceiling": f"{row['fraction_of_ceiling']:.0%} of {row['ceiling_gflops']:.0f}",
@@ -77,7 +82,7 @@ def _row(row: "pd.Series[Any]") -> dict[str, str]:
         "optimizer": share("optimizer"),
         "memory MB": f"{row['peak_memory_mb']:,.0f}" if pd.notna(row["peak_memory_mb"]) else "",
         "width": f"{row['width']}, {row['hidden']}",
-        "batch": f"{row['replicas']} x {row['batch_size']}",
+        "batch": str(row["batch_size"]),
         "compiled": "yes" if row["compiled"] else "no",
     }
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from itertools import cycle
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -11,13 +11,29 @@ from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
 from ibbench.run.plan import Point
-from ibbench.speed.peers import PEERS, flatten_molecules
+from ibbench.speed.peers import PEERS, flatten_molecules, unpack
 from ibbench.training.loop import prepare
 from ibbench.training.optim import LOSSES, clip_gradients, plain_optimizer
 from ibbench.training.packs import list_replicas
+from ibbench.training.replicas import PREDICTION_BATCH
 from ibbench.training.step import Step
 
 PHASES = ("batching", "forward", "backward", "optimizer")
+Phase = Literal["train", "infer"]
+
+
+class Entry(NamedTuple):
+    """Who takes part.
+
+    Attributes:
+        who: ours or the peer.
+        replicas: how many train at once; the peer trains one.
+        compiled: whether the training step, or the peer's model, is compiled.
+    """
+
+    who: Literal["ours", "peer"]
+    replicas: int
+    compiled: bool
 
 
 class Contestant(Protocol):
@@ -29,28 +45,32 @@ class Contestant(Protocol):
     def infer(self, num_steps: int) -> float:
         """Predict batches of molecules."""
 
-    @property
-    def molecules_per_step(self) -> int:
+    def molecules_per_step(self, phase: Phase) -> int:
         """How many molecules a step takes, of all replicas together."""
+
+
+def build(entry: Entry, point: Point) -> Contestant:
+    """Build a contestant that trains and predicts the molecules of a point."""
+    return Ours(point, entry.replicas, entry.compiled) if entry.who == "ours" else Peer(point, entry.compiled)
 
 
 class Ours:
     """The training loop's own parts, taken one step at a time."""
 
-    def __init__(self, point: Point) -> None:
+    def __init__(self, point: Point, replicas: int, compiled: bool) -> None:
         config = point.resolved
         self._config = config
-        self._task, self._state = prepare(
-            config, point.dataset, point.split, torch.device("cpu"), list_replicas(config)
-        )
-        self._step = Step(self._state.models, LOSSES[config.loss], config.trainer.compile is True)
+        chosen = list_replicas(config)[:replicas]
+        self._task, self._state = prepare(config, point.dataset, point.split, torch.device("cpu"), chosen)
+        self._step = Step(self._state.models, LOSSES[config.loss], compiled)
         self._batches = cycle(_full_batches(self._task.subsets.shape, config.trainer.batch_size))
+        self._chunks = cycle(self._task.subsets[0].split(_chunk(self._task.subsets.shape[1])))
         self.phases = dict.fromkeys(PHASES, 0.0)
 
-    @property
-    def molecules_per_step(self) -> int:
+    def molecules_per_step(self, phase: Phase) -> int:
         """How many molecules a step takes, of all replicas together."""
-        return len(self._task.replicas) * self._config.trainer.batch_size
+        size = self._config.trainer.batch_size if phase == "train" else _chunk(self._task.subsets.shape[1])
+        return len(self._task.replicas) * size
 
     def train(self, num_steps: int) -> float:
         """Take training steps, and note how long their phases took."""
@@ -76,19 +96,19 @@ class Ours:
 
     @torch.no_grad()
     def infer(self, num_steps: int) -> float:
-        """Predict batches of molecules."""
+        """Predict the same molecules with all replicas, as validation does."""
         task, models = self._task, self._state.models
         models.eval()
         started = time.perf_counter()
         for _ in range(num_steps):
-            models(task.molecules.select(task.subsets.gather(1, next(self._batches))))
+            models(task.molecules.select(next(self._chunks)))
         return time.perf_counter() - started
 
 
 class Peer:
-    """One model out of PyTorch Geometric's parts, with its loader; replicas would train one after another."""
+    """One model out of PyTorch Geometric's parts, with its loader."""
 
-    def __init__(self, point: Point) -> None:
+    def __init__(self, point: Point, compiled: bool) -> None:
         config, dataset = point.resolved, point.dataset
         self._config = config
         index = point.split.train_subset(config.seeds[0])
@@ -101,27 +121,26 @@ class Peer:
             graph.y = label
             if config.model.name == "mlp":
                 graph.flat = row[None]
-        self._loader = DataLoader(graphs, config.trainer.batch_size, shuffle=True, drop_last=True)
-        self._model = PEERS[config.model.name](flat.shape[1], config.model)
-        self._optimizer = plain_optimizer(config.optimizer, list(self._model.parameters()))
-        self._batches = self._endless()
+        model = PEERS[config.model.name](flat.shape[1], config.model)
+        self._chunk = _chunk(len(graphs))
+        self._optimizer = plain_optimizer(config.optimizer, list(model.parameters()))
+        self._train_batches = _endless(DataLoader(graphs, config.trainer.batch_size, shuffle=True, drop_last=True))
+        self._infer_batches = _endless(DataLoader(graphs, self._chunk, drop_last=True))
+        self._plain = model
+        # Molecules have other numbers of atoms in each batch: sizes are left open, or it would compile again and again.
+        self._model = torch.compile(model, dynamic=True) if compiled else model
 
-    @property
-    def molecules_per_step(self) -> int:
+    def molecules_per_step(self, phase: Phase) -> int:
         """How many molecules a step takes."""
-        return self._config.trainer.batch_size
-
-    def _endless(self) -> Iterator[Data]:
-        while True:
-            yield from self._loader
+        return self._config.trainer.batch_size if phase == "train" else self._chunk
 
     def train(self, num_steps: int) -> float:
         """Take training steps, loading included."""
-        self._model.train()
+        self._plain.train()
         started = time.perf_counter()
         for _ in range(num_steps):
-            batch = next(self._batches)
-            loss = LOSSES[self._config.loss](self._model(batch), batch.y)
+            batch = next(self._train_batches)
+            loss = LOSSES[self._config.loss](self._model(*unpack(batch)), batch.y)
             self._optimizer.zero_grad()
             loss.backward()
             self._optimizer.step()
@@ -130,11 +149,21 @@ class Peer:
     @torch.no_grad()
     def infer(self, num_steps: int) -> float:
         """Predict batches of molecules, loading included."""
-        self._model.eval()
+        self._plain.eval()
         started = time.perf_counter()
         for _ in range(num_steps):
-            self._model(next(self._batches))
+            self._model(*unpack(next(self._infer_batches)))
         return time.perf_counter() - started
+
+
+def _chunk(count: int) -> int:
+    """Return how many of so many molecules are predicted at a time."""
+    return min(PREDICTION_BATCH, count)
+
+
+def _endless(loader: DataLoader) -> Iterator[Data]:
+    while True:
+        yield from loader
 
 
 def _full_batches(shape: torch.Size, batch_size: int) -> list[Tensor]:

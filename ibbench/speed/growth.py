@@ -8,12 +8,13 @@ import pandas as pd
 import torch
 
 from ibbench.options.compose import compose_config
-from ibbench.run.plan import plan
+from ibbench.run.plan import Point, plan
 from ibbench.speed.contestants import Ours
-from ibbench.speed.measure import Rate, compete
+from ibbench.speed.measure import Rate
 from ibbench.training.device import peak_memory_mb, reset_peak_memory
 
 COLUMNS = ["model", "varied", "value", "molecules_per_second", "low", "high", "epoch_seconds", "peak_memory_mb"]
+_WARM_UP = 3  # steps
 SIZES = (1_000, 3_162, 10_000, 31_623, 100_000)  # molecules, evenly spaced on a logarithmic scale
 _VARIED = {
     "batch_size": [(size, [f"trainer.batch_size={size}"]) for size in (16, 32, 64, 128, 256)],
@@ -25,13 +26,15 @@ _VARIED = {
 def sweep(overrides: Sequence[str], repeats: int, seconds: float) -> pd.DataFrame:
     """Time training at several batch sizes, widths and numbers of replicas, and epochs at several train sizes.
 
+    One process with a thread per core trains.
+
     Args:
         overrides: options of the config, with one model.
         repeats: timings of each.
         seconds: how long one should take; an epoch takes what it takes.
 
     Returns:
-        A row a value, with `COLUMNS`; `epoch_seconds` is given for train sizes.
+        A row per value, with `COLUMNS`; `epoch_seconds` is given for train sizes.
     """
     return pd.DataFrame(list(_rows(overrides, repeats, seconds)), columns=COLUMNS)
 
@@ -45,20 +48,29 @@ def _rows(overrides: Sequence[str], repeats: int, seconds: float) -> Iterator[di
         for value, override in values:
             reset_peak_memory(device)
             point = plan(compose_config([*overrides, *override]))
-            ours = Ours(point)
-            rate = compete({"ours": (ours.train, ours.molecules_per_step)}, repeats, seconds)["ours"]
+            ours = _build(point)
+            steps = _steps_in(ours, seconds)
+            rate = Rate.of([steps * ours.molecules_per_step("train") / ours.train(steps) for _ in range(repeats)])
             yield _row(point.config.model.name, varied, value, rate, peak_memory_mb(device))
     for size in SIZES:
         reset_peak_memory(device)
         point = plan(compose_config([*overrides, f"data.train_size={size}"]))
-        ours = Ours(point)
+        ours = _build(point)
         num_steps = math.ceil(size / point.config.trainer.batch_size)
-        ours.train(3)
+        ours.train(_WARM_UP)
         times = [ours.train(num_steps) for _ in range(repeats)]
-        rates = [num_steps * ours.molecules_per_step / spent for spent in times]
-        rate = Rate(float(np.median(rates)), min(rates), max(rates))
+        rate = Rate.of([num_steps * ours.molecules_per_step("train") / spent for spent in times])
         row = _row(point.config.model.name, "train_size", size, rate, peak_memory_mb(device))
         yield row | {"epoch_seconds": float(np.median(times))}
+
+
+def _build(point: Point) -> Ours:
+    return Ours(point, point.config.num_replicas, point.resolved.trainer.compile is True)
+
+
+def _steps_in(ours: Ours, seconds: float) -> int:
+    ours.train(_WARM_UP)
+    return max(1, round(seconds / (ours.train(_WARM_UP) / _WARM_UP)))
 
 
 def _row(model: str, varied: str, value: int, rate: Rate, memory: float) -> dict[str, object]:

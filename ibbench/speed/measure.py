@@ -1,39 +1,47 @@
 """Timings of contestants, interleaved, so that what else the machine does meets all of them alike."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
-import torch
 
 from ibbench.budget.cost import count_flops, count_parameters, count_training_flops
 from ibbench.errors import InputError
 from ibbench.run.plan import Point
-from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
-from ibbench.speed.contestants import PHASES, Contestant, Ours, Peer
+from ibbench.speed.contestants import PHASES, Entry, Phase
+from ibbench.speed.crew import Arrangement, Crew, Timed
 from ibbench.speed.peers import PEERS
-from ibbench.training.device import peak_memory_mb, reset_peak_memory
+from ibbench.training.replicas import PREDICTION_BATCH
+from ibbench.training.step import compiler
 
 COLUMNS = [
-    "model", "phase", "ours_molecules_per_second", "ours_low", "ours_high",
-    "peer_molecules_per_second", "peer_low", "peer_high", "ratio", "gflops", "ceiling_gflops", "fraction_of_ceiling",
-    *(f"{phase}_share" for phase in PHASES), "peak_memory_mb", "parameters", "width", "hidden", "depth",
-    "batch_size", "replicas", "compiled", "repeats",
+    "model", "replicas", "phase", "ours_molecules_per_second", "ours_low", "ours_high", "arrangement",
+    "peer_molecules_per_second", "peer_low", "peer_high", "peer_arrangement", "peer_compiled", "ratio", "gflops",
+    "ceiling_gflops", "fraction_of_ceiling", *(f"{phase}_share" for phase in PHASES), "peak_memory_mb", "parameters",
+    "width", "hidden", "depth", "batch_size", "compiled", "repeats",
 ]  # fmt: skip
-_WARM_UP = 3  # steps
 
 
 class Rate(NamedTuple):
-    """Molecules a second: the median over repeats, and the lowest and highest."""
+    """Molecules per second: the median over repeats, and the lowest and highest."""
 
     median: float
     low: float
     high: float
 
+    @classmethod
+    def of(cls, found: Sequence[float]) -> "Rate":
+        """Summarise the rates of several timings."""
+        return cls(float(np.median(found)), min(found), max(found))
+
 
 def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
-    """Time training steps and predictions of a model and of its peer, if it has one.
+    """Time training steps and predictions of a model and of its peer, if it has one, with all cores of the machine.
+
+    One replica and a pack of all replicas of the config are timed, and the peer as it is and compiled; each as one
+    process with a thread per core, and as one process per core with one thread each. Of the arrangements the fastest
+    counts, ours and the peer's.
 
     Args:
         point: the model, the data and how it trains.
@@ -41,8 +49,8 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
         seconds: how long one timing should take.
 
     Returns:
-        A row for `train` and one for `infer`, with `COLUMNS`. Of `train`, the shares say where the time goes; of a
-        compiled step, forward and backward pass are one and stand under forward.
+        A row for each number of replicas and phase, with `COLUMNS`. Of `train`, the shares say where the time goes; of
+        a compiled step, forward and backward pass are one and stand under forward.
 
     Raises:
         InputError: there are fewer train molecules than a batch has.
@@ -50,69 +58,80 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
     batch_size, train_size = point.config.trainer.batch_size, point.split.train_size
     if train_size < batch_size:
         raise InputError(f"a batch of {batch_size} molecules needs as many to train on: data.train_size={train_size}")
-    reset_peak_memory(torch.device("cpu"))
-    ours = Ours(point)
-    contestants: dict[str, Contestant] = {"ours": ours}
-    contestants |= {"peer": Peer(point)} if point.config.model.name in PEERS else {}
-    train = compete({name: (it.train, it.molecules_per_step) for name, it in contestants.items()}, repeats, seconds)
-    memory = peak_memory_mb(torch.device("cpu"))
-    infer = compete({name: (it.infer, it.molecules_per_step) for name, it in contestants.items()}, repeats, seconds)
+    compiled = point.resolved.trainer.compile is True
+    ours = [Entry("ours", count, compiled) for count in dict.fromkeys((1, point.config.num_replicas))]
+    has_peer = point.config.model.name in PEERS
+    peers = [Entry("peer", 1, its) for its in ((False, True) if compiler() else (False,)) if has_peer]
+    with Crew(point.config, [*ours, *peers]) as crew:
+        peers = [entry for entry in peers if entry not in crew.refused]
+        ceilings = {arrangement: crew.ceiling(arrangement) for arrangement in get_args(Arrangement)}
+        rows = []
+        for phase in get_args(Phase):
+            rates = compete(crew, [*ours, *peers], phase, repeats, seconds)
+            rows += [_row(point, crew, phase, entry, peers, rates, ceilings) | {"repeats": repeats} for entry in ours]
+    return pd.DataFrame(rows, columns=COLUMNS).sort_values("replicas", kind="stable", ignore_index=True)
+
+
+def compete(crew: Crew, entries: Sequence[Entry], phase: Phase, repeats: int, seconds: float) -> dict[Timed, Rate]:
+    """Time contestants in both arrangements, turn by turn.
+
+    Args:
+        crew: the processes.
+        entries: who takes part.
+        phase: training or prediction.
+        repeats: how many turns.
+        seconds: how long a turn should take.
+    """
+    found: dict[Timed, list[float]] = {
+        Timed(entry, arrangement): [] for entry in entries for arrangement in get_args(Arrangement)
+    }
+    for _ in range(repeats):
+        for timed, rates in found.items():
+            rates.append(crew.rate(timed, phase, seconds))
+    return {timed: Rate.of(rates) for timed, rates in found.items()}
+
+
+def _row(
+    point: Point,
+    crew: Crew,
+    phase: Phase,
+    entry: Entry,
+    peers: Sequence[Entry],
+    rates: dict[Timed, Rate],
+    ceilings: dict[Arrangement, float],
+) -> dict[str, Any]:
     options, padding = point.resolved.model, point.dataset.molecules.padding
-    batch = point.dataset.molecules.select(torch.arange(batch_size))
-    ceiling = ceiling_gflops(linear_shapes(batch, options))
-    total = sum(ours.phases.values())
-    shares = {f"{phase}_share": spent / total for phase, spent in ours.phases.items()}
-    common = {
+    ours = _fastest(rates, [entry])
+    peer = _fastest(rates, peers) if peers else None
+    rate, peer_rate = rates[ours], rates[peer] if peer else None
+    flops = count_training_flops(padding, options) if phase == "train" else count_flops(padding, options)
+    gflops, ceiling = rate.median * flops / 1e9, ceilings[ours.arrangement]
+    row = {
+        "model": options.name,
+        "replicas": entry.replicas,
+        "phase": phase,
+        **dict(zip(("ours_molecules_per_second", "ours_low", "ours_high"), rate, strict=True)),
+        "arrangement": crew.describe(ours.arrangement),
+        **dict(zip(("peer_molecules_per_second", "peer_low", "peer_high"), peer_rate or (None,) * 3, strict=True)),
+        "peer_arrangement": crew.describe(peer.arrangement) if peer else None,
+        "peer_compiled": peer.entry.compiled if peer else None,
+        "ratio": rate.median / peer_rate.median if peer_rate else None,
+        "gflops": gflops,
         "ceiling_gflops": ceiling,
+        "fraction_of_ceiling": gflops / ceiling,
         "parameters": count_parameters(padding.num_atoms, options),
         "width": options.sizes[0],
         "hidden": options.sizes[1],
         "depth": options.depth,
-        "batch_size": batch_size,
-        "replicas": point.config.num_replicas,
-        "compiled": point.resolved.trainer.compile,
-        "repeats": repeats,
+        "batch_size": point.config.trainer.batch_size if phase == "train" else PREDICTION_BATCH,
+        "compiled": entry.compiled and phase == "train",
     }
-    rows = [
-        _row(options.name, "train", train, count_training_flops(padding, options), ceiling)
-        | shares
-        | {"peak_memory_mb": memory}
-        | common,
-        _row(options.name, "infer", infer, count_flops(padding, options), ceiling) | common,
-    ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    if phase == "train":
+        spent = crew.phases(ours)
+        row |= {f"{name}_share": part / sum(spent.values()) for name, part in spent.items()}
+        row |= {"peak_memory_mb": crew.memory(ours.arrangement)}
+    return row
 
 
-def _row(model: str, phase: str, rates: dict[str, Rate], flops: float, ceiling: float) -> dict[str, Any]:
-    ours, peer = rates["ours"], rates.get("peer")
-    gflops = ours.median * flops / 1e9
-    return {
-        "model": model,
-        "phase": phase,
-        **dict(zip(("ours_molecules_per_second", "ours_low", "ours_high"), ours, strict=True)),
-        **dict(zip(("peer_molecules_per_second", "peer_low", "peer_high"), peer or (None,) * 3, strict=True)),
-        "ratio": ours.median / peer.median if peer else None,
-        "gflops": gflops,
-        "fraction_of_ceiling": gflops / ceiling,
-    }
-
-
-def compete(
-    contestants: Mapping[str, tuple[Callable[[int], float], int]], repeats: int, seconds: float
-) -> dict[str, Rate]:
-    """Time functions that take a number of steps and return their seconds, turn by turn.
-
-    Args:
-        contestants: the function, and how many molecules a step takes.
-        repeats: how many turns.
-        seconds: how long a turn should take.
-    """
-    steps = {}
-    for name, (take, _) in contestants.items():
-        take(_WARM_UP)
-        steps[name] = max(1, round(seconds / (take(_WARM_UP) / _WARM_UP)))
-    rates: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(repeats):
-        for name, (take, molecules) in contestants.items():
-            rates[name].append(steps[name] * molecules / take(steps[name]))
-    return {name: Rate(float(np.median(found)), min(found), max(found)) for name, found in rates.items()}
+def _fastest(rates: dict[Timed, Rate], entries: Sequence[Entry]) -> Timed:
+    return max((timed for timed in rates if timed.entry in entries), key=lambda timed: rates[timed].median)

@@ -29,13 +29,13 @@ class GinePeer(nn.Module):
         self.outer = nn.ModuleList(nn.Sequential(nn.SiLU(), nn.Linear(hidden, width)) for _ in range(options.depth))
         self.head = MLP([width, width, 1], act="silu", norm=None)
 
-    def forward(self, data: Data) -> Tensor:
-        """Predict one value a molecule, `[B]`."""
-        h = self.embed(data.x)
+    def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor, batch: Tensor, size: int) -> Tensor:
+        """Predict one value per molecule, `[B]`."""
+        h = self.embed(x)
         for norm, inner, conv, outer in zip(self.norms, self.inner, self.convs, self.outer, strict=True):
             normed = norm(h)
-            h = h + outer(inner(normed) + conv(normed, data.edge_index, data.edge_attr))
-        return self.head(global_add_pool(h, data.batch)).squeeze(-1)
+            h = h + outer(inner(normed) + conv(normed, edge_index, edge_attr))
+        return self.head(global_add_pool(h, batch, size)).squeeze(-1)
 
 
 class GpsPeer(nn.Module):
@@ -52,12 +52,12 @@ class GpsPeer(nn.Module):
         )
         self.head = MLP([width, width, 1], act="silu", norm=None)
 
-    def forward(self, data: Data) -> Tensor:
-        """Predict one value a molecule, `[B]`."""
-        h = self.embed(data.x)
+    def forward(self, x: Tensor, edge_index: Tensor, _edge_attr: Tensor, batch: Tensor, size: int) -> Tensor:
+        """Predict one value per molecule, `[B]`."""
+        h = self.embed(x)
         for conv in self.convs:
-            h = conv(h, data.edge_index, data.batch)
-        return self.head(global_add_pool(h, data.batch)).squeeze(-1)
+            h = conv(h, edge_index, batch)
+        return self.head(global_add_pool(h, batch, size)).squeeze(-1)
 
 
 class DeepSetsPeer(nn.Module):
@@ -69,9 +69,9 @@ class DeepSetsPeer(nn.Module):
         local = MLP([NUM_ATOM_FEATURES, width, *[hidden, width] * options.depth], act="silu", norm="layer_norm")
         self.aggregation = DeepSetsAggregation(local, MLP([width, width, 1], act="silu", norm=None))
 
-    def forward(self, data: Data) -> Tensor:
-        """Predict one value a molecule, `[B]`."""
-        return self.aggregation(data.x, data.batch).squeeze(-1)
+    def forward(self, x: Tensor, _edge_index: Tensor, _edge_attr: Tensor, batch: Tensor, size: int) -> Tensor:
+        """Predict one value per molecule, `[B]`."""
+        return self.aggregation(x, batch, dim_size=size).squeeze(-1)
 
 
 class MlpPeer(nn.Module):
@@ -83,9 +83,9 @@ class MlpPeer(nn.Module):
         sizes = [num_inputs, width, *[hidden, width] * options.depth, width, 1]
         self.layers = MLP(sizes, act="silu", norm="layer_norm")
 
-    def forward(self, data: Data) -> Tensor:
-        """Predict one value a molecule, `[B]`."""
-        return self.layers(data.flat).squeeze(-1)
+    def forward(self, flat: Tensor) -> Tensor:
+        """Predict one value per molecule, `[B]`."""
+        return self.layers(flat).squeeze(-1)
 
 
 PEERS: dict[str, Callable[[int, ModelOptions], nn.Module]] = {
@@ -94,6 +94,13 @@ PEERS: dict[str, Callable[[int, ModelOptions], nn.Module]] = {
     "gnn": GinePeer,
     "graph_transformer": GpsPeer,
 }
+
+
+def unpack(batch: Data) -> tuple[Tensor | int, ...]:
+    """Return what a peer takes of a batch, as tensors: a `Data` would keep torch from compiling it in one piece."""
+    if "flat" in batch:
+        return (batch.flat,)
+    return batch.x, batch.edge_index, batch.edge_attr, batch.batch, batch.num_graphs
 
 
 def flatten_molecules(atoms: Tensor, bonds: Tensor) -> Tensor:

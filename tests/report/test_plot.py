@@ -1,11 +1,13 @@
 """Pictures show the figures of the tables, and are files that open."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.container import BarContainer, ErrorbarContainer
 from rich.console import Console
 
@@ -15,6 +17,7 @@ from ibbench.errors import InputError
 from ibbench.record.schema import BaselineEntry, MetricsEntry
 from ibbench.report.cells import FAULTY
 from ibbench.report.document import Picture
+from ibbench.report.plot.ladder import draw_ladder
 from ibbench.report.plot.parity import Panel, draw_parity
 from ibbench.report.plot.study import draw_study
 from ibbench.report.plot.style import file_stems, looks, write_above
@@ -60,6 +63,18 @@ def test_points_and_bars_are_at_the_errors_of_the_tables(ladder_study: Path) -> 
     for bar, (rung, after) in zip(bars, [("two", "one"), ("three", "two"), ("sideways", "two")], strict=True):
         assert bar.get_x() == pytest.approx(rows.loc[after, "mae_mean"])
         assert bar.get_x() + bar.get_width() == pytest.approx(rows.loc[rung, "mae_mean"])
+
+
+@pytest.mark.parametrize("targets", [["gap"], ["gap", "mu"]])
+def test_the_legend_of_the_ladder_is_as_wide_as_the_picture_at_most(ladder_study: Path, targets: list[str]) -> None:
+    ladder = make_worth(read_study(ladder_study)).ladder
+    rows = ladder[ladder["target"].isin(targets)]
+    verdicts = itertools.cycle(["better", "worse", "not distinguishable", "no claim"])
+    figure = draw_ladder(rows.assign(verdict=[next(verdicts) for _ in range(len(rows))]))
+    FigureCanvasAgg(figure).draw()
+    (legend,) = figure.legends
+    assert figure.bbox.x0 <= legend.get_window_extent().x0
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_models_differ_without_colour() -> None:

@@ -49,7 +49,7 @@ def draw_ladder(ladder: pd.DataFrame) -> Figure:
         style for word, style in _STYLES.items() if word in {_word(verdict) for verdict in ladder["verdict"].dropna()}
     ]
     handles = [Patch(facecolor=colour, hatch=hatch, edgecolor="#404040") for colour, hatch, _ in used]
-    figure.legend(handles, [meaning for *_, meaning in used], loc="outside upper center", ncols=3)
+    figure.legend(handles, [meaning for *_, meaning in used], loc="outside upper center", ncols=min(3, len(groups)))
     return figure
 
 
