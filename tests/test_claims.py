@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ibbench.models import STANDARD_MODELS
 from tests.committed import committed_files, committed_text, export_committed
 
 pytestmark = pytest.mark.claims
@@ -112,12 +113,23 @@ def _assert_follows(path: Path, rebuilt: bytes, committed: bytes) -> None:
         assert rebuilt == committed, f"{path} does not follow from the evidence"
 
 
-def test_the_table_of_the_reference_is_that_of_its_study() -> None:
-    table = pd.read_csv(io.StringIO(committed_text("results/reference/table.csv")), keep_default_na=False)
-    text = committed_text("docs/explanation/biases.md").partition("<!-- means of results/reference/table.csv -->\n")[2]
-    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[:5]]
-    variants = [("composition", ""), ("gnn", "reference=none"), ("gnn", "reference=composition")]
-    for (model, variant), (_, *cells) in zip(variants, rows, strict=True):
+ROWS = {  # how a table of means calls what a study calls a model and a variant
+    "the regression alone": ("composition", ""),
+    "`gnn`, `reference=none`": ("gnn", "reference=none"),
+    "`gnn`, `reference=auto`": ("gnn", "reference=composition"),
+    **{f"`{model}`": (model, "") for model in STANDARD_MODELS},
+}
+
+
+@pytest.mark.parametrize("study", ["reference", "targets"])
+def test_tables_of_means_are_those_of_their_study(study: str) -> None:
+    table = pd.read_csv(io.StringIO(committed_text(f"results/{study}/table.csv")), keep_default_na=False)
+    text = committed_text("docs/explanation/biases.md").partition(f"<!-- means of results/{study}/table.csv -->\n")[2]
+    lines = text.partition("\n\n")[0].splitlines()
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert len(rows) >= 3
+    for label, *cells in rows:
+        model, variant = ROWS[label]
         for title, cell in zip(header[1:], cells, strict=True):
             at = (
                 (table["model"] == model) & (table["variant"] == variant) & (table["target"] == title.partition(",")[0])
