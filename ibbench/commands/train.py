@@ -177,7 +177,7 @@ def detaches(config: DictConfig) -> bool:
     chosen = config.hydra.launcher.get("_target_")
     launchers = {f"{kind.__module__}.{kind.__name__}": kind for kind in Plugins.instance().discover(Launcher)}
     if chosen not in launchers:
-        raise InputError(f"`hydra.launcher._target_={chosen}` is not possible: expected +cluster=NAME")
+        raise InputError(f"`hydra.launcher._target_={chosen}` is not possible: expected cluster=NAME")
     return bool(getattr(launchers[chosen], "detaches", False))
 
 

@@ -131,8 +131,6 @@ def explain(error: Exception) -> str:
     unknown = re.search(r"Could not (?:override|append|delete from) '([^'@]+)", text)
     if unknown and "already" not in text:
         key = unknown[1]
-        if (config_folder() / key).is_dir():
-            return f"`{key}` is not in the config yet: expected +{key}=..., with a plus"
         if key.startswith("hydra."):
             return f"`{key}` is not an option of Hydra, or not of this launcher: `--cfg hydra` shows those there are"
         if key in option_names():

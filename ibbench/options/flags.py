@@ -83,5 +83,5 @@ def _reason(key: str) -> str:
     if key.partition(".")[2].startswith(("run", "sweep", "output_subdir")):
         return "the folder of a study is results_dir/name"
     if key == "hydra.launcher":
-        return "expected +cluster=NAME"
+        return "expected cluster=NAME"
     return "it would change nothing"

@@ -95,7 +95,7 @@ def _submit(launcher: Any, calls: list[tuple[Any, ...]]) -> list[Any]:
     except (RuntimeError, OSError, subprocess.CalledProcessError, submitit.core.utils.FailedJobError) as error:
         if kind == "slurm" and not shutil.which("sbatch"):
             raise InputError(
-                "+cluster=slurm needs SLURM's `sbatch` and `srun` on the PATH: run it where jobs are submitted from"
+                "cluster=slurm needs SLURM's `sbatch` and `srun` on the PATH: run it where jobs are submitted from"
             ) from None
         reasons = [line for line in str(error).splitlines() if "error:" in line] or str(error).splitlines()[:1]
         raise InputError(

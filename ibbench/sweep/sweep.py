@@ -70,7 +70,7 @@ class Sweep:
                 draws, or are to be left to jobs that there are not.
         """
         if self.detach and self._here:
-            raise InputError("`--detach` needs jobs that live on without this command: expected +cluster=slurm")
+            raise InputError("`--detach` needs jobs that live on without this command: expected cluster=slurm")
         _refuse_tuned_options(self._configs, self._overrides[0])
         if len({study_folder(config) for config in self._configs}) > 1:
             raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
