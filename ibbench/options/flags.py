@@ -26,7 +26,7 @@ _REFUSED = {
     "-r": "expected hydra.mode=RUN",
     "--experimental-rerun": "the same command again goes on with its study",
 }
-_OWN = ("--dry-run", "--detach")  # of `ibbench train`; Typer has taken them away before
+_OWN = ("--dry-run", "--detach", "--quiet")  # of `ibbench train`; Typer has taken them away before
 _USED = ("hydra.mode", "hydra.searchpath", "hydra.verbose")
 _USED_GROUPS = ("hydra.launcher.", "hydra.sweeper.", "hydra.callbacks.", "hydra.job.", "hydra.job_logging.")
 _FIXED = {"hydra.job.chdir", "hydra.job.config", "hydra.job.id", "hydra.job.num", "hydra.job.override_dirname"}

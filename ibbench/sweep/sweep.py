@@ -18,7 +18,7 @@ from ibbench.record.folder import RunIdentity, StudyFolder, adopt_names, record_
 from ibbench.record.intact import read_done
 from ibbench.record.lease import describe_owner, hold, seconds_since_sign
 from ibbench.run.recall import recall_finished
-from ibbench.terminal import say
+from ibbench.terminal import mention, say
 
 if TYPE_CHECKING:  # it imports torch, which is not needed to find that all runs are done
     from ibbench.run.plan import Point
@@ -133,7 +133,7 @@ class Sweep:
             InputError: a record or the table cannot be read.
         """
         if self.detach and self.points:
-            say(f"`ibbench status {self.study}` tells how far it is, `ibbench table {self.study}` what is found.")
+            mention(f"`ibbench status {self.study}` tells how far it is, `ibbench table {self.study}` what is found.")
             return True
         if wait:
             self._wait_for_others()
@@ -155,11 +155,11 @@ class Sweep:
         records = [record for record in map(recall_finished, self._configs) if record]
         if len(records) < len(self._configs):
             return False
-        say(f"Study {self.study}: {len(records)} runs")
+        mention(f"Study {self.study}: {len(records)} runs")
         self._folders = [StudyFolder.at(self.study).runs / record.run for record in records]
         for config, folder in zip(self._configs, self._folders, strict=True):
             adopt_names(folder, config)
-            say(f"  {folder.name}: done before")
+            mention(f"  {folder.name}: done before")
         return True
 
     def _wait_for_others(self) -> None:
@@ -169,7 +169,7 @@ class Sweep:
             if not (owner or number in self._taken) or self._is_finished(point.folder):
                 continue
             if owner and math.isfinite(seconds_since_sign(point.folder)):
-                say(f"{point.run}: waiting for {owner}")
+                mention(f"{point.run}: waiting for {owner}")
             if self._here:
                 from ibbench.run.execute import execute
 
