@@ -7,7 +7,7 @@ import typer
 
 import ibbench
 from ibbench.arguments import AnyStudy, Commands, Overrides, Quiet, complete_either, complete_study
-from ibbench.errors import InputError, leave
+from ibbench.errors import InputError, leave, needs_extra
 from ibbench.options.words import Axis, DiffFormat, FailOn, TableFormat
 
 app = typer.Typer(
@@ -149,7 +149,12 @@ def speed(
     quiet: Quiet = False,
 ) -> None:
     """Time training and prediction beside the same models out of PyTorch Geometric's parts."""
-    from ibbench.commands.speed import show_speed
+    try:
+        from ibbench.commands.speed import show_speed
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "torch_geometric":
+            raise
+        raise needs_extra("PyTorch Geometric, which `ibbench speed` compares with,", "pyg") from None
     from ibbench.terminal import be_quiet, terminal
 
     be_quiet(quiet)
