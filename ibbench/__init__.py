@@ -1,38 +1,73 @@
 """ibbench: how much is an architectural assumption worth?
 
-The public names are loaded when they are first used; importing the package costs nothing.
+`docs/reference/python.md` shows these names at work. They are loaded when they are first used: importing the package
+costs nothing.
 """
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # the only place that has it
+
+if TYPE_CHECKING:
+    from ibbench.compare.diff import diff as diff
+    from ibbench.compare.pairs import compare_pairs as compare_pairs
+    from ibbench.compare.side import read_side as read_side
+    from ibbench.compare.study import read_study as read_study
+    from ibbench.compare.table import build_table as build_table
+    from ibbench.data.dataset import DataSet as DataSet
+    from ibbench.data.dataset import load_dataset as load_dataset
+    from ibbench.data.molecules import Molecules as Molecules
+    from ibbench.data.splits import split_dataset as split_dataset
+    from ibbench.data.targets import QM9_TARGETS as QM9_TARGETS
+    from ibbench.errors import InputError as InputError
+    from ibbench.models.registry import Model as Model
+    from ibbench.models.registry import build_model as build_model
+    from ibbench.models.registry import register as register
+    from ibbench.options.compose import compose_config as compose_config
+    from ibbench.options.compose import compose_sweep as compose_sweep
+    from ibbench.options.config import Config as Config
+    from ibbench.options.config import read_config as read_config
+    from ibbench.record.folder import read_records as read_records
+    from ibbench.run.execute import execute as execute
+    from ibbench.run.plan import plan as plan
+    from ibbench.run.predict import load_predictor as load_predictor
+    from ibbench.worth.worth import read_worth as read_worth
 
 _HOME = {
     "Config": "ibbench.options.config",
-    "read_config": "ibbench.options.config",
-    "InputError": "ibbench.errors",
-    "QM9_TARGETS": "ibbench.data.targets",
-    "Molecules": "ibbench.data.molecules",
     "DataSet": "ibbench.data.dataset",
-    "load_dataset": "ibbench.data.dataset",
-    "split_dataset": "ibbench.data.splits",
+    "InputError": "ibbench.errors",
     "Model": "ibbench.models.registry",
-    "register": "ibbench.models.registry",
+    "Molecules": "ibbench.data.molecules",
+    "QM9_TARGETS": "ibbench.data.targets",
     "build_model": "ibbench.models.registry",
-    "read_records": "ibbench.record.folder",
-    "read_study": "ibbench.compare.study",
     "build_table": "ibbench.compare.table",
     "compare_pairs": "ibbench.compare.pairs",
+    "compose_config": "ibbench.options.compose",
+    "compose_sweep": "ibbench.options.compose",
+    "diff": "ibbench.compare.diff",
+    "execute": "ibbench.run.execute",
+    "load_dataset": "ibbench.data.dataset",
+    "load_predictor": "ibbench.run.predict",
+    "plan": "ibbench.run.plan",
+    "read_config": "ibbench.options.config",
+    "read_records": "ibbench.record.folder",
+    "read_side": "ibbench.compare.side",
+    "read_study": "ibbench.compare.study",
     "read_worth": "ibbench.worth.worth",
+    "register": "ibbench.models.registry",
+    "split_dataset": "ibbench.data.splits",
 }
 __all__ = ["__version__", *_HOME]
 
+if not TYPE_CHECKING:  # it would take any name for one that is there
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'ibbench' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module 'ibbench' has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

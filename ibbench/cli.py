@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 import ibbench
-from ibbench.errors import InputError, leave
+from ibbench.arguments import AnyStudy, Commands, Overrides, Quiet, complete_either, complete_study
+from ibbench.errors import InputError, leave, needs_extra
+from ibbench.options.words import Axis, DiffFormat, FailOn, TableFormat
 
 app = typer.Typer(
+    cls=Commands,
     help="How much is an architectural assumption worth? Inductive biases compared on the 19 targets of QM9.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -20,10 +22,6 @@ data = typer.Typer(help="Build, describe and look at the data.", no_args_is_help
 app.add_typer(data, name="data")
 
 _TAKES_OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(help="Options of the config, such as data.hydrogens=explicit", show_default=False),
-]
 
 
 def _show_version(wanted: bool) -> None:
@@ -42,19 +40,20 @@ def _root(
 
 @app.command(context_settings=_TAKES_OVERRIDES | {"help_option_names": []})
 def train(
-    context: typer.Context,
+    overrides: Overrides = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the points and their cost, start nothing")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the jobs of a cluster")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train and compare models: every option of the config, e.g. model=gnn,mlp 'targets=[gap,mu]'."""
     from ibbench.commands.train import run_sweep
 
-    run_sweep(context.args, dry_run, detach)
+    run_sweep(overrides or [], dry_run, detach, quiet)
 
 
 @app.command()
 def status(
-    study: Annotated[Path, typer.Argument(help="A study, such as results/quick", show_default=False)],
+    study: AnyStudy,
     everything: Annotated[bool, typer.Option("--all", help="List the runs that are done, too")] = False,
 ) -> None:
     """Say which runs of a study are done, running, stopped, failed or missing; exit with 1 unless all are done."""
@@ -67,8 +66,8 @@ def status(
 
 @app.command()
 def table(
-    study: Annotated[Path, typer.Argument(help="A study, such as results/quick", show_default=False)],
-    style: Annotated[str, typer.Option("--format", help="terminal, md, csv, latex or json")] = "terminal",
+    study: AnyStudy,
+    style: Annotated[TableFormat, typer.Option("--format", help="How it is printed")] = TableFormat.TERMINAL,
     target: Annotated[list[str] | None, typer.Option(help="Show this target only; may be repeated")] = None,
     sort: Annotated[
         str | None, typer.Option(help="Sort rows by a column of table.csv; -COLUMN for descending order")
@@ -86,16 +85,20 @@ def table(
 
 @app.command()
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A", help="The old side", show_default=False)],
-    b: Annotated[str, typer.Argument(metavar="B", help="The new side", show_default=False)],
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="The old side", show_default=False, autocompletion=complete_study)
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="The new side", show_default=False, autocompletion=complete_study)
+    ],
     fail_on: Annotated[
-        str, typer.Option(help="Exit with 1 on a regression, also on an unproven one, on any change, or never")
-    ] = "never",
+        FailOn, typer.Option(help="Exit with 1 on a regression, also on an unproven one, on any change, or never")
+    ] = FailOn.NEVER,
     relevance: Annotated[float, typer.Option(help="Relative difference of two MAEs that does not matter")] = 0.01,
     tolerance: Annotated[
         float, typer.Option(help="Relative change of an MAE that counts as none, where nothing can be tested")
     ] = 0.02,
-    style: Annotated[str, typer.Option("--format", help="terminal, md or json")] = "terminal",
+    style: Annotated[DiffFormat, typer.Option("--format", help="How it is printed")] = DiffFormat.TERMINAL,
 ) -> None:
     """Compare two results, each a study folder, a table.csv, or REVISION:path of a git repository."""
     from ibbench.commands.diff import show_diff
@@ -107,8 +110,11 @@ def diff(
 
 @app.command()
 def worth(
-    study: Annotated[Path, typer.Argument(help="A study of several train sizes", show_default=False)],
-    by: Annotated[str, typer.Option(help="What is saved: labels, seconds or parameters")] = "labels",
+    study: Annotated[
+        Path,
+        typer.Argument(help="A study of several train sizes", show_default=False, autocompletion=complete_study),
+    ],
+    by: Annotated[Axis, typer.Option(help="What is saved at the same error")] = Axis.LABELS,
     at: Annotated[float | None, typer.Option(help="The size at which it is told, such as 1000")] = None,
 ) -> None:
     """Say what assumptions are worth: labels to the same error, bits a label, and the steps of a ladder."""
@@ -121,8 +127,8 @@ def worth(
 
 @app.command()
 def plot(
-    study: Annotated[Path, typer.Argument(help="A study, such as results/quick", show_default=False)],
-    by: Annotated[str, typer.Option(help="Learning curves along labels, seconds or parameters")] = "labels",
+    study: AnyStudy,
+    by: Annotated[Axis, typer.Option(help="What learning curves are drawn along")] = Axis.LABELS,
 ) -> None:
     """Draw learning curves, the ladder, error against cost, and predictions, as PNG and SVG in the study's folder."""
     from ibbench.commands.plot import show_plots
@@ -140,11 +146,18 @@ def speed(
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Other batch sizes, widths, replicas and train sizes too")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Time training and prediction beside the same models out of PyTorch Geometric's parts."""
-    from ibbench.commands.speed import show_speed
-    from ibbench.terminal import terminal
+    try:
+        from ibbench.commands.speed import show_speed
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "torch_geometric":
+            raise
+        raise needs_extra("PyTorch Geometric, which `ibbench speed` compares with,", "pyg") from None
+    from ibbench.terminal import be_quiet, terminal
 
+    be_quiet(quiet)
     show_speed(overrides or [], repeats, seconds, sweep, terminal())
 
 
@@ -152,18 +165,27 @@ def speed(
 def probe(
     what: Annotated[
         list[str] | None,
-        typer.Argument(help="A study, or options as `ibbench train` takes them", show_default=False),
+        typer.Argument(
+            help="A study, or options as `ibbench train` takes them",
+            show_default=False,
+            autocompletion=complete_either,
+        ),
     ] = None,
     probes: Annotated[list[str] | None, typer.Option("--probe", help="Measure this only, such as kernel,floor")] = None,
-    at: Annotated[list[str] | None, typer.Option(help="Weights: init (default), trained, or both")] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[init|trained|init,trained]", help="Weights to look at: init by default"),
+    ] = None,
     molecules: Annotated[int, typer.Option(help="The most molecules to look at")] = 1000,
     foretell: Annotated[bool, typer.Option("--foretell", help="Rank the models before any training")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the probes, measure nothing")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure a bias itself: what it cannot see, which symmetries it has, which labels it finds likely untrained."""
     from ibbench.commands.probe import list_probes, show_probes
-    from ibbench.terminal import terminal
+    from ibbench.terminal import be_quiet, terminal
 
+    be_quiet(quiet)
     if listed:
         list_probes(terminal())
     else:
@@ -171,11 +193,12 @@ def probe(
 
 
 @app.command()
-def models(overrides: Overrides = None) -> None:
+def models(overrides: Overrides = None, quiet: Quiet = False) -> None:
     """List the models: what each assumes, and how many parameters it has."""
     from ibbench.commands.models import show_models
-    from ibbench.terminal import terminal
+    from ibbench.terminal import be_quiet, terminal
 
+    be_quiet(quiet)
     show_models(overrides or [], terminal())
 
 
@@ -189,19 +212,22 @@ def targets() -> None:
 
 
 @data.command()
-def prepare(overrides: Overrides = None) -> None:
+def prepare(overrides: Overrides = None, quiet: Quiet = False) -> None:
     """Build the data cache, or check the one that is there."""
     from ibbench.commands.data import prepare as build
+    from ibbench.terminal import be_quiet
 
+    be_quiet(quiet)
     build(overrides or [])
 
 
 @data.command()
-def info(overrides: Overrides = None) -> None:
+def info(overrides: Overrides = None, quiet: Quiet = False) -> None:
     """Count the molecules, summarise each target, flag dead columns, and say where the cache is."""
     from ibbench.commands.data import show_dataset
-    from ibbench.terminal import terminal
+    from ibbench.terminal import be_quiet, terminal
 
+    be_quiet(quiet)
     show_dataset(overrides or [], terminal())
 
 
@@ -209,11 +235,13 @@ def info(overrides: Overrides = None) -> None:
 def show(
     molecule: Annotated[str, typer.Argument(help="An index (from 0) or a SMILES", show_default=False)],
     overrides: Overrides = None,
+    quiet: Quiet = False,
 ) -> None:
     """Show one molecule: atoms, bonds, features and targets."""
     from ibbench.commands.data import show_molecule
-    from ibbench.terminal import terminal
+    from ibbench.terminal import be_quiet, terminal
 
+    be_quiet(quiet)
     show_molecule(molecule, overrides or [], terminal())
 
 

@@ -10,6 +10,11 @@ class InputError(Exception):
     """Something the user gave is not usable; the message says what was expected. The command exits with 2."""
 
 
+def needs_extra(what: str, extra: str) -> InputError:
+    """Say how something is installed that an extra of ibbench has."""
+    return InputError(f"{what} is not installed: expected ibbench[{extra}], from: pip install 'ibbench[{extra}]'")
+
+
 class DivergedError(Exception):
     """A training loss stopped being finite; the message says where and what to change."""
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console  # imported where it is needed: help is to come at once
     from rich.progress import Progress
 
+_QUIET = "IBBENCH_QUIET"  # the environment variable that has processes started from this one be quiet, too
 _PLAIN_SECONDS = 15.0  # between two plain lines: a log should tell that a run is alive, not fill a disk
 
 
@@ -103,6 +104,25 @@ def say(line: str) -> None:
     terminal().print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
+def be_quiet(wanted: bool) -> None:
+    """Print no progress from now on, in this process and those that it starts; or print it again."""
+    if wanted:
+        os.environ[_QUIET] = "1"
+    else:
+        os.environ.pop(_QUIET, None)
+
+
+def is_quiet() -> bool:
+    """Whether progress is not to be printed."""
+    return _QUIET in os.environ
+
+
+def mention(line: str) -> None:
+    """Print one line about what goes as it should, unless this process is quiet; `say` prints what must be known."""
+    if not is_quiet():
+        say(line)
+
+
 def _bars(console: Console) -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn  # takes longer to import than most commands run
 
@@ -111,7 +131,7 @@ def _bars(console: Console) -> Progress:
         BarColumn(bar_width=20),
         TextColumn("{task.fields[text]}", markup=False),
         console=console,
-        disable=not console.is_terminal,
+        disable=is_quiet() or not console.is_terminal,
     )
 
 
@@ -186,6 +206,8 @@ class LiveLine:
 
     def show(self, done: int, text: str, is_last: bool) -> None:
         """Show how many parts are done, and a few words; plain lines come now and then, and the last in any case."""
+        if is_quiet():
+            return
         now = time.perf_counter()
         if self._console.is_terminal:
             self._bars.update(self._row, completed=done, text=text)

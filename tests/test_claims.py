@@ -61,7 +61,7 @@ def test_every_study_has_its_command() -> None:
         word.partition("=")[2]: words
         for words in _commands()
         for word in (words if words[0] == "train" else [])
-        if word.startswith(("name=", "+experiment="))
+        if word.lstrip("+").startswith(("name=", "experiment="))
     }
     assert ["train"] in _commands()
     assert {"quick", *named} == _studies("study.json")

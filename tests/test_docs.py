@@ -50,13 +50,13 @@ def _shrunk(command: str, note: list[str]) -> list[str]:
         return words
     if words[0] not in {"train", "probe"} or words[-1] in {"--help", "job"}:
         return words
-    if any(word.startswith("+cluster=") for word in words):  # tests/cluster runs such for real
+    if any(word.startswith("cluster=") for word in words):  # tests/cluster runs such for real
         return [word for word in words if word not in {"--dry-run", "--detach"}] + ["--dry-run", *note]
-    experiment = next((word for word in words if word.startswith("+experiment=")), None)
+    experiment = next((word for word in words if word.startswith("experiment=")), None)
     name = experiment.partition("=")[2] if experiment else "quick"
     if experiment:
         words.remove(experiment)
-    tiny = f"+experiment=[{name},tiny]" if experiment and name != "tiny" else "+experiment=tiny"
+    tiny = f"experiment=[{name},tiny]" if experiment and name != "tiny" else "experiment=tiny"
     named = [] if any(word.startswith("name=") for word in words) else [f"name={name}"]
     large = ("data.train_size=10000", "trainer.epochs=", "budget.value=400000", "trainer.compile=true")
     return [*(word for word in words if not word.startswith(large)), tiny, *named, *note]
@@ -102,8 +102,8 @@ def test_the_commands_of_a_block_run(block: Block, ibbench: Callable, tmp_path: 
             study = command.split()[2]
             if not (tmp_path / study).exists():
                 name = study.rpartition("/")[2]
-                assert ibbench("train", "+experiment=tiny", "model=mlp", f"name={name}").returncode == 0
-        if "+cluster=ours" in command:
+                assert ibbench("train", "experiment=tiny", "model=mlp", f"name={name}").returncode == 0
+        if "cluster=ours" in command:
             _write_examples(tmp_path)
         if command.startswith("ibbench diff") and not (tmp_path / ".git").exists():
             shutil.rmtree(tmp_path / "results", ignore_errors=True)

@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import ibbench
 from ibbench.options.defaults import config_folder
@@ -34,6 +37,57 @@ def _run(installed: Path, cwd: Path, *arguments: str) -> str:
     return run.stdout
 
 
+def _project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_there_is_one_version(installed: Path, tmp_path: Path) -> None:
+    assert "version" not in _project()
+    (of_wheel,) = [found.version for found in distributions(name="ibbench", path=[str(installed)])]
+    assert of_wheel == ibbench.__version__
+    assert _run(installed, tmp_path, "--version") == f"ibbench {ibbench.__version__}\n"
+
+
+def test_the_classifiers_name_the_pythons_that_are_allowed() -> None:
+    project = _project()
+    named = {entry.rpartition(" ")[2] for entry in project["classifiers"] if "Python :: 3." in entry}
+    allowed = SpecifierSet(project["requires-python"])
+    assert named == {f"3.{minor}" for minor in range(30) if allowed.contains(f"3.{minor}.0")}
+
+
+def test_what_may_change_anything_between_versions_is_bounded() -> None:
+    bounded = {
+        requirement.name: any(one.operator in {"<", "=="} for one in requirement.specifier)
+        for requirement in map(Requirement, _project()["dependencies"])
+    }
+    assert bounded["hydra-core"]
+    assert bounded["omegaconf"]
+    assert bounded["qm9pack"]
+
+
+BLOCKED = "import sys; sys.modules['torch_geometric'] = None; sys.argv = ['ibbench', *sys.argv[1:]]; "
+
+
+def test_what_needs_pytorch_geometric_says_so_where_it_is_missing_and_the_rest_works(
+    tmp_path: Path, cache: Path
+) -> None:
+    def run(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", BLOCKED + code, *words]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "IBBENCH_CACHE": str(cache)}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    main = "from ibbench.cli import main; main()"
+    refused = run(main, "speed", "model=mlp")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "ibbench: PyTorch Geometric, which `ibbench speed` compares with, is not installed: expected ibbench[pyg], "
+        "from: pip install 'ibbench[pyg]'\n"
+    )
+    assert run(main, "train", "experiment=tiny", "model=mlp", "seeds=[0]").returncode == 0
+    to_pyg = "import ibbench; ibbench.load_dataset(ibbench.compose_config([]).data).molecules.to_pyg()"
+    assert "InputError: PyTorch Geometric, whose graphs these" in run(to_pyg).stderr
+
+
 @pytest.mark.slow
 def test_an_installed_wheel_works_outside_of_the_checkout(installed: Path, tmp_path: Path) -> None:
     where = (
@@ -55,6 +109,7 @@ def test_a_wheel_has_every_config_and_no_tests(installed: Path) -> None:
     assert (installed / "hydra_plugins/ibbench_cluster/launcher.py").exists()
     assert not (installed / "hydra_plugins/__init__.py").exists()  # other plugins share the folder
     assert not (installed / "tests").exists()
+    assert (installed / "ibbench/py.typed").exists()
 
 
 def test_an_editable_install_uses_the_configs_of_the_checkout() -> None:
@@ -64,14 +119,13 @@ def test_an_editable_install_uses_the_configs_of_the_checkout() -> None:
 
 
 def test_every_dependency_has_an_exact_version_in_the_constraints() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["version"] == ibbench.__version__
+    project = _project()
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     pinned = dict(line.split("==") for line in lines)
     extras = project["optional-dependencies"]  # but for Ray, which no test needs and which holds others back
-    for text in [*project["dependencies"], *extras["dev"], *extras["cluster"], *extras["docs"]]:
+    for text in [*project["dependencies"], *extras["dev"], *extras["cluster"], *extras["docs"], *extras["pyg"]]:
         requirement = Requirement(text)
         if requirement.name == "ibbench":
-            assert requirement.extras == {"cluster", "docs"}
+            assert requirement.extras == {"cluster", "docs", "pyg"}
             continue
         assert requirement.specifier.contains(pinned[requirement.name]), text

@@ -17,14 +17,14 @@ from ibbench.report import screen
 from ibbench.report.cells import figure
 from ibbench.report.document import Points, Remark, Shape, Table
 from ibbench.run.sight import name_sight
-from ibbench.terminal import say
+from ibbench.terminal import mention, say
 
 _SHORT = {"atomic_number": "Z", "aromatic": "ar", "num_hydrogens": "nH"}
 
 
 def load(overrides: list[str]) -> DataSet:
     """Load the data set that a config with these overrides describes."""
-    return load_dataset(compose_config(overrides).data, say)
+    return load_dataset(compose_config(overrides).data, mention)
 
 
 def prepare(overrides: list[str]) -> None:

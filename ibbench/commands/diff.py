@@ -1,20 +1,17 @@
 """`ibbench diff`: what has changed, for the terminal, a pull request or a program."""
 
-from typing import get_args
-
 from rich.console import Console
 
-from ibbench.compare.diff import FailOn, diff
+from ibbench.compare.diff import diff
 from ibbench.compare.side import read_side
 from ibbench.compare.verdict import RELEVANCE, check_relevance
 from ibbench.errors import InputError, suggest
+from ibbench.options.words import DiffFormat, FailOn
 from ibbench.report import json, markdown, screen
 from ibbench.report.diff import brief, content, page
 from ibbench.report.document import Remark
 
-FORMATS = ("terminal", "md", "json")
-
-
+FORMATS = tuple(DiffFormat)
 _FOUND = {
     "regression": "There is a regression",
     "unproven": "A relevant regression is there or cannot be excluded",
@@ -45,15 +42,15 @@ def show_diff(
     """
     if style not in FORMATS:
         raise InputError(f"--format `{style}` is not possible: {suggest(style, FORMATS)}")
-    if fail_on not in get_args(FailOn):
-        raise InputError(f"--fail-on `{fail_on}` is not possible: {suggest(fail_on, get_args(FailOn))}")
+    if fail_on not in tuple(FailOn):
+        raise InputError(f"--fail-on `{fail_on}` is not possible: {suggest(fail_on, FailOn)}")
     if not 0 <= tolerance < 1:
         raise InputError(f"--tolerance {tolerance} is not possible: expected a fraction, such as 0.02 for 2 %")
     check_relevance(relevance)
     compared = diff(read_side(old), read_side(new), tolerance, relevance)
     if fail_on != "never" and not compared.compared:
         raise InputError(f"nothing in {old} and {new} can be compared: {' '.join(compared.changes)}")
-    fails = compared.fails(fail_on)  # type: ignore[arg-type]  # checked above
+    fails = compared.fails(FailOn(fail_on))
     incomplete = any(compared.missing)
     if style == "terminal":
         reason = _FOUND[fail_on] if fails else "A side is incomplete" if incomplete else ""

@@ -13,7 +13,7 @@ from ibbench.record.folder import StudyFolder, study_folder
 from ibbench.record.tables import try_to_write, write_tables
 from ibbench.report import markdown, screen
 from ibbench.report.document import Heading, Picture, Remark
-from ibbench.terminal import say
+from ibbench.terminal import mention
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def show_probes(
     names = _probes(probes, wanted, with_ranking)
     check_request(names, wanted, limit)
     candidates = _candidates(arguments)
-    measured = measure(candidates, names, wanted, limit, say)
+    measured = measure(candidates, names, wanted, limit, mention)
     folder = study_folder(candidates[0].point.config)
     ranked = _rank(measured, candidates, folder) if with_ranking else None
     _tell(measured, {name: get_probe(name)() for name in names}, ranked, folder, console)

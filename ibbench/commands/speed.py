@@ -19,7 +19,7 @@ from ibbench.report.speed import brief, page
 from ibbench.run.plan import plan
 from ibbench.speed.growth import sweep
 from ibbench.speed.measure import measure
-from ibbench.terminal import say
+from ibbench.terminal import mention
 from ibbench.training.device import describe_device
 from ibbench.training.step import compiler
 
@@ -48,7 +48,7 @@ def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_swee
         raise InputError("`ibbench speed` times the CPU: expected device=cpu")
     tables, sweeps = [], []
     for config, point in zip(configs, points, strict=True):
-        say(f"timing {config.model.name}")
+        mention(f"timing {config.model.name}")
         tables.append(measure(plan(config), repeats, seconds))
         if with_sweep:
             sweeps.append(sweep(point, repeats, seconds))

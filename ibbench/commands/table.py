@@ -13,6 +13,7 @@ from ibbench.compare.table import select
 from ibbench.compare.table_file import to_csv
 from ibbench.compare.verdict import RELEVANCE, check_relevance
 from ibbench.errors import InputError, suggest
+from ibbench.options.words import TableFormat
 from ibbench.record.evidence import Packable, pack_evidence
 from ibbench.record.folder import EVIDENCE, PAIRS, PROVENANCE, TABLE, TABLE_TEXT, StudyFolder
 from ibbench.record.predictions import open_predictions
@@ -107,12 +108,12 @@ def _pack(folder: Path, records: list[Record]) -> dict[str, str | bytes]:
 
 
 _WRITERS: dict[str, Callable[[Report], str]] = {
-    "md": lambda report: markdown.write(page(report)),
-    "csv": lambda report: to_csv(report.table),
-    "latex": lambda report: latex.write(paper(report)),
-    "json": lambda report: json.write(content(report)),
+    TableFormat.MD: lambda report: markdown.write(page(report)),
+    TableFormat.CSV: lambda report: to_csv(report.table),
+    TableFormat.LATEX: lambda report: latex.write(paper(report)),
+    TableFormat.JSON: lambda report: json.write(content(report)),
 }
-FORMATS = ("terminal", *_WRITERS)
+FORMATS = tuple(TableFormat)
 
 
 def _select(report: Report, targets: list[str], sort: str | None) -> Report:

@@ -33,22 +33,27 @@ from ibbench.record.made import note_command
 from ibbench.run.interrupt import listening
 from ibbench.sweep.point import run_point
 from ibbench.sweep.sweep import Sweep
-from ibbench.terminal import say, terminal
+from ibbench.terminal import be_quiet, is_quiet, say, terminal
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes; 2 is `errors.leave`
 
 
-def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False) -> None:
+def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False, quiet: bool = False) -> None:
     """Hand the command line to Hydra.
 
     Args:
         arguments: what follows `ibbench train`, for Hydra.
         dry_run: whether only to show what would be run, and what it would cost.
         detach: whether to leave when the jobs of a cluster are submitted.
+        quiet: whether to print no progress.
 
     Raises:
+        InputError: progress is not to be printed, and it alone is asked for.
         SystemExit: with exit code 1, 2 or 130 (see `StudyCallback`).
     """
+    if dry_run and quiet:
+        raise InputError("`--dry-run` prints what `--quiet` leaves out: expected one of them")
+    be_quiet(quiet)
     note_command(["ibbench", "train", *arguments])
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as exceptions, to be said in one line
     # Threads that wait for others sleep, and leave their core to who can use it. Set before torch is loaded.
@@ -76,7 +81,8 @@ def _for_hydra(arguments: list[str], dry_run: bool, detach: bool) -> list[str]:
     readable = as_hydra_reads(arguments)
     packed = pack_sweeps(readable)
     for argument, as_list in packed.items():  # not into what `--cfg` prints
-        sys.stderr.write(f"{argument} trains as one pack, as '{as_list}' does; see --help for runs of their own\n")
+        if not is_quiet():
+            sys.stderr.write(f"{argument} trains as one pack, as '{as_list}' does; see --help for runs of their own\n")
     # Hydra finds `hydra.mode` out by composing, and runs a sweep as one point where a mistake keeps it from that.
     mode = [] if any(argument.startswith(("-", "hydra.mode=")) for argument in arguments) else ["--multirun"]
     given = [packed.get(argument, argument) for argument in readable]
@@ -177,7 +183,7 @@ def detaches(config: DictConfig) -> bool:
     chosen = config.hydra.launcher.get("_target_")
     launchers = {f"{kind.__module__}.{kind.__name__}": kind for kind in Plugins.instance().discover(Launcher)}
     if chosen not in launchers:
-        raise InputError(f"`hydra.launcher._target_={chosen}` is not possible: expected +cluster=NAME")
+        raise InputError(f"`hydra.launcher._target_={chosen}` is not possible: expected cluster=NAME")
     return bool(getattr(launchers[chosen], "detaches", False))
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,12 @@ from ibbench.compare.side import Place, Side, SideRow
 from ibbench.compare.statistics import Comparison, compare, compare_summaries
 from ibbench.compare.verdict import ONE_SEED, RELEVANCE, Verdict, holm, judge
 from ibbench.errors import InputError
+from ibbench.options.words import FailOn
 
 COLUMNS = [
     "target", "unit", "train_size", "model", "variant", "old", "new", "delta", "delta_low", "delta_high", "percent",
     "p_holm", "verdict", "basis", "hydrogens", "source", "split",
 ]  # fmt: skip
-FailOn = Literal["regression", "unproven", "change", "never"]
 
 
 class DiffRow(NamedTuple):
@@ -87,11 +87,11 @@ class Diff(NamedTuple):
         `regression`: an error is worse by what is relevant. `unproven`: that, or it cannot be excluded, as where B
         lacks runs. `change`: any difference.
         """
-        if fail_on == "regression":
+        if fail_on == FailOn.REGRESSION:
             return any(map(self._is_worse, self.rows))
-        if fail_on == "unproven":
+        if fail_on == FailOn.UNPROVEN:
             return bool(self.missing[1]) or any(self._is_worse(row) or self._may_be_worse(row) for row in self.rows)
-        return fail_on == "change" and not {row.verdict.word for row in self.rows} <= _UNCHANGED
+        return fail_on == FailOn.CHANGE and not {row.verdict.word for row in self.rows} <= _UNCHANGED
 
     def _is_worse(self, row: DiffRow) -> bool:
         return row.verdict.word == "higher" or (row.verdict.word == "worse" and not row.verdict.note)

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Shaped, UInt8
 from torch import Tensor
 
 from ibbench.data.layout import NUM_BOND_TYPES, Padding
+from ibbench.errors import needs_extra
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -76,8 +77,14 @@ class Molecules(NamedTuple):
 
         Each has `x [n, 11]` and `edge_attr [e, 4]` (float32; one-hot bond types, every bond in both
         directions), `edge_index [2, e]` and `pos [n, 3]` in angstrom.
+
+        Raises:
+            InputError: PyTorch Geometric is not installed.
         """
-        from torch_geometric.data import Data
+        try:
+            from torch_geometric.data import Data
+        except ModuleNotFoundError:
+            raise needs_extra("PyTorch Geometric, whose graphs these are to become,", "pyg") from None
 
         graphs = []
         for atoms, bonds, mask, positions, _ in zip(*self, strict=True):

@@ -13,7 +13,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, OmegaConfBaseException
 
-from ibbench.errors import InputError, shorten, suggest
+from ibbench.errors import InputError, needs_extra, shorten, suggest
 from ibbench.options.config import Config, option_names, read_config, suggest_option
 from ibbench.options.defaults import config_folder
 from ibbench.options.typed import as_hydra_reads, sweep_values
@@ -117,8 +117,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, name = (error.missing_cfg_file or "").rpartition("/")
         if group == "hydra/launcher" and name in _EXTRA_OF_LAUNCHER:
-            extra = f"ibbench[{_EXTRA_OF_LAUNCHER[name]}]"
-            return f"the launcher `{name}` is not installed: expected {extra}, from: pip install '{extra}'"
+            return str(needs_extra(f"the launcher `{name}`", _EXTRA_OF_LAUNCHER[name]))
         folder = ""
         if not group.startswith("hydra/"):  # a folder within a group, such as model/ladder, is part of the choice
             group, _, folder = group.partition("/")
@@ -131,8 +130,6 @@ def explain(error: Exception) -> str:
     unknown = re.search(r"Could not (?:override|append|delete from) '([^'@]+)", text)
     if unknown and "already" not in text:
         key = unknown[1]
-        if (config_folder() / key).is_dir():
-            return f"`{key}` is not in the config yet: expected +{key}=..., with a plus"
         if key.startswith("hydra."):
             return f"`{key}` is not an option of Hydra, or not of this launcher: `--cfg hydra` shows those there are"
         if key in option_names():

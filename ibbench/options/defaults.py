@@ -4,12 +4,24 @@ import functools
 from pathlib import Path
 from typing import Any
 
+_NO_GROUPS = {"hydra", "recipe"}  # folders of what other files are made of
+
 
 def config_folder() -> Path:
     """Return the folder of configs: inside the package of an installed wheel, else the checkout's own."""
     package = Path(__file__).parents[1]
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
+
+
+@functools.cache
+def config_groups() -> dict[str, list[str]]:
+    """Return the choices of each group of options, such as `model`; one in a folder has its name too, `ladder/gnn`."""
+    folders = [path for path in sorted(config_folder().iterdir()) if path.is_dir() and path.name not in _NO_GROUPS]
+    return {
+        folder.name: [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.yaml"))]
+        for folder in folders
+    }
 
 
 @functools.cache

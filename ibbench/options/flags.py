@@ -26,7 +26,7 @@ _REFUSED = {
     "-r": "expected hydra.mode=RUN",
     "--experimental-rerun": "the same command again goes on with its study",
 }
-_OWN = ("--dry-run", "--detach")  # of `ibbench train`; Typer has taken them away before
+_OWN = ("--dry-run", "--detach", "--quiet")  # of `ibbench train`; Typer has taken them away before
 _USED = ("hydra.mode", "hydra.searchpath", "hydra.verbose")
 _USED_GROUPS = ("hydra.launcher.", "hydra.sweeper.", "hydra.callbacks.", "hydra.job.", "hydra.job_logging.")
 _FIXED = {"hydra.job.chdir", "hydra.job.config", "hydra.job.id", "hydra.job.num", "hydra.job.override_dirname"}
@@ -83,5 +83,5 @@ def _reason(key: str) -> str:
     if key.partition(".")[2].startswith(("run", "sweep", "output_subdir")):
         return "the folder of a study is results_dir/name"
     if key == "hydra.launcher":
-        return "expected +cluster=NAME"
+        return "expected cluster=NAME"
     return "it would change nothing"

@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 
 from ibbench.errors import InputError, shorten
 from ibbench.options.config import classes_in, option_fields, suggest_option
+from ibbench.options.defaults import config_groups
 
 _QUOTED = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
 _WORD = re.compile(rf"{_QUOTED}|[^,]+")
@@ -47,7 +48,15 @@ def as_hydra_reads(arguments: Sequence[str]) -> list[str]:
         is_override = not argument.startswith("-") and not (is_value_of_flag and "=" not in argument)
         rewritten.append(_rewrite(argument) if is_override else argument)
         is_value_of_flag = argument.startswith("-") and "=" not in argument
+    _refuse_two_experiments(rewritten)
     return _with_one_length(rewritten)
+
+
+def _refuse_two_experiments(arguments: Sequence[str]) -> None:
+    given = [argument.partition("=")[2] for argument in arguments if argument.startswith("experiment=")]
+    if len(given) > 1:
+        names = ",".join(name.strip("[]") for name in given)
+        raise InputError(f"`experiment` is given {len(given)} times: expected once, such as 'experiment=[{names}]'")
 
 
 def _with_one_length(arguments: list[str]) -> list[str]:
@@ -65,6 +74,8 @@ def _rewrite(argument: str) -> str:
         raise InputError(f"`{shorten(argument.encode(errors='replace').decode())}` is not text in UTF-8")
     short = shorten(argument)
     key, equals, value = argument.partition("=")
+    if key.startswith("+") and key[1:] in config_groups():
+        key = key[1:]  # all groups have a choice by default, which Hydra replaces; before, some wanted a plus
     option = key.strip().lstrip("+~")
     if not equals and not argument.startswith("~"):
         hint = "" if option in option_fields() else f"; {suggest_option(option)}"

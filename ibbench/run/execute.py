@@ -43,7 +43,7 @@ from ibbench.run.baselines import measure_baselines
 from ibbench.run.pack import ALONE, Place, advance_pack, train_pack
 from ibbench.run.plan import Point
 from ibbench.run.sight import count_for, sight_of
-from ibbench.terminal import say
+from ibbench.terminal import mention, say
 from ibbench.training.device import choose_device, describe_device, one_thread, peak_memory_mb, reset_peak_memory
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
 from ibbench.training.replicas import Replica
@@ -80,7 +80,7 @@ def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record
                     emptied.rmdir()
         return record
     except TakenError as error:
-        say(f"{point.run}: {error}")
+        mention(f"{point.run}: {error}")
         return None
     except Exception as error:  # not even the lock could be written
         return _fail(point, error)
@@ -90,7 +90,7 @@ def _find_finished(point: Point, redone: bool = False) -> Record | None:
     record = None if point.config.rerun and not redone else read_done(point.folder)
     if record:
         adopt_names(point.folder, point.config)
-        say(f"{point.run}: done before")
+        mention(f"{point.run}: done before")
     return record
 
 

@@ -17,7 +17,7 @@ from ibbench.files import write_atomically
 from ibbench.options.config import Config
 from ibbench.options.model import ModelOptions
 from ibbench.record.folder import MATCHED
-from ibbench.terminal import say
+from ibbench.terminal import mention
 from ibbench.training.device import describe_device, free_memory
 from ibbench.training.loop import prepare
 from ibbench.training.optim import LOSSES
@@ -94,7 +94,7 @@ def _measure_width(config: Config, dataset: DataSet, split: Split, device: torch
     most = free_memory(device) / 2 / config.num_replicas
     deadline = time.perf_counter() + _LONGEST_SECONDS
     name = config.model.name
-    say(
+    mention(
         f"measuring the width at which {name} trains at {goal:.3g} seconds a molecule, {_LONGEST_SECONDS:.0f} s at most"
     )
 

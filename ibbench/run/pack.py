@@ -15,7 +15,7 @@ from ibbench.record.lease import Lease
 from ibbench.record.schema import MetricsEntry, ReplicaEntry, TrialEntry
 from ibbench.run.interrupt import asked, deferring, raise_if_asked
 from ibbench.run.plan import Point
-from ibbench.terminal import ShowLine, say, show_line
+from ibbench.terminal import ShowLine, mention, say, show_line
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.length import count_molecules, measure_length
 from ibbench.training.loop import prepare, train
@@ -176,7 +176,7 @@ def _train_part(
     for problem in checkpoints.load(state):
         say(f"{part.name}: {problem}")
     if state.step:
-        say(f"{part.name}: resuming after step {state.step:,}")
+        mention(f"{part.name}: resuming after step {state.step:,}")
     if state.step == length.steps and not state.pending:
         state.models.load(state.best)
         return task, state

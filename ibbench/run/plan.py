@@ -25,7 +25,7 @@ from ibbench.record.folder import RUNS, study_folder
 from ibbench.record.schema import SCHEMA_VERSION
 from ibbench.run.pace import fit_to_seconds
 from ibbench.run.recall import remember
-from ibbench.terminal import say
+from ibbench.terminal import mention
 from ibbench.training.device import choose_device, one_thread
 from ibbench.training.length import measure_length
 from ibbench.training.step import compiler, pays
@@ -201,7 +201,7 @@ def _divide(data: DataOptions) -> Split:
 
 @functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, and how they are divided
 def _load_once(options: str) -> DataSet:
-    return load_dataset(DataOptions.model_validate_json(options), say)
+    return load_dataset(DataOptions.model_validate_json(options), mention)
 
 
 @functools.lru_cache(maxsize=2)

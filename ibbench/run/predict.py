@@ -22,7 +22,7 @@ _BATCH_BYTES = 2**29  # of activations that all replicas together may take at a 
 _SMILES_BLOCK = 8192  # whose features are in memory at a time
 
 
-def load_predictor(folder: Path, device: str = "auto") -> "Predictor":
+def load_predictor(folder: Path | str, device: str = "auto") -> "Predictor":
     """Read the models of a run from its folder.
 
     Args:
@@ -32,7 +32,7 @@ def load_predictor(folder: Path, device: str = "auto") -> "Predictor":
     Raises:
         InputError: there are no weights, they cannot be read or predict no new molecules, or there is no such device.
     """
-    path = folder / WEIGHTS
+    path = Path(folder) / WEIGHTS
     weights = read_weights(path)
     if weights.facts.graph in RANDOM_GRAPHS:
         raise InputError(

@@ -9,7 +9,7 @@ from ibbench.record.intact import find_damage, read_done
 from ibbench.run.plan import Point
 from ibbench.run.sight import tell_unseen
 from ibbench.sweep.warnings import list_warnings
-from ibbench.terminal import say
+from ibbench.terminal import mention, say
 from ibbench.training.device import choose_device, describe_device
 from ibbench.training.length import count_molecules, measure_length
 
@@ -62,14 +62,14 @@ def announce(
         here: whether they are trained on this machine, so that its device can be told.
     """
     first = points[0]
-    say(f"Study {study}: {len(points)} runs, {len(first.dataset):,} molecules, split {first.split.fingerprint}")
+    mention(f"Study {study}: {len(points)} runs, {len(first.dataset):,} molecules, split {first.split.fingerprint}")
     for sentence in (*list_warnings(points), *tell_unseen(points)):
-        say(sentence)
+        mention(sentence)
     if here and any(map(is_to_do, points)):
         devices = [choose_device(point.config.device) for point in points]
         on_gpu = dict.fromkeys(describe_device(device) for device in devices if device.type != "cpu")
         if on_gpu:  # of the CPU the line says how many runs train at a time
-            say(f"Trains on {' and '.join(on_gpu)}")
+            mention(f"Trains on {' and '.join(on_gpu)}")
     left = []
     for point, entry in zip(points, planned, strict=True):
         to_do = is_to_do(point)
@@ -80,13 +80,13 @@ def announce(
         cost = f", {describe_cost([entry])}" if with_cost else ""
         if not point.config.rerun and (damage := find_damage(point.folder)):
             say(f"  {damage.path} is not readable: {damage.reason}. Its run is to be trained again.")
-        say(
+        mention(
             f"  {point.run}: {f'{entry.point}, ' if with_cost else ''}width {width}, hidden {hidden}, "
             f"{parameters:,} parameters, {replicas} replicas on {point.split.train_size:,} molecules{cost}, "
             f"{'to do' if to_do else 'done'}"
         )
     if with_cost:
-        say(f"To do: {len(left)} of {len(points)} runs, {describe_cost(left)}. Nothing was started.")
+        mention(f"To do: {len(left)} of {len(points)} runs, {describe_cost(left)}. Nothing was started.")
 
 
 def describe_cost(planned: list[Planned]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ibbench.sweep.point import run_point
-from ibbench.terminal import say
+from ibbench.terminal import mention
 
 if TYPE_CHECKING:  # they import torch, which is not needed to find that all runs are done
     from ibbench.run.plan import Point
@@ -80,7 +80,7 @@ def _divide(points: list[Point]) -> tuple[int, list[int]]:
     smaller = math.ceil(max(point.config.num_replicas for point in points) / most)
     if count < most and smaller < max(sizes):
         told += f"; trainer.replicas_per_pack={smaller} would use more"
-    say(f"On {cores} core{'s' if cores > 1 else ''}: {told}")
+    mention(f"On {cores} core{'s' if cores > 1 else ''}: {told}")
     return count, sizes
 
 

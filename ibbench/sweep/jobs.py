@@ -22,7 +22,7 @@ from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.record.folder import RUNS
 from ibbench.run.interrupt import Stopped, deferring, raise_if_asked
-from ibbench.terminal import say
+from ibbench.terminal import mention, say
 
 if TYPE_CHECKING:  # it imports more than `ibbench status` needs
     from ibbench.sweep.sweep import Sweep
@@ -65,14 +65,14 @@ def launch(sweep: Sweep, launcher: Any, calls: dict[int, tuple[Any, ...]]) -> No
     at_work = ask_for_states(list(jobs.values()))
     jobs = {run: job for run, job in jobs.items() if at_work.get(job, UNKNOWN) != UNKNOWN}
     for run, job in jobs.items():
-        say(f"{run}: is job {job.number} already, {at_work[job]}")
+        mention(f"{run}: is job {job.number} already, {at_work[job]}")
     missing, submitted = [run for run in wanted if run not in jobs], dict[str, Any]()
     for runs in (missing[start : start + _MOST_IN_ARRAY] for start in range(0, len(missing), _MOST_IN_ARRAY)):
         with deferring(_SUBMISSION_SECONDS):  # an interruption in the middle would leave jobs that nobody knows of
             submitted |= dict(zip(runs, _submit(launcher, [wanted[run] for run in runs]), strict=True))
             _note_jobs(sweep.study, launcher._EXECUTOR, {run: submitted[run].job_id for run in runs})
         for run in runs:
-            say(f"{run}: submitted as job {submitted[run].job_id}")
+            mention(f"{run}: submitted as job {submitted[run].job_id}")
     jobs |= {run: Job(launcher._EXECUTOR, job.job_id) for run, job in submitted.items()}
     if not sweep.detach:
         _wait(sweep.study, jobs, submitted)
@@ -95,7 +95,7 @@ def _submit(launcher: Any, calls: list[tuple[Any, ...]]) -> list[Any]:
     except (RuntimeError, OSError, subprocess.CalledProcessError, submitit.core.utils.FailedJobError) as error:
         if kind == "slurm" and not shutil.which("sbatch"):
             raise InputError(
-                "+cluster=slurm needs SLURM's `sbatch` and `srun` on the PATH: run it where jobs are submitted from"
+                "cluster=slurm needs SLURM's `sbatch` and `srun` on the PATH: run it where jobs are submitted from"
             ) from None
         reasons = [line for line in str(error).splitlines() if "error:" in line] or str(error).splitlines()[:1]
         raise InputError(
@@ -130,13 +130,14 @@ def _wait(study: Path, jobs: dict[str, Job], submitted: dict[str, Any]) -> None:
                 looked_at = time.monotonic()
                 news = "; ".join(f"{count} {state}" for state, count in sorted(Counter(states.values()).items()))
                 if news not in {told, ""}:
-                    say(f"Jobs: {news}")
+                    mention(f"Jobs: {news}")
                     told = news
             for run, job in list(left.items()):
                 if unseen[run] > 1 or (run in submitted and _has_ended(submitted[run])):
                     del left[run]
                     how = _how(submitted[run]) if run in submitted else ""
-                    say(f"{run}: job {job.number} has ended{how}; {len(left)} are left")
+                    tell = say if how else mention
+                    tell(f"{run}: job {job.number} has ended{how}; {len(left)} are left")
             time.sleep(max(0.5, len(left) / 100))  # a look at a file per job: spare a file system that is shared
     except KeyboardInterrupt as stop:
         if isinstance(stop, Stopped) and stop.number != signal.SIGINT:

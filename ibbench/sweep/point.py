@@ -10,7 +10,7 @@ from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.record.lease import EXPIRES_SECONDS
 from ibbench.run.interrupt import Stopped, hand_over, listening, raise_if_asked
-from ibbench.terminal import say
+from ibbench.terminal import be_quiet, say
 
 if TYPE_CHECKING:  # it imports torch, which is not needed to find that all runs are done
     from ibbench.run.pack import Place
@@ -32,6 +32,8 @@ def run_point(config: Config, place: Place | None = None) -> Outcome:
     Raises:
         Stopped: a signal has asked this process to stop, and it is not the job of a cluster.
     """
+    if _is_job_of_cluster():
+        be_quiet(False)  # nobody is disturbed by its log, which is read when something went wrong
     with listening():
         try:
             raise_if_asked()

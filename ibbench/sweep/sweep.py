@@ -18,7 +18,7 @@ from ibbench.record.folder import RunIdentity, StudyFolder, adopt_names, record_
 from ibbench.record.intact import read_done
 from ibbench.record.lease import describe_owner, hold, seconds_since_sign
 from ibbench.run.recall import recall_finished
-from ibbench.terminal import say
+from ibbench.terminal import mention, say
 
 if TYPE_CHECKING:  # it imports torch, which is not needed to find that all runs are done
     from ibbench.run.plan import Point
@@ -70,7 +70,7 @@ class Sweep:
                 draws, or are to be left to jobs that there are not.
         """
         if self.detach and self._here:
-            raise InputError("`--detach` needs jobs that live on without this command: expected +cluster=slurm")
+            raise InputError("`--detach` needs jobs that live on without this command: expected cluster=slurm")
         _refuse_tuned_options(self._configs, self._overrides[0])
         if len({study_folder(config) for config in self._configs}) > 1:
             raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
@@ -133,7 +133,7 @@ class Sweep:
             InputError: a record or the table cannot be read.
         """
         if self.detach and self.points:
-            say(f"`ibbench status {self.study}` tells how far it is, `ibbench table {self.study}` what is found.")
+            mention(f"`ibbench status {self.study}` tells how far it is, `ibbench table {self.study}` what is found.")
             return True
         if wait:
             self._wait_for_others()
@@ -155,11 +155,11 @@ class Sweep:
         records = [record for record in map(recall_finished, self._configs) if record]
         if len(records) < len(self._configs):
             return False
-        say(f"Study {self.study}: {len(records)} runs")
+        mention(f"Study {self.study}: {len(records)} runs")
         self._folders = [StudyFolder.at(self.study).runs / record.run for record in records]
         for config, folder in zip(self._configs, self._folders, strict=True):
             adopt_names(folder, config)
-            say(f"  {folder.name}: done before")
+            mention(f"  {folder.name}: done before")
         return True
 
     def _wait_for_others(self) -> None:
@@ -169,7 +169,7 @@ class Sweep:
             if not (owner or number in self._taken) or self._is_finished(point.folder):
                 continue
             if owner and math.isfinite(seconds_since_sign(point.folder)):
-                say(f"{point.run}: waiting for {owner}")
+                mention(f"{point.run}: waiting for {owner}")
             if self._here:
                 from ibbench.run.execute import execute
 

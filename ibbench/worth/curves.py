@@ -13,12 +13,13 @@ from ibbench.compare.order import model_order, target_order
 from ibbench.compare.statistics import Sample
 from ibbench.compare.study import Entry, Section, Study, in_full
 from ibbench.errors import InputError, suggest
+from ibbench.options.words import Axis
 from ibbench.worth.names import name_entries
 
-AXES = {
-    "labels": "train molecules",
-    "seconds": "training seconds of a replica",
-    "parameters": "parameters",
+AXES: dict[str, str] = {
+    Axis.LABELS: "train molecules",
+    Axis.SECONDS: "training seconds of a replica",
+    Axis.PARAMETERS: "parameters",
 }
 NUM_DRAWS = 1000
 _OF_BUDGET = ("budget.", "budget=", "model.width=", "model.hidden=")  # what differs along a curve over parameters

@@ -10,7 +10,7 @@ import pytest
 
 from tests.compare.many import many_runs
 
-TRAIN = ["train", "+experiment=tiny", "model=mlp,gnn", "seeds=[0]"]
+TRAIN = ["train", "experiment=tiny", "model=mlp,gnn", "seeds=[0]"]
 
 
 @pytest.mark.bench

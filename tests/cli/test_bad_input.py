@@ -15,7 +15,9 @@ CASES = {
     "unknown model": (["model=gnnn"], "`model=gnnn` is not possible: did you mean `gnn`?"),
     "unknown model in a sweep": (["model=mlp,gnnn"], "`model=gnnn` is not possible: did you mean `gnn`?"),
     "unknown optimizer": (["optimizer=adamv"], "`optimizer=adamv` is not possible: did you mean"),
-    "unknown experiment": (["+experiment=standart"], "`experiment=standart` is not possible: did you mean `standard`?"),
+    "unknown experiment": (["experiment=standart"], "`experiment=standart` is not possible: did you mean `standard`?"),
+    "unknown experiment with a plus": (["+experiment=standart"], "did you mean `standard`?"),
+    "two experiments": (["experiment=ladder", "+experiment=tiny"], "expected once, such as 'experiment=[ladder,tiny]'"),
     "unknown target": (["targets=[gapp]"], "`targets=[gapp]` is not a target of this data set: did you mean `gap`"),
     "no target": (["targets=[]"], "`targets=[]` is not possible"),
     "unknown value": (["precision=float16"], "`precision=float16` is not possible: did you mean"),
@@ -96,7 +98,7 @@ CASES = {
     "unknown graph": (["data.graph=rewire"], "`data.graph=rewire` is not possible: did you mean `rewired`"),
     "unknown rung": (["model=ladder/gan"], "`model=ladder/gan` is not possible: did you mean"),
     "unbalanced bracket": (["targets=[gap"], "`targets=[gap` cannot be read"),
-    "unknown cluster": (["+cluster=slrum"], "`cluster=slrum` is not possible: did you mean `slurm`"),
+    "unknown cluster": (["cluster=slrum"], "`cluster=slrum` is not possible: did you mean `slurm`"),
     "no option": (["=3"], "`=3` names no option: expected OPTION=VALUE, such as trainer.epochs=3"),
     "no value": (["trainer.epochs"], "`trainer.epochs` gives no value: expected OPTION=VALUE"),
     "no group of an option": (["lr=0.1"], "`lr` is not an option: did you mean `optimizer.lr`"),
@@ -148,7 +150,7 @@ CASES = {
     "folder of a run": (["hydra.run.dir=foo"], "`hydra.run.dir=foo` is not possible: the folder of a study is"),
     "folder of Hydra's": (["hydra.output_subdir=x"], "the folder of a study is results_dir/name"),
     "other folder": (["hydra.job.chdir=true"], "paths are relative to the folder where the command is run"),
-    "no launcher": (["hydra.launcher=foo"], "`hydra.launcher=foo` is not possible: expected +cluster=NAME"),
+    "no launcher": (["hydra.launcher=foo"], "`hydra.launcher=foo` is not possible: expected cluster=NAME"),
     "absent interpolation": (["targets=${x}"], "`targets` is not possible: Interpolation key 'x' not found"),
     "absent interpolation of Hydra's": (["optimizer.lr=${hydra.job.num}"], "`optimizer.lr` is not possible"),
     "interval": (["optimizer.lr=interval(0,1)"], "a sweep needs single values"),
@@ -190,7 +192,7 @@ def test_an_extra_that_is_missing_is_named_with_the_command_that_installs_it(
     Plugins.instance()  # looks for plugins once, and has them enter what they offer
     monkeypatch.delitem(ConfigStore.instance().repo["hydra"]["launcher"], f"{launcher}.yaml", raising=False)
     with pytest.raises(SystemExit) as caught:
-        run_sweep([f"+cluster={cluster}"])
+        run_sweep([f"cluster={cluster}"])
     assert caught.value.code == 2
     assert f"pip install 'ibbench[{extra}]'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ from ibbench.record.folder import read_records
 from tests.committed import export_committed
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-TINY = ["train", "+experiment=tiny"]
+TINY = ["train", "experiment=tiny"]
 WHOLE_TEST_SET = [*TINY, "data.validation_size=5000", "data.test_size=10000"]
 
 HEAVY = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TINY = ["+experiment=tiny", "model=mlp", "seeds=0"]
+TINY = ["experiment=tiny", "model=mlp", "seeds=0"]
 COMMAND = [sys.executable, "-m", "ibbench"]
 
 

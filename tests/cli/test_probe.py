@@ -15,7 +15,7 @@ COLUMNS = "target,train_size,model,variant,seed,at,probe,quantity,part,value,uni
 
 
 def test_a_ranking_is_printed_and_written(ibbench: Command, tmp_path: Path) -> None:
-    run = ibbench("probe", "+experiment=tiny", "model=mlp,deep_sets", "--foretell", "--molecules", "60")
+    run = ibbench("probe", "experiment=tiny", "model=mlp,deep_sets", "--foretell", "--molecules", "60")
     assert run.returncode == 0, run.stderr
     assert "which bias to try first" in run.stdout
     study = tmp_path / "results" / "tiny"
@@ -37,7 +37,7 @@ def test_a_ranking_is_printed_and_written(ibbench: Command, tmp_path: Path) -> N
 
 
 def test_what_makes_no_sense_is_refused_in_one_line(ibbench: Command, tmp_path: Path) -> None:
-    tiny = ("probe", "+experiment=tiny", "model=mlp")
+    tiny = ("probe", "experiment=tiny", "model=mlp")
     for arguments, message in (
         ((*tiny, "--probe", "kernle"), "did you mean `kernel`"),
         ((*tiny, "--at", "trained", "--probe", "kernel"), "makes no sense at trained: expected --at init"),
@@ -45,7 +45,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(ibbench: Command, tmp_path: 
         ((*tiny, "--foretell", "--probe", "floor"), "expected --probe kernel"),
         ((*tiny, "--molecules", "3"), "at least 10"),
         ((*tiny, "data.train_size=5"), "fewer than 10 molecules"),
-        ((*tiny, "+cluster=slurm"), "in this process alone"),
+        ((*tiny, "cluster=slurm"), "in this process alone"),
         (("probe", "results/none"), "holds no records"),
         (("probe", "model=gmn"), "did you mean `gnn`"),
     ):
@@ -60,7 +60,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(ibbench: Command, tmp_path: 
 
 @pytest.mark.slow
 def test_trained_weights_of_a_study_are_probed_and_set_beside_the_ranking(ibbench: Command, tmp_path: Path) -> None:
-    options = ("+experiment=tiny", "model=mlp,deep_sets", "targets=[gap,mu]", "workers=1")
+    options = ("experiment=tiny", "model=mlp,deep_sets", "targets=[gap,mu]", "workers=1")
     assert ibbench("train", *options).returncode == 0
     study = tmp_path / "results" / "tiny"
     for words in ([str(study)], options):

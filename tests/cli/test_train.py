@@ -15,7 +15,7 @@ from ibbench.record.lease import hold
 from ibbench.run.plan import plan
 from ibbench.sweep.sweep import Sweep
 
-TINY = ["+experiment=tiny", "seeds=[0]", "trainer.epochs=20", "trainer.compile=false"]
+TINY = ["experiment=tiny", "seeds=[0]", "trainer.epochs=20", "trainer.compile=false"]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_only_jobs_that_live_on_are_left_behind(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["ibbench"])
     with pytest.raises(SystemExit) as left:
-        run_sweep([f"+cluster={cluster}", "model=mlp", "budget.value=5000"], dry_run=True, detach=True)
+        run_sweep([f"cluster={cluster}", "model=mlp", "budget.value=5000"], dry_run=True, detach=True)
     assert left.value.code == exit_code
     assert list(tmp_path.iterdir()) == []
 

@@ -17,7 +17,7 @@ from tests.forked import started
 
 FEW = ["seeds=[0]", "data.validation_size=100", "data.test_size=200", "budget.value=8000", "trainer.compile=false"]
 STUDY = ["train", "model=mlp,deep_sets", "data.train_size=100,1600", *FEW, "trainer.epochs=10"]
-RAY = ["+cluster=ray", "hydra.launcher.ray.init.num_cpus=2"]
+RAY = ["cluster=ray", "hydra.launcher.ray.init.num_cpus=2"]
 
 
 def _kill_a_worker(command: subprocess.Popen[str], folder: Path) -> None:

@@ -29,7 +29,7 @@ SMALL = [*TINY, "model=mlp", "data.train_size=200", "trainer.epochs=1"]
 # Of each model one run that is long enough to be disturbed, and one that is not.
 STUDY = [*TINY, "model=mlp,deep_sets,gnn", "data.train_size=2000,200", "trainer.epochs=3"]
 STUDY += ["trainer.checkpoint_seconds=0.2", "trainer.compile=false"]
-JOBS = ["+cluster=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=null"]
+JOBS = ["cluster=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=null"]
 JOBS += ["hydra.launcher.timeout_min=30", "hydra.launcher.signal_delay_s=30"]
 
 WITHIN_SECONDS = 180.0  # for any one thing to happen, on a machine that is busy with others

@@ -72,7 +72,7 @@ def test_rungs_are_numbered_from_one(config: Callable[..., Config]) -> None:
 def _sweep(experiment: str) -> dict[str, str]:
     """Return what an experiment sweeps, option by option."""
     with hydra.initialize_config_dir(str(FOLDER), job_name="ibbench", version_base="1.3"):
-        composed = hydra.compose("train", [f"+experiment={experiment}"], return_hydra_config=True)
+        composed = hydra.compose("train", [f"experiment={experiment}"], return_hydra_config=True)
     return dict(composed.hydra.sweeper.params)
 
 
@@ -82,7 +82,7 @@ def test_every_value_that_an_experiment_sweeps_is_valid(experiment: str) -> None
     smallest = [expand([f"{key}={values}"])[0][0] for key, values in sweep.items()]
     points = [[*smallest, *point] for key, values in sweep.items() for point in expand([f"{key}={values}"])]
     assert len(points) > 1
-    assert {compose_config([f"+experiment={experiment}", *point]).name for point in points} == {experiment}
+    assert {compose_config([f"experiment={experiment}", *point]).name for point in points} == {experiment}
 
 
 @pytest.mark.slow
@@ -92,10 +92,10 @@ def test_every_experiment_trains(experiment: str, ibbench: Callable, tmp_path: P
     small += ["data.validation_size=100", "data.test_size=200", "seeds=[0]"]
     given = {override.partition("=")[0] for override in small}
     small += [expand([f"{key}={values}"])[0][0] for key, values in _sweep(experiment).items() if key not in given]
-    run = ibbench("train", f"+experiment={experiment}", *small)
+    run = ibbench("train", f"experiment={experiment}", *small)
     assert run.returncode == 0, run.stderr
     table = pd.read_csv(tmp_path / "results" / experiment / "table.csv")
-    targets = compose_config([f"+experiment={experiment}", "trainer.epochs=1"]).targets
+    targets = compose_config([f"experiment={experiment}", "trainer.epochs=1"]).targets
     assert sorted(table["target"][table["model"] == "mlp"]) == sorted(targets)
 
 
@@ -176,7 +176,7 @@ def test_the_hash_of_a_run_covers_what_changes_numbers_and_nothing_else() -> Non
         "device=cpu",
         "trainer.checkpoint_seconds=1",
         "rerun=true",
-        "+cluster=slurm",
+        "cluster=slurm",
     ):
         assert run(same) == base
     changes = """

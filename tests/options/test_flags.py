@@ -56,7 +56,7 @@ def test_a_config_file_cannot_move_a_study(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["ibbench"])
     with pytest.raises(SystemExit) as left:
-        run_sweep([f"hydra.searchpath=[file://{tmp_path}]", "+experiment=mine"])
+        run_sweep([f"hydra.searchpath=[file://{tmp_path}]", "experiment=mine"])
     assert left.value.code == 2
     assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["experiment"]

@@ -26,7 +26,7 @@ def unquoted(text: str) -> list[str]:
     [
         ("ibbench train seeds=[0,1]", ["seeds=[0,1]"]),
         ("such as tuning.trial=range(0,8)", ["tuning.trial=range(0,8)"]),
-        ("`+experiment=[quick,tiny]`", ["+experiment=[quick,tiny]"]),
+        ("`experiment=[quick,tiny]`", ["experiment=[quick,tiny]"]),
         ("ibbench train 'seeds=[0,1]' model=gnn", []),
         ("`targets=[gab]` is not a target of this data set", []),
         ("[the table](reference/table.md) of seeds=0,1", []),

@@ -69,11 +69,22 @@ def test_the_home_folder_is_found(config: Callable[..., Config], monkeypatch: py
 @pytest.mark.parametrize(
     "argument",
     ["model=gnn,mlp", "seeds=range(0,3)", "targets=[gap,mu]", "name=${model.name}", "data.path=a.csv,b.csv", "~rung",
-     "model=glob(*)", "data.train_size=null", "data.units={a:eV}", "name='1.10'", "+cluster=slurm", "hydra/launcher=a",
+     "model=glob(*)", "data.train_size=null", "data.units={a:eV}", "name='1.10'", "cluster=slurm", "hydra/launcher=a",
      "data.path=choice(a.csv,b.csv)", "data.path=null", "--cfg=job", "++trainer.epochs=1_000"],
 )  # fmt: skip
 def test_what_hydra_reads_as_it_stands_is_left_alone(argument: str) -> None:
     assert as_hydra_reads([argument]) == [argument]
+
+
+@pytest.mark.parametrize("group", ["experiment=ladder", "cluster=slurm", "variation=base", "experiment=[ladder,tiny]"])
+def test_a_group_may_be_given_with_the_plus_that_it_once_needed(group: str) -> None:
+    assert as_hydra_reads([f"+{group}"]) == as_hydra_reads([group]) == [group]
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_one_of_two_experiments_is_not_left_out(plus: str) -> None:
+    with pytest.raises(InputError, match=r"'experiment=\[ladder,tiny\]'"):
+        as_hydra_reads([f"{plus}experiment=ladder", "experiment=tiny"])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ibbench.probes.subject.measure import average, measure
 from ibbench.probes.subject.subject import Subject
 from ibbench.run.plan import plan
 
-TINY = ("+experiment=tiny", "seeds=[0]")
+TINY = ("experiment=tiny", "seeds=[0]")
 
 
 @pytest.mark.parametrize("name", model_names())

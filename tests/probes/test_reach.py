@@ -17,7 +17,7 @@ from ibbench.probes.subject.influence import influence, mixing
 from ibbench.probes.subject.subject import Subject
 from ibbench.run.plan import plan
 
-TINY = ("+experiment=tiny", "seeds=[0]")
+TINY = ("experiment=tiny", "seeds=[0]")
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])

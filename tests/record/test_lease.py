@@ -128,7 +128,7 @@ def test_a_lost_run_is_noticed_before_anything_is_written(tmp_path: Path) -> Non
 def test_a_process_that_lost_its_run_leaves_the_record_of_the_other_alone(
     config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
-    point = plan(config("+experiment=tiny", "model=mlp", "seeds=[0]", f"results_dir={tmp_path}"))
+    point = plan(config("experiment=tiny", "model=mlp", "seeds=[0]", f"results_dir={tmp_path}"))
 
     def taken_over(*_: object) -> tuple[()]:  # while this process was asleep
         (point.folder / LOCK).unlink()

@@ -11,7 +11,7 @@ import pytest
 
 from ibbench.record.folder import StudyFolder
 
-TINY = ["+experiment=tiny", "model=mlp", "seeds=[0]"]
+TINY = ["experiment=tiny", "model=mlp", "seeds=[0]"]
 
 
 @pytest.mark.slow

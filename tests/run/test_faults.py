@@ -19,7 +19,7 @@ from ibbench.training.saved import saved_steps
 from tests.forked import Forked
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-TINY = ["train", "+experiment=tiny", "seeds=[0]", "trainer.compile=false"]
+TINY = ["train", "experiment=tiny", "seeds=[0]", "trainer.compile=false"]
 LONG = [*TINY, "data.train_size=3200", "trainer.epochs=200"]
 
 
@@ -145,7 +145,7 @@ def test_a_signal_saves_the_state_and_ends_the_command_within_ten_seconds(
 @pytest.mark.slow
 def test_a_node_without_the_data_fails_its_run_and_says_why(ibbench: Command) -> None:
     pytest.importorskip("submitit", reason="ibbench[cluster] is not installed")
-    on_a_node = ["+cluster=slurm_local", "+hydra.job.env_set.IBBENCH_CACHE=/proc/no/place"]
+    on_a_node = ["cluster=slurm_local", "+hydra.job.env_set.IBBENCH_CACHE=/proc/no/place"]
     failed = ibbench(*TINY, "model=mlp", *on_a_node)
     assert failed.returncode == 1, failed
     assert "Not finished: mlp-" in failed.stdout

@@ -9,11 +9,14 @@ import pytest
 from ibbench.baselines import baseline_names
 from ibbench.errors import InputError
 from ibbench.models import registry
+from ibbench.options.compose import compose_sweep
 from ibbench.options.config import Config
+from ibbench.record.folder import read_records
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
 from ibbench.training.length import measure_length
 
+ROOT = Path(__file__).parents[2]
 FEW = ("model=mlp", "budget.value=10000", "data.validation_size=100", "data.test_size=200", "seeds=[0]")
 
 
@@ -26,7 +29,7 @@ FEW = ("model=mlp", "budget.value=10000", "data.validation_size=100", "data.test
         (("trainer.steps=200", "trainer.validate_every=64"), 200, 64, 5000),
         (("trainer.epochs=3", "trainer.validate_every=5"), 12, 5, 300),
         (("trainer.steps={64:10,100:14}",), 14, 1, 364),
-        (("+experiment=robustness", "trainer.epochs=3", "trainer.validate_every=null"), 12, 4, 300),
+        (("experiment=robustness", "trainer.epochs=3", "trainer.validate_every=null"), 12, 4, 300),
     ],
 )
 def test_a_training_is_as_long_as_its_epochs_or_its_steps(
@@ -34,6 +37,21 @@ def test_a_training_is_as_long_as_its_epochs_or_its_steps(
 ) -> None:
     found = measure_length(config(*FEW, "data.train_size=100", *length).trainer, 100)
     assert (found.steps, found.interval, found.molecules) == (steps, interval, molecules)
+
+
+@pytest.mark.parametrize(
+    ("study", "words"), [("quick", []), ("quick_lr", ["name=quick_lr", "optimizer.lr=4e-3"]),
+                         ("learning_curve", ["experiment=learning_curve"]),
+                         ("learning_curve", ["+experiment=learning_curve", "+cluster=local"])],
+)  # fmt: skip
+def test_the_runs_of_committed_studies_are_found_by_their_commands(
+    study: str,
+    words: list[str],
+    cache: Path,  # noqa: ARG001
+) -> None:
+    trained = {record.run for record in read_records(ROOT / "results" / study)}
+    assert trained
+    assert trained <= {plan(point).run for point in compose_sweep(words)}
 
 
 @pytest.mark.parametrize(

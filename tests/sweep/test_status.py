@@ -8,7 +8,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_what_was_asked_for_is_known_before_it_is_trained(ibbench: Command) -> None:
-    tiny = ["train", "+experiment=tiny", "seeds=[0]"]
+    tiny = ["train", "experiment=tiny", "seeds=[0]"]
     assert ibbench(*tiny, "model=mlp").returncode == 0
     done = ibbench("status", "results/tiny")
     assert (done.returncode, "1 runs, 1 done" in done.stdout) == (0, True)
@@ -31,7 +31,7 @@ def test_a_folder_without_a_study_is_refused(ibbench: Command, tmp_path: Path) -
 
 
 def test_a_dry_run_names_points_and_costs_and_leaves_nothing(ibbench: Command, tmp_path: Path) -> None:
-    command = ["train", "+experiment=tiny", "data.train_size=60", "model=mlp,gnn", "trainer.epochs=3"]
+    command = ["train", "experiment=tiny", "data.train_size=60", "model=mlp,gnn", "trainer.epochs=3"]
     dry = ibbench(*command, "--dry-run")
     assert dry.returncode == 0
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ from ibbench.record.lease import hold
 from ibbench.sweep.point import run_point
 from ibbench.sweep.sweep import Sweep
 
-TINY = ["+experiment=tiny", "model=mlp", "seeds=[0]"]
+TINY = ["experiment=tiny", "model=mlp", "seeds=[0]"]
 DIVERGING = ["optimizer=sgd", "loss=mse", "optimizer.lr=1e30"]
 Make = Callable[..., Sweep]
 

@@ -1,5 +1,7 @@
 """The memory that counts as free: what the machine has, within the limits of the control groups."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -7,6 +9,7 @@ import pytest
 import torch
 
 from ibbench.training.device import cgroup_memory, free_memory
+from ibbench.training.packs import count_fitting
 
 MB = 10**6
 
@@ -62,3 +65,20 @@ def test_free_memory_is_no_more_than_the_machine_and_the_groups_have(monkeypatch
     assert 0 < free_memory(torch.device("cpu")) <= psutil.virtual_memory().total
     monkeypatch.setattr("ibbench.training.device.cgroup_memory", lambda: [9 * 10**18, 5 * MB])
     assert free_memory(torch.device("cpu")) == 5 * MB
+
+
+@pytest.mark.parametrize(
+    ("line", "files", "mount"), [("0::/job", _v2, "groups"), ("4:memory:/job", _v1, "groups/memory")]
+)
+def test_the_file_of_a_limit_is_honoured_by_all_that_asks_for_memory(
+    line: str, files: Callable[..., dict[str, int | str]], mount: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    membership = tmp_path / "cgroup"
+    membership.write_text(line + "\n")
+    _group(tmp_path / mount / "job", files(64 * MB, 60 * MB, 0))
+    read = partial(cgroup_memory, tmp_path / "groups", membership)
+    monkeypatch.setattr("ibbench.training.device.cgroup_memory", read)
+    assert free_memory(torch.device("cpu")) == 4 * MB
+    assert (count_fitting(1 * MB), count_fitting(MB / 4)) == (2, 8)
+    _group(tmp_path / mount / "job", files(10**18, 60 * MB, 0))  # more than the machine has: no limit
+    assert free_memory(torch.device("cpu")) > 64 * MB

@@ -1,0 +1,68 @@
+"""What several commands take, how a shell completes it, and what is said of a value that is wrong.
+
+Heavy imports stand inside the functions, which run when a shell asks.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ibbench.errors import InputError, suggest
+
+
+class Commands(TyperGroup):
+    """The commands, where a value that a flag does not take is one line, too."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that is asked for."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            raise InputError(_describe(error)) from None
+
+
+def _describe(error: typer.BadParameter) -> str:
+    name = error.param.opts[0] if error.param and error.param.opts else str(error.param_hint or "")
+    message = error.message.removeprefix("Value error, ")
+    if wrong := re.match(r"'(.*)' is not one of (.*)", message):
+        words = re.findall(r"'(.+?)'", wrong[2])
+        return f"{name} `{wrong[1]}` is not possible: {suggest(wrong[1], words)}"
+    return f"{name} is not possible: {message[:1].lower()}{message[1:]}"
+
+
+def complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
+    """List what the last word of a command may become where it takes options of the config."""
+    from ibbench.data.targets import QM9_TARGETS
+    from ibbench.options.completion import complete_option
+
+    given = ctx.params.get("overrides") or ctx.params.get("what") or ()
+    return complete_option(given, incomplete, {"targets": list(QM9_TARGETS)})
+
+
+def complete_study(incomplete: str) -> list[str]:
+    """List the folders of studies that the last word of a command may become."""
+    from ibbench.record.find import find_studies
+
+    return find_studies(incomplete)
+
+
+def complete_either(ctx: typer.Context, incomplete: str) -> list[str]:
+    """List studies and options of the config."""
+    return [*complete_study(incomplete), *complete_override(ctx, incomplete)]
+
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Options of the config, such as data.hydrogens=explicit",
+        show_default=False,
+        autocompletion=complete_override,
+    ),
+]
+AnyStudy = Annotated[
+    Path, typer.Argument(help="A study, such as results/quick", show_default=False, autocompletion=complete_study)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress, only results and what went wrong")]

@@ -1,0 +1,38 @@
+"""The words that flags of commands take, where there are only so many."""
+
+from enum import StrEnum
+
+
+class DiffFormat(StrEnum):
+    """How `ibbench diff` is printed."""
+
+    TERMINAL = "terminal"
+    MD = "md"
+    JSON = "json"
+
+
+class TableFormat(StrEnum):
+    """How `ibbench table` is printed."""
+
+    TERMINAL = "terminal"
+    MD = "md"
+    CSV = "csv"
+    LATEX = "latex"
+    JSON = "json"
+
+
+class FailOn(StrEnum):
+    """Which kind of change has `ibbench diff` exit with 1."""
+
+    REGRESSION = "regression"
+    UNPROVEN = "unproven"
+    CHANGE = "change"
+    NEVER = "never"
+
+
+class Axis(StrEnum):
+    """What learning curves are drawn along, and what is saved at the same error."""
+
+    LABELS = "labels"
+    SECONDS = "seconds"
+    PARAMETERS = "parameters"
