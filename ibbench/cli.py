@@ -171,6 +171,36 @@ def probe(
 
 
 @app.command()
+def predict(
+    folder: Annotated[
+        Path, typer.Argument(metavar="STUDY_OR_RUN", help="A study that is trained, or a run of it", show_default=False)
+    ],
+    smiles: Annotated[list[str] | None, typer.Argument(metavar="[SMILES]...", help="Molecules, such as CCO")] = None,
+    given: Annotated[Path | None, typer.Option("--input", help="A CSV of molecules", show_default=False)] = None,
+    column: Annotated[str, typer.Option("--smiles-column", help="The column of its SMILES")] = "smiles",
+    output: Annotated[
+        Path | None, typer.Option(help="Write a CSV: the input's columns and the predictions", show_default=False)
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there")] = False,
+    model: Annotated[list[str] | None, typer.Option(help="Predict with this model only, such as mlp,gnn")] = None,
+    style: Annotated[str, typer.Option("--format", help="terminal, md, csv or json")] = "terminal",
+    geometry: Annotated[
+        str | None, typer.Option(help="etkdg: coordinates from RDKit for models that need them", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+) -> None:
+    """Predict molecules by their SMILES, and say what not to trust; exit with 1 if some have no prediction."""
+    from ibbench.commands.predict import Request, show_predictions
+    from ibbench.terminal import terminal
+
+    asked = Request(
+        folder, smiles or (), given, column, output, overwrite, model or (), style, geometry=geometry, device=device
+    )
+    if not show_predictions(asked, terminal()):
+        raise typer.Exit(1)
+
+
+@app.command()
 def models(overrides: Overrides = None) -> None:
     """List the models: what each assumes, and how many parameters it has."""
     from ibbench.commands.models import show_models

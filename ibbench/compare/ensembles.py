@@ -70,8 +70,8 @@ def choose_ensembles(folder: Path, models: Sequence[str] = ()) -> Chosen:
             raise InputError(f"{folder} has no weights to predict with. {tell_training(folder, wanted)}")
         raise InputError(f"{folder} has no finished run: `ibbench status {folder}` tells how far they are")
     if without:
-        names = ", ".join(record.run for record in without)
-        left_out.append(f"Left out, having no {WEIGHTS}: {names}. {tell_training(folder, without)}")
+        listed = ", ".join(record.run for record in without)
+        left_out.append(f"Left out, having no {WEIGHTS}: {listed}. {tell_training(folder, without)}")
     names = _name(done)
     ensembles: dict[str, tuple[Path, ...]] = {}
     for record in sorted(done, key=lambda record: _order(names[record.run][0])):

@@ -30,7 +30,7 @@ def tell_training(study: Path, records: Sequence[Record]) -> str:
 
 
 def list_commands(study: Path, records: Sequence[Record]) -> list[str]:
-    """Return the commands that train some runs of a study: as they were typed if that is known, else from the config."""
+    """Return the commands that train runs of a study: as they were typed if that is known, else from the config."""
     if not records:
         return []
     known = [record.made.command if record.made else "" for record in records]

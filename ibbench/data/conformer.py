@@ -1,8 +1,10 @@
 """Coordinates of molecules of which only the SMILES is known, from RDKit's ETKDG."""
 
+from typing import Any
+
 import numpy as np
 from rdkit import Chem, rdBase
-from rdkit.Chem import AllChem
+from rdkit.Chem import rdDistGeom
 
 _SEED = 0
 _TRIES = 20  # of a molecule, from random starts; most need one
@@ -32,12 +34,12 @@ def embed(canonical: list[str], hydrogens: str, num_atoms: int) -> np.ndarray:
 
 def _embed(molecule: Chem.Mol) -> np.ndarray | None:
     for start_at_random in (False, True):
-        parameters = AllChem.ETKDGv3()
+        parameters: Any = rdDistGeom.ETKDGv3()
         parameters.randomSeed = _SEED
         parameters.useRandomCoords = start_at_random
         parameters.maxIterations = _TRIES
         try:
-            if AllChem.EmbedMolecule(molecule, parameters) == 0:
+            if rdDistGeom.EmbedMolecule(molecule, parameters) == 0:
                 return np.asarray(molecule.GetConformer().GetPositions(), dtype=np.float32)
         except (RuntimeError, ValueError):  # such as a bond that its rules have no length for
             return None

@@ -155,12 +155,10 @@ _SETS = ("elements", "sizes", "charges", "atom_charges")
 
 def write_domain(path: Path, domain: Domain) -> None:
     """Write a domain as safetensors: keys and members, eight of which share a byte, and the rest as JSON beside."""
-    facts = {name: sorted(getattr(domain, name)) for name in _SETS}
+    facts: dict[str, Any] = {name: sorted(getattr(domain, name)) for name in _SETS}
     facts |= {"format_version": FORMAT_VERSION, "seeds": domain.seeds, "rdkit": domain.rdkit}
-    arrays = {"keys": domain.keys, "members": np.packbits(domain.members, axis=1)}
-    write_atomically(
-        path, safetensors.numpy.save(arrays, {name: json.dumps(value) for name, value in facts.items()})
-    )
+    arrays: dict[str, NDArray[Any]] = {"keys": domain.keys, "members": np.packbits(domain.members, axis=1)}
+    write_atomically(path, safetensors.numpy.save(arrays, {name: json.dumps(value) for name, value in facts.items()}))
 
 
 def read_domain(path: Path) -> Domain | None:

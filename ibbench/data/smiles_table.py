@@ -1,4 +1,4 @@
-"""Molecules to predict: a column of a CSV, or some SMILES. They are read row by row, so that there may be any number."""
+"""Molecules to predict: a column of a CSV, or some SMILES. Read row by row, there may be any number."""
 
 import contextlib
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Work on one chunk after another in the processes of all cores, in order, and with a few chunks in memory at a time."""
+"""Work on one chunk after another in the processes of all cores, in order, with a few chunks in memory at a time."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

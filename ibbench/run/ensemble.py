@@ -52,8 +52,8 @@ KINDS = {
     "unread": "cannot be read",
     "large": "are too large for a model",
     "geometry": "have no geometry that ETKDG finds",
-    "unpredicted": "have an element whose part in a target is not known",
     "element": "have an element that no train molecule has",
+    "unpredicted": "have an element whose part in a target is not known",
     "size": "have a number of atoms that no train molecule has",
     "charge": "have a charge that no train molecule has",
     "train": "were train molecules",
@@ -118,29 +118,34 @@ class Ensemble:
             notes += _compare(self.domain, batch, self._predictors[0].hydrogens)
         return mean, deviation, notes
 
-    def tell_unknown(self) -> str:
-        """Say what is not known of its train molecules; nothing if all is known."""
-        if self.domain is None:
-            return (
-                f"What {self.name} was trained on is not known: an older version trained it, and kept no {DOMAIN}. Its "
-                "remarks lack elements, sizes and charges that no train molecule has, and train molecules "
-                "(rerun=true trains it anew)"
-            )
-        if self.domain.rdkit != rdkit_version():
-            return (
-                f"{self.name} was trained with RDKit {self.domain.rdkit}, and this is {rdkit_version()}: it may spell "
-                "molecules in another way, so that train molecules are not recognised"
-            )
-        return ""
+
+def tell_unknown(ensembles: Sequence[Ensemble]) -> list[str]:
+    """Say what is not known of the train molecules of ensembles; nothing if all is known."""
+    here = rdkit_version()
+    unknown = [one.name for one in ensembles if one.domain is None]
+    elsewhere = {one.name: one.domain.rdkit for one in ensembles if one.domain and one.domain.rdkit != here}
+    told = []
+    if unknown:
+        told.append(
+            f"What {', '.join(unknown)} trained on is not known: older versions kept no {DOMAIN}. So elements, sizes "
+            "and charges that no train molecule has, and train molecules, have no remark (rerun=true trains anew)"
+        )
+    if elsewhere:
+        versions = ", ".join(dict.fromkeys(elsewhere.values()))
+        told.append(
+            f"{', '.join(elsewhere)} trained with RDKit {versions}, and this is {here}, which may spell molecules in "
+            "another way: train molecules may not be recognised"
+        )
+    return told
 
 
 def _predict(predictor: Predictor, batch: Batch) -> tuple[Floats, list[Note]]:
     """Predict what can be predicted, `[R, m]` with NaN elsewhere, and note what cannot."""
     values = np.full((len(predictor.replicas), len(batch)), np.nan)
     molecules, places = batch.molecules(predictor.hydrogens, "positions" in predictor.reads)
-    kind, why = "large", f"more than {MAX_ATOMS} atoms with its hydrogens"
+    kind, why = "large", f"not predicted: more than {MAX_ATOMS} atoms with its hydrogens"
     if predictor.hydrogens == "implicit":
-        kind, why = "geometry", "no geometry: RDKit cannot parse its own spelling of it"
+        kind, why = "geometry", "not predicted: RDKit cannot parse its own spelling of it"
     notes = [Note(kind, place, why) for place in np.setdiff1d(batch.places, places).tolist()]
     if not len(places):
         return values, notes
@@ -151,15 +156,17 @@ def _predict(predictor: Predictor, batch: Batch) -> tuple[Floats, list[Note]]:
 
 def _note_faults(predictor: Predictor, faults: Faults, places: NDArray[np.int64]) -> Iterator[Note]:
     for place in places[faults.too_large.numpy()].tolist():
-        yield Note("large", place, f"too large: {predictor.model} takes at most {predictor.most_atoms} atoms")
+        yield Note("large", place, f"not predicted: more than {predictor.most_atoms} atoms")
     for place in places[(faults.without_place & ~faults.too_large).numpy()].tolist():
-        yield Note("geometry", place, "no geometry: ETKDG finds none")
+        yield Note("geometry", place, "not predicted: ETKDG finds no geometry")
     unknown = faults.of_unknown_element
     for place, of_one in zip(places[unknown.any(0).numpy()].tolist(), unknown[:, unknown.any(0)].T, strict=True):
         targets = dict.fromkeys(
             replica.target for replica, is_it in zip(predictor.replicas, of_one.tolist(), strict=True) if is_it
         )
-        yield Note("unpredicted", place, f"the part of an element in {', '.join(targets)} is not known")
+        yield Note(
+            "unpredicted", place, f"{', '.join(targets)} not predicted: the part of an element in it is not known"
+        )
 
 
 def _compare(domain: Domain, batch: Batch, hydrogens: str) -> Iterator[Note]:
@@ -167,8 +174,9 @@ def _compare(domain: Domain, batch: Batch, hydrogens: str) -> Iterator[Note]:
     molecules, places = batch.molecules(hydrogens)
     numbers, mask = molecules.atoms[..., ATOMIC_NUMBER].numpy(), molecules.mask.numpy()
     elements = np.array(sorted(domain.elements))
-    foreign = ~np.isin(numbers, elements) & mask
-    foreign_hydrogen = (molecules.atoms[..., NUM_HYDROGENS].numpy() > 0).any(1) & (HYDROGEN not in domain.elements)
+    foreign = np.asarray(~np.isin(numbers, elements) & mask)
+    attached = np.asarray(molecules.atoms[..., NUM_HYDROGENS].numpy().any(1))
+    foreign_hydrogen = np.zeros(len(places), dtype=bool) if HYDROGEN in domain.elements else attached
     for row in np.flatnonzero(foreign.any(1) | foreign_hydrogen).tolist():
         found = {*numbers[row][foreign[row]].tolist(), *([HYDROGEN] if foreign_hydrogen[row] else [])}
         yield Note("element", int(places[row]), f"no train molecule has {_symbols(sorted(found))}")

@@ -12,10 +12,11 @@ import numpy as np
 from ibbench.errors import InputError
 from ibbench.run.batch import Batch
 from ibbench.run.chunks import map_chunks
-from ibbench.run.ensemble import Column, Ensemble, Floats, Note
+from ibbench.run.ensemble import KINDS, Column, Ensemble, Floats, Note
 from ibbench.training.device import choose_device, count_cores, one_thread
 
 CHUNK = 2048  # molecules at a time, the same on any number of cores: numbers do not depend on it
+_ORDER = {kind: place for place, kind in enumerate(KINDS)}
 _FEWEST = 4  # chunks that are worth the seconds that a process takes to start
 
 
@@ -130,10 +131,10 @@ def _predict(crew: Crew, batch: Batch) -> Forecast:
 
 
 def _join(notes: dict[str, list[Note]]) -> dict[int, str]:
-    """Return the remark on each molecule that has one: reasons, with the ensembles that they hold for unless for all."""
+    """Return the remark on each molecule that has one: reasons, with whom they hold for unless for all."""
     by_place: dict[int, dict[str, list[str]]] = {}
     for name, found in notes.items():
-        for note in found:
+        for note in sorted(found, key=lambda note: _ORDER[note.kind]):
             whose = by_place.setdefault(note.place, {}).setdefault(note.text, [])
             if name not in whose:
                 whose.append(name)

@@ -174,7 +174,7 @@ class Predictor:
         return Faults(large, nowhere, self._by_element()[:, None] & (~known & mask).any(1))
 
     def _by_element(self) -> Tensor:
-        """Return whether the elements of a molecule have parts of their own in the target of each replica, bool `[R]`."""
+        """Return whether elements have parts of their own in the target of each replica, bool `[R]`."""
         return self._scaling.reference_per_element.any(1) | self._scaling.slope_per_element.any(1)
 
     def _check_fields(self, molecules: Molecules) -> None:
@@ -186,11 +186,11 @@ class Predictor:
         self._check_fields(molecules)
         faults = self.find_faults(molecules)
         _refuse(faults.without_place, smiles, f"has no coordinates, which `{self.model}` reads")
-        limit = f"{self.most_atoms} atoms (hydrogens {self.hydrogens})"
+        limit = f"{self.most_atoms} atoms (hydrogens {self.hydrogens}), the largest of those it was trained with"
         _refuse(
             faults.too_large,
             smiles,
-            f"is too large: `{self.model}` takes molecules of at most {limit}, the largest of those it was trained with",
+            f"is too large: `{self.model}` takes molecules of at most {limit}",
         )
         if faults.of_unknown_element.any():
             target = self.replicas[int(self._by_element().nonzero()[0])].target
