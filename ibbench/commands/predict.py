@@ -11,12 +11,13 @@ from rich.console import Console
 
 from ibbench.compare.ensembles import choose_ensembles
 from ibbench.data.smiles_table import SmilesFile, SmilesRow, SmilesTable
-from ibbench.errors import InputError, suggest
+from ibbench.errors import INTERRUPTED, InputError, suggest
 from ibbench.files import open_atomically
 from ibbench.report import json, markdown, screen
 from ibbench.report.predictions import Predicted, Tally, brief, content, csv_line, csv_rows, list_names, page, summarise
 from ibbench.run.ensemble import Column, tell_unknown
 from ibbench.run.forecast import Crew, forecast, list_columns, load_crew
+from ibbench.run.interrupt import listening
 from ibbench.terminal import LiveLine, warn
 
 FORMATS = ("terminal", "md", "csv", "json")
@@ -67,6 +68,7 @@ def show_predictions(asked: Request, console: Console) -> bool:
 
     Raises:
         InputError: what is asked for is not possible. Nothing is written.
+        SystemExit: with exit code 130, when a signal has asked to stop. Nothing is written.
     """
     _check(asked)
     given = SmilesFile(asked.input, asked.column) if asked.input else SmilesTable(asked.smiles)
@@ -80,12 +82,16 @@ def show_predictions(asked: Request, console: Console) -> bool:
             raise InputError(f"{asked.input} has a column `{name}` already, which is to be written: rename it")
     said = [*chosen.left_out, *tell_unknown(load_crew(crew)), *([_GEOMETRY] if asked.geometry else [])]
     tally = Tally(0 if asked.output or asked.style == "csv" else _SHOWN if asked.style == "terminal" else math.inf)
-    with _open(asked, console) as write:
-        if write:
-            write(csv_line([*given.columns, *names]))
-        for done in _predict(crew, given, tally, asked, console):
+    try:
+        with listening(), _open(asked, console) as write:
             if write:
-                write(csv_rows(done))
+                write(csv_line([*given.columns, *names]))
+            for done in _predict(crew, given, tally, asked, console):
+                if write:
+                    write(csv_rows(done))
+    except KeyboardInterrupt:
+        warn("interrupted" + f": {asked.output} is not written" * bool(asked.output))
+        raise SystemExit(INTERRUPTED) from None
     _tell(asked, tally, columns, said, console)
     return not tally.lacking and not chosen.left_out
 
