@@ -16,6 +16,7 @@ from ibbench.run.ensemble import KINDS, Column, Ensemble, Floats, Note
 from ibbench.training.device import choose_device, count_cores, one_thread
 
 CHUNK = 2048  # molecules at a time, the same on any number of cores: numbers do not depend on it
+_CHUNK_IN_SPACE = 256  # where coordinates are computed, which takes long
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 _FEWEST = 4  # chunks that are worth the seconds that a process takes to start
 
@@ -73,7 +74,7 @@ def list_columns(crew: Crew) -> list[Column]:
 
 
 def forecast(crew: Crew, smiles: Iterable[str], count: int) -> Iterator[Forecast]:
-    """Predict molecules, `CHUNK` at a time, in their order.
+    """Predict molecules, some at a time, in their order.
 
     Args:
         crew: who predicts.
@@ -83,8 +84,9 @@ def forecast(crew: Crew, smiles: Iterable[str], count: int) -> Iterator[Forecast
     Raises:
         InputError: see `load_crew` and `map_chunks`.
     """
-    chunks = _cut(smiles)
-    num_chunks = -(-count // CHUNK)
+    size = _CHUNK_IN_SPACE if crew.geometry else CHUNK
+    chunks = _cut(smiles, size)
+    num_chunks = -(-count // size)
     processes = min(count_cores(), num_chunks) if num_chunks >= _FEWEST else 1
     if choose_device(crew.device).type == "cpu":
         yield from map_chunks(functools.partial(_forecast, crew), chunks, processes)
@@ -93,9 +95,9 @@ def forecast(crew: Crew, smiles: Iterable[str], count: int) -> Iterator[Forecast
         yield from (_predict(crew, batch) for batch in map_chunks(read, chunks, processes))
 
 
-def _cut(smiles: Iterable[str]) -> Iterator[tuple[str, ...]]:
+def _cut(smiles: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
     left = iter(smiles)
-    while chunk := tuple(itertools.islice(left, CHUNK)):
+    while chunk := tuple(itertools.islice(left, size)):
         yield chunk
 
 
