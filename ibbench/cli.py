@@ -175,9 +175,12 @@ def predict(
     folder: Annotated[
         Path, typer.Argument(metavar="STUDY_OR_RUN", help="A study that is trained, or a run of it", show_default=False)
     ],
-    smiles: Annotated[list[str] | None, typer.Argument(metavar="[SMILES]...", help="Molecules, such as CCO")] = None,
+    smiles: Annotated[list[str] | None, typer.Argument(metavar="SMILES", help="Molecules, such as CCO")] = None,
     given: Annotated[Path | None, typer.Option("--input", help="A CSV of molecules", show_default=False)] = None,
-    column: Annotated[str, typer.Option("--smiles-column", help="The column of its SMILES")] = "smiles",
+    column: Annotated[
+        str | None,
+        typer.Option("--smiles-column", help="Its column of SMILES, where that is not `smiles`", show_default=False),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Write a CSV: the input's columns and the predictions", show_default=False)
     ] = None,

@@ -22,6 +22,7 @@ from ibbench.terminal import LiveLine, warn
 
 FORMATS = ("terminal", "md", "csv", "json")
 GEOMETRIES = ("etkdg",)
+_COLUMN = "smiles"
 _GEOMETRY = (
     "Coordinates are those of ETKDG, not optimised: a model that was trained on others, as QM9's are, errs more on them"
 )
@@ -35,7 +36,7 @@ class Request(NamedTuple):
         folder: of a study or a run.
         smiles: molecules; none if they are in a file.
         input: a CSV of molecules; None if they are typed.
-        column: its column of SMILES.
+        column: its column of SMILES; None for `smiles`.
         output: the CSV to write; None for what is printed.
         overwrite: whether it may be there already.
         models: names of models, or of runs; several may be joined by commas.
@@ -47,7 +48,7 @@ class Request(NamedTuple):
     folder: Path
     smiles: Sequence[str] = ()
     input: Path | None = None
-    column: str = "smiles"
+    column: str | None = None
     output: Path | None = None
     overwrite: bool = False
     models: Sequence[str] = ()
@@ -71,7 +72,7 @@ def show_predictions(asked: Request, console: Console) -> bool:
         SystemExit: with exit code 130, when a signal has asked to stop. Nothing is written.
     """
     _check(asked)
-    given = SmilesFile(asked.input, asked.column) if asked.input else SmilesTable(asked.smiles)
+    given = SmilesFile(asked.input, asked.column or _COLUMN) if asked.input else SmilesTable(asked.smiles)
     models = [name.strip() for text in asked.models for name in text.split(",") if name.strip()]
     chosen = choose_ensembles(asked.folder, models)
     crew = Crew(tuple(chosen.ensembles.items()), asked.device, asked.geometry)
@@ -106,6 +107,8 @@ def _check(asked: Request) -> None:
         raise InputError(f"there are SMILES and `--input {asked.input}`: expected one of them")
     if not asked.smiles and not asked.input:
         raise InputError("there is nothing to predict: expected SMILES, such as CCO, or --input FILE.csv")
+    if asked.column and not asked.input:
+        raise InputError("`--smiles-column` has no meaning without --input FILE.csv")
     if asked.overwrite and not asked.output:
         raise InputError("`--overwrite` has no meaning without --output FILE.csv")
     if asked.output:

@@ -64,7 +64,7 @@ def choose_ensembles(folder: Path, models: Sequence[str] = ()) -> Chosen:
     with_weights = {record.run for record in wanted if (study.runs / record.run / WEIGHTS).is_file()}
     without = [record for record in wanted if record.run not in with_weights]
     missing = find_missing(folder, records, broken)
-    left_out = [one.tell() for one in missing if not models or one.run.partition("-")[0] in models]
+    left_out = [one.tell() for one in missing if not models or {one.run, one.run.partition("-")[0]} & {*models}]
     if not with_weights:
         if wanted:
             raise InputError(f"{folder} has no weights to predict with. {tell_training(folder, wanted)}")

@@ -56,10 +56,13 @@ def load_crew(crew: Crew) -> list[Ensemble]:
     """Load the models.
 
     Raises:
-        InputError: weights cannot be read, or models read coordinates and there is no geometry.
+        InputError: weights cannot be read, or models read coordinates and there is no geometry, or the other way round.
     """
     loaded = [Ensemble(name, folders, crew.device) for name, folders in crew.ensembles]
-    if not crew.geometry and (blind := [one.name for one in loaded if one.needs_geometry]):
+    blind = [one.name for one in loaded if one.needs_geometry]
+    if crew.geometry and not blind:
+        raise InputError(f"`--geometry {crew.geometry}` has no meaning here: none of the models reads coordinates")
+    if blind and not crew.geometry:
         others = ", --model leaves them out" if len(blind) < len(loaded) else ""
         raise InputError(
             f"{', '.join(f'`{name}`' for name in blind)} {'reads' if len(blind) == 1 else 'read'} coordinates, which a "

@@ -258,6 +258,8 @@ def test_bad_input_is_one_line_and_overwrites_nothing(ibbench: Command, study: P
         ([*one, "--overwrite"], "no meaning without --output"),
         ([*one, "--format", "jsn"], "did you mean `json`"),
         ([*one, "--geometry", "mmff"], "expected one of: etkdg"),
+        ([*one, "--geometry", "etkdg"], "none of the models reads coordinates"),
+        ([*one, "--smiles-column", "smiles"], "no meaning without --input"),
         ([*one, "--device", "cuda:99"], "is not possible"),
     )
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
