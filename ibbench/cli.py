@@ -8,7 +8,7 @@ import typer
 import ibbench
 from ibbench.arguments import AnyStudy, Commands, Overrides, Quiet, complete_either, complete_study
 from ibbench.errors import InputError, leave, needs_extra
-from ibbench.options.words import Axis, DiffFormat, FailOn, TableFormat
+from ibbench.options.words import Axis, DiffFormat, FailOn, Geometry, PredictFormat, TableFormat
 
 app = typer.Typer(
     cls=Commands,
@@ -190,6 +190,47 @@ def probe(
         list_probes(terminal())
     else:
         show_probes(what or [], probes, at or ["init"], molecules, foretell, terminal())
+
+
+@app.command()
+def predict(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STUDY_OR_RUN",
+            help="A study that is trained, or a run of it",
+            show_default=False,
+            autocompletion=complete_study,
+        ),
+    ],
+    smiles: Annotated[list[str] | None, typer.Argument(metavar="SMILES", help="Molecules, such as CCO")] = None,
+    given: Annotated[Path | None, typer.Option("--input", help="A CSV of molecules", show_default=False)] = None,
+    column: Annotated[
+        str | None,
+        typer.Option("--smiles-column", help="Its column of SMILES, where that is not `smiles`", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write a CSV: the input's columns and the predictions", show_default=False)
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there")] = False,
+    model: Annotated[list[str] | None, typer.Option(help="Predict with this model only, such as mlp,gnn")] = None,
+    style: Annotated[PredictFormat, typer.Option("--format", help="How it is printed")] = PredictFormat.TERMINAL,
+    geometry: Annotated[
+        Geometry | None, typer.Option(help="Coordinates from RDKit for models that need them", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Predict molecules by their SMILES, and say what not to trust; exit with 1 if some have no prediction."""
+    from ibbench.commands.predict import Request, show_predictions
+    from ibbench.terminal import be_quiet, terminal
+
+    be_quiet(quiet)
+    asked = Request(
+        folder, smiles or (), given, column, output, overwrite, model or (), style, geometry=geometry, device=device
+    )
+    if not show_predictions(asked, terminal()):
+        raise typer.Exit(1)
 
 
 @app.command()

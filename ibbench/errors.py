@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
+INTERRUPTED = 130  # the exit code where a signal has asked to stop
+
 
 class InputError(Exception):
     """Something the user gave is not usable; the message says what was expected. The command exits with 2."""

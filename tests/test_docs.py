@@ -97,7 +97,7 @@ def test_the_commands_of_a_block_run(block: Block, ibbench: Callable, tmp_path: 
     (tmp_path / "my.csv").write_text("smiles,logS\n" + rows)
     for command in block.commands:
         if command.startswith(
-            ("ibbench table", "ibbench status", "ibbench probe results/")
+            ("ibbench table", "ibbench status", "ibbench probe results/", "ibbench predict results/")
         ):  # the study of another block
             study = command.split()[2]
             if not (tmp_path / study).exists():

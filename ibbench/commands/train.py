@@ -17,7 +17,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ibbench.errors import InputError, leave
+from ibbench.errors import INTERRUPTED, InputError, leave
 from ibbench.options.compose import (
     ROOT_CONFIG,
     compose_points,
@@ -35,7 +35,7 @@ from ibbench.sweep.point import run_point
 from ibbench.sweep.sweep import Sweep
 from ibbench.terminal import be_quiet, is_quiet, say, terminal
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit codes; 2 is `errors.leave`
+DONE, FAILED = 0, 1  # exit codes; 2 is `errors.leave`
 
 
 def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False, quiet: bool = False) -> None:

@@ -5,7 +5,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from ibbench.errors import InputError, shorten, suggest
 
@@ -79,14 +79,11 @@ def read_cells(text: str, path: str, names: Sequence[str]) -> Cells:
     Raises:
         InputError: a column is missing, or is there twice, there are no rows, or a quote is where none can be.
     """
-    said = _SAYS_SEPARATOR.match(text)
-    skipped = 1 if said else 0
-    if said:
-        text = text[said.end() :]
-    separator = _choose_separator(text, [said[1]] if said else _SEPARATORS, names)
-    rows = _Rows(text, separator, path, skipped)
+    layout = find_layout(text, names)
+    # Not `splitlines`, which also cuts at characters that end no line of a file.
+    rows = CellRows(io.StringIO(text, newline=""), layout, f"`data.path={path}`")
     header = [name.strip() for name in next(rows, [])]
-    places = {name: _find(name, header, separator, path) for name in names}
+    places = {name: _find(name, header, layout, path) for name in names}
     cells = Cells({name: [] for name in names}, [], {})
     for row in rows:
         if len(row) != len(header):
@@ -99,17 +96,57 @@ def read_cells(text: str, path: str, names: Sequence[str]) -> Cells:
     return cells
 
 
-class _Rows:
-    """The rows of a CSV without the empty ones, each with the line where it begins."""
+class Layout(NamedTuple):
+    """How the rows of a file are written: what separates cells, and how many lines stand before the header."""
 
-    def __init__(self, text: str, separator: str, path: str, skipped: int) -> None:
-        # Not `splitlines`, which also cuts at characters that end no line of a file. Strict: else `"CC"O` would be
-        # read as `CCO`.
-        self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        self._path, self._skipped = path, skipped
+    separator: str
+    skipped: int
+
+    @property
+    def shown(self) -> str:
+        """What separates cells, as messages name it."""
+        return _NAME_OF_SEPARATOR.get(self.separator, f"`{self.separator}`")
+
+
+def find_layout(text: str, names: Sequence[str]) -> Layout:
+    """Find how a file is written: as its first line says, `sep=;`, or as gives most of the columns.
+
+    Args:
+        text: the content of the file, or its beginning with the whole header.
+        names: the columns that are looked for.
+    """
+    said = _SAYS_SEPARATOR.match(text)
+    if said:
+        return Layout(said[1], 1)
+
+    def count(separator: str) -> int:
+        try:
+            header = next(CellRows(io.StringIO(text, newline=""), Layout(separator, 0), ""), [])
+        except InputError:
+            return -1
+        return len(set(names) & {name.strip() for name in header})
+
+    return Layout(max(_SEPARATORS, key=count), 0)  # of equal ones that which comes first
+
+
+class CellRows:
+    """The rows of a CSV without the empty ones, each with the line where it begins.
+
+    Args:
+        file: the text, with the ends of its lines as they are (`newline=""`).
+        layout: how it is written.
+        name: what messages call it.
+    """
+
+    def __init__(self, file: TextIO, layout: Layout, name: str) -> None:
+        for _ in range(layout.skipped):
+            file.readline()
+        # Strict: else `"CC"O` would be read as `CCO`.
+        self._reader = csv.reader(file, delimiter=layout.separator, strict=True)
+        self._name, self._skipped = name, layout.skipped
         self.line = 0
 
-    def __iter__(self) -> "_Rows":
+    def __iter__(self) -> "CellRows":
         return self
 
     def __next__(self) -> list[str]:
@@ -119,9 +156,7 @@ class _Rows:
             try:
                 row = next(self._reader)
             except csv.Error as error:
-                raise InputError(
-                    f"`data.path={self._path}` is no readable CSV: line {self.line}: {_say(error)}"
-                ) from None
+                raise InputError(f"{self._name} is no readable CSV: line {self.line}: {_say(error)}") from None
         return row
 
 
@@ -132,26 +167,12 @@ def _say(error: csv.Error) -> str:
     return "behind a closing quote there is more text" if "expected after" in text else text
 
 
-def _choose_separator(text: str, possible: Sequence[str], names: Sequence[str]) -> str:
-    """Return the separator under which most of the columns are found; of equal ones that which comes first."""
-
-    def count(separator: str) -> int:
-        try:
-            header = next(_Rows(text, separator, "", 0), [])
-        except InputError:
-            return -1
-        return len(set(names) & {name.strip() for name in header})
-
-    return max(possible, key=count)
-
-
-def _find(name: str, header: list[str], separator: str, path: str) -> int:
+def _find(name: str, header: list[str], layout: Layout, path: str) -> int:
     if header.count(name) > 1:
         raise InputError(f"{path} has several columns `{name}`: expected one")
     if name not in header:
-        shown = _NAME_OF_SEPARATOR.get(separator, f"`{separator}`")
         known = shorten(suggest(name, header), 300)
-        raise InputError(f"{path} has no column `{name}`: {known} (between its columns stands {shown})")
+        raise InputError(f"{path} has no column `{name}`: {known} (between its columns stands {layout.shown})")
     return header.index(name)
 
 

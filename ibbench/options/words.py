@@ -21,6 +21,21 @@ class TableFormat(StrEnum):
     JSON = "json"
 
 
+class PredictFormat(StrEnum):
+    """How `ibbench predict` is printed."""
+
+    TERMINAL = "terminal"
+    MD = "md"
+    CSV = "csv"
+    JSON = "json"
+
+
+class Geometry(StrEnum):
+    """Where `ibbench predict` has the coordinates of molecules from."""
+
+    ETKDG = "etkdg"
+
+
 class FailOn(StrEnum):
     """Which kind of change has `ibbench diff` exit with 1."""
 

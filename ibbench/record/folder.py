@@ -19,6 +19,7 @@ TABLE, TABLE_TEXT, PAIRS, PROVENANCE = "table.csv", "table.md", "pairs.csv", "st
 EVIDENCE = "evidence.zip"
 # In the folder of a run.
 HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.npz", "weights.safetensors"  # and RECORD
+DOMAIN = "domain.safetensors"  # what its train molecules were like
 LOCK, START_ERROR, CHECKPOINTS = "lock", "start_error.json", "checkpoint-*.safetensors"
 
 

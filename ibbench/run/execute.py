@@ -11,6 +11,7 @@ import torch
 
 from ibbench.budget.cost import count_flops, count_parameters
 from ibbench.data.dataset import DataSet
+from ibbench.data.domain import find_domain, write_domain
 from ibbench.data.repeats import count_repeats
 from ibbench.data.sources import get_source
 from ibbench.errors import DivergedError, InputError
@@ -18,6 +19,7 @@ from ibbench.files import write_atomically
 from ibbench.models.registry import get_model
 from ibbench.record.folder import (
     CHECKPOINTS,
+    DOMAIN,
     HISTORY,
     START_ERROR,
     WEIGHTS,
@@ -207,6 +209,9 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
     write_weights(folder / WEIGHTS, weights, _describe_weights(point, replicas, trained[0].elements))
+    subsets = {seed: point.split.train_subset(seed) for seed in dict.fromkeys(seed for _, seed in replicas)}
+    with contextlib.suppress(ImportError):  # RDKit spells the molecules; training from a ready cache works without it
+        write_domain(folder / DOMAIN, find_domain(point.dataset, subsets))
     train_seconds = sum(pack.train_seconds for pack in trained)
     entries = tuple(entry for pack in trained for entry in pack.entries)
     cost = CostEntry(

@@ -3,14 +3,16 @@
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ibbench.budget.cost import count_saved_bytes
 from ibbench.data.graphs import RANDOM_GRAPHS, alter_graph, hide_features
+from ibbench.data.layout import ATOMIC_NUMBER, MAX_ATOMS, Padding
 from ibbench.data.molecules import Molecules
-from ibbench.data.pack import ATOMIC_NUMBER, count_elements, pack_smiles, resize
+from ibbench.data.pack import count_elements, pack_smiles, resize
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.record.folder import WEIGHTS
@@ -20,6 +22,7 @@ from ibbench.training.weights import Weights, read_weights
 
 _BATCH_BYTES = 2**29  # of activations that all replicas together may take at a time
 _SMILES_BLOCK = 8192  # whose features are in memory at a time
+_SIZES = (16, 32, 64, MAX_ATOMS)  # that molecules are padded to together, where their sizes differ much
 
 
 def load_predictor(folder: Path | str, device: str = "auto") -> "Predictor":
@@ -47,13 +50,31 @@ def load_predictor(folder: Path | str, device: str = "auto") -> "Predictor":
         ) from None
 
 
+class Faults(NamedTuple):
+    """Which of m molecules a run cannot predict.
+
+    Attributes:
+        too_large: those with more atoms than its model takes, bool `[m]`.
+        without_place: those that lack coordinates which it reads, bool `[m]`.
+        of_unknown_element: those that have an element whose part in the target of a replica is not known, bool
+            `[R, m]`.
+    """
+
+    too_large: Tensor
+    without_place: Tensor
+    of_unknown_element: Tensor
+
+
 class Predictor:
     """The replicas of a run, which predict molecules in the units of their targets.
 
     Attributes:
         replicas: target and seed of each of the R rows of a prediction.
         units: of each row.
+        model: the name of the model.
         hydrogens: how the features of the molecules are to be computed.
+        reads: what the model reads of them, of `atoms`, `bonds`, `positions` and `tokens`.
+        most_atoms: the largest molecule that it takes; None for any.
 
     Raises:
         ValueError: the weights are not those of their model.
@@ -66,7 +87,9 @@ class Predictor:
         self.hydrogens = facts.hydrogens
         self._facts, self._scaling = facts, weights.scaling
         self._model = get_model(facts.options.name)
-        self._reads = self._model.reads_with(facts.options)
+        self.model = facts.options.name
+        self.reads = self._model.reads_with(facts.options)
+        self.most_atoms = None if self._model.any_size else facts.num_atoms
         seeds = [seed for _, seed in facts.replicas]
         self._models = Replicas.from_weights(
             facts.options, facts.num_atoms, seeds, weights.models, device, facts.precision
@@ -82,7 +105,27 @@ class Predictor:
             InputError: they lack what the model reads, are too large for it, or have an element that was in no train
                 molecule.
         """
+        self._check(molecules, ())
         return self._predict(molecules)
+
+    def predict_possible(self, molecules: Molecules) -> tuple[Tensor, Faults]:
+        """Predict what can be predicted, float64 `[R, m]` on the CPU with NaN elsewhere, and say what cannot.
+
+        Args:
+            molecules: see `predict`. They may differ much in size: each is padded to little more than its own.
+        """
+        self._check_fields(molecules)
+        faults = self.find_faults(molecules)
+        possible = ~(faults.too_large | faults.without_place)
+        predicted = torch.full((len(self.replicas), len(possible)), torch.nan, dtype=torch.float64)
+        sizes = molecules.mask.sum(1)
+        below = 0
+        for size in sorted({*_SIZES, self._facts.num_atoms}):
+            index = ((sizes > below) & (sizes <= size) & possible).nonzero().flatten()
+            below = size
+            if len(index):
+                predicted[:, index] = self._predict(resize(molecules.select(index), size))
+        return predicted.masked_fill(faults.of_unknown_element, torch.nan), faults
 
     def predict_smiles(self, smiles: Sequence[str]) -> Tensor:
         """Predict molecules given as SMILES, float64 `[R, m]` on the CPU.
@@ -90,16 +133,17 @@ class Predictor:
         Raises:
             InputError: the model reads coordinates, RDKit cannot parse one of them, or it is none that `predict` takes.
         """
-        if "positions" in self._reads:
+        if "positions" in self.reads:
             raise InputError(f"`{self._facts.options.name}` reads coordinates, which a SMILES does not have")
         done = [torch.empty(len(self.replicas), 0, dtype=torch.float64)]
         for start in range(0, len(smiles), _SMILES_BLOCK):
             block = list(smiles[start : start + _SMILES_BLOCK])
-            done.append(self._predict(pack_smiles(block, self.hydrogens), block))
+            molecules = pack_smiles(block, self.hydrogens)
+            self._check(molecules, block)
+            done.append(self._predict(molecules))
         return torch.cat(done, dim=1)
 
-    def _predict(self, molecules: Molecules, smiles: Sequence[str] = ()) -> Tensor:
-        self._check(molecules, smiles)
+    def _predict(self, molecules: Molecules) -> Tensor:
         if not len(molecules.mask):
             return torch.empty(len(self.replicas), 0, dtype=torch.float64)
         composition = count_elements(molecules, self._facts.elements, self.hydrogens)
@@ -111,35 +155,47 @@ class Predictor:
         """Hand out the molecules as the model is to see them, as many at a time as the memory is meant for."""
         if not self._model.any_size:
             molecules = resize(molecules, self._facts.num_atoms)
-        each = count_saved_bytes(molecules.padding, self._facts.options) * len(self.replicas)
+        padding = molecules.padding if "tokens" in self.reads else Padding(molecules.padding.num_atoms, 1)
+        each = count_saved_bytes(padding, self._facts.options) * len(self.replicas)
         chunks = torch.arange(len(molecules.mask)).split(min(PREDICTION_BATCH, max(1, _BATCH_BYTES // each)))
         return map(functools.partial(self._prepare, molecules), chunks)
 
     def _prepare(self, molecules: Molecules, index: Tensor) -> Molecules:
         batch = hide_features(alter_graph(molecules.select(index), self._facts.graph), self._facts.feature_set)
-        return batch.keep(self._reads).to(self._models.device)
+        return batch.keep(self.reads).to(self._models.device)
+
+    def find_faults(self, molecules: Molecules) -> Faults:
+        """Find the molecules that cannot be predicted; they have the fields that the model reads."""
+        atoms, mask = molecules.atoms, molecules.mask
+        none = torch.zeros(len(mask), dtype=torch.bool)
+        large = mask.sum(1) > self.most_atoms if self.most_atoms else none
+        nowhere = molecules.positions.isnan().flatten(1).any(1) if "positions" in self.reads else none
+        known = torch.isin(atoms[..., ATOMIC_NUMBER].long(), torch.tensor(self._facts.elements))
+        return Faults(large, nowhere, self._by_element()[:, None] & (~known & mask).any(1))
+
+    def _by_element(self) -> Tensor:
+        """Return whether elements have parts of their own in the target of each replica, bool `[R]`."""
+        return self._scaling.reference_per_element.any(1) | self._scaling.slope_per_element.any(1)
+
+    def _check_fields(self, molecules: Molecules) -> None:
+        for field in sorted(self.reads - {"atoms"}):
+            if not getattr(molecules, field).shape[-1]:
+                raise InputError(f"`{self.model}` reads {field}, which these molecules lack")
 
     def _check(self, molecules: Molecules, smiles: Sequence[str]) -> None:
-        model, facts = f"`{self._facts.options.name}`", self._facts
-        for field in sorted(self._reads - {"atoms"}):
-            if not getattr(molecules, field).shape[-1]:
-                raise InputError(f"{model} reads {field}, which these molecules lack")
-        if "positions" in self._reads:
-            _refuse(molecules.positions.isnan().flatten(1).any(1), smiles, f"has no coordinates, which {model} reads")
-        if not self._model.any_size:
-            limit = f"{facts.num_atoms} atoms (hydrogens {facts.hydrogens})"
-            _refuse(
-                molecules.mask.sum(1) > facts.num_atoms,
-                smiles,
-                f"is too large: {model} takes molecules of at most {limit}, the largest of those it was trained with",
-            )
-        of_elements = self._scaling.reference_per_element.any(1) | self._scaling.slope_per_element.any(1)
-        known_by_element = of_elements.tolist()
-        if any(known_by_element):
-            elements = torch.tensor([0, *facts.elements])
-            unknown = ~torch.isin(molecules.atoms[..., ATOMIC_NUMBER].long(), elements).all(1)
-            target = self.replicas[known_by_element.index(True)].target
-            _refuse(unknown, smiles, f"has an element that was in no train molecule: its part in {target} is not known")
+        self._check_fields(molecules)
+        faults = self.find_faults(molecules)
+        _refuse(faults.without_place, smiles, f"has no coordinates, which `{self.model}` reads")
+        limit = f"{self.most_atoms} atoms (hydrogens {self.hydrogens}), the largest of those it was trained with"
+        _refuse(
+            faults.too_large,
+            smiles,
+            f"is too large: `{self.model}` takes molecules of at most {limit}",
+        )
+        if faults.of_unknown_element.any():
+            target = self.replicas[int(self._by_element().nonzero()[0])].target
+            reason = f"has an element that was in no train molecule: its part in {target} is not known"
+            _refuse(faults.of_unknown_element.any(0), smiles, reason)
 
 
 def _refuse(wrong: Tensor, smiles: Sequence[str], reason: str) -> None:

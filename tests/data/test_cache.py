@@ -16,6 +16,8 @@ from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.identity import cache_facts
 from ibbench.data.sources import open_source
 from ibbench.options.config import Config
+from ibbench.record.folder import DOMAIN
+from ibbench.run.predict import load_predictor
 from tests.forked import started
 
 SMILES = ["C" * n for n in range(1, 40)] + ["c1ccccc1" + "C" * n for n in range(40)]
@@ -52,16 +54,24 @@ from ibbench.run.plan import plan
 from ibbench.options.compose import compose_config
 print(len(plan(compose_config(["model=gnn", *sys.argv[1:]])).dataset))
 """
+TRAIN = """
+from ibbench.run.execute import execute
+print(execute(plan(compose_config(["model=gnn", *sys.argv[1:]]))).status)
+"""
 
 
-def _plan_without_chemistry(*overrides: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", WITHOUT_CHEMISTRY, *overrides]
+def _plan_without_chemistry(*overrides: str, then: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT_CHEMISTRY + then, *overrides]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_ready_cache_needs_neither_rdkit_nor_the_source(qm9: DataSet) -> None:
-    run = _plan_without_chemistry()
-    assert run.stdout.strip() == str(len(qm9)), run.stderr
+def test_training_from_a_ready_cache_needs_neither_rdkit_nor_the_source(qm9: DataSet, tmp_path: Path) -> None:
+    run = _plan_without_chemistry("experiment=tiny", f"results_dir={tmp_path}", then=TRAIN)
+    assert run.stdout.split()[0] == str(len(qm9)), run.stderr
+    assert run.stdout.split()[-1] == "done", run.stderr
+    (folder,) = (tmp_path / "tiny" / "runs").glob("gnn-*")
+    load_predictor(folder)  # which knows nothing of the train molecules, and says so
+    assert not (folder / DOMAIN).exists()
 
 
 @pytest.mark.slow

@@ -19,7 +19,9 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.pack import pack_smiles, resize
 from ibbench.errors import InputError
 from ibbench.options.config import Config
+from ibbench.run.batch import Batch
 from ibbench.run.execute import execute
+from ibbench.run.forecast import CHUNK, Crew, forecast
 from ibbench.run.plan import plan
 from ibbench.run.predict import load_predictor
 
@@ -128,6 +130,45 @@ def test_packed_molecules_are_predicted_like_the_run_did(name: str, runs: Simple
     np.testing.assert_allclose(predicted, written["prediction"], rtol=1e-6)
     wider = predictor.predict(resize(molecules, molecules.padding.num_atoms + 3))
     np.testing.assert_allclose(wider, written["prediction"], rtol=1e-6 if name != "bfloat16" else 1e-2)
+
+
+@pytest.mark.parametrize("name", WITH_SMILES)
+def test_an_ensemble_is_the_mean_and_deviation_of_its_seeds(name: str, runs: SimpleNamespace) -> None:
+    written = _written(runs, name)
+    of_seeds = written["prediction"].reshape(3, 2, -1)
+    (found,) = forecast(Crew((("", (runs.folders[name],)),), "cpu"), runs.smiles, len(runs.smiles))
+    np.testing.assert_allclose(found.mean, of_seeds.mean(1), rtol=1e-6)
+    tolerance = 3e-6 * abs(of_seeds).max((1, 2))[:, None]
+    assert (abs(found.deviation - of_seeds.std(1, ddof=1)) <= tolerance).all()
+
+
+def test_many_molecules_are_predicted_in_processes_as_one_by_one(runs: SimpleNamespace, qm9: DataSet) -> None:
+    smiles = qm9.smiles[: 4 * CHUNK + 10]
+    smiles[CHUNK + 5] = "C1CC"
+    smiles[CHUNK + 6] = "C" * 100  # which others need not be padded to
+    folders = tuple(runs.folders[name] for name in ("mlp", "gnn"))
+    crew = Crew((("mlp", folders[:1]), ("gnn", folders[1:])), "cpu")
+    chunks = list(forecast(crew, iter(smiles), len(smiles)))
+    assert [len(chunk.remarks) for chunk in chunks] == [CHUNK] * 4 + [10]
+    mean = np.concatenate([chunk.mean for chunk in chunks], axis=1)
+    missing = np.isnan(mean)
+    assert missing[:, CHUNK + 5].all()
+    assert missing[:, CHUNK + 6].tolist() == [True] * 3 + [False] * 3
+    assert missing.sum() == 6 + 3
+    for index in (0, CHUNK - 1, CHUNK + 4, 4 * CHUNK + 9):
+        for row, folder in enumerate(folders):
+            alone = load_predictor(folder).predict_smiles([smiles[index]]).reshape(3, 2).mean(1)
+            np.testing.assert_allclose(mean[3 * row : 3 * row + 3, index], alone, rtol=1e-6)
+
+
+def test_a_molecule_that_hydrogens_make_too_large_is_not_predicted_with_them(runs: SimpleNamespace) -> None:
+    molecules, places = Batch(["CCO", "C" * 60]).molecules("explicit")
+    assert (places.tolist(), molecules.mask.sum(1).tolist()) == ([0], [9])
+    crew = Crew((("explicit", (runs.folders["gnn_explicit"],)), ("implicit", (runs.folders["gnn"],))), "cpu")
+    (found,) = forecast(crew, ["CCO", "C" * 60], 2)
+    assert np.isnan(found.mean).any(0).tolist() == [False, True]
+    assert "explicit: not predicted: more than 128 atoms with its hydrogens" in found.remarks[1]
+    assert np.isfinite(found.mean[3:]).all()
 
 
 def test_molecules_of_any_size_are_predicted_but_by_the_mlp(runs: SimpleNamespace) -> None:

@@ -1,0 +1,164 @@
+"""`ibbench predict`: what the trained models of a study say of any molecules, and what of it not to trust."""
+
+import contextlib
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from rich.console import Console
+
+from ibbench.compare.ensembles import choose_ensembles
+from ibbench.data.smiles_table import SmilesFile, SmilesRow, SmilesTable
+from ibbench.errors import INTERRUPTED, InputError
+from ibbench.files import open_atomically
+from ibbench.options.words import Geometry, PredictFormat
+from ibbench.report import json, markdown, screen
+from ibbench.report.predictions import Predicted, Tally, brief, content, csv_line, csv_rows, list_names, page, summarise
+from ibbench.run.ensemble import Column, tell_unknown
+from ibbench.run.forecast import Crew, forecast, list_columns, load_crew
+from ibbench.run.interrupt import listening
+from ibbench.terminal import LiveLine, warn
+
+_COLUMN = "smiles"
+_GEOMETRY = (
+    "Coordinates are those of ETKDG, not optimised: a model that was trained on others, as QM9's are, errs more on them"
+)
+_SHOWN = 100  # rows on a terminal
+
+
+class Request(NamedTuple):
+    """What is asked for, as it was typed.
+
+    Attributes:
+        folder: of a study or a run.
+        smiles: molecules; none if they are in a file.
+        input: a CSV of molecules; None if they are typed.
+        column: its column of SMILES; None for `smiles`.
+        output: the CSV to write; None for what is printed.
+        overwrite: whether it may be there already.
+        models: names of models, or of runs; several may be joined by commas.
+        style: how it is printed.
+        geometry: where coordinates are from; None for nowhere.
+        device: the device to predict on.
+    """
+
+    folder: Path
+    smiles: Sequence[str] = ()
+    input: Path | None = None
+    column: str | None = None
+    output: Path | None = None
+    overwrite: bool = False
+    models: Sequence[str] = ()
+    style: PredictFormat = PredictFormat.TERMINAL
+    geometry: Geometry | None = None
+    device: str = "auto"
+
+
+def show_predictions(asked: Request, console: Console) -> bool:
+    """Predict molecules, and print what is predicted or write it to a CSV.
+
+    Args:
+        asked: what is asked for.
+        console: the terminal to print on.
+
+    Returns:
+        Whether all models have predicted all molecules, and no run of the study is missing.
+
+    Raises:
+        InputError: what is asked for is not possible. Nothing is written.
+        SystemExit: with exit code 130, when a signal has asked to stop. Nothing is written.
+    """
+    _check(asked)
+    given = SmilesFile(asked.input, asked.column or _COLUMN) if asked.input else SmilesTable(asked.smiles)
+    models = [name.strip() for text in asked.models for name in text.split(",") if name.strip()]
+    chosen = choose_ensembles(asked.folder, models)
+    crew = Crew(tuple(chosen.ensembles.items()), asked.device, asked.geometry)
+    columns = list_columns(crew)
+    names = list_names(columns)
+    for name in names:
+        if name in given.columns:
+            raise InputError(f"{asked.input} has a column `{name}` already, which is to be written: rename it")
+    said = [*chosen.left_out, *tell_unknown(load_crew(crew)), *([_GEOMETRY] if asked.geometry else [])]
+    tally = Tally(0 if asked.output or asked.style == "csv" else _SHOWN if asked.style == "terminal" else math.inf)
+    try:
+        with listening(), _open(asked, console) as write:
+            if write:
+                write(csv_line([*given.columns, *names]))
+            for done in _predict(crew, given, tally, asked, console):
+                if write:
+                    write(csv_rows(done))
+    except KeyboardInterrupt:
+        warn("interrupted" + f": {asked.output} is not written" * bool(asked.output))
+        raise SystemExit(INTERRUPTED) from None
+    _tell(asked, tally, columns, said, console)
+    return not tally.lacking and not chosen.left_out
+
+
+def _check(asked: Request) -> None:
+    """Refuse what makes no sense before anything is read."""
+    if asked.smiles and asked.input:
+        raise InputError(f"there are SMILES and `--input {asked.input}`: expected one of them")
+    if not asked.smiles and not asked.input:
+        raise InputError("there is nothing to predict: expected SMILES, such as CCO, or --input FILE.csv")
+    if asked.column and not asked.input:
+        raise InputError("`--smiles-column` has no meaning without --input FILE.csv")
+    if asked.overwrite and not asked.output:
+        raise InputError("`--overwrite` has no meaning without --output FILE.csv")
+    if asked.output:
+        _check_output(asked.output, asked)
+
+
+def _check_output(output: Path, asked: Request) -> None:
+    if asked.style not in {"terminal", "csv"}:
+        raise InputError(f"`--output` writes a CSV: leave out --format {asked.style}, or print it and redirect that")
+    if output.is_dir() or not output.parent.is_dir():
+        raise InputError(f"`--output {output}` is not possible: expected a file in a folder that is there")
+    if asked.input and output.exists() and output.samefile(asked.input):
+        raise InputError(f"`--output {output}` is the input: expected another file")
+    if output.exists() and not asked.overwrite:
+        raise InputError(f"{output} is there already: --overwrite replaces it")
+
+
+@contextlib.contextmanager
+def _open(asked: Request, console: Console) -> Iterator[Callable[[str], object] | None]:
+    """Return what takes the text of the CSV; None where none is wanted. A file is there when it is whole."""
+    if asked.output:
+        with open_atomically(asked.output) as file:
+            yield lambda text: file.write(text.encode())
+    elif asked.style == "csv":
+        yield console.file.write
+    else:
+        yield None
+
+
+def _predict(
+    crew: Crew, given: SmilesTable, tally: Tally, asked: Request, console: Console
+) -> Iterator[list[Predicted]]:
+    """Predict chunk by chunk; rows wait for their predictions, a few chunks of them at a time."""
+    to_smiles, to_rows = itertools.tee(given)
+    chunks = forecast(crew, (row.smiles for row in to_smiles), given.num_rows)
+    shown = console if asked.output or asked.style == "terminal" else Console(stderr=True, markup=False, emoji=False)
+    with LiveLine(shown, "predicting", given.num_rows) as line:
+        for chunk in chunks:
+            rows: list[SmilesRow] = list(itertools.islice(to_rows, len(chunk.remarks)))
+            yield tally.add(rows, chunk)
+            is_last = tally.rows == given.num_rows
+            if given.num_rows > len(chunk.remarks):
+                line.show(tally.rows, f"{tally.rows:,} of {given.num_rows:,} molecules", is_last)
+
+
+def _tell(asked: Request, tally: Tally, columns: list[Column], said: list[str], console: Console) -> None:
+    if asked.style == "terminal" or asked.output:
+        outcome = f"Written to {asked.output}" if asked.output else ""
+        screen.show(brief(tally, columns, said, outcome), console, fold=False)
+        return
+    out: TextIO = console.file  # type: ignore[assignment]
+    if asked.style == "csv":
+        for line in (summarise(tally), *said):
+            warn(line)
+    elif asked.style == "md":
+        out.write(markdown.write(page(tally, columns, said)))
+    else:
+        out.write(json.write(content(tally, columns, said)))

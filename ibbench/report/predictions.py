@@ -1,0 +1,228 @@
+"""Predictions of molecules: rows of a CSV, a table for people, JSON for programs."""
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ibbench.data.smiles_table import SmilesRow
+from ibbench.report.cells import Notation, decimals_of, figure
+from ibbench.report.document import Heading, Points, Remark, Shape, Table
+from ibbench.run.ensemble import KINDS, Column
+from ibbench.run.forecast import Forecast
+
+REMARK = "remark"
+_DECIMALS = 6
+_TEXT = {"row", "line", "SMILES", REMARK}
+_LISTED = 20  # rows without a prediction that a screen lists
+_HELP = (
+    "Mean over seeds ± standard deviation between them, in the unit above: what another training changes, and not how "
+    "far from the truth they are."
+)
+
+
+class Predicted(NamedTuple):
+    """One row with what is predicted of it.
+
+    Attributes:
+        number: of the row, counted from 1.
+        row: as it was given.
+        figures: mean and deviation of each column; NaN where there is none.
+        remark: what is not to be trusted of it; empty if nothing.
+    """
+
+    number: int
+    row: SmilesRow
+    figures: list[tuple[float, float]]
+    remark: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all columns have a prediction."""
+        return all(math.isfinite(mean) for mean, _ in self.figures)
+
+
+class Tally:
+    """What is said of all rows together.
+
+    Attributes:
+        rows: how many there were.
+        lacking: how many lack a prediction of some column.
+        kinds: how many have a remark of each kind.
+        listed: the first of those that lack one.
+        shown: the first rows, as many as are to be shown.
+    """
+
+    def __init__(self, most_shown: float) -> None:
+        self.rows = self.lacking = 0
+        self.kinds: Counter[str] = Counter()
+        self.listed: list[Predicted] = []
+        self.shown: list[Predicted] = []
+        self._most_shown = most_shown
+
+    def add(self, rows: Sequence[SmilesRow], forecast: Forecast) -> list[Predicted]:
+        """Count the rows of one chunk, and return them with what is predicted of them."""
+        figures = zip(forecast.mean.T.tolist(), forecast.deviation.T.tolist(), strict=True)
+        done = []
+        for row, (means, deviations), remark in zip(rows, figures, forecast.remarks, strict=True):
+            self.rows += 1
+            why = f"not read: {row.fault}" if row.fault else remark
+            done.append(Predicted(self.rows, row, list(zip(means, deviations, strict=True)), why))
+        self.kinds += forecast.kinds
+        lacking = [one for one in done if not one.is_whole]
+        self.lacking += len(lacking)
+        self.listed += lacking[: _LISTED - len(self.listed)]
+        self.shown += done[: int(min(len(done), max(0, self._most_shown - len(self.shown))))]
+        return done
+
+
+def list_names(columns: Sequence[Column]) -> list[str]:
+    """Name mean and deviation of each column, with target, unit and model, and the remark behind them."""
+    names = [f"{_task(column)} {column.ensemble} {statistic}" for column in columns for statistic in ("mean", "std")]
+    return [*names, REMARK]
+
+
+def _task(column: Column) -> str:
+    return f"{column.target} [{column.unit}]" if column.unit else column.target
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """Write one row of a CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def csv_rows(rows: Iterable[Predicted]) -> str:
+    """Write rows as a CSV: all that was given of them, then what is predicted, with all digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for one in rows:
+        figures = [_digits(value) for both in one.figures for value in both]
+        writer.writerow([*one.row.cells, *figures, one.remark])
+    return text.getvalue()
+
+
+def _digits(value: float) -> str:
+    return repr(value) if math.isfinite(value) else ""
+
+
+def page(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> list[Shape]:
+    """Tell all predictions, for a file.
+
+    Args:
+        tally: with all rows shown.
+        columns: what was predicted.
+        said: sentences on what is not known of the models, or left out.
+    """
+    return [
+        Heading("Predictions", level=1),
+        Points(list(said)),
+        _table(tally, columns),
+        Remark(_HELP),
+        Remark(summarise(tally)),
+    ]
+
+
+def brief(tally: Tally, columns: Sequence[Column], said: Sequence[str], outcome: str = "") -> list[Shape]:
+    """Tell what has come of it, for a terminal.
+
+    Args:
+        tally: with the rows to show; where none is, those that lack a prediction are listed.
+        columns: what was predicted.
+        said: sentences on what is not known of the models, or left out.
+        outcome: the sentence that says where the predictions are; empty if they are shown.
+    """
+    shapes: list[Shape] = []
+    if tally.shown:
+        shapes += [_table(tally, columns), Remark(_HELP)]
+        if len(tally.shown) < tally.rows:
+            hidden = tally.rows - len(tally.shown)
+            shapes.append(Remark(f"{hidden:,} more rows are not shown: --output FILE.csv writes all."))
+    if tally.listed and (not tally.shown or len(tally.shown) < tally.rows):
+        rows = [_given(one) | {REMARK: one.remark} for one in tally.listed]
+        title = "Rows that lack a prediction" + (f": the first {len(rows)}" if tally.lacking > len(rows) else "")
+        shapes.append(Table(rows, title, text=_TEXT, folded={"SMILES", REMARK}))
+    return [*shapes, Remark(summarise(tally)), Points(list(said)), *([Remark(outcome)] if outcome else [])]
+
+
+def summarise(tally: Tally) -> str:
+    """Count in a few sentences the rows, those without a prediction, and those with a remark."""
+    left = f", {tally.lacking:,} lack a prediction" if tally.lacking else ""
+    told = [
+        f"{count:,} {words if count > 1 else _of_one(words)}"
+        for kind, words in KINDS.items()
+        if (count := tally.kinds[kind])
+    ]
+    listed = f" Remarks: {'; '.join(told)}." if told else " None has a remark." if not tally.lacking else ""
+    return f"{tally.rows:,} {'row' if tally.rows == 1 else 'rows'}{left}.{listed}"
+
+
+def _of_one(words: str) -> str:
+    """Return the words on several molecules for one."""
+    first, _, rest = words.partition(" ")
+    return f"{ {'are': 'is', 'have': 'has', 'were': 'was'}.get(first, first) } {rest}".replace(
+        "train molecules", "a train molecule"
+    )
+
+
+def _table(tally: Tally, columns: Sequence[Column]) -> Table:
+    names = [f"{_task(column)} {column.ensemble}" for column in columns]
+    rows = [
+        _given(one)
+        | {name: _figure(*both) for name, both in zip(names, one.figures, strict=True)}
+        | {REMARK: one.remark}
+        for one in tally.shown
+    ]
+    return Table(rows, text=_TEXT, folded={"SMILES", REMARK})
+
+
+def _given(one: Predicted) -> dict[str, str]:
+    line = {"line": str(one.row.line)} if one.row.line else {}
+    return {"row": str(one.number), **line, "SMILES": one.row.smiles}
+
+
+def _figure(mean: float, deviation: float) -> str:
+    """Write a mean with as many decimals as give its deviation two digits; without one, itself four."""
+    if not math.isfinite(mean):
+        return ""
+    if not 0 < deviation < math.inf:
+        return figure(mean, 4)
+    notation = Notation(min(decimals_of(deviation, 2), _DECIMALS))
+    return f"{notation.write(mean)} ± {notation.write(deviation)}"
+
+
+def content(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> dict[str, Any]:
+    """Return what `report.json` writes; see `page`."""
+    return {
+        "rows": tally.rows,
+        "lacking": tally.lacking,
+        "remarks": {kind: count for kind in KINDS if (count := tally.kinds[kind])},
+        "notes": list(said),
+        "molecules": [
+            {
+                "row": one.number,
+                **({"line": one.row.line} if one.row.line else {}),
+                "smiles": one.row.smiles,
+                "predictions": [
+                    {
+                        "target": column.target,
+                        "unit": column.unit,
+                        "model": column.ensemble,
+                        "mean": _known(mean),
+                        "std": _known(deviation),
+                        "seeds": column.num_seeds,
+                    }
+                    for column, (mean, deviation) in zip(columns, one.figures, strict=True)
+                ],
+                REMARK: one.remark,
+            }
+            for one in tally.shown
+        ],
+    }
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,85 @@
+"""SMILES that are predicted together: read once, for all models."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ibbench.data.domain import Keys, key_molecules, read_charges
+from ibbench.data.layout import MAX_ATOMS, NUM_HYDROGENS
+from ibbench.data.molecules import Molecules
+from ibbench.data.pack import pack
+
+
+class _Graphs(NamedTuple):
+    """The molecules that a model can be given, and their places in the batch, `[m]`."""
+
+    molecules: Molecules
+    places: NDArray[np.int64]
+
+
+class Batch:
+    """M molecules, of which some may not be readable.
+
+    Args:
+        smiles: one string for each.
+        with_geometry: whether models may ask for coordinates, which are then computed.
+
+    Attributes:
+        places: those of the molecules that can be read, int64 `[m]`.
+        refused: why others cannot be read, by their places.
+        charges: formal charges of the charged atoms, by the places of the molecules that have any.
+        keys: the identity of each molecule, see `key_molecules`; of an empty text where it cannot be read. `[M]`
+    """
+
+    def __init__(self, smiles: Sequence[str], with_geometry: bool = False) -> None:
+        from ibbench.data.featurize import read_smiles
+
+        self._smiles, self._with_geometry = list(smiles), with_geometry
+        reading = read_smiles(self._smiles, "implicit", jobs=1)
+        self._features, self._canonical = reading.features, reading.canonical
+        self.refused = reading.refused
+        self.places = np.flatnonzero(reading.features.num_atoms)
+        self.keys: Keys = key_molecules(self._canonical)
+        charges = {place: read_charges(text) for place, text in enumerate(self._canonical)}
+        self.charges = {place: found for place, found in charges.items() if found}
+        self._known: dict[tuple[str, bool], _Graphs] = {}
+
+    def __len__(self) -> int:
+        return len(self._smiles)
+
+    def molecules(self, hydrogens: str, with_positions: bool = False) -> _Graphs:
+        """Return the molecules that can be read and are not too large, features as counts, and their places.
+
+        Args:
+            hydrogens: `implicit` or `explicit`, see `featurize`.
+            with_positions: whether they need coordinates. Atoms are then in the order of the canonical SMILES: a
+                molecule has one geometry, however it is spelt.
+        """
+        with_positions = with_positions and self._with_geometry
+        known = self._known.get((hydrogens, with_positions))
+        if known is None:
+            known = self._known[hydrogens, with_positions] = self._build(hydrogens, with_positions)
+        return known
+
+    def _build(self, hydrogens: str, with_positions: bool) -> _Graphs:
+        from ibbench.data.featurize import Features, add_hydrogens, read_smiles
+
+        features, smiles = self._features, self._smiles
+        if with_positions:
+            smiles = self._canonical
+            features = read_smiles(smiles, "implicit", jobs=1).features
+        places = np.flatnonzero(features.num_atoms)
+        chosen = Features(*(array[places] for array in features))
+        if hydrogens == "explicit" and len(places):
+            fits = chosen.num_atoms + chosen.atoms[..., NUM_HYDROGENS].sum(1) <= MAX_ATOMS
+            places, chosen = places[fits], add_hydrogens(Features(*(array[fits] for array in chosen)))
+        texts = [smiles[place] for place in places]
+        positions = self._embed(places, hydrogens, chosen.atoms.shape[1]) if with_positions else None
+        return _Graphs(pack(*chosen, texts, positions), places)
+
+    def _embed(self, places: NDArray[np.int64], hydrogens: str, num_atoms: int) -> NDArray[np.float32]:
+        from ibbench.data.conformer import embed
+
+        return embed([self._canonical[place] for place in places], hydrogens, num_atoms)

@@ -1,0 +1,207 @@
+"""The replicas of a model together: what their seeds predict on average, how far apart, and what not to trust of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ibbench.data.domain import Domain, merge_domains, rdkit_version, read_domain
+from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, MAX_ATOMS, NUM_HYDROGENS
+from ibbench.errors import InputError
+from ibbench.record.folder import DOMAIN
+from ibbench.run.batch import Batch
+from ibbench.run.predict import Faults, Predictor, load_predictor
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Column(NamedTuple):
+    """What an ensemble predicts of a molecule.
+
+    Attributes:
+        ensemble: its name.
+        target: what is predicted.
+        unit: of mean and deviation.
+        num_seeds: how many replicas they are over.
+    """
+
+    ensemble: str
+    target: str
+    unit: str
+    num_seeds: int
+
+
+class Note(NamedTuple):
+    """Why a prediction of a molecule should not be trusted, or is not there.
+
+    Attributes:
+        kind: one of `KINDS`.
+        place: of the molecule in its batch.
+        text: the reason, in words.
+    """
+
+    kind: str
+    place: int
+    text: str
+
+
+KINDS = {
+    "unread": "cannot be read",
+    "large": "are too large for a model",
+    "geometry": "have no geometry that ETKDG finds",
+    "element": "have an element that no train molecule has",
+    "unpredicted": "have an element whose part in a target is not known",
+    "size": "have a number of atoms that no train molecule has",
+    "charge": "have a charge that no train molecule has",
+    "train": "were train molecules",
+}
+
+
+class Ensemble:
+    """The replicas of one or more runs that differ in targets and seeds only.
+
+    Args:
+        name: what it is called; empty for the name of its model.
+        folders: those of the runs. A replica that several of them have counts once.
+        device: the device to predict on, see `load_predictor`.
+
+    Attributes:
+        columns: what it predicts, a column for each target.
+        domain: what its train molecules were like; None where a run has not kept that.
+
+    Raises:
+        InputError: see `load_predictor` and `read_domain`.
+    """
+
+    def __init__(self, name: str, folders: Sequence[Path], device: str) -> None:
+        self._predictors = [load_predictor(folder, device) for folder in folders]
+        self.name = name or self._predictors[0].model
+        domains = [read_domain(folder / DOMAIN) for folder in folders]
+        known = [domain for domain in domains if domain is not None]
+        self.domain: Domain | None = merge_domains(known) if len(known) == len(domains) else None
+        self._rows: dict[str, dict[int, tuple[int, int]]] = {}  # of each target and seed: predictor, and row in it
+        units: dict[str, str] = {}
+        for number, predictor in enumerate(self._predictors):
+            for row, ((target, seed), unit) in enumerate(zip(predictor.replicas, predictor.units, strict=True)):
+                if units.setdefault(target, unit) != unit:
+                    raise InputError(f"{folders[number]} predicts {target} in {unit}, other runs in {units[target]}")
+                self._rows.setdefault(target, {}).setdefault(seed, (number, row))
+        self.columns = [Column(self.name, target, units[target], len(seeds)) for target, seeds in self._rows.items()]
+
+    @property
+    def needs_geometry(self) -> bool:
+        """Whether it reads coordinates, which a SMILES does not have."""
+        return any("positions" in predictor.reads for predictor in self._predictors)
+
+    def predict(self, batch: Batch) -> tuple[Floats, Floats, list[Note]]:
+        """Predict a batch of m molecules.
+
+        Returns:
+            Mean and sample standard deviation over seeds, `[C, m]` in the units of the columns, NaN where there is
+            none, and what is to be noted.
+        """
+        predicted, notes = [], []
+        for predictor in self._predictors:
+            values, found = _predict(predictor, batch)
+            predicted.append(values)
+            notes += found
+        mean, deviation = np.full((2, len(self.columns), len(batch)), np.nan)
+        for place, seeds in enumerate(self._rows.values()):
+            values = np.stack([predicted[number][row] for number, row in seeds.values()])
+            mean[place] = values.mean(0)
+            if len(values) > 1:
+                deviation[place] = values.std(0, ddof=1)
+        if self.domain:
+            notes += _compare(self.domain, batch, self._predictors[0].hydrogens)
+        return mean, deviation, notes
+
+
+def tell_unknown(ensembles: Sequence[Ensemble]) -> list[str]:
+    """Say what is not known of the train molecules of ensembles; nothing if all is known."""
+    here = rdkit_version()
+    unknown = [one.name for one in ensembles if one.domain is None]
+    elsewhere = {one.name: one.domain.rdkit for one in ensembles if one.domain and one.domain.rdkit != here}
+    told = []
+    if unknown:
+        told.append(
+            f"What {', '.join(unknown)} trained on is not known: older versions kept no {DOMAIN}. So elements, sizes "
+            "and charges that no train molecule has, and train molecules, have no remark (rerun=true trains anew)"
+        )
+    if elsewhere:
+        versions = ", ".join(dict.fromkeys(elsewhere.values()))
+        told.append(
+            f"{', '.join(elsewhere)} trained with RDKit {versions}, and this is {here}, which may spell molecules in "
+            "another way: train molecules may not be recognised"
+        )
+    return told
+
+
+def _predict(predictor: Predictor, batch: Batch) -> tuple[Floats, list[Note]]:
+    """Predict what can be predicted, `[R, m]` with NaN elsewhere, and note what cannot."""
+    values = np.full((len(predictor.replicas), len(batch)), np.nan)
+    molecules, places = batch.molecules(predictor.hydrogens, "positions" in predictor.reads)
+    kind, why = "large", f"not predicted: more than {MAX_ATOMS} atoms with its hydrogens"
+    if predictor.hydrogens == "implicit":
+        kind, why = "geometry", "not predicted: RDKit cannot parse its own spelling of it"
+    notes = [Note(kind, place, why) for place in np.setdiff1d(batch.places, places).tolist()]
+    if not len(places):
+        return values, notes
+    found, faults = predictor.predict_possible(molecules)
+    values[:, places] = found.numpy()
+    return values, [*notes, *_note_faults(predictor, faults, places)]
+
+
+def _note_faults(predictor: Predictor, faults: Faults, places: NDArray[np.int64]) -> Iterator[Note]:
+    for place in places[faults.too_large.numpy()].tolist():
+        yield Note("large", place, f"not predicted: more than {predictor.most_atoms} atoms")
+    for place in places[(faults.without_place & ~faults.too_large).numpy()].tolist():
+        yield Note("geometry", place, "not predicted: ETKDG finds no geometry")
+    unknown = faults.of_unknown_element
+    for place, of_one in zip(places[unknown.any(0).numpy()].tolist(), unknown[:, unknown.any(0)].T, strict=True):
+        targets = dict.fromkeys(
+            replica.target for replica, is_it in zip(predictor.replicas, of_one.tolist(), strict=True) if is_it
+        )
+        yield Note(
+            "unpredicted", place, f"{', '.join(targets)} not predicted: the part of an element in it is not known"
+        )
+
+
+def _compare(domain: Domain, batch: Batch, hydrogens: str) -> Iterator[Note]:
+    """Note what no train molecule has, and which molecules are train molecules."""
+    molecules, places = batch.molecules(hydrogens)
+    numbers, mask = molecules.atoms[..., ATOMIC_NUMBER].numpy(), molecules.mask.numpy()
+    elements = np.array(sorted(domain.elements))
+    foreign = np.asarray(~np.isin(numbers, elements) & mask)
+    attached = np.asarray(molecules.atoms[..., NUM_HYDROGENS].numpy().any(1))
+    foreign_hydrogen = np.zeros(len(places), dtype=bool) if HYDROGEN in domain.elements else attached
+    for row in np.flatnonzero(foreign.any(1) | foreign_hydrogen).tolist():
+        found = {*numbers[row][foreign[row]].tolist(), *([HYDROGEN] if foreign_hydrogen[row] else [])}
+        yield Note("element", int(places[row]), f"no train molecule has {_symbols(sorted(found))}")
+    sizes = mask.sum(1)
+    between = f"they have {min(domain.sizes)} to {max(domain.sizes)}"
+    for row in np.flatnonzero(~np.isin(sizes, sorted(domain.sizes))).tolist():
+        atoms = "1 atom" if sizes[row] == 1 else f"{sizes[row]} atoms"
+        yield Note("size", int(places[row]), f"no train molecule has {atoms} ({between})")
+    yield from _compare_charges(domain, batch)
+    counts = domain.count_seeds(batch.keys)
+    for place in np.flatnonzero(counts).tolist():
+        of_seeds = "" if len(domain.seeds) == 1 else f" of {counts[place]} of {len(domain.seeds)} seeds"
+        yield Note("train", place, f"train molecule{of_seeds}")
+
+
+def _compare_charges(domain: Domain, batch: Batch) -> Iterator[Note]:
+    for place, charges in batch.charges.items():
+        if sum(charges) not in domain.charges:
+            yield Note("charge", place, f"no train molecule has the charge {sum(charges):+d}")
+        elif unseen := sorted({*charges} - domain.atom_charges):
+            listed = ", ".join(f"{charge:+d}" for charge in unseen)
+            yield Note("charge", place, f"no train molecule has an atom with the charge {listed}")
+
+
+def _symbols(numbers: Iterable[int]) -> str:
+    from rdkit import Chem
+
+    return " or ".join(Chem.GetPeriodicTable().GetElementSymbol(number) for number in numbers)
