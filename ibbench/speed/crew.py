@@ -1,5 +1,6 @@
 """Processes that time contestants on all cores: one with a thread per core, or one per core with a thread each."""
 
+import logging
 import multiprocessing
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from ibbench.training.device import count_cores, peak_memory_mb, reset_peak_memo
 
 Arrangement = Literal["threads", "processes"]
 _WARM_UP = 3  # steps
+_PATIENCE_SECONDS = 10.0  # for a process to end
 _BLOCK_SECONDS = 0.02  # between two looks at the clock
 
 
@@ -57,8 +59,9 @@ class Crew:
 
     def __exit__(self, *_error: object) -> None:
         for member in (member for members in self._members.values() for member in members):
+            member.channel.close()  # it ends by itself, and leaves nothing behind
+            member.process.join(_PATIENCE_SECONDS)
             member.process.kill()
-            member.process.join()
 
     def rate(self, timed: Timed, phase: Phase, seconds: float) -> float:
         """Return the molecules per second of all processes of an arrangement together."""
@@ -104,6 +107,7 @@ class _Member:
 
 def _serve(channel: Connection, config: Config, num_threads: int) -> None:
     torch.set_num_threads(num_threads)
+    torch._logging.set_logs(dynamo=logging.ERROR)  # no warnings of a peer that compiles in several pieces
     worker: _Worker | None = None
     while True:
         try:
