@@ -101,8 +101,8 @@ def _row(
     ceilings: dict[Arrangement, float],
 ) -> dict[str, Any]:
     options, padding = point.resolved.model, point.dataset.molecules.padding
-    ours = _fastest(rates, [entry])
-    peer = _fastest(rates, peers) if peers else None
+    ours = fastest(rates, [entry])
+    peer = fastest(rates, peers) if peers else None
     rate, peer_rate = rates[ours], rates[peer] if peer else None
     flops = count_training_flops(padding, options) if phase == "train" else count_flops(padding, options)
     gflops, ceiling = rate.median * flops / 1e9, ceilings[ours.arrangement]
@@ -133,5 +133,6 @@ def _row(
     return row
 
 
-def _fastest(rates: dict[Timed, Rate], entries: Sequence[Entry]) -> Timed:
+def fastest(rates: dict[Timed, Rate], entries: Sequence[Entry]) -> Timed:
+    """Return which of some contestants, in which arrangement, is the fastest."""
     return max((timed for timed in rates if timed.entry in entries), key=lambda timed: rates[timed].median)

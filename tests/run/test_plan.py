@@ -39,19 +39,25 @@ def test_a_training_is_as_long_as_its_epochs_or_its_steps(
     assert (found.steps, found.interval, found.molecules) == (steps, interval, molecules)
 
 
+CURVE = [["experiment=learning_curve"], ["+experiment=learning_curve", "+cluster=local"]]
+
+
 @pytest.mark.parametrize(
-    ("study", "words"), [("quick", []), ("quick_lr", ["name=quick_lr", "optimizer.lr=4e-3"]),
-                         ("learning_curve", ["experiment=learning_curve"]),
-                         ("learning_curve", ["+experiment=learning_curve", "+cluster=local"])],
-)  # fmt: skip
+    ("study", "commands"),
+    [
+        ("quick", [[]]),
+        ("quick_lr", [["name=quick_lr", "optimizer.lr=4e-3"]]),
+        *(("learning_curve", [[*words], [*words, "targets=[gap]"]]) for words in CURVE),
+    ],
+)
 def test_the_runs_of_committed_studies_are_found_by_their_commands(
     study: str,
-    words: list[str],
+    commands: list[list[str]],
     cache: Path,  # noqa: ARG001
 ) -> None:
     trained = {record.run for record in read_records(ROOT / "results" / study)}
     assert trained
-    assert trained <= {plan(point).run for point in compose_sweep(words)}
+    assert trained <= {plan(point).run for words in commands for point in compose_sweep(words)}
 
 
 @pytest.mark.parametrize(
