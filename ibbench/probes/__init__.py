@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Moment = Literal["init", "trained"]
 Need = Literal["data", "forward", "jacobian"]
 BITS = "bits/label"
-_FIRST = ("floor", "symmetry", "reach", "kernel")  # in tables, what needs least first
+_FIRST = ("floor", "symmetry", "reach", "signal", "kernel")  # in tables, what needs least first
 
 
 class Finding(NamedTuple):

@@ -208,9 +208,10 @@ def test_table_of_a_folder_without_records_is_refused(ibbench: Command, tmp_path
 def test_speed_prints_and_writes_its_table(ibbench: Command, tmp_path: Path) -> None:
     run = ibbench("speed", "model=mlp", "data.train_size=100", "--repeats", "2", "--seconds", "0.1")
     assert run.returncode == 0, run.stderr
-    assert re.search(r"^ mlp +train +[\d,]+ +[\d,]+ +\d", run.stdout, re.MULTILINE)
+    assert re.search(r"^ mlp +train +1 +[\d,]+ +\d+ x \d+ +[\d,]+ +\d+ x \d+", run.stdout, re.MULTILINE)
     table = pd.read_csv(tmp_path / "results" / "speed" / "table.csv")
-    assert table["phase"].tolist() == ["train", "infer"]
+    assert table["phase"].tolist() == ["train", "infer", "train", "infer"]
+    assert table["replicas"].tolist() == [1, 1, 3, 3]
     assert (table["ratio"] > 0).all()
     assert "No GPU was measured." in (tmp_path / "results" / "speed" / "table.md").read_text()
     for wrong, message in (

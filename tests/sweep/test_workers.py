@@ -78,6 +78,7 @@ def test_packs_of_one_run_train_side_by_side(one_after_another: dict[str, bytes]
     assert predictions.items() <= one_after_another.items()
     assert {path.name for path in tmp_path.glob("results/quick/runs/*-*/*")} == {
         "record.json",
+        "domain.safetensors",
         "history.csv",
         "predictions.npz",
         "weights.safetensors",

@@ -164,6 +164,12 @@ class Subject:
             total = total + jacobian(runner, parameters, buffers, relabelled)
         return total / _RELABELLINGS
 
+    def named_gradients(self) -> dict[str, Tensor]:
+        """Return the columns of `gradients` by the name of the weights that they belong to, `[n, weights]`."""
+        parameters = self._network.parameters
+        columns = self.gradients.split([tensor.numel() for tensor in parameters.values()], dim=1)
+        return dict(zip(parameters, columns, strict=True))
+
     @functools.cached_property
     def kernel(self) -> NDArray[np.float64]:
         """The tangent kernel of the train molecules, float64 `[n, n]` (Jacot et al. 2018, arXiv:1806.07572)."""

@@ -1,0 +1,170 @@
+"""Whether signals get through: the size of states and gradients by layer, and how much of a state is left to use."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ibbench.models.layers.blocks import ACTIVATIONS
+from ibbench.models.registry import Model, get_model
+from ibbench.probes import Finding, Mean, Probe, register
+from ibbench.probes.subject.ridge import decompose, fit, with_constant
+from ibbench.probes.subject.subject import Subject
+
+EMBEDDING, READOUT = "embedding", "readout"
+SIZE, GRADIENT, RANK = "size of states", "size of gradients", "effective rank"
+SPREAD, DEAD, LINEAR = "spread between parts / size", "dead units", "R² of a linear readout"
+_DEAD = 1e-6  # standard deviation of a unit's output, over that of all units
+
+
+@register("signal")
+class Signal(Probe):
+    """Sizes of states and gradients after each layer, and how many directions and differences states have.
+
+    Sizes are root mean squares: of states over atoms (or tokens) and features, of gradients of predictions over
+    molecules and the weights of a layer. Those that grow or fall by a factor per layer explode or vanish (Glorot &
+    Bengio 2010). The effective rank of the states is the exponential of the entropy of their normalised singular values
+    (Roy & Vetterli 2007), 1 where all are multiples of one. The spread between the parts of a molecule is the size of
+    what differs from their mean: attention without residual steps contracts it to 0 (Dong et al. 2021,
+    arXiv:2103.03404). A unit is dead if its output is the same for all parts of all molecules. The readout that is
+    linear in the sum of states is a ridge regression, of each label by all others (`kernel` has the formula): the layer
+    from which on it no longer improves says how deep the network is for this target. It may be below 0.
+    """
+
+    summary = "whether states and gradients keep their size through the layers, and what states can still tell apart"
+    needs = "jacobian"
+    moments = ("init", "trained")
+    headline = SIZE
+    logarithmic = True
+
+    def measure(self, subject: Subject) -> Iterator[Finding]:
+        """Measure at the train molecules."""
+        options = subject.point.resolved.model
+        of_network = subject.targets[0] if subject.moment == "trained" else ""
+        for depth in range(options.depth + 1):
+            part = f"layer {depth}" if depth else EMBEDDING
+            model, molecules = subject.module(depth), subject.inputs(subject.train_index)
+            with torch.no_grad():
+                states = model.states(molecules)
+            mask = model.mask_of(molecules) if _keeps_parts(options) else molecules.mask
+            states, mask = (states, None) if not get_model(options.name).pools else _parts(states, mask)
+            yield Finding(SIZE, part, size_of(_rows(states, mask)), "", of_network)
+            yield Finding(RANK, part, effective_rank(_rows(states, mask)), "", of_network)
+            if mask is not None:
+                yield Finding(SPREAD, part, spread_between(states, mask), "", of_network)
+            pooled = states if mask is None else (states * mask[..., None]).sum(1)
+            for target, labels in zip(subject.targets, subject.labels, strict=True):
+                yield Finding(LINEAR, part, linear_r2(pooled, labels), "", target)
+        for part, gradients in gradients_by_layer(subject.named_gradients()).items():
+            yield Finding(GRADIENT, part, size_of(gradients), "", of_network)
+        for part, share in dead_units(subject.module(), subject).items():
+            yield Finding(DEAD, part, share, "", of_network)
+
+    def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
+        """Tell layers of which units are dead; sizes are for the table and the picture."""
+        dead = figures.get(DEAD)
+        return f"{who}: in {part} {dead.text} of the units are dead" if dead and dead.value else ""
+
+
+def _keeps_parts(options: Any) -> bool:
+    """Whether what is read out are the parts of a molecule, and not a token beside them."""
+    return not getattr(options, "token", False)
+
+
+def _parts(states: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the states of the parts of molecules, without those of further nodes."""
+    assert mask is not None
+    return states[:, : mask.shape[1]], mask
+
+
+def _rows(states: Tensor, mask: Tensor | None) -> Tensor:
+    return states if mask is None else states[mask]
+
+
+def size_of(values: Tensor) -> float:
+    """Return the root mean square."""
+    return float(values.double().square().mean().sqrt())
+
+
+def effective_rank(rows: Tensor) -> float:
+    """Return the exponential of the entropy of the normalised singular values of rows, `[n, W]`."""
+    values = torch.linalg.svdvals(rows.double())
+    share = values / values.sum().clamp(min=torch.finfo(values.dtype).tiny)
+    return math.exp(float(-torch.special.xlogy(share, share).sum()))
+
+
+def spread_between(states: Tensor, mask: Tensor) -> float:
+    """Return the size of what parts differ from the mean of their molecule by, over the size of states.
+
+    Args:
+        states: `[B, N, W]`.
+        mask: which parts are there, `[B, N]`.
+    """
+    there = mask[..., None]
+    mean = (states * there).sum(1, keepdim=True) / there.sum(1, keepdim=True)
+    return size_of((states - mean)[mask]) / max(size_of(states[mask]), torch.finfo(torch.float64).tiny)
+
+
+def linear_r2(features: Tensor, labels: np.ndarray) -> float:
+    """Return the share of the labels' variance that a ridge regression foretells, each label by all others.
+
+    Args:
+        features: of molecules, `[n, W]`.
+        labels: `[n]`.
+    """
+    wide = features.double()
+    scaled = (wide - wide.mean(0)) / wide.std(0).clamp(min=1e-12 * float(wide.abs().max()) or 1.0)
+    kernel = (scaled @ scaled.T / wide.shape[1]).cpu().numpy()
+    if not kernel.any():
+        return 0.0
+    residuals = fit(decompose(with_constant(kernel)), labels - labels.mean()).residuals
+    return 1 - float(np.square(residuals).mean() / labels.var())
+
+
+def gradients_by_layer(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Gather the gradients of the weights of each layer, `[n, weights]`, by the number in the names of weights."""
+    found: dict[str, list[Tensor]] = {}
+    for name, gradient in gradients.items():
+        part = _layer_of(name)
+        if part:
+            found.setdefault(part, []).append(gradient)
+    return {part: torch.cat(parts, dim=1) for part, parts in found.items()}
+
+
+def _layer_of(name: str) -> str:
+    if name.startswith("embed."):
+        return EMBEDDING
+    if name.startswith("readout."):
+        return READOUT
+    number = re.search(r"\.(\d+)\.", name)
+    return f"layer {int(number[1]) + 1}" if number else ""
+
+
+@torch.no_grad()
+def dead_units(model: Model, subject: Subject) -> dict[str, float]:
+    """Return the share of dead units in each layer, by what its activations give for the train molecules."""
+    molecules = subject.inputs(subject.train_index)
+    mask = model.mask_of(molecules) if _keeps_parts(subject.point.resolved.model) else molecules.mask
+    counts: dict[str, list[int]] = {}
+
+    def note(part: str, output: Tensor) -> None:
+        of_parts = mask is not None and output.dim() > 2  # the readout's is one of molecules
+        rows = _rows(*_parts(output, mask)) if of_parts else output
+        spread = rows.flatten(0, -2).double().std(0)
+        dead = int((spread <= _DEAD * spread.max()).sum())
+        counts.setdefault(part, []).extend([dead, len(spread)])
+
+    kinds: tuple[type[nn.Module], ...] = tuple(ACTIVATIONS.values())
+    handles = []
+    for name, module in model.named_modules():
+        part = _layer_of(f"{name}.")
+        if part and isinstance(module, kinds):
+            handles.append(module.register_forward_hook(lambda *given, part=part: note(part, given[-1])))
+    model(molecules)
+    for handle in handles:
+        handle.remove()
+    return {part: sum(found[::2]) / sum(found[1::2]) for part, found in counts.items()}
