@@ -134,8 +134,8 @@ def _rankings(ranked: pd.DataFrame) -> Iterator[Shape]:
 def _tell_alike(measured: Measured) -> Sequence[Shape]:
     return [
         Remark(
-            f"{' and '.join(group)} are one function as initialised: what tells them apart starts at 0, and is seen by "
-            "the kernel through its gradients alone."
+            f"{' and '.join(group)} are one function as initialised: what tells them apart starts at 0 or is in how "
+            "they are trained, and the kernel sees it through its gradients alone."
         )
         for group in measured.alike
     ]
