@@ -12,10 +12,11 @@ _LEGEND = (
     "molecules/s: of the whole machine, median of {repeats} timings, ours and the peer's in turn, with the lowest and "
     "highest. Peer: the same architecture, width, depth and batch size out of PyTorch Geometric's parts, with its "
     "loader; one model in each process. as: processes x threads; of both arrangements the faster counts, ours and the "
-    "peer's, and of the peer's model as it is and compiled. replicas: how many models ours trains at once in each "
-    "process. train is a whole step, with batching and optimizer; infer a prediction with batching. GFLOP/s: of matrix "
-    "products, counted by torch; ceiling: what the products of the linear layers and of their backward passes reach by "
-    "themselves, in the same arrangement. Of a compiled step forward and backward pass are one."
+    "peer's, and of the peer's model as it is and, where ours is compiled, compiled. replicas: how many models ours "
+    "trains at once in each process. train is a whole step, with batching and optimizer; infer a prediction with "
+    "batching. GFLOP/s: of matrix products, counted by torch; ceiling: what the products of the linear layers and of "
+    "their backward passes reach by themselves, in the same arrangement. Of a compiled step forward and backward pass "
+    "are one."
 )
 _SHOWN = ("model", "replicas", "phase", "molecules/s", "as", "peer's", "peer as", "ratio", "of the ceiling", "batching")
 

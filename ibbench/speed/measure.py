@@ -13,7 +13,6 @@ from ibbench.speed.contestants import PHASES, Entry, Phase
 from ibbench.speed.crew import Arrangement, Crew, Timed
 from ibbench.speed.peers import PEERS
 from ibbench.training.replicas import PREDICTION_BATCH
-from ibbench.training.step import compiler
 
 COLUMNS = [
     "model", "replicas", "phase", "ours_molecules_per_second", "ours_low", "ours_high", "arrangement",
@@ -39,9 +38,9 @@ class Rate(NamedTuple):
 def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
     """Time training steps and predictions of a model and of its peer, if it has one, with all cores of the machine.
 
-    One replica and a pack of all replicas of the config are timed, and the peer as it is and compiled; each as one
-    process with a thread per core, and as one process per core with one thread each. Of the arrangements the fastest
-    counts, ours and the peer's.
+    One replica and a pack of all replicas of the config are timed, and the peer as it is and, with
+    `trainer.compile=true`, compiled as ours is; each as one process with a thread per core, and as one process per
+    core with one thread each. Of the arrangements the fastest counts, ours and the peer's.
 
     Args:
         point: the model, the data and how it trains.
@@ -61,7 +60,7 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
     compiled = point.resolved.trainer.compile is True
     ours = [Entry("ours", count, compiled) for count in dict.fromkeys((1, point.config.num_replicas))]
     has_peer = point.config.model.name in PEERS
-    peers = [Entry("peer", 1, its) for its in ((False, True) if compiler() else (False,)) if has_peer]
+    peers = [Entry("peer", 1, its) for its in ((False, True) if compiled else (False,)) if has_peer]
     with Crew(point.config, [*ours, *peers]) as crew:
         peers = [entry for entry in peers if entry not in crew.refused]
         ceilings = {arrangement: crew.ceiling(arrangement) for arrangement in get_args(Arrangement)}

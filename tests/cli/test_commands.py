@@ -206,7 +206,9 @@ def test_table_of_a_folder_without_records_is_refused(ibbench: Command, tmp_path
 
 @pytest.mark.slow
 def test_speed_prints_and_writes_its_table(ibbench: Command, tmp_path: Path) -> None:
-    run = ibbench("speed", "model=mlp", "data.train_size=100", "--repeats", "2", "--seconds", "0.1")
+    run = ibbench(
+        "speed", "model=mlp", "data.train_size=100", "trainer.compile=false", "--repeats", "2", "--seconds", "0.1"
+    )
     assert run.returncode == 0, run.stderr
     assert re.search(r"^ mlp +train +1 +[\d,]+ +\d+ x \d+ +[\d,]+ +\d+ x \d+", run.stdout, re.MULTILINE)
     table = pd.read_csv(tmp_path / "results" / "speed" / "table.csv")
