@@ -3,14 +3,14 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import ACTIVATIONS
-from ibbench.models.registry import Model, get_model
+from ibbench.models.registry import Model
 from ibbench.probes import Finding, Mean, Probe, register
 from ibbench.probes.subject.ridge import decompose, fit, with_constant
 from ibbench.probes.subject.subject import Subject
@@ -50,11 +50,11 @@ class Signal(Probe):
             model, molecules = subject.module(depth), subject.inputs(subject.train_index)
             with torch.no_grad():
                 states = model.states(molecules)
-            mask = model.mask_of(molecules) if _keeps_parts(options) else molecules.mask
-            states, mask = (states, None) if not get_model(options.name).pools else _parts(states, mask)
+            mask = _mask_of_parts(model, molecules)
             yield Finding(SIZE, part, size_of(_rows(states, mask)), "", of_network)
             yield Finding(RANK, part, effective_rank(_rows(states, mask)), "", of_network)
             if mask is not None:
+                states = states[:, : mask.shape[1]]
                 yield Finding(SPREAD, part, spread_between(states, mask), "", of_network)
             pooled = states if mask is None else (states * mask[..., None]).sum(1)
             for target, labels in zip(subject.targets, subject.labels, strict=True):
@@ -70,19 +70,16 @@ class Signal(Probe):
         return f"{who}: in {part} {dead.text} of the units are dead" if dead and dead.value else ""
 
 
-def _keeps_parts(options: Any) -> bool:
-    """Whether what is read out are the parts of a molecule, and not a token beside them."""
-    return not getattr(options, "token", False)
-
-
-def _parts(states: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return the states of the parts of molecules, without those of further nodes."""
-    assert mask is not None
-    return states[:, : mask.shape[1]], mask
+def _mask_of_parts(model: Model, molecules: Molecules) -> Tensor | None:
+    """Return which atoms, or tokens of the SMILES, are there; None for a model whose states are of molecules."""
+    if not model.pools:
+        return None
+    return molecules.tokens != 0 if "tokens" in model.reads else molecules.mask
 
 
 def _rows(states: Tensor, mask: Tensor | None) -> Tensor:
-    return states if mask is None else states[mask]
+    """Return the states of all parts, a row each; a node behind the atoms, such as a token, is none of them."""
+    return states if mask is None else states[:, : mask.shape[1]][mask]
 
 
 def size_of(values: Tensor) -> float:
@@ -101,8 +98,8 @@ def spread_between(states: Tensor, mask: Tensor) -> float:
     """Return the size of what parts differ from the mean of their molecule by, over the size of states.
 
     Args:
-        states: `[B, N, W]`.
-        mask: which parts are there, `[B, N]`.
+        states: vectors of the parts, `[B, N, W]`.
+        mask: true where there is a part, `[B, N]`.
     """
     there = mask[..., None]
     mean = (states * there).sum(1, keepdim=True) / there.sum(1, keepdim=True)
@@ -113,8 +110,8 @@ def linear_r2(features: Tensor, labels: np.ndarray) -> float:
     """Return the share of the labels' variance that a ridge regression foretells, each label by all others.
 
     Args:
-        features: of molecules, `[n, W]`.
-        labels: `[n]`.
+        features: numbers of each molecule, `[n, W]`.
+        labels: values of the target, `[n]`.
     """
     wide = features.double()
     scaled = (wide - wide.mean(0)) / wide.std(0).clamp(min=1e-12 * float(wide.abs().max()) or 1.0)
@@ -148,12 +145,11 @@ def _layer_of(name: str) -> str:
 def dead_units(model: Model, subject: Subject) -> dict[str, float]:
     """Return the share of dead units in each layer, by what its activations give for the train molecules."""
     molecules = subject.inputs(subject.train_index)
-    mask = model.mask_of(molecules) if _keeps_parts(subject.point.resolved.model) else molecules.mask
+    mask = _mask_of_parts(model, molecules)
     counts: dict[str, list[int]] = {}
 
     def note(part: str, output: Tensor) -> None:
-        of_parts = mask is not None and output.dim() > 2  # the readout's is one of molecules
-        rows = _rows(*_parts(output, mask)) if of_parts else output
+        rows = _rows(output, mask if output.dim() > 2 else None)  # what the readout gives is of molecules
         spread = rows.flatten(0, -2).double().std(0)
         dead = int((spread <= _DEAD * spread.max()).sum())
         counts.setdefault(part, []).extend([dead, len(spread)])

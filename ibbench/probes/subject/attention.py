@@ -49,7 +49,7 @@ def relative_entropy(weights: Tensor, heard: Tensor) -> Tensor:
 
     Args:
         weights: rows that add up to 1, `[B, heads, N, N]`.
-        heard: which atoms can be heard, `[B, N, N]`; where it is one alone, the result is 1.
+        heard: pairs of atoms of which the first hears the second, `[B, N, N]`; an atom that hears one alone has 1.
     """
     entropy = -torch.special.xlogy(weights, weights).sum(-1)
     most = heard.sum(-1).clamp(min=1).log()[:, None]
