@@ -15,7 +15,7 @@ ROOMS = (
     "options", "data", "models", "budget", "baselines", "training", "record", "run", "sweep", "compare", "worth",
     "probes", "speed", "report", "commands",
 )  # fmt: skip
-LOOSE = {"__init__", "__main__", "arguments", "cli", "errors", "files", "terminal"}
+LOOSE = {"__init__", "__main__", "cli", "errors", "files", "terminal"}
 ONLY_IN = {
     "rich": ("report/", "commands/", "terminal.py"),
     "matplotlib": ("report/plot/",),
@@ -62,7 +62,7 @@ def test_rooms_import_only_from_rooms_above() -> None:
             if not module.startswith("ibbench."):
                 continue
             other = _room(module)
-            if room in {"arguments", "cli", "__init__", "__main__"}:
+            if room in {"cli", "__init__", "__main__"}:
                 continue
             if room in LOOSE:
                 allowed = other in LOOSE
