@@ -133,6 +133,8 @@ class Config(Options):
         # at once changes rounding only, as the device does.
         for name in ("checkpoint_seconds", "compile", "replicas_per_pack"):
             del options["trainer"][name]
+        if options["trainer"]["average"] is None:  # so that runs of versions that had no average keep their names
+            del options["trainer"]["average"]
         for name in OF_CONTENT:
             del options["data"][name]
         return options

@@ -181,6 +181,7 @@ class TrainerOptions(Options):
     batch_size: PositiveInt
     patience: PositiveInt | None
     clip_norm: PositiveFloat | None
+    average: PositiveInt | None
     compile: Literal["auto", True, False]
     replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
     checkpoint_seconds: NonNegativeFloat

@@ -46,6 +46,7 @@ class Checkpoints:
         tensors = {name: getattr(state, name) for name in _TENSORS}
         tensors |= {f"model/{name}": tensor for name, tensor in state.models.snapshot().items()}
         tensors |= {f"best/{name}": tensor for name, tensor in state.best.items()}
+        tensors |= {f"average/{name}": tensor for name, tensor in (state.average or {}).items()}
         for index, slots in state.optimizer.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{slot}": value for slot, value in slots.items() if value is not None}
         content = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
@@ -92,6 +93,8 @@ def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) ->
     device = state.models.device
     state.models.load(_below("model/", tensors))
     state.best = {name: tensor.to(device) for name, tensor in _below("best/", tensors).items()}
+    if state.average is not None:
+        state.average = {name: tensor.to(device) for name, tensor in _below("average/", tensors).items()}
     for name in _TENSORS:
         setattr(state, name, tensors[name].to(getattr(state, name).device))
     for name in _SCALARS:

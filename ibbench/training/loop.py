@@ -61,7 +61,7 @@ def prepare(
         [trial.lr for trial in trials],
         [trial.weight_decay for trial in trials],
     )
-    return task, State.start(models, optimizer)
+    return task, State.start(models, optimizer, averaged=config.trainer.average is not None)
 
 
 def _prepare_task(
@@ -112,10 +112,11 @@ def train(
         for _ in _train_on(task, state, config, length, step, pause):
             yield state
         started = time.perf_counter()
-        validation_mae = _validate(task, state)
         rate = learning_rate_factor(config.schedule, (state.step - 0.5) / length.steps)
-        _stop_diverged(task, state, validation_mae, rate)
-        state.keep_best(validation_mae, patience)
+        with state.averaged():
+            validation_mae = _validate(task, state)
+            _stop_diverged(task, state, validation_mae, rate)
+            state.keep_best(validation_mae, patience)
         losses = state.loss_sum.cpu() / state.pending_molecules
         state.history += [
             {
@@ -162,6 +163,8 @@ def _train_on(
         bad = (state.first_bad_step < 0) & ~loss.isfinite()
         state.first_bad_step = torch.where(bad, state.step, state.first_bad_step)
         state.step += 1
+        if config.trainer.average is not None:
+            state.average_in(config.trainer.average)
         state.pending += 1
         state.pending_molecules += batch.shape[1]
         if pause() and state.step < end:

@@ -1,10 +1,13 @@
 """What changes while replicas train."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from ibbench.training.average import average_in
 from ibbench.training.optim import StackedOptimizer
 from ibbench.training.replicas import Replicas
 
@@ -16,7 +19,8 @@ class State:
     Attributes:
         models: the replicas' current weights.
         optimizer: acts on all of them at once.
-        best: their weights at their best validation, with the buffers of that time.
+        average: the average of their weights over the latest steps, name -> `[R, ...]`; None: nothing is averaged.
+        best: their weights, or the average of them, at their best validation, with the buffers of that time.
         best_mae: validation MAE of `best` in the target's unit, float64 `[R]`.
         best_step: how many steps were done then, int64 `[R]`.
         stopped: which replicas have run out of patience, bool `[R]`.
@@ -38,6 +42,7 @@ class State:
     stopped: Tensor
     loss_sum: Tensor
     first_bad_step: Tensor
+    average: dict[str, Tensor] | None = None
     step: int = 0
     pending: int = 0
     pending_molecules: int = 0
@@ -46,8 +51,8 @@ class State:
     validation_seconds: float = 0.0
 
     @classmethod
-    def start(cls, models: Replicas, optimizer: StackedOptimizer) -> "State":
-        """Return the state before the first step."""
+    def start(cls, models: Replicas, optimizer: StackedOptimizer, averaged: bool = False) -> "State":
+        """Return the state before the first step; `averaged` if weights are to be averaged."""
         count = len(models)
         return cls(
             models=models,
@@ -58,7 +63,24 @@ class State:
             stopped=torch.zeros(count, dtype=torch.bool),
             loss_sum=torch.zeros(count, device=models.device),
             first_bad_step=torch.full((count,), -1, device=models.device),
+            average=models.snapshot() if averaged else None,
         )
+
+    def average_in(self, length: int) -> None:
+        """Move the average towards the weights after a step; `length` is how many steps it is over."""
+        if self.average is not None:
+            average_in(self.average, self.models.parameters | self.models.buffers, self.step, length)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let the models have the average of their weights, if there is one, for as long as this lasts."""
+        if self.average is None:
+            yield
+            return
+        latest = self.models.snapshot()
+        self.models.load(self.average)
+        yield
+        self.models.load(latest)
 
     def keep_best(self, validation_mae: Tensor, patience: int | None) -> None:
         """Keep the weights of the replicas that have not stopped and were never better, and stop some.

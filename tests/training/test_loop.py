@@ -41,6 +41,7 @@ def test_training_twice_gives_the_same_numbers_to_the_last_digit(name: str, star
 )
 def test_a_resumed_training_equals_an_undisturbed_one(optimizer: str, steps: int, start: Start, tmp_path: Path) -> None:
     overrides = ("model=gnn", f"optimizer={optimizer}", "model.dropout=0.1", "model.normalisation=batch")
+    overrides += ("trainer.average=9",) if optimizer == "adam" else ()
     composed, task, undisturbed = start(*overrides)
     for state in train(task, undisturbed, composed, pause=lambda: True):
         if state.step == steps:
@@ -114,6 +115,7 @@ class _EpochTakenError(Exception):
 @pytest.mark.parametrize("name", STANDARD_MODELS)
 def test_no_step_waits_for_the_device(name: str, start: Start) -> None:
     options = (f"model={name}", "model.dropout=0.1", "trainer.clip_norm=1.0", "data.augmentation=relabel")
+    options += ("trainer.average=9",)
     # Tensors of the device `meta` have no values: whoever waits for one gets an error.
     composed, task, state = start(*(options if name == "mlp" else options[:-1]), device="meta")
     # The fused optimizers refuse a device that does not compute.
@@ -148,3 +150,27 @@ def test_a_batch_of_one_molecule_leaves_the_running_statistics_alone(name: str, 
     assert after_many
     assert all(torch.equal(after_many[key], after_one[key]) for key in after_many)
     assert not any(torch.equal(after_many[key], fresh[key]) for key in after_many)
+
+
+def test_the_average_is_the_mean_at_first_and_then_forgets(start: Start) -> None:
+    composed, task, state = start("model=mlp", "trainer.average=4", "trainer.epochs=1")
+    seen = []
+    for _ in train(task, state, composed, pause=lambda: True):
+        seen.append(state.models.snapshot())
+        if state.step > 4:
+            break
+        for name, average in (state.average or {}).items():
+            assert torch.allclose(average, torch.stack([one[name] for one in seen]).mean(0), atol=1e-6), name
+    old = {name: torch.stack([one[name] for one in seen[:4]]).mean(0) for name in seen[0]}
+    for name, average in (state.average or {}).items():
+        assert torch.allclose(average, 0.75 * old[name] + 0.25 * seen[4][name], atol=1e-6), name
+
+
+def test_an_average_of_one_step_changes_no_digit(start: Start) -> None:
+    states = []
+    for length in ("null", "1"):
+        composed, task, state = start("model=gnn", f"trainer.average={length}", "model.normalisation=batch")
+        for _ in train(task, state, composed):
+            pass
+        states.append(state)
+    _assert_same(*states)

@@ -23,7 +23,8 @@ def _trained(start: Start, *overrides: str) -> tuple[Task, State]:
     return task, state
 
 
-DRAWN = ("model.dropout=0.3", "model.normalisation=batch", "trainer.clip_norm=0.5")  # what could mix replicas
+# What could mix replicas.
+DRAWN = ("model.dropout=0.3", "model.normalisation=batch", "trainer.clip_norm=0.5", "trainer.average=9")
 
 
 @pytest.mark.parametrize(("name", "extra"), [*((name, ()) for name in STANDARD_MODELS), ("gnn", DRAWN)])
