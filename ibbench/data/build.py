@@ -19,7 +19,7 @@ class Built(NamedTuple):
 
     Attributes:
         arrays: `atoms`, `bonds`, `num_atoms`, `positions`, `values`, `ids`, `groups` and those of `Unseen`, all
-            `[M, ...]`, and the texts `smiles`.
+            `[M, ...]`, and the texts `smiles`; `parts` where the source divides its rows itself.
         facts: the number of `rows` of the source and of those `rejected`, the `first_fault` in words, and how many
             `odd_bonds` of each kind there are.
         rejected: a CSV of what is wrong with which rows; empty if all can be used.
@@ -57,7 +57,7 @@ def build(source: Source) -> Built:
 
 def _check_rows(rows: Rows, source: Source) -> None:
     lengths = {"ids": len(rows.ids), "SMILES": len(rows.smiles), "values": len(rows.values)}
-    lengths |= {} if rows.lines is None else {"lines": len(rows.lines)}
+    lengths |= {name: len(part) for name in ("lines", "parts") if (part := getattr(rows, name)) is not None}
     if len(set(lengths.values())) > 1 or rows.values.shape[1:] != (len(source.targets()),):
         raise RuntimeError(f"the rows of {source.location()} do not fit together: {lengths}, {rows.values.shape}")
 
@@ -85,6 +85,7 @@ def _pack(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydrogens: s
         "ids": rows.ids[kept].astype(np.int64),
         "groups": _group(canonical),
         **unseen._asdict(),
+        **({} if rows.parts is None else {"parts": rows.parts[kept]}),
         **store_texts("smiles", smiles),
     }
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}

@@ -48,6 +48,8 @@ class DataSet:
         odd_bonds: how many bonds are none of those that features tell apart, by what RDKit calls them.
         path: the cache.
         unseen: what the molecules carry that `molecules` does not tell.
+        parts: the part of the split that the source has each row in, uint8 `[M]`, codes of `PARTS`; None where it has
+            none.
     """
 
     molecules: Molecules
@@ -62,6 +64,7 @@ class DataSet:
     odd_bonds: dict[str, int]
     path: Path
     unseen: Unseen
+    parts: Tensor | None = None
 
     def __post_init__(self) -> None:
         lengths = {"values": len(self.values), "ids": len(self.ids), "groups": len(self.groups)}
@@ -131,6 +134,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         odd_bonds=facts["odd_bonds"],
         path=path,
         unseen=Unseen(arrays["marks"], arrays["alike"]),
+        parts=torch.from_numpy(arrays["parts"]) if "parts" in arrays else None,
     )
 
 

@@ -17,9 +17,15 @@ def cache_facts(source: Source) -> dict[str, Any]:
     A ready cache needs none of these packages, so one that is not installed is left out.
     """
     facts: dict[str, Any] = {"format": CACHE_FORMAT, "features": FEATURES, "hydrogens": source.options.hydrogens}
-    for package in ("rdkit", *source.packages):
+    return facts | package_versions("rdkit", *source.packages)
+
+
+def package_versions(*packages: str) -> dict[str, str]:
+    """Return the versions of those of the packages that are installed."""
+    versions = {}
+    for package in packages:
         try:
-            facts[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return facts
+    return versions

@@ -24,6 +24,8 @@ NUM_BOND_TYPES = len(BOND_TYPES)
 # Codes in `Molecules.bonds`.
 NO_BOND, SINGLE_BOND, DOUBLE_BOND, TRIPLE_BOND, AROMATIC_BOND = range(NUM_BOND_TYPES + 1)
 
+PARTS = ("test", "validation", "train")  # of a split, in the order of their codes
+
 MAX_ATOMS = 128  # the dense layout stores N x N bonds: beyond this it would be served slowly, so it is refused
 
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from ibbench.data.dataset import DataSet
+from ibbench.data.division import DIVISIONS
+from ibbench.data.layout import PARTS
 from ibbench.data.sources import get_source
 from ibbench.errors import InputError
 from ibbench.options.groups import DataOptions
@@ -54,31 +56,31 @@ class Split(NamedTuple):
 
 
 def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
-    """Divide a data set by `data.split_seed`; the test and validation molecules do not depend on `train_size`.
+    """Divide a data set as `data.split` says; the test and validation molecules do not depend on `train_size`.
 
-    All rows of one molecule are in one part, unless the source says otherwise. In the drawn order, a molecule goes to
-    the first of test, validation and train that has room for all its rows; where nothing fits in the end, a part is
-    smaller than asked for.
+    All rows of one molecule are in one part, unless the source says otherwise. In the order of the division, a molecule
+    goes to a part that has room for all its rows; where nothing fits in the end, a part is smaller than asked for.
 
     Raises:
         InputError: there are too few molecules for the sizes asked for.
     """
     total = len(dataset)
     test, validation = _count(options.test_size, total), _count(options.validation_size, total)
-    left = total - test - validation
-    if left < 1 or min(test, validation) < 1:
+    if options.split == "column":
+        assert dataset.parts is not None  # the options see to it
+        test = int((dataset.parts == PARTS.index("test")).sum())
+    if total - test - validation < 1 or min(test, validation) < 1:
         raise InputError(
-            f"data.test_size={options.test_size} and data.validation_size={options.validation_size} "
-            f"do not fit into {total:,} molecules with any left to train on"
+            f"{_sizes(options)} do not fit into {total:,} molecules with any left to train on"
+            if options.split != "column"
+            else f"column {options.split_column} has {test:,} of {total:,} molecules test: expected some, and not all"
         )
     together = get_source(options.source).keeps_repeats_together
-    groups = dataset.groups.numpy() if together else np.arange(total)
-    parts = tuple(torch.from_numpy(part) for part in _divide(groups, (test, validation), options.split_seed))
+    labels = dataset.groups.numpy() if together else np.arange(total)
+    divided = DIVISIONS[options.split](dataset, options, labels, (test, validation))
+    parts = tuple(torch.from_numpy(part) for part in divided)
     if not all(map(len, parts)):
-        raise InputError(
-            f"data.test_size={options.test_size} and data.validation_size={options.validation_size} do not fit: the "
-            f"{total:,} rows are only {len(np.unique(groups)):,} different molecules, and a split divides none of them"
-        )
+        raise InputError(_tell_empty(parts, labels, options))
     whole = Split(
         train_pool=parts[2],
         validation=parts[1],
@@ -90,29 +92,19 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
     return whole.take(options.train_size)
 
 
-def _divide(groups: np.ndarray, sizes: tuple[int, int], seed: int) -> list[np.ndarray]:
-    """Draw test, validation and train, each as indices in the drawn order; see `split_dataset`.
+def _sizes(options: DataOptions) -> str:
+    return f"data.test_size={options.test_size} and data.validation_size={options.validation_size}"
 
-    Args:
-        groups: a number for each molecule, the same for the same, `[M]`.
-        sizes: numbers of molecules that test and that validate; the others train.
-        seed: the seed of the draw.
-    """
-    _, group, count = np.unique(groups, return_inverse=True, return_counts=True)
-    # RandomState's stream is frozen (NEP 19): the same seed gives the same split with every NumPy.
-    order = np.random.RandomState(seed).permutation(len(count))
-    part_of, place = np.full_like(order, 2), np.empty_like(order)
-    place[order] = np.arange(len(order))
-    room = list(sizes)
-    for one, rows in zip(order.tolist(), count[order].tolist(), strict=True):
-        if not any(room):
-            break  # all others train
-        part = next((part for part, free in enumerate(room) if rows <= free), 2)
-        if part < 2:
-            room[part] -= rows
-            part_of[one] = part
-    drawn = np.argsort(place[group], kind="stable")
-    return [drawn[part_of[group[drawn]] == part] for part in range(3)]
+
+def _tell_empty(parts: tuple[Tensor, ...], labels: np.ndarray, options: DataOptions) -> str:
+    """Say why a part of a split is empty."""
+    if options.split == "random":
+        return (
+            f"{_sizes(options)} do not fit: the {len(labels):,} rows are only {len(np.unique(labels)):,} different "
+            "molecules, and a split divides none of them"
+        )
+    empty = " and ".join(name for name, part in zip(PARTS, parts, strict=True) if not len(part))
+    return f"with data.split={options.split} and {_sizes(options)} no molecules are left for {empty}"
 
 
 def _count(size: float, total: int) -> int:

@@ -137,13 +137,16 @@ class Config(Options):
             del options["trainer"]["average"]
         for name in OF_CONTENT:
             del options["data"][name]
+        if options["data"]["split"] == "random":  # as it was before there were others
+            for name in ("split", "held_out", "split_target"):
+                del options["data"][name]
         return options
 
 
 # Errors of our own whose message names its options itself.
 _SAID_IN_FULL = {
     *("source_only", "source_needs", "units", "width_and_budget", "nesterov", "batch_of_one", "seconds"),
-    *("length", "trials", "steps", "pooling"),
+    *("length", "trials", "steps", "pooling", "split_option"),
 }
 
 

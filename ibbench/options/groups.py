@@ -63,6 +63,14 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
 
+# Splits that need an option of their own, and an example of its value.
+_SPLIT_OPTIONS = (
+    ("element", "held_out", "[F]"),
+    ("target_tail", "split_target", "gap"),
+    ("column", "split_column", "split"),
+)
+
+
 class DataOptions(Options):
     """Which molecules, and how they are divided."""
 
@@ -71,6 +79,9 @@ class DataOptions(Options):
     train_size: PositiveInt | None
     validation_size: Size
     test_size: Size
+    split: Literal["random", "scaffold", "size", "element", "target_tail", "column"]
+    held_out: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(without_repeats)] | None
+    split_target: Name | None
     split_seed: Seed
     graph: Annotated[
         Literal["true", "empty", "complete", "untyped", "rewired", "shuffled_features"],
@@ -86,10 +97,21 @@ class DataOptions(Options):
     ] = None
     units: Annotated[Annotated[dict[str, str], BeforeValidator(read_json)] | None, OnlyFor("csv")] = None
     encoding: Annotated[Annotated[Name, AfterValidator(known_encoding)] | None, OnlyFor("csv")] = None
+    split_column: Annotated[Name | None, OnlyFor("csv")] = None
     decimal: Annotated[Literal["point", "comma"], OnlyFor("csv")] = "point"
     smiles_names: Annotated[bool, OnlyFor("csv")] = False
     max_atoms: Annotated[Annotated[int, Field(ge=1, le=128)] | None, OnlyFor("csv")] = None
     strict: Annotated[bool, OnlyFor("csv")] = False
+
+    @model_validator(mode="after")
+    def _split_has_what_it_needs(self) -> Self:
+        for split, option, example in _SPLIT_OPTIONS:
+            given = getattr(self, option)
+            if (self.split == split) != bool(given):
+                text = "data.split={split} needs data.{option}, such as {example}, and no other split takes it"
+                context = {"split": split, "option": option, "example": example}
+                raise PydanticCustomError("split_option", text, context)
+        return self
 
     @model_validator(mode="after")
     def _options_fit_the_source(self) -> Self:

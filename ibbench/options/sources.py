@@ -14,7 +14,7 @@ _FOLDER = Path(__file__).parents[1] / "data" / "sources"  # one file per source,
 
 # Options of the data that say where a CSV lies, or how it is read. They are no part of what identifies a run, which is
 # what was read.
-OF_CONTENT = ("path", "strict", "encoding", "decimal", "smiles_names", "max_atoms")
+OF_CONTENT = ("path", "strict", "encoding", "decimal", "smiles_names", "max_atoms", "split_column")
 
 
 class OnlyFor(NamedTuple):

@@ -30,9 +30,11 @@ from ibbench.training.device import choose_device, one_thread
 from ibbench.training.length import measure_length
 from ibbench.training.step import compiler, pays
 
-# The options of the data, as they are to be where they do not matter: for who is where, and for who there is.
-_DIVIDED = {"train_size": None, "graph": "true", "augmentation": "none", "features": "qm9"}
+# The options of the data that do not matter for how molecules are divided, nor, with more, for which there are: one
+# value stands for all, so that points that differ in nothing else share what is in memory.
+_DIVIDED: dict[str, Any] = {"train_size": None, "graph": "true", "augmentation": "none", "features": "qm9"}
 _WHOLE = _DIVIDED | {"validation_size": 1, "test_size": 1, "split_seed": 0}
+_AT_RANDOM: dict[str, Any] = {"split": "random", "held_out": None, "split_target": None}
 
 
 class Point(NamedTuple):
@@ -192,7 +194,8 @@ def _can_compile(config: Config, device: torch.device, here: bool) -> bool:
 
 
 def _load(data: DataOptions) -> DataSet:
-    return _load_once(data.model_copy(update=_WHOLE).model_dump_json())
+    whole = _WHOLE if data.split == "column" else _WHOLE | _AT_RANDOM
+    return _load_once(data.model_copy(update=whole).model_dump_json())
 
 
 def _divide(data: DataOptions) -> Split:

@@ -18,6 +18,7 @@ def list_warnings(points: list[Point]) -> list[str]:
     usual = {key: _usual_size(dataset) for key, dataset in datasets.items()}
     found = [warn_of_repeats(dataset) for dataset in datasets.values()]
     found += [_warn_of_sizes(point) for point in points]
+    found += [_warn_of_left_out(point) for point in points]
     found += [_warn_of_large_molecules(point, usual[id(point.dataset)]) for point in points]
     return [text for text in dict.fromkeys(found) if text]
 
@@ -29,15 +30,29 @@ def _usual_size(dataset: DataSet) -> int:
 
 
 def _warn_of_sizes(point: Point) -> str:
-    """Say where repeats kept a part of the split smaller than asked for."""
+    """Say where molecules that stay together kept a part of the split smaller than asked for."""
     data, split = point.config.data, point.split
     asked = {"test": (data.test_size, split.test), "validation": (data.validation_size, split.validation)}
+    if data.split == "column":
+        del asked["test"]  # its size is what the column says
     short = [
         f"data.{name}_size={size} gets {len(part):,} molecules"
         for name, (size, part) in asked.items()
         if isinstance(size, int) and len(part) < size
     ]
-    return f"{' and '.join(short)}: no other molecule has so few rows." if short else ""
+    why = "scaffold has so few molecules" if data.split == "scaffold" else "molecule has so few rows"
+    return f"{' and '.join(short)}: no other {why}." if short else ""
+
+
+def _warn_of_left_out(point: Point) -> str:
+    """Say how many molecules the split has in no part."""
+    split = point.split
+    count = len(point.dataset) - len(split.test) - len(split.validation) - len(split.train_pool)
+    if not count:
+        return ""
+    if point.config.data.split == "column":
+        return f"{count:,} rows are left out: other rows of the same molecules test or validate."
+    return f"{count:,} molecules with {' or '.join(point.config.data.held_out or ())} are left out: they do not test."
 
 
 def _warn_of_large_molecules(point: Point, usual: int) -> str:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from rdkit import Chem
 
 from ibbench.data.dataset import DataSet, load_dataset
+from ibbench.data.division import divide_at_random
 from ibbench.data.featurize import read_smiles
 from ibbench.data.repeats import Repeats, count_repeats, describe_repeats, warn_of_repeats
-from ibbench.data.splits import _divide, split_dataset
+from ibbench.data.splits import split_dataset
 from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.run.plan import plan
@@ -77,10 +78,41 @@ def test_two_spellings_are_in_one_part_whatever_the_seed(load: Load) -> None:
         assert [len(part) for part in parts] == [7, 5, 18]
 
 
+def test_a_column_divides_and_no_molecule_is_on_two_sides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Callable[..., Config]
+) -> None:
+    monkeypatch.setenv("IBBENCH_CACHE", str(tmp_path / "cache"))
+    rows = [(f"{'C' * size}O", 1.0, "Train") for size in range(1, 21)] + [("CN", 2.0, "test"), ("CCN", 2.0, "TEST")]
+    rows += [
+        ("OC", 1.0, "test"),
+        ("NC", 2.0, "train"),
+        ("CF", 1.0, "valid"),
+        ("FC", 1.0, "train"),
+        ("CCF", 1.0, "tset"),
+    ]
+    path = tmp_path / "mine.csv"
+    path.write_text("smiles,y,part\n" + "".join(f"{text},{value},{part}\n" for text, value, part in rows))
+    csv = ("data=csv", f"data.path={path}", "data.target_columns=[y]", "targets=[y]", "model=mlp", "budget=null")
+    csv += ("data.split=column", "data.split_column=part", "model.width=8")
+    said: list[str] = []
+    dataset = load_dataset(config(*csv).data, said.append)
+    assert "column part, `tset`: expected test, validation, train" in said[-1]
+    split = split_dataset(dataset, config(*csv).data)
+    assert [dataset.smiles[index] for index in sorted(split.test.tolist())] == ["CN", "CCN", "OC"]
+    assert [dataset.smiles[index] for index in split.validation.tolist()] == ["CF"]
+    assert len(split.train_pool) == 19  # without CO, NC and FC, which test or validate by other rows
+    assert "3 rows are left out" in "".join(list_warnings([plan(config(*csv))]))
+    path.write_text(
+        "".join(line for line in path.read_text().splitlines(True) if "valid" not in line and "FC" not in line)
+    )
+    drawn = split_dataset(load_dataset(config(*csv).data, said.append), config(*csv, "data.validation_size=4").data)
+    assert (len(drawn.test), len(drawn.validation), len(drawn.train_pool)) == (3, 4, 15)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1), st.integers(0, 20), st.integers(0, 20), st.integers(0, 2**32 - 1))
 def test_a_split_divides_no_group_and_loses_no_molecule(groups: list[int], test: int, other: int, seed: int) -> None:
-    parts = _divide(np.array(groups), (test, other), seed)
+    parts = divide_at_random(np.array(groups), (test, other), seed)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(groups)))
     assert len(parts[0]) <= test
     assert len(parts[1]) <= other
@@ -90,7 +122,7 @@ def test_a_split_divides_no_group_and_loses_no_molecule(groups: list[int], test:
 
 def test_where_all_molecules_differ_a_split_is_a_cut_of_the_drawn_order() -> None:
     order = np.random.RandomState(3).permutation(500).tolist()
-    parts = _divide(np.arange(500), (50, 30), 3)
+    parts = divide_at_random(np.arange(500), (50, 30), 3)
     assert [part.tolist() for part in parts] == [order[:50], order[50:80], order[80:]]
 
 

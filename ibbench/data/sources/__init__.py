@@ -49,6 +49,9 @@ class Rows(NamedTuple):
     geometry: Geometry | None = None  # None where the source has no coordinates
     lines: np.ndarray | None = None  # int64 [M]; the line of the file where a row begins, counted from 1; None for ids
     faults: tuple[Fault, ...] = ()  # what the source itself found wrong
+    parts: np.ndarray | None = (
+        None  # uint8 [M]; the part of each row, a code of `PARTS`; None where the source has no parts
+    )
 
 
 class Source(ABC):

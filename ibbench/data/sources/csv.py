@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from ibbench.data.cells import Cells, decode, read_cells, read_number
+from ibbench.data.layout import PARTS
 from ibbench.data.sources import Fault, Rows, Source, register
 from ibbench.data.targets import Target
 from ibbench.errors import InputError, suggest
 
+_PART_OF = {word: word for word in PARTS} | {"valid": "validation", "val": "validation"}
 _READING = 2  # raise it when the same file is read in another way: it is then another data set
 
 
@@ -25,7 +27,8 @@ class Csv(Source):
         """
         given = self.options
         how = (given.smiles_column, given.target_columns, given.encoding, given.decimal, given.smiles_names)
-        digest = hashlib.sha256(self._content() + repr((_READING, *how, given.max_atoms)).encode())
+        how = (*how, given.max_atoms, *([given.split_column] if given.split_column else ()))
+        digest = hashlib.sha256(self._content() + repr((_READING, *how)).encode())
         return f"{self.name}:{digest.hexdigest()[:16]}"
 
     def targets(self) -> tuple[Target, ...]:
@@ -52,14 +55,26 @@ class Csv(Source):
         """
         text = decode(self._content(), self.location(), self.options.encoding)
         columns = [self.smiles_column(), *(self.options.target_columns or ())]
-        cells = read_cells(text, self.location(), columns)
+        dividing = self.options.split_column
+        cells = read_cells(text, self.location(), [*columns, *([dividing] if dividing else ())])
         faults = [Fault(row, "", ", ".join(found), why) for row, (found, why) in cells.broken.items()]
         smiles = self._read_smiles(cells, faults)
         values = np.empty((len(cells.lines), len(columns) - 1))
         for number, name in enumerate(columns[1:]):
             values[:, number] = self._read_numbers(cells, name, faults)
         lines = np.array(cells.lines, dtype=np.int64)
-        return Rows(np.arange(1, len(lines) + 1), smiles, values, lines=lines, faults=tuple(faults))
+        parts = self._read_parts(cells, dividing, faults) if dividing else None
+        return Rows(np.arange(1, len(lines) + 1), smiles, values, lines=lines, faults=tuple(faults), parts=parts)
+
+    def _read_parts(self, cells: Cells, name: str, faults: list[Fault]) -> np.ndarray:
+        """Return the part that each cell of a column names, as a code of `PARTS`."""
+        parts = np.zeros(len(cells.lines), dtype=np.uint8)
+        for row, text in enumerate(cells.columns[name]):
+            word = _PART_OF.get(text.strip().lower())
+            if word is None and row not in cells.broken:
+                faults.append(Fault(row, name, text, f"expected {', '.join(PARTS)}"))
+            parts[row] = PARTS.index(word or PARTS[0])
+        return parts
 
     def _content(self) -> bytes:
         path = Path(self.location())
