@@ -65,10 +65,10 @@ def estimate_prior(variances: Floats, degrees: Floats, num_independent: int, poo
     logarithms = np.log(variances[known]) - special.digamma(half) + np.log(half)
     expected = float(special.polygamma(1, half).mean())
     scatter = max(0.0, float(logarithms.var(ddof=1)) - expected) + expected / np.sqrt(num_independent)
-    return Prior(float(variances.mean()), _degrees_of(scatter), pooled)
+    return Prior(float(variances.mean()), degrees_of_scatter(scatter), pooled)
 
 
-def _degrees_of(scatter: float) -> float:
+def degrees_of_scatter(scatter: float) -> float:
     """Return the degrees of freedom whose log-variance scatters so much: trigamma(d / 2) = scatter."""
 
     def excess(log_half: float) -> float:

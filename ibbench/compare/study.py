@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ibbench.baselines import ignored_by
 from ibbench.compare.cautions import Basis, read_basis
@@ -17,6 +18,8 @@ from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Floats, Predictor, read_errors
 from ibbench.record.schema import BrokenError, Record, ReplicaEntry, RungEntry
+
+Flags = NDArray[np.bool_]
 
 
 class Section(NamedTuple):
@@ -80,6 +83,8 @@ class Entry(NamedTuple):
         options: the flat config of the (first) run that they come from; empty for a baseline.
         rung: the place of that run in a ladder, if it has one.
         rests: see `basis`; what is recorded of it.
+        too_low: whether each replica predicts less than the true value of each test molecule, `[S, M]`; None for a
+            baseline, and where errors are not known.
     """
 
     key: Key
@@ -89,6 +94,13 @@ class Entry(NamedTuple):
     options: dict[str, Any]
     rung: RungEntry | None = None
     rests: Basis | None = None
+    too_low: Flags | None = None
+
+    @property
+    def signed_errors(self) -> Floats | None:
+        """Predicted less true value of each replica and test molecule, `[S, M]`; None as for `too_low`."""
+        errors = self.sample.errors
+        return None if errors is None or self.too_low is None else np.where(self.too_low, -errors, errors)
 
     @property
     def basis(self) -> Basis:
@@ -175,7 +187,7 @@ _Found = dict[Key, dict[int, list[_Replica]]]  # of each row and seed, the runs 
 
 
 def _read_errors(done: list[Record], found: _Found, folder: Path) -> dict[Key, Floats]:
-    """Read the errors of each row, `[S, M]`, right to where they stay; of rows of which all replicas are known.
+    """Read predicted less true values of each row, `[S, M]`, right to where they stay; of rows all of whose are known.
 
     The files of all runs are read, also those that no row needs: a broken one is to be noticed. A baseline is
     recorded beside each model; any file that has its errors will do, which those of older versions have not.
@@ -220,6 +232,10 @@ def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _R
 
 
 def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
+    too_low = None
+    if errors is not None:
+        too_low = None if key.is_baseline else errors < 0
+        np.abs(errors, out=errors)
     sample = Sample(
         seeds=tuple(replica.entry.seed for replica in replicas),
         maes=np.array([replica.entry.test.mae for replica in replicas]),
@@ -229,7 +245,7 @@ def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
     cost = replicas[0].cost._replace(train_seconds=sum(seconds) if seconds else None)
     first = replicas[0]
     entries = tuple(replica.entry for replica in replicas)
-    return Entry(key, entries, sample, cost, first.options, first.rung, first.rests)
+    return Entry(key, entries, sample, cost, first.options, first.rung, first.rests, too_low)
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from ibbench.compare.calibration import measure_calibration
 from ibbench.compare.pairs import Pairs, best_of, by_group, compare_pairs, versus
 from ibbench.compare.pareto import pareto
 from ibbench.compare.soundness import find_faults, measure_doubling
@@ -22,6 +23,7 @@ COLUMNS = [
     "rmse_mean", "r2_mean", "mae_over_std_mean", "mae_over_chemical_accuracy",
     "among_best", *(name.format(BEST) for name in _VERSUS),
     "doubling", "doubling_low", "doubling_high", "fault",
+    "ensemble_mae", "ensemble_mae_low", "ensemble_mae_high", "ensemble_rmse", "coverage_90", "ence", "ence_ideal",
     "pareto", "parameters", "flops_per_molecule", "train_seconds", "molecules_per_second",
     "train_share", "num_test_molecules", "molecule_variance", "seeds", "seed_maes",
     "hydrogens", "source", "split",
@@ -44,6 +46,8 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
         where a run could have another row in the group, and the row that is then lowest is not called the best.
         `doubling` is by what share of it the MAE changed when the steps were doubled, with its 95 % interval over
         seeds; missing where that was not measured. `fault` says why a row supports no claim (`compare.soundness`).
+        `ensemble_mae` is the MAE of the mean over seeds, an ensemble that costs as many trainings as there are seeds,
+        with the others of `compare.calibration`; missing for one seed, without predictions, and for baselines.
         `train_seconds` is the time that the row's replicas took. `train_share` is the share of the train pool that a
         seed trains on. What `ibbench diff` needs to compare tables without their runs: `molecule_variance` (of the MAE
         averaged over seeds, for other test molecules, in the square of the unit), `seeds`, and `seed_maes` in their
@@ -101,6 +105,7 @@ def _figures(entry: Entry) -> dict[str, Any]:
         "doubling": doubling.change if doubling else None,
         "doubling_low": doubling.low if doubling else None,
         "doubling_high": doubling.high if doubling else None,
+        **_ensemble(entry),
         "parameters": cost.parameters,
         "flops_per_molecule": cost.flops_per_molecule,
         "train_seconds": seconds,
@@ -111,6 +116,22 @@ def _figures(entry: Entry) -> dict[str, Any]:
         "seeds": " ".join(map(str, sample.seeds)),
         "seed_maes": " ".join(repr(mae) for mae in sample.maes.tolist()),
         **key.group.section._asdict(),
+    }
+
+
+def _ensemble(entry: Entry) -> dict[str, float | None]:
+    """Return the figures of the mean over seeds; no verdict counts them, as they cost several trainings."""
+    measured = measure_calibration(entry)
+    if measured is None:
+        return {}
+    return {
+        "ensemble_mae": measured.mae,
+        "ensemble_mae_low": measured.low,
+        "ensemble_mae_high": measured.high,
+        "ensemble_rmse": measured.rmse,
+        "coverage_90": measured.coverage,
+        "ence": measured.ence,
+        "ence_ideal": measured.ence_ideal,
     }
 
 

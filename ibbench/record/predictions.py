@@ -99,12 +99,12 @@ def check_archive(folder: Path) -> None:
 
 
 def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, Floats]:
-    """Read the absolute error of each test molecule, `[M]` in the target's unit, for each predictor of a run.
+    """Read predicted less true value of each test molecule, `[M]` in the target's unit, for each predictor of a run.
 
     Takes, returns and raises what `read_predictions` does.
     """
     blocks = _read(folder, record, baselines)
-    return {who: row for who_all, _, rows in blocks for who, row in zip(who_all, np.abs(rows, out=rows), strict=True)}
+    return {who: row for predictors, _, errors in blocks for who, row in zip(predictors, errors, strict=True)}
 
 
 def read_predictions(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, tuple[Floats, Floats]]:

@@ -33,10 +33,11 @@ def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] =
     variants = bool(table["variant"].any())
     known = {name for name in ("mae_over_chemical_accuracy", "doubling") if table[name].notna().any()}
     shown = [*fields, "target", "train_size", "model", *(["variant"] if variants else [])]
-    return [_named(row, shown) | _figures(row, reference, known) for row in table.astype(object).to_dict("records")]
+    return [about(row, shown) | _figures(row, reference, known) for row in table.astype(object).to_dict("records")]
 
 
-def _named(row: _Row, columns: Sequence[str]) -> dict[str, str]:
+def about(row: _Row, columns: Sequence[str]) -> dict[str, str]:
+    """Format the columns that say what a row is about."""
     sizes = {"train size": f"{row['train_size']:,}"}
     return {k: v for column in columns for k, v in (sizes if column == "train_size" else {column: row[column]}).items()}
 
@@ -180,7 +181,7 @@ def _pair(row: _Row, named: Sequence[str]) -> dict[str, str]:
         notation = _of_ratio(row[value]) if value == "ratio" else Notation(2)
         return with_interval(row[value], row[low], row[high], notation) if pd.notna(row[value]) else ""
 
-    return _named(row, named) | {
+    return about(row, named) | {
         "A": in_full(row["a"], row["a_variant"]),
         "B": in_full(row["b"], row["b_variant"]),
         "MAE A − MAE B": difference(row),
@@ -196,7 +197,7 @@ def readable_summary(summary: pd.DataFrame, fields: Sequence[str] = ()) -> list[
     """Choose, name and format the columns of a summary that people read; `fields` are columns that come first."""
     named = [*fields, "train_size", "model", *(["variant"] if summary["variant"].any() else [])]
     return [
-        _named(row, named)
+        about(row, named)
         | {
             "targets": str(row["num_targets"]),
             "mean of MAE / std": with_spread(row["mae_over_std_mean"], None)

@@ -13,6 +13,7 @@ from ibbench.compare.study import Section, in_full
 from ibbench.compare.table import BEST, GROUP
 from ibbench.compare.verdict import POWER
 from ibbench.record.schema import Record
+from ibbench.report.calibration import ensembles
 from ibbench.report.cells import TIED, readable, readable_pairs, readable_summary, renamed, task
 from ibbench.report.document import Heading, Remark, Shape, Table, legend
 from ibbench.report.lengths import tell_lengths
@@ -59,6 +60,7 @@ def page(report: Report) -> list[Shape]:
         *map(Remark, _remarks(report)),
         *_pairs(report, fields),
         *_summary(report, fields),
+        *ensembles(report.table, fields),
         Table(_assumptions(report), title="Assumptions"),
         legend(_LEGEND.format(relevance=f"{report.relevance * 100:.3g} %", shared=f"{MOST_SHARED:.0%}")),
         Remark(_origin(report)),
