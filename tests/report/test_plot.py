@@ -12,6 +12,7 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 from rich.console import Console
 
 from ibbench.commands.plot import show_plots
+from ibbench.compare.calibration import calibrate
 from ibbench.compare.study import read_study
 from ibbench.errors import InputError
 from ibbench.record.schema import BaselineEntry, MetricsEntry
@@ -19,6 +20,7 @@ from ibbench.report.cells import FAULTY
 from ibbench.report.document import Picture
 from ibbench.report.plot.ladder import draw_ladder
 from ibbench.report.plot.parity import Panel, draw_parity
+from ibbench.report.plot.reliability import draw_reliability
 from ibbench.report.plot.study import draw_study
 from ibbench.report.plot.style import file_stems, looks, write_above
 from ibbench.worth.worth import make_worth
@@ -34,7 +36,7 @@ def _figures(study: Path) -> dict[str, Any]:
 @pytest.mark.slow
 def test_every_picture_is_a_png_and_an_svg_that_open_and_the_same_for_the_same_study(ladder_study: Path) -> None:
     show_plots(ladder_study, QUIET)
-    names = ["cost", "ladder", "learning_curves", "parity_gap", "parity_mu"]
+    names = ["cost", "ladder", "learning_curves", "parity_gap", "parity_mu", "reliability_gap", "reliability_mu"]
     assert sorted(path.stem for path in ladder_study.glob("*.png")) == names
     assert sorted(path.stem for path in ladder_study.glob("*.svg")) == names
     for name in names:
@@ -121,6 +123,27 @@ def test_parity_counts_what_lies_beyond_its_edges_and_says_seed_and_r2() -> None
     counted = figure.axes[0].collections[0].get_array()
     assert counted.sum() == len(truth)
     assert figure.axes[0].collections[0].norm.vmin < counted.min()  # a single molecule is not white
+
+
+def test_reliability_has_a_point_at_what_each_bin_states_and_errs_by() -> None:
+    generator = np.random.default_rng(0)
+    measured = {
+        f"of {seeds}": calibrate(generator.normal(size=400) + generator.normal(size=(seeds, 400))) for seeds in (2, 5)
+    }
+    figure = draw_reliability(measured, "gap", "eV")
+    for axes, one in zip(figure.axes, measured.values(), strict=True):
+        (line,) = [line for line in axes.lines if line.get_marker() == "o"]
+        assert line.get_xdata().tolist() == [part.deviation for part in one.bins]
+        assert line.get_ydata().tolist() == [part.rmse for part in one.bins]
+        assert len(one.bins) == 10
+        assert axes.get_xlim() == axes.get_ylim()
+        assert axes.get_xlim()[0] < min(one.bins[0]) and max(part.rmse for part in one.bins) < axes.get_xlim()[1]
+        assert f"{one.num_seeds} seeds, {one.coverage * 100:.0f} % in the 90 % interval" in axes.get_title()
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes:  # labels of neighbouring ticks do not touch
+        boxes = [text.get_window_extent() for text in axes.get_xticklabels() if text.get_text()]
+        inside = [box for box in boxes if axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1]
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(inside))
 
 
 def test_many_variants_have_one_mark_per_model_and_numbers_on_the_front(

@@ -1,8 +1,11 @@
 """All pictures that a study gives."""
 
+import itertools
 from collections.abc import Iterator, Set
 from pathlib import Path
 
+from ibbench.compare.calibration import measure_calibration
+from ibbench.compare.cautions import FEW_MOLECULES
 from ibbench.compare.comparison import differing
 from ibbench.compare.missing import count_missing
 from ibbench.compare.pairs import by_group
@@ -18,6 +21,7 @@ from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
 from ibbench.report.plot.ladder import draw_ladder
 from ibbench.report.plot.parity import Panel, draw_parity
+from ibbench.report.plot.reliability import draw_reliability
 from ibbench.report.plot.style import file_stems, in_style, write_above
 from ibbench.worth.names import name_entries
 from ibbench.worth.worth import make_worth
@@ -26,7 +30,7 @@ _MOST_PANELS = 16
 
 
 def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture | Remark]:
-    """Draw what a study has: learning curves, the ladder, error against cost, predictions against true values.
+    """Draw what a study has: learning curves, the ladder, error against cost, predictions, and how sure they are.
 
     Args:
         study: a study as read.
@@ -48,9 +52,12 @@ def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture |
     with in_style():
         shapes = _draw_worth(study, by)
         shapes.append(Picture("cost", draw_costs(list(largest.values()), faulty)))
-        stems = file_stems([_name_parity(group, sections) for group in largest])
+        stems = file_stems([_name("parity", group, sections) for group in largest])
         for stem, (group, entries) in zip(stems, largest.items(), strict=True):
             shapes += _draw_predictions(folder, study, group, entries, stem, faulty)
+        stems = file_stems([_name("reliability", group, sections) for group in largest])
+        for stem, (group, entries) in zip(stems, largest.items(), strict=True):
+            shapes += _draw_reliability(group, entries, stem, faulty)
         if study.missing:
             for shape in shapes:
                 if isinstance(shape, Picture):
@@ -94,9 +101,9 @@ def _largest(study: Study) -> dict[Group, list[Entry]]:
     return dict(chosen.values())
 
 
-def _name_parity(group: Group, sections: list[Section]) -> str:
+def _name(kind: str, group: Group, sections: list[Section]) -> str:
     where = "".join(f"_{getattr(group.section, field)}" for field in differing(sections))
-    return f"parity_{group.target}{where}"
+    return f"{kind}_{group.target}{where}"
 
 
 def _draw_predictions(
@@ -107,7 +114,7 @@ def _draw_predictions(
     shapes: list[Picture | Remark] = []
     names = name_entries(entries)
     records = {id(replica): record for record in study.records for replica in record.replicas}
-    for entry in sorted(entries, key=lambda entry: entry.rung.number if entry.rung else 0):
+    for entry in _in_order(entries):
         if entry.key.is_baseline:
             continue
         if len(panels) == _MOST_PANELS:
@@ -118,8 +125,31 @@ def _draw_predictions(
         record = records[id(first)]
         found = read_predictions(StudyFolder.at(folder).runs / record.run, record, baselines=False)
         if found:
-            title = f"{name} {FAULTY} supports no claim" if entry.key in faulty else name
-            panels[title] = Panel(*found[Predictor(first.target, first.seed)], first.seed)
+            panels[_title(name, entry, faulty)] = Panel(*found[Predictor(first.target, first.seed)], first.seed)
     if not panels:
         return [*shapes, Remark(f"no parity plot of {group.target}: its predictions.npz are not there")]
     return [*shapes, Picture(stem, draw_parity(panels, group.target, group.unit))]
+
+
+def _draw_reliability(group: Group, entries: list[Entry], stem: str, faulty: Set[Key]) -> list[Picture | Remark]:
+    """Draw what the deviation between seeds promises of each trained entry of a target."""
+    names = name_entries(entries)
+    measured = {_title(names[entry.key][0], entry, faulty): measure_calibration(entry) for entry in _in_order(entries)}
+    panels = {title: one for title, one in measured.items() if one and one.bins}
+    if not panels:
+        what = f"several seeds, {FEW_MOLECULES} test molecules and their predictions"
+        return [Remark(f"no reliability of {group.target}: that takes {what}")]
+    shown = dict(itertools.islice(panels.items(), _MOST_PANELS))
+    picture = Picture(stem, draw_reliability(shown, group.target, group.unit))
+    if len(panels) == len(shown):
+        return [picture]
+    return [Remark(f"deviations between seeds are drawn of the first {_MOST_PANELS} models only"), picture]
+
+
+def _title(name: str, entry: Entry, faulty: Set[Key]) -> str:
+    return f"{name} {FAULTY} supports no claim" if entry.key in faulty else name
+
+
+def _in_order(entries: list[Entry]) -> list[Entry]:
+    """Sort rungs by their place in the ladder."""
+    return sorted(entries, key=lambda entry: entry.rung.number if entry.rung else 0)
