@@ -9,12 +9,14 @@ from typing import NamedTuple, TextIO
 
 from rich.console import Console
 
+from ibbench.compare.calibration import measure_runs
 from ibbench.compare.ensembles import choose_ensembles
 from ibbench.data.smiles_table import SmilesFile, SmilesRow, SmilesTable
 from ibbench.errors import INTERRUPTED, InputError
 from ibbench.files import open_atomically
 from ibbench.options.words import Geometry, PredictFormat
 from ibbench.report import json, markdown, screen
+from ibbench.report.calibration import tell_coverage
 from ibbench.report.predictions import Predicted, Tally, brief, content, csv_line, csv_rows, list_names, page, summarise
 from ibbench.run.ensemble import Column, tell_unknown
 from ibbench.run.forecast import Crew, forecast, list_columns, load_crew
@@ -80,7 +82,10 @@ def show_predictions(asked: Request, console: Console) -> bool:
     for name in names:
         if name in given.columns:
             raise InputError(f"{asked.input} has a column `{name}` already, which is to be written: rename it")
-    said = [*chosen.left_out, *tell_unknown(load_crew(crew)), *([_GEOMETRY] if asked.geometry else [])]
+    ensembles = load_crew(crew)
+    measured = {one.name: measure_runs(runs) for one, (_, runs) in zip(ensembles, crew.ensembles, strict=True)}
+    said = [*chosen.left_out, *tell_unknown(ensembles), *([_GEOMETRY] if asked.geometry else [])]
+    said += tell_coverage(measured)
     tally = Tally(0 if asked.output or asked.style == "csv" else _SHOWN if asked.style == "terminal" else math.inf)
     try:
         with listening(), _open(asked, console) as write:

@@ -179,6 +179,18 @@ def test_models_that_read_coordinates_get_them_from_etkdg_when_asked(ibbench: Co
     assert set(without.values()) == {None}
 
 
+def test_it_says_how_often_the_deviation_held_what_it_promises(ibbench: Command, study: Path, tmp_path: Path) -> None:
+    written = np.load(_run(study, "gnn") / "predictions.npz")
+    errors = (written["prediction"] - written["truth"])[written["target"] == "gap"]
+    share = (np.abs(errors.mean(0)) <= 2.92 * math.sqrt(4 / 3) * errors.std(0, ddof=1)).mean()  # t(2) at 95 %
+    told = ibbench("predict", str(study), "--model", "gnn", "CCO").stdout
+    assert "within 3.37 standard deviations (3 seeds)" in told
+    assert float(told.partition("it was ")[2].partition(" % for gnn on gap")[0]) == pytest.approx(100 * share, abs=2)
+    moved = shutil.copytree(_run(study, "gnn"), tmp_path / "moved")  # it is not known what it was tested on
+    alone = ibbench("predict", str(moved), "CCO")
+    assert (alone.returncode, "standard deviations (" in alone.stdout) == (0, False)
+
+
 def test_what_a_run_of_an_older_version_was_trained_on_is_not_known(
     ibbench: Command, study: Path, tmp_path: Path
 ) -> None:
