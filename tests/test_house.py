@@ -12,8 +12,8 @@ import ibbench
 
 PACKAGE = Path(ibbench.__file__).parent
 ROOMS = (
-    "options", "data", "models", "budget", "baselines", "training", "record", "run", "sweep", "compare", "worth",
-    "probes", "speed", "report", "commands",
+    "options", "data", "models", "budget", "baselines", "training", "record", "track", "run", "sweep", "compare",
+    "worth", "probes", "speed", "report", "commands",
 )  # fmt: skip
 LOOSE = {"__init__", "__main__", "cli", "errors", "files", "terminal"}
 ONLY_IN = {
@@ -21,8 +21,11 @@ ONLY_IN = {
     "matplotlib": ("report/plot/",),
     "hydra": ("options/", "commands/"),
     "omegaconf": ("options/", "commands/"),
+    "tensorboard": ("track/",),
+    "mlflow": ("track/",),
+    "wandb": ("track/",),
 }
-WITHOUT_TORCH = {"options", "record", "compare", "worth"}
+WITHOUT_TORCH = {"options", "record", "track", "compare", "worth"}
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from ibbench.cli.app import app
-from ibbench.cli.arguments import AnyStudy, complete_study
-from ibbench.options.words import Axis, DiffFormat, FailOn, TableFormat
+from ibbench.cli.arguments import AnyStudy, Quiet, complete_study
+from ibbench.options.words import Axis, DiffFormat, FailOn, TableFormat, Tracker
 
 
 @app.command()
@@ -94,4 +94,23 @@ def plot(
     from ibbench.terminal import terminal
 
     if not show_plots(study, terminal(), by):
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    study: AnyStudy,
+    to: Annotated[list[Tracker], typer.Option(help="The tracker; may be repeated", show_default=False)],
+    output: Annotated[
+        str | None,
+        typer.Option(help="A folder for tensorboard and wandb, a data base for mlflow", show_default=False),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Show the runs of a study in TensorBoard, MLflow or W&B, as `log=[...]` does while they train."""
+    from ibbench.commands.export import export_study
+    from ibbench.terminal import be_quiet, terminal
+
+    be_quiet(quiet)
+    if not export_study(study, to, output, terminal()):
         raise typer.Exit(1)

@@ -81,7 +81,7 @@ def _for_hydra(arguments: list[str], dry_run: bool, detach: bool) -> list[str]:
     readable = as_hydra_reads(arguments)
     packed = pack_sweeps(readable)
     for argument, as_list in packed.items():  # not into what `--cfg` prints
-        if not is_quiet():
+        if not (is_quiet() or argument.startswith("log=")):
             sys.stderr.write(f"{argument} trains as one pack, as '{as_list}' does; see --help for runs of their own\n")
     # Hydra finds `hydra.mode` out by composing, and runs a sweep as one point where a mistake keeps it from that.
     mode = [] if any(argument.startswith(("-", "hydra.mode=")) for argument in arguments) else ["--multirun"]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -65,6 +66,8 @@ def _words(annotation: Any) -> list[str]:
     """List the words in the type of an option, such as those of a `Literal`."""
     if annotation in {bool, NoneType}:
         return [_as_typed(value) for value in ((True, False) if annotation is bool else (None,))]
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return [str(value) for value in annotation]
     parts = get_args(annotation)
     if get_origin(annotation) is Literal:
         return [_as_typed(value) for value in parts]

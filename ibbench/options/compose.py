@@ -146,7 +146,7 @@ def explain(error: Exception) -> str:
 
 
 def pack_sweeps(arguments: Sequence[str]) -> dict[str, str]:
-    """Find sweeps over single seeds or targets, and write them as lists: `seeds=0,1` as `seeds=[0,1]`.
+    """Find sweeps over single seeds, targets or trackers, and write them as lists: `seeds=0,1` as `seeds=[0,1]`.
 
     The replicas of a list train together, as one run, which is faster than one run after another. The number of
     workers has no say in it: it would then be part of what names a run, and no command could go on elsewhere. Who has
@@ -157,7 +157,7 @@ def pack_sweeps(arguments: Sequence[str]) -> dict[str, str]:
     """
     packed = {}
     for argument in arguments:
-        if argument.partition("=")[0] in _REPLICAS:
+        if argument.partition("=")[0] in {*_REPLICAS, "log"}:
             with contextlib.suppress(HydraException):  # Hydra will say what is wrong with it
                 override = OverridesParser.create().parse_override(argument)
                 if override.is_discrete_sweep():

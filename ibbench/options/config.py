@@ -35,6 +35,7 @@ from ibbench.options.groups import (
 )
 from ibbench.options.model import AnyModelOptions
 from ibbench.options.sources import OF_CONTENT
+from ibbench.options.words import Tracker
 
 ReferenceOption = Literal["auto", "composition", "none"]
 _MOST_BYTES = 200  # of a folder's name; file systems take 255
@@ -82,6 +83,7 @@ class Config(Options):
     rung: RungOptions | None = None
     worth_at: Annotated[PositiveInt | None, expecting("a train size, or null")] = None
     tuning: TuningOptions | None = None
+    log: Annotated[tuple[Tracker, ...], BeforeValidator(as_list), AfterValidator(without_repeats)] = ()
     rerun: bool
     workers: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
 
@@ -127,7 +129,7 @@ class Config(Options):
 
         A CSV is known by what is read from it, which the run adds, not by where it lies.
         """
-        others = {"name", "results_dir", "device", "rung", "worth_at", "rerun", "workers"}
+        others = {"name", "results_dir", "device", "rung", "worth_at", "log", "rerun", "workers"}
         options = self.model_dump(mode="json", exclude=others)
         # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
         # at once changes rounding only, as the device does.
@@ -217,7 +219,7 @@ def _describe(detail: ErrorDetails) -> str:
             return f"`{key}` is not an option: {suggest_option(key)}"
         case "missing":
             return f"`{key}` is missing"
-        case "literal_error" | "union_tag_invalid":
+        case "literal_error" | "enum" | "union_tag_invalid":
             if detail["type"] == "union_tag_invalid":
                 key, value = f"{key}.name", value["name"]
             context = detail.get("ctx", {})

@@ -30,6 +30,14 @@ class PredictFormat(StrEnum):
     JSON = "json"
 
 
+class Tracker(StrEnum):
+    """What shows runs beside those of other programs."""
+
+    TENSORBOARD = "tensorboard"
+    MLFLOW = "mlflow"
+    WANDB = "wandb"
+
+
 class Geometry(StrEnum):
     """Where `ibbench predict` has the coordinates of molecules from."""
 

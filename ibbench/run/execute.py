@@ -26,6 +26,7 @@ from ibbench.record.folder import (
     adopt_names,
     name_in_study,
     record_age,
+    study_folder,
 )
 from ibbench.record.intact import read_done
 from ibbench.record.lease import Lease, LostError, TakenError, describe_owner, hold
@@ -46,6 +47,8 @@ from ibbench.run.pack import ALONE, Place, advance_pack, train_pack
 from ibbench.run.plan import Point
 from ibbench.run.sight import count_for, sight_of
 from ibbench.terminal import mention, say
+from ibbench.track.content import card_of, outcome_of
+from ibbench.track.follow import Follower
 from ibbench.training.device import choose_device, describe_device, one_thread, peak_memory_mb, reset_peak_memory
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
 from ibbench.training.replicas import Replica
@@ -76,7 +79,7 @@ def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record
             age = record_age(point.folder)
             with hold(point.folder, patience) as lease, contextlib.ExitStack() as packs:
                 redone = record_age(point.folder) != age  # by the process that held it
-                record = _find_finished(point, redone) or _attempt(point, lease, place, packs)
+                record = _find_finished(point, redone) or _attempt_followed(point, lease, place, packs)
             for emptied in point.folder.glob(_lock_of_pack("*")):
                 with contextlib.suppress(OSError):
                     emptied.rmdir()
@@ -93,6 +96,17 @@ def _find_finished(point: Point, redone: bool = False) -> Record | None:
     if record:
         adopt_names(point.folder, point.config)
         mention(f"{point.run}: done before")
+    return record
+
+
+def _attempt_followed(point: Point, lease: Lease, place: Place, packs: contextlib.ExitStack) -> Record:
+    """Train a run that is this process's, and tell its trackers how that begins and ends."""
+    study = study_folder(point.config)
+    units = {target.name: target.unit for target in point.dataset.targets if target.name in point.config.targets}
+    follower = Follower(study, point.run, point.config.log)
+    with follower.following(lambda: card_of(study, _record(point, "failed"), units)) as outcome:  # not known yet
+        record = _attempt(point, lease, place, packs)
+        outcome.append(outcome_of(record))
     return record
 
 

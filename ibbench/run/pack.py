@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 from ibbench.options.trial import Stage, Trial, draw_trials, list_stages
+from ibbench.record.folder import study_folder
 from ibbench.record.lease import Lease
 from ibbench.record.schema import MetricsEntry, ReplicaEntry, TrialEntry
 from ibbench.run.interrupt import asked, deferring, raise_if_asked
 from ibbench.run.plan import Point
 from ibbench.terminal import ShowLine, mention, say, show_line
+from ibbench.track.content import points_of
+from ibbench.track.follow import Follower
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.length import count_molecules, measure_length
 from ibbench.training.loop import prepare, train
@@ -69,12 +72,14 @@ class _Part(NamedTuple):
     Attributes:
         name: for the user.
         number: of its checkpoints; a run's parts are counted in the order of training, from 0.
+        stage: from 1.
         share: of the steps.
         rows: what trains side by side.
     """
 
     name: str
     number: int
+    stage: int
     share: float
     rows: list[_Row]
 
@@ -140,7 +145,7 @@ def _go_through(
     for at, stage in enumerate(stages):
         rows = _best(rows, trials, stage)
         title = name if len(stages) == 1 else f"{name}, stage {at + 1} of {len(stages)}"
-        part = _Part(title, number * len(stages) + at, stage.share, rows)
+        part = _Part(title, number * len(stages) + at, at + 1, stage.share, rows)
         task, state = _train_part(point, lease, part, device, show, keep=keep_last or at + 1 < len(stages))
         train_seconds += state.train_seconds
         validation_seconds += state.validation_seconds
@@ -175,6 +180,8 @@ def _train_part(
     checkpoints = Checkpoints(point.folder, part.number, identity)
     for problem in checkpoints.load(state):
         say(f"{part.name}: {problem}")
+    num_stages, follower = len(list_stages(config)), Follower(study_folder(config), point.run, config.log)
+    follower.report(lambda: points_of(state.history, num_stages, part.stage))
     if state.step:
         mention(f"{part.name}: resuming after step {state.step:,}")
     if state.step == length.steps and not state.pending:
@@ -187,6 +194,7 @@ def _train_part(
         for _ in train(task, state, config, saving.is_due, part.share):
             if state.pending == 0:
                 progress.update(state)
+                follower.report(lambda: points_of(state.history[-len(part.rows) :], num_stages, part.stage))
             if saving.is_due(validated=state.pending == 0):
                 saving.save(state)
             raise_if_asked()

@@ -19,6 +19,7 @@ from ibbench.record.intact import read_done
 from ibbench.record.lease import describe_owner, hold, seconds_since_sign
 from ibbench.run.recall import recall_finished
 from ibbench.terminal import mention, say
+from ibbench.track import check_installed
 
 if TYPE_CHECKING:  # it imports torch, which is not needed to find that all runs are done
     from ibbench.run.plan import Point
@@ -67,7 +68,7 @@ class Sweep:
 
         Raises:
             InputError: they belong to more than one study, are not all different, give a value for what a search
-                draws, or are to be left to jobs that there are not.
+                draws, are to be left to jobs that there are not, or have trackers that are not installed.
         """
         if self.detach and self._here:
             raise InputError("`--detach` needs jobs that live on without this command: expected cluster=slurm")
@@ -76,6 +77,9 @@ class Sweep:
             raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")
         if len({config.workers for config in self._configs}) > 1:
             raise InputError("one command has one number of workers: `workers` cannot be swept")
+        if len({config.log for config in self._configs}) > 1:
+            raise InputError("all runs of a command have the same trackers: expected a list, as 'log=[mlflow,wandb]'")
+        check_installed(self._configs[0].log)
         _refuse_repeats(self._configs, self._overrides)
 
     def plan(self) -> bool:

@@ -26,6 +26,7 @@ from ibbench.run.plan import Point
 from ibbench.sweep.point import Outcome
 from ibbench.sweep.worker import work
 from ibbench.terminal import LiveLine, LiveLines, say, terminal
+from ibbench.track.follow import open_office
 from ibbench.training.device import count_cores
 from ibbench.training.packs import list_replicas, split_into_packs
 
@@ -68,6 +69,8 @@ def train_side_by_side(tasks: list[Assignment], num_workers: int) -> dict[int, O
         Stopped: a signal has asked to stop; the workers have saved what they were at, and are gone.
     """
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(max(1, count_cores() // num_workers)))
+    if any(task.point.config.log for task in tasks):
+        open_office()  # one for all workers
     _import_compiler(any(task.point.resolved.trainer.compile is True for task in tasks))
     queue, outcomes = _Queue(tasks), dict[int, Outcome]()
     workers: list[_Worker] = []

@@ -1,0 +1,169 @@
+"""What trackers are told of a run: who it is, points of its curves, and what it came to."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from ibbench.record.schema import Record, ReplicaEntry
+
+_CURVES = ("validation_mae", "train_loss", "learning_rate")
+_ERRORS = ("mae", "rmse", "r2")
+
+Value = str | int | float | bool | None
+
+
+class Card(NamedTuple):
+    """Who a run is.
+
+    Attributes:
+        study: the name of its study.
+        folder: that of the study, absolute.
+        run: its name.
+        parameters: the options that can change its numbers, such as `optimizer.lr`, and what follows from them.
+        tags: versions, device, and the like.
+        units: the unit of each target.
+        started: when its training began, in seconds since 1970; None for now.
+    """
+
+    study: str
+    folder: str
+    run: str
+    parameters: dict[str, Value]
+    tags: dict[str, str]
+    units: dict[str, str]
+    started: float | None = None
+
+
+class Point(NamedTuple):
+    """One point of a curve.
+
+    Attributes:
+        name: of the curve, such as `gap/seed 0/validation_mae`.
+        step: how many steps were done.
+        epoch: the same in passes over the train subset.
+        value: for a validation MAE in the unit of its target.
+    """
+
+    name: str
+    step: int
+    epoch: float
+    value: float
+
+
+class Outcome(NamedTuple):
+    """What a run came to.
+
+    Attributes:
+        status: `stopped` if it goes on another time.
+        metrics: figures of the whole run, such as `gap/seed 0/test_mae`.
+        step: the last one.
+        cost: what it cost, such as `train_seconds`.
+        ended: when it ended, in seconds since 1970; None for now.
+    """
+
+    status: Literal["done", "failed", "stopped"]
+    metrics: dict[str, float]
+    step: int
+    cost: dict[str, int | float]
+    ended: float | None
+
+
+STOPPED = Outcome("stopped", {}, 0, {}, None)
+
+
+def card_of(study: Path, record: Record, units: Mapping[str, str] | None = None) -> Card:
+    """Say who a run is.
+
+    Args:
+        study: the folder of its study.
+        record: its record, or what is known of that before it is trained.
+        units: the unit of each target; None for those that the record has.
+    """
+    folder = study.absolute()
+    parameters = dict(_flatten(record.config))
+    parameters |= {"width": record.width, "hidden": record.hidden, "train_size": record.train_size}
+    tags = {"ibbench.study": folder.name, "ibbench.run": record.run, "model": str(record.config["model"]["name"])}
+    tags |= {f"version.{package}": version for package, version in record.versions.items()}
+    tags |= {"device": record.device, "data": record.data_source, "split": record.split_fingerprint}
+    if record.made and record.made.revision:
+        tags["revision"] = record.made.revision
+    known = units if units is not None else {entry.target: entry.unit for entry in record.replicas}
+    seconds = record.cost.train_seconds + record.cost.validation_seconds if record.cost else None
+    ended = _ended(record)
+    started = ended - seconds if ended is not None and seconds is not None else None
+    return Card(folder.name, str(folder), record.run, parameters, tags, dict(known), started)
+
+
+def _ended(record: Record) -> float | None:
+    return datetime.fromisoformat(record.made.at).timestamp() if record.made else None
+
+
+def _flatten(config: Mapping[str, Any]) -> Iterable[tuple[str, Value]]:
+    """Write the options of groups with dots; what is no number or word in them is JSON."""
+    for key, value in config.items():
+        group = value if isinstance(value, Mapping) else {}
+        for name, option in group.items():
+            yield f"{key}.{name}", _plain(option)
+        if not group:
+            yield key, _plain(value)
+
+
+def _plain(value: Any) -> Value:
+    plain = value is None or isinstance(value, str | int | float)
+    return value if plain else json.dumps(value, ensure_ascii=False)
+
+
+def points_of(rows: Iterable[Mapping[str, Any]], num_stages: int, stage: int = 1) -> list[Point]:
+    """Return the points of rows of a history, by target and seed.
+
+    Where seeds tune themselves, the trials of earlier stages, which start anew with each stage, have their own curves.
+
+    Args:
+        rows: one for each replica, or trial of it, and validation; all rows of a step together.
+        num_stages: the number of stages of the run.
+        stage: that of rows that do not say theirs, from 1.
+    """
+    seen: Counter[tuple[object, ...]] = Counter()
+    points = []
+    for row in rows:
+        name, number = f"{row['target']}/seed {row['seed']}", int(row.get("stage", stage))
+        if number < num_stages:
+            place = (number, row["step"], name)
+            seen[place] += 1
+            name += f"/stage {number}/trial {seen[place]}"
+        step, epoch = int(row["step"]), float(row["epoch"])
+        points += [Point(f"{name}/{curve}", step, epoch, float(row[curve])) for curve in _CURVES]
+    return points
+
+
+def outcome_of(record: Record) -> Outcome:
+    """Say what a run came to: errors of each replica, of all seeds, and of the baselines."""
+    metrics: dict[str, float] = {}
+    for entry in record.replicas:
+        name = f"{entry.target}/seed {entry.seed}"
+        metrics |= {
+            f"{name}/test_{error}": value for error in _ERRORS if (value := getattr(entry.test, error)) is not None
+        }
+        metrics |= {f"{name}/best_validation_mae": entry.validation.mae, f"{name}/best_epoch": entry.best_epoch}
+    metrics |= _means(record.replicas)
+    for baseline in record.baselines:
+        metrics |= {f"baseline/{baseline.name}/{name}": value for name, value in _means(baseline.replicas).items()}
+    cost = record.cost.model_dump() if record.cost else {}
+    last = max((entry.steps or 0 for entry in record.replicas), default=0)
+    return Outcome(record.status, metrics, last, cost, _ended(record))
+
+
+def _means(entries: Iterable[ReplicaEntry]) -> dict[str, float]:
+    """Return the test MAE of each target, averaged over seeds."""
+    of_target: dict[str, list[float]] = {}
+    for entry in entries:
+        of_target.setdefault(entry.target, []).append(entry.test.mae)
+    return {f"{target}/test_mae": sum(maes) / len(maes) for target, maes in of_target.items()}
+
+
+def num_stages_of(config: Mapping[str, Any]) -> int:
+    """Return how many stages a run has, by its recorded config."""
+    return len((config.get("tuning") or {}).get("trials", (1,)))
