@@ -100,7 +100,10 @@ def plot(
 @app.command()
 def export(
     study: AnyStudy,
-    to: Annotated[list[Tracker], typer.Option(help="The tracker; may be repeated", show_default=False)],
+    to: Annotated[
+        list[Tracker],
+        typer.Option(metavar="[tensorboard|mlflow|wandb]", help="The tracker; may be repeated", show_default=False),
+    ],
     output: Annotated[
         str | None,
         typer.Option(help="A folder for tensorboard and wandb, a data base for mlflow", show_default=False),

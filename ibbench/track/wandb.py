@@ -72,7 +72,7 @@ def _settings() -> Any:
         disable_code=True,
         disable_git=True,
         disable_job_creation=True,
-        init_timeout=_BEGIN_SECONDS,
+        init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT") or _BEGIN_SECONDS),
         x_disable_machine_info=True,
         x_disable_meta=True,
         x_disable_stats=True,

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -88,8 +89,12 @@ def test_runs_of_one_command_are_as_many_in_mlflow_and_wandb_and_are_sent_once(
     _check(own, read_wandb(own / "wandb"))
     assert ibbench("export", str(study), "--to", "mlflow", "--output", "other.db").returncode == 0
     assert ibbench("export", str(study), "--to", "wandb", "--output", "other").returncode == 0
-    _check(study, read_mlflow(tmp_path / "other.db"))
     _check(study, read_wandb(tmp_path / "other" / "wandb"))
+    with sqlite3.connect(tmp_path / "other.db") as connection:  # as after another training of the same runs
+        connection.execute("update metrics set value = value + 1 where key like '%validation_mae'")
+    connection.close()
+    assert ibbench("export", str(study), "--to", "mlflow", "--output", "other.db").returncode == 0
+    _check(study, read_mlflow(tmp_path / "other.db"))
 
 
 @pytest.mark.slow
@@ -110,6 +115,9 @@ def test_an_interrupted_training_goes_on_as_the_same_run(tmp_path: Path, ibbench
     while [kept.status for (kept,) in _mlflow(tmp_path).values()] != ["KILLED"]:  # it has its own time to end
         assert time.monotonic() < deadline
         time.sleep(0.2)
+    ((so_far,),) = _mlflow(tmp_path).values()
+    assert len(so_far.curves["gap/seed 0/validation_mae"]) == 60
+    assert 0 < len(so_far.curves["gap/seed 1/validation_mae"]) < 60
     done = ibbench(*words)
     assert (done.returncode, "resuming" in done.stdout, "does not get" in done.stdout) == (0, True, False), done
     _check(study, read_tensorboard(study / "tensorboard"), group="", precision=1e-6)
