@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ _PROJECT = "ibbench"
 _OFFLINE = "wandb/offline-run-*-{}"  # in the folder that it is given
 _SETTINGS = {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
 _BEGIN_SECONDS = 40.0
+_FLUSH_SECONDS = 20.0
+_BLOCK, _HEADER, _LAST_PARTS = 32_768, 7, {1, 4}  # of a log; a whole record is its own last part
 
 
 class _WandbRun(Journal):
@@ -56,11 +59,53 @@ class _WandbRun(Journal):
         """Write figures of the whole run, with its cost, into the summary."""
         self._run.summary.update(outcome.metrics | {f"cost/{name}": value for name, value in outcome.cost.items()})
         self._run.finish(exit_code=0 if outcome.status == "done" else 1)
+        if self._run.offline:
+            _check_whole(Path(self._run.settings.sync_file))
 
 
 def id_of(card: Card) -> str:
     """Return the id of a run: the same run in another study is another one, wherever the study lies."""
     return f"{card.run}-{hashlib.sha256(card.study.encode()).hexdigest()[:8]}"
+
+
+def _check_whole(path: Path) -> None:
+    """Check that a log has the end of its run: W&B says nothing of a full disk.
+
+    Raises:
+        OSError: it has not.
+    """
+    from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
+
+    deadline = time.monotonic() + _FLUSH_SECONDS
+    while True:  # the process of W&B may write the last of it when `finish` has returned
+        kinds = {Record.FromString(content).WhichOneof("record_type") for content in log_records(path.read_bytes())}
+        if "exit" in kinds:
+            return
+        if time.monotonic() > deadline:
+            raise OSError(f"{path} could not be written to its end: is the disk full?")
+        time.sleep(0.1)
+
+
+def log_records(content: bytes) -> list[bytes]:
+    """Divide a log of W&B, which has LevelDB's format, into its records.
+
+    Each part of a record has a header of 7 bytes: a checksum, its length, and its kind. A block of 32 KiB is full
+    before the next begins. The file begins with a header of W&B's own, of the same length. A part that was cut is left
+    out.
+    """
+    records, parts, at = [], b"", _HEADER
+    while at + _HEADER <= len(content):
+        left = _BLOCK - at % _BLOCK
+        if left < _HEADER:
+            at += left
+            continue
+        length, kind = int.from_bytes(content[at + 4 : at + 6], "little"), content[at + 6]
+        parts += content[at + _HEADER : at + _HEADER + length]
+        at += _HEADER + length
+        if kind in _LAST_PARTS and at <= len(content):
+            records.append(parts)
+            parts = b""
+    return records
 
 
 def _settings() -> Any:

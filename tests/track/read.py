@@ -5,8 +5,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ibbench.track.wandb import log_records
+
 Curves = dict[str, list[tuple[int, float]]]
-_BLOCK, _HEADER = 32_768, 7  # of a log in LevelDB's format, which W&B writes
 
 
 class Kept(NamedTuple):
@@ -69,7 +70,7 @@ def read_wandb(folder: Path) -> dict[str, list[Kept]]:
         curves: Curves = {}
         config: dict[str, Any] = {}
         summary: dict[str, float] = {}
-        for content in _log_records(path.read_bytes()):
+        for content in log_records(path.read_bytes()):
             record = Record.FromString(content)
             match record.WhichOneof("record_type"):
                 case "run":
@@ -90,20 +91,3 @@ def read_wandb(folder: Path) -> dict[str, list[Kept]]:
 
 def _key(item: Any) -> str:
     return item.key or "/".join(item.nested_key)
-
-
-def _log_records(content: bytes) -> list[bytes]:
-    """Divide a log into its records: each has a header of 7 bytes, and may go on in the next block of 32 KiB."""
-    records, parts, at = [], b"", _HEADER  # the file begins with a header of W&B's own, of the same length
-    while at + _HEADER <= len(content):
-        left = _BLOCK - at % _BLOCK
-        if left < _HEADER:
-            at += left
-            continue
-        length, kind = int.from_bytes(content[at + 4 : at + 6], "little"), content[at + 6]
-        parts += content[at + _HEADER : at + _HEADER + length]
-        if kind in {1, 4}:  # a whole record, or the last part of one
-            records.append(parts)
-            parts = b""
-        at += _HEADER + length
-    return records
