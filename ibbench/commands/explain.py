@@ -165,7 +165,7 @@ def _agreement_rows(agreements: Sequence[tuple[Look, list[Agreement]]]) -> pd.Da
     rows = []
     for found, measured in agreements:
         for one in measured:
-            low, high = one.estimate.interval() or (None, None)
+            low, high = one.interval() or (None, None)
             who = (found.column.ensemble, found.column.target, one.quantity)
             counts = (len(found.seeds), one.num_molecules, one.num_without)
             rows.append((*who, one.estimate.value, low, high, *counts))

@@ -104,7 +104,7 @@ def tabulate(one: Explained) -> list[Shape]:
         for found, (mean, deviation) in zip(one.looks, one.predicted, strict=True)
     )
     return [
-        Table(rows, title, text={"element"}),
+        Table(rows, title, text={"atom", "element"}),
         Remark(f"Predicted {target}{f' in {unit}' if unit else ''}: {predicted}."),
     ]
 
@@ -145,16 +145,21 @@ def tell_agreement(found: Look, agreements: Sequence[Agreement]) -> list[str]:
         ]
     told = [f"{who}: {_verdict(main)} (Spearman's rank correlation over atoms {_cell(main)}, {_over(found, main)})."]
     parts = _beside(known)
-    return told + ([f"{who}: for comparison, {', '.join(parts)}."] if parts else [])
+    return told + ([f"{who}: for comparison, the correlation of {'; of '.join(parts)}."] if parts else [])
 
 
 def _verdict(one: Agreement) -> str:
-    interval = one.estimate.interval()
+    interval = one.interval()
     if interval is None:
-        return "of one seed and one molecule nothing is concluded on attention and occlusion"
+        return "without a variance over seeds or molecules, nothing is concluded on attention and occlusion"
     low, high = interval
     if low > _STRONG:
         return "attention and occlusion agree: atoms that get more attention change the prediction more when hidden"
+    if low > 0 and high < _WEAK:
+        return (
+            "attention and occlusion hardly agree: the attention that atoms get orders them by how much hiding them "
+            "changes little better than chance"
+        )
     if low > 0:
         return (
             "attention and occlusion agree in part: atoms that get more attention tend to change the prediction more "
@@ -174,21 +179,22 @@ def _verdict(one: Agreement) -> str:
 
 
 def _cell(one: Agreement) -> str:
-    low, high = one.estimate.interval() or (None, None)
+    low, high = one.interval() or (None, None)
     return with_interval(one.estimate.value, low, high, _DIGITS)
 
 
 def _over(found: Look, one: Agreement) -> str:
     seeds = "1 seed" if len(found.seeds) == 1 else f"{len(found.seeds)} seeds"
-    molecules = "this molecule" if len(found.numbers) == 1 else f"{one.num_molecules:,} molecules"
+    if len(found.numbers) == 1:
+        return f"mean over {seeds}, of this molecule, which says nothing of others: --molecules 200 asks test molecules"
     left = f"; {one.num_without:,} with fewer than three atoms, or with atoms all alike, are left out"
-    return f"mean over {seeds} and {molecules}{left * bool(one.num_without)}"
+    return f"mean over {seeds} and {one.num_molecules:,} molecules{left * bool(one.num_without)}"
 
 
 def _beside(known: dict[str, Agreement]) -> list[str]:
     words = {
-        BONDS: "the number of bonds of an atom and occlusion have",
-        OCCLUSION_OF_SEEDS: "the occlusion of two seeds has",
-        ATTENTION_OF_SEEDS: "the attention of two seeds has",
+        BONDS: "the number of bonds of an atom with occlusion is",
+        OCCLUSION_OF_SEEDS: "the occlusion of one seed with that of another is",
+        ATTENTION_OF_SEEDS: "the attention of one seed with that of another is",
     }
     return [f"{text} {_cell(known[quantity])}" for quantity, text in words.items() if quantity in known]

@@ -187,7 +187,7 @@ class Predictor:
         return batch.keep(self.reads).to(self.models.device)
 
     def mean_features(self) -> Tensor:
-        """Return the mean features of the atoms that each replica trained on, as far as it was shown them, `[R, 11]`."""
+        """Return the mean of the features that each replica was shown of its train atoms, `[R, 11]`; 0 for others."""
         mean = self.models.buffers["atom_mean"]
         return mean * shown_features(self._facts.feature_set).to(mean.device)
 

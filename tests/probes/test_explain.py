@@ -145,27 +145,28 @@ def _look(attention: np.ndarray, change: np.ndarray) -> Look:
 
 def _cases() -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:
     generator = np.random.default_rng(0)
-    change = generator.normal(size=(3, 200, 9))
+    change = generator.normal(size=(3, 60, 9))
     noise = generator.normal(size=change.shape)
-    yield "attention and occlusion agree:", np.abs(change), change, 1.0
+    yield "attention and occlusion agree:", np.abs(change) + 0.01 * noise, change, 1.0
     yield "agree in part", np.abs(change) + 0.9 * noise, change, 0.4
-    yield "contradict", -np.abs(change), change, -1.0
+    yield "hardly agree", np.abs(change) + 3 * noise, change, 0.15
+    yield "contradict", -np.abs(change) + 0.01 * noise, change, -1.0
     yield "do not agree:", noise, change, 0.0
 
 
-@pytest.mark.parametrize(("words", "attention", "change", "value"), _cases())
+@pytest.mark.parametrize(("words", "attention", "change", "value"), list(_cases()))
 def test_agreement_and_its_failure_are_told(
     words: str, attention: np.ndarray, change: np.ndarray, value: float
 ) -> None:
     found = _look(attention, change)
     agreements = {one.quantity: one for one in agree(found)}
-    assert agreements[ATTENTION].estimate.value == pytest.approx(value, abs=0.1)
-    assert agreements[ATTENTION].num_molecules == 200
-    assert agreements[OCCLUSION_OF_SEEDS].estimate.value == pytest.approx(0, abs=0.1)
+    assert agreements[ATTENTION].estimate.value == pytest.approx(value, abs=0.15)
+    assert agreements[ATTENTION].num_molecules == 60
+    assert agreements[OCCLUSION_OF_SEEDS].estimate.value == pytest.approx(0, abs=0.15)
     first, beside = tell_agreement(found, list(agreements.values()))
     assert words in first
-    assert "3 seeds and 200 molecules" in first
-    assert "the occlusion of two seeds has" in beside
+    assert "3 seeds and 60 molecules" in first
+    assert "the occlusion of one seed with that of another is" in beside
 
 
 def test_one_molecule_of_one_seed_concludes_nothing() -> None:
@@ -173,3 +174,4 @@ def test_one_molecule_of_one_seed_concludes_nothing() -> None:
     (told,) = tell_agreement(found, list(agree(found)))
     assert "nothing is concluded" in told
     assert "1.00" in told
+    assert "says nothing of others" in told

@@ -34,6 +34,11 @@ class Agreement(NamedTuple):
     num_molecules: int
     num_without: int
 
+    def interval(self) -> tuple[float, float] | None:
+        """Return the 95 % interval, as far as there are such correlations; None where no variance is known."""
+        found = self.estimate.interval()
+        return found and (max(-1.0, found[0]), min(1.0, found[1]))
+
 
 def rank_correlation(a: Floats, b: Floats) -> float:
     """Return Spearman's rank correlation of two figures of the same atoms, ties with their mean rank.

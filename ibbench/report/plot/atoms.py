@@ -1,16 +1,20 @@
 """Figures of atoms on a drawn molecule, several drawings side by side, by RDKit's own pen."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ibbench.report.plot.notes import place_notes
+
 _Colour = tuple[float, float, float]
 # Of Okabe & Ito, which differ for the colour-blind too. A figure stands at each atom besides.
 _FALLS, _RISES, _SHARE = (0.0, 0.45, 0.70), (0.84, 0.37, 0.0), (0.0, 0.62, 0.45)
 _MOST = 0.8  # of a colour, so that letters on it can be read
-_BAR, _WIDE, _LINE = 34, 180, 13  # pixels: height of a scale and its words, width of a scale, height of letters
+_BAR, _WIDE = 34, 180  # pixels: height of a scale and its words, width of a scale
+_LINE, _NOTE = 13, 11  # pixels: height of letters, and of those at atoms
 _STEPS = 60  # of colour in a scale
 
 
@@ -63,17 +67,15 @@ def draw_atoms(
 
     molecules = {explicit: _lay_out(smiles, explicit) for explicit in {one.explicit for row in rows for one in row}}
     num_atoms = max(molecule.GetNumAtoms() for molecule in molecules.values())
-    width = min(300 + 9 * max(0, num_atoms - 8), 700)
-    height, columns = int(0.8 * width), max(map(len, rows))
+    width = min(360 + 14 * max(0, num_atoms - 8), 900)
+    height, columns = int(0.72 * width), max(map(len, rows))
     size = columns * width, len(rows) * height + _BAR * len(scales)
-    pen: Any = {"svg": rdMolDraw2D.MolDraw2DSVG, "png": rdMolDraw2D.MolDraw2DCairo}[style](*size, width, height)
-    options = pen.drawOptions()
-    options.useBWAtomPalette()
-    options.annotationFontScale, options.highlightRadius, options.padding = 0.55, 0.36, 0.1
-    options.legendFontSize, options.legendFraction = _LINE + 2, 0.12
-    options.continuousHighlight, options.circleAtoms = False, True
+    # As text, letters take a tenth of the room that their outlines do, and can be searched for.
+    as_text = style == "svg"
+    pen: Any = _pens(rdMolDraw2D)[style](*size, width, height, as_text)
+    _choose_look(pen)
     cells = [one for row in rows for one in [*row, *[None] * (columns - len(row))]]
-    drawn = [None if one is None else _annotate(molecules[one.explicit], one.notes) for one in cells]
+    drawn = [None if one is None else molecules[one.explicit] for one in cells]
     colours = [{} if one is None else _colour(one, scales[one.scale]) for one in cells]
     pen.DrawMolecules(
         drawn,
@@ -81,13 +83,38 @@ def draw_atoms(
         highlightBonds=[[] for _ in cells],
         highlightAtomColors=colours,
         highlightBondColors=[{} for _ in cells],
-        legends=["" if one is None else one.title for one in cells],
+        legends=["" if one is None else _plain(one.title) for one in cells],
     )
+    for number, one in enumerate(cells):
+        if one is not None:
+            corner = np.array([number % columns * width, number // columns * height])
+            _write_notes(pen, molecules, one, corner, (width, height))
     for place, scale in enumerate(scales):
         _draw_scale(pen, scale, len(rows) * height + _BAR * place)
     pen.FinishDrawing()
     content = pen.GetDrawingText()
-    return content.encode() if isinstance(content, str) else bytes(content)
+    return _shorten(content).encode() if isinstance(content, str) else bytes(content)
+
+
+def _shorten(svg: str) -> str:
+    """Name each style once: RDKit writes it out for every letter, which takes most of the file."""
+    names: dict[str, str] = {}
+
+    def name(found: re.Match[str]) -> str:
+        return f"class='{names.setdefault(found[1], f's{len(names)}')}'"
+
+    svg = re.sub(r"style='([^']*)'", name, re.sub(r"\s+class='[^']*'", "", svg))
+    rules = "".join(f".{short}{{{style}}}" for style, short in names.items())
+    return svg.replace("<!-- END OF HEADER -->", f"<style>{rules}</style>", 1)
+
+
+def _pens(module: Any) -> dict[str, Any]:
+    return {"svg": module.MolDraw2DSVG, "png": module.MolDraw2DCairo}
+
+
+def _plain(text: str) -> str:
+    """Return a text in the letters that RDKit's font has."""
+    return text.replace("±", "+/-").encode("ascii", "replace").decode()
 
 
 def _lay_out(smiles: str, explicit: bool) -> Any:
@@ -100,13 +127,39 @@ def _lay_out(smiles: str, explicit: bool) -> Any:
     return molecule
 
 
-def _annotate(molecule: Any, notes: Sequence[str]) -> Any:
-    from rdkit import Chem
+def _choose_look(pen: Any) -> None:
+    options = pen.drawOptions()
+    options.useBWAtomPalette()
+    options.highlightRadius, options.padding = 0.36, 0.12
+    options.legendFontSize, options.legendFraction = _LINE + 2, 0.12
+    options.continuousHighlight, options.circleAtoms = False, True
 
-    copy = Chem.Mol(molecule)
-    for atom, note in zip(copy.GetAtoms(), notes, strict=True):
-        atom.SetProp("atomNote", note)
-    return copy
+
+def _write_notes(
+    pen: Any, molecules: dict[bool, Any], panel: Panel, corner: NDArray[np.int64], size: tuple[int, int]
+) -> None:
+    """Write the notes of a panel at its atoms."""
+    from rdkit.Geometry import Point2D
+
+    molecule, notes = molecules[panel.explicit], [_plain(note) for note in panel.notes]
+    places = _find_places(molecule, molecules, size)
+    pen.SetOffset(0, 0)
+    pen.SetColour((0.0, 0.0, 0.0))
+    pen.SetFontSize(_NOTE)
+    for note, (x, y) in zip(notes, corner + place_notes(molecule, places, notes), strict=True):
+        pen.DrawString(note, Point2D(x, y), 0, True)
+
+
+def _find_places(molecule: Any, molecules: dict[bool, Any], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Return where the atoms are in a panel: RDKit tells it of the last drawing only, all of which have one scale."""
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    drawn = [*(other for other in molecules.values() if other is not molecule), molecule]
+    pen = rdMolDraw2D.MolDraw2DSVG(size[0] * len(drawn), size[1], *size, True)
+    _choose_look(pen)
+    pen.DrawMolecules(drawn, legends=["-"] * len(drawn))
+    points = [pen.GetDrawCoords(atom) for atom in range(molecule.GetNumAtoms())]
+    return np.array([(point.x, point.y) for point in points]) - [size[0] * (len(drawn) - 1), 0]
 
 
 def _colour(panel: Panel, scale: Scale) -> dict[int, _Colour]:
@@ -137,7 +190,8 @@ def _draw_scale(pen: Any, scale: Scale, top: int) -> None:
     pen.SetColour((0.0, 0.0, 0.0))
     pen.SetFontSize(_LINE)
     right_aligned, left_aligned = 2, 1  # RDKit counts from the other side
-    words = "-" + scale.written if scale.signed else "0"
+    written = _plain(scale.written)
+    words = "-" + written if scale.signed else "0"
     pen.DrawString(words, Point2D(left - 8, top + 16), right_aligned, True)
-    end = ("+" if scale.signed else "") + scale.written
-    pen.DrawString(f"{end}   {scale.meaning}", Point2D(left + _WIDE + 8, top + 16), left_aligned, True)
+    end = ("+" if scale.signed else "") + written
+    pen.DrawString(f"{end}   {_plain(scale.meaning)}", Point2D(left + _WIDE + 8, top + 16), left_aligned, True)

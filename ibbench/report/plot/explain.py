@@ -45,7 +45,7 @@ def draw_explained(one: Explained, hydrogens: dict[str, str], style: Literal["sv
 
 def _occlusion(one: Explained, hydrogens: dict[str, str]) -> list[Panel]:
     largest = max(float(np.nanmax(np.abs(found.change[:, 0].mean(0)))) for found in one.looks)
-    notation = notation_of(largest, 2)
+    notation = notation_of(largest, 3)
     panels = []
     for found, (mean, deviation) in zip(one.looks, one.predicted, strict=True):
         name, unit = found.column.ensemble, f" {found.column.unit}" if found.column.unit else ""
@@ -58,8 +58,8 @@ def _occlusion(one: Explained, hydrogens: dict[str, str]) -> list[Panel]:
 
 def _attention(found: Look, hydrogens: dict[str, str]) -> list[Panel]:
     name, shares = found.column.ensemble, _shares(found)
-    heads = [f"{name}, head {number} of seed {found.seeds[0]}" for number in range(1, len(shares))]
-    titles = [f"{name}: attention, mean of all heads", *heads]
+    heads = [f"head {number} of seed {found.seeds[0]}" for number in range(1, len(shares))]
+    titles = [f"{name}: attention", *heads]
     panels = []
     for title, of_atoms in zip(titles, shares, strict=True):
         values = _there(found, of_atoms)
