@@ -1,5 +1,6 @@
 """Figures of atoms on a drawn molecule, several drawings side by side, by RDKit's own pen."""
 
+import html
 import re
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -14,7 +15,7 @@ _Colour = tuple[float, float, float]
 _FALLS, _RISES, _SHARE = (0.0, 0.45, 0.70), (0.84, 0.37, 0.0), (0.0, 0.62, 0.45)
 _MOST = 0.8  # of a colour, so that letters on it can be read
 _BAR, _WIDE = 34, 180  # pixels: height of a scale and its words, width of a scale
-_LINE, _NOTE = 13, 11  # pixels: height of letters, and of those at atoms
+_TITLE, _LINE, _NOTE = 15, 13, 11  # pixels: height of letters of titles, scales, and at atoms
 _STEPS = 60  # of colour in a scale
 
 
@@ -83,26 +84,59 @@ def draw_atoms(
         highlightBonds=[[] for _ in cells],
         highlightAtomColors=colours,
         highlightBondColors=[{} for _ in cells],
-        legends=["" if one is None else _plain(one.title) for one in cells],
+        legends=["" if one is None else " " for one in cells],  # which leaves room for titles
     )
+    writer = _Writer(pen)
     for number, one in enumerate(cells):
         if one is not None:
             corner = np.array([number % columns * width, number // columns * height])
-            _write_notes(pen, molecules, one, corner, (width, height))
+            _write_notes(writer, molecules, one, corner, (width, height))
     for place, scale in enumerate(scales):
-        _draw_scale(pen, scale, len(rows) * height + _BAR * place)
+        _draw_scale(writer, scale, len(rows) * height + _BAR * place)
     pen.FinishDrawing()
     content = pen.GetDrawingText()
-    return _shorten(content).encode() if isinstance(content, str) else bytes(content)
+    if isinstance(content, bytes):
+        return content
+    return _shorten(content).replace("</svg>", "".join([*writer.texts, "</svg>"])).encode()
+
+
+class _Writer:
+    """Writes text on a picture: whole in an SVG, where RDKit would place each letter by the widths of another font.
+
+    Attributes:
+        texts: what is to be added to an SVG.
+    """
+
+    def __init__(self, pen: Any) -> None:
+        self.pen, self.texts = pen, list[str]()
+        pen.SetOffset(0, 0)
+
+    def write(self, text: str, x: float, y: float, size: int, align: Literal["start", "middle", "end"]) -> None:
+        """Write a line of letters of this height, in pixels, which starts, has its middle or ends at a point."""
+        from rdkit.Geometry import Point2D
+
+        if hasattr(self.pen, "AddMoleculeMetadata"):  # of SVG
+            words = html.escape(text)
+            self.texts.append(
+                f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{align}" dominant-baseline="central" '
+                f'font-family="sans-serif" font-size="{size}">{words}</text>\n'
+            )
+            return
+        self.pen.SetColour((0.0, 0.0, 0.0))
+        self.pen.SetFontSize(size)
+        # RDKit's 1 starts at the point, and 2 ends there. Its font has no letters beyond ASCII.
+        plain = text.replace("±", "+/-").encode("ascii", "replace").decode()
+        self.pen.DrawString(plain, Point2D(x, y), {"middle": 0, "start": 1, "end": 2}[align], True)
 
 
 def _shorten(svg: str) -> str:
-    """Name each style once: RDKit writes it out for every letter, which takes most of the file."""
+    """Name each style once, which takes a third of the room, and the encoding that the file has."""
     names: dict[str, str] = {}
 
     def name(found: re.Match[str]) -> str:
         return f"class='{names.setdefault(found[1], f's{len(names)}')}'"
 
+    svg = svg.replace("encoding='iso-8859-1'", "encoding='UTF-8'", 1)
     svg = re.sub(r"style='([^']*)'", name, re.sub(r"\s+class='[^']*'", "", svg))
     rules = "".join(f".{short}{{{style}}}" for style, short in names.items())
     return svg.replace("<!-- END OF HEADER -->", f"<style>{rules}</style>", 1)
@@ -110,11 +144,6 @@ def _shorten(svg: str) -> str:
 
 def _pens(module: Any) -> dict[str, Any]:
     return {"svg": module.MolDraw2DSVG, "png": module.MolDraw2DCairo}
-
-
-def _plain(text: str) -> str:
-    """Return a text in the letters that RDKit's font has."""
-    return text.replace("±", "+/-").encode("ascii", "replace").decode()
 
 
 def _lay_out(smiles: str, explicit: bool) -> Any:
@@ -130,24 +159,21 @@ def _lay_out(smiles: str, explicit: bool) -> Any:
 def _choose_look(pen: Any) -> None:
     options = pen.drawOptions()
     options.useBWAtomPalette()
-    options.highlightRadius, options.padding = 0.36, 0.12
-    options.legendFontSize, options.legendFraction = _LINE + 2, 0.12
+    options.highlightRadius, options.padding = 0.36, 0.14
+    options.legendFraction = 0.12
     options.continuousHighlight, options.circleAtoms = False, True
 
 
 def _write_notes(
-    pen: Any, molecules: dict[bool, Any], panel: Panel, corner: NDArray[np.int64], size: tuple[int, int]
+    writer: _Writer, molecules: dict[bool, Any], panel: Panel, corner: NDArray[np.int64], size: tuple[int, int]
 ) -> None:
-    """Write the notes of a panel at its atoms."""
-    from rdkit.Geometry import Point2D
-
-    molecule, notes = molecules[panel.explicit], [_plain(note) for note in panel.notes]
+    """Write the notes of a panel at its atoms, and its title below."""
+    molecule = molecules[panel.explicit]
     places = _find_places(molecule, molecules, size)
-    pen.SetOffset(0, 0)
-    pen.SetColour((0.0, 0.0, 0.0))
-    pen.SetFontSize(_NOTE)
-    for note, (x, y) in zip(notes, corner + place_notes(molecule, places, notes), strict=True):
-        pen.DrawString(note, Point2D(x, y), 0, True)
+    for note, (x, y) in zip(panel.notes, corner + place_notes(molecule, places, panel.notes, size[0]), strict=True):
+        writer.write(note, x, y, _NOTE, "middle")
+    x, y = corner
+    writer.write(panel.title, x + size[0] / 2, y + 0.94 * size[1], _TITLE, "middle")
 
 
 def _find_places(molecule: Any, molecules: dict[bool, Any], size: tuple[int, int]) -> NDArray[np.float64]:
@@ -157,7 +183,7 @@ def _find_places(molecule: Any, molecules: dict[bool, Any], size: tuple[int, int
     drawn = [*(other for other in molecules.values() if other is not molecule), molecule]
     pen = rdMolDraw2D.MolDraw2DSVG(size[0] * len(drawn), size[1], *size, True)
     _choose_look(pen)
-    pen.DrawMolecules(drawn, legends=["-"] * len(drawn))
+    pen.DrawMolecules(drawn, legends=[" "] * len(drawn))
     points = [pen.GetDrawCoords(atom) for atom in range(molecule.GetNumAtoms())]
     return np.array([(point.x, point.y) for point in points]) - [size[0] * (len(drawn) - 1), 0]
 
@@ -174,12 +200,11 @@ def _tint(share: float, scale: Scale) -> _Colour:
     return red, green, blue
 
 
-def _draw_scale(pen: Any, scale: Scale, top: int) -> None:
+def _draw_scale(writer: _Writer, scale: Scale, top: int) -> None:
     """Draw what the colours mean, with words beside."""
     from rdkit.Geometry import Point2D
 
-    left, low = 90, -1.0 if scale.signed else 0.0
-    pen.SetOffset(0, 0)
+    left, low, pen = 90, -1.0 if scale.signed else 0.0, writer.pen
     pen.SetFillPolys(True)
     pen.SetLineWidth(0)
     step = _WIDE / _STEPS
@@ -187,11 +212,6 @@ def _draw_scale(pen: Any, scale: Scale, top: int) -> None:
         pen.SetColour(_tint(low + (1 - low) * (number + 0.5) / _STEPS, scale))
         corner = left + number * step
         pen.DrawRect(Point2D(corner, top + 8), Point2D(corner + step, top + 24), True)
-    pen.SetColour((0.0, 0.0, 0.0))
-    pen.SetFontSize(_LINE)
-    right_aligned, left_aligned = 2, 1  # RDKit counts from the other side
-    written = _plain(scale.written)
-    words = "-" + written if scale.signed else "0"
-    pen.DrawString(words, Point2D(left - 8, top + 16), right_aligned, True)
-    end = ("+" if scale.signed else "") + written
-    pen.DrawString(f"{end}   {_plain(scale.meaning)}", Point2D(left + _WIDE + 8, top + 16), left_aligned, True)
+    writer.write(f"-{scale.written}" if scale.signed else "0", left - 8, top + 16, _LINE, "end")
+    end = ("+" if scale.signed else "") + scale.written
+    writer.write(f"{end}   {scale.meaning}", left + _WIDE + 8, top + 16, _LINE, "start")

@@ -1,6 +1,7 @@
 """Where notes stand at the atoms of a drawn molecule so that no bond crosses them; RDKit's own often are crossed."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ _LETTER = 5.6  # pixels that a letter is wide
 _TRIED = 24  # directions
 
 
-def place_notes(molecule: Any, places: Floats, notes: list[str]) -> Floats:
+def place_notes(molecule: Any, places: Floats, notes: Sequence[str], width: float) -> Floats:
     """Return where the middle of each note stands, `[n, 2]`.
 
     Of all directions around an atom, that is taken in which the note is farthest from bonds, letters and notes before.
@@ -21,6 +22,7 @@ def place_notes(molecule: Any, places: Floats, notes: list[str]) -> Floats:
         molecule: of RDKit, with n atoms.
         places: those of the atoms on the picture, in pixels, `[n, 2]`.
         notes: one for each.
+        width: of the picture, within which they are to be.
     """
     obstacles = [*places, *_along_bonds(molecule, places), *_attached_letters(molecule, places)]
     done: list[Floats] = []
@@ -33,7 +35,8 @@ def place_notes(molecule: Any, places: Floats, notes: list[str]) -> Floats:
         apart = np.abs(middles[:, None] - around)
         apart[..., 0] = np.maximum(0, apart[..., 0] - half)  # to the nearest letter of the note
         nearest = np.hypot(apart[..., 0], apart[..., 1]).min(1)
-        best = middles[int(np.argmax(np.minimum(nearest, _AWAY)))]
+        inside = (middles[:, 0] > half) & (middles[:, 0] < width - half)
+        best = middles[int(np.argmax(np.minimum(nearest, _AWAY) * inside))]
         shifts = (-half, 0.0, half)
         done += [best + np.array([shift, 0.0]) for shift in shifts]
     return np.array(done[1::3])
