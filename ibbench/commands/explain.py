@@ -90,7 +90,7 @@ def show_explanation(asked: Request, console: Console) -> bool:
         said.append(f"Not to be trusted, or not possible: {remark}")
     agreements = [(found, list(agree(found))) for found in tested[1]]
     outcome = _write(asked, explained, tested, agreements, readers) if asked.output else _UNWRITTEN
-    screen.show(_tell(explained, agreements, said, outcome), console, fold=False)
+    screen.show([*_tell(explained, agreements, said, outcome)], console, fold=False)
     looked_into = sum(len(one.looks) for one in explained)
     possible = sum(column.target in targets for one in readers for column in one.columns)
     return not chosen.left_out and (not text or looked_into == possible)
