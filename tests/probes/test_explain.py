@@ -145,11 +145,11 @@ def _look(attention: np.ndarray, change: np.ndarray) -> Look:
 
 def _cases() -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:
     generator = np.random.default_rng(0)
-    change = generator.normal(size=(3, 60, 9))
+    change = generator.normal(size=(5, 60, 9))
     noise = generator.normal(size=change.shape)
     yield "attention and occlusion agree:", np.abs(change) + 0.01 * noise, change, 1.0
     yield "agree in part", np.abs(change) + 0.9 * noise, change, 0.4
-    yield "hardly agree", np.abs(change) + 3 * noise, change, 0.15
+    yield "hardly agree", np.abs(change) + 2.5 * noise, change, 0.15
     yield "contradict", -np.abs(change) + 0.01 * noise, change, -1.0
     yield "do not agree:", noise, change, 0.0
 
@@ -165,7 +165,7 @@ def test_agreement_and_its_failure_are_told(
     assert agreements[OCCLUSION_OF_SEEDS].estimate.value == pytest.approx(0, abs=0.15)
     first, beside = tell_agreement(found, list(agreements.values()))
     assert words in first
-    assert "3 seeds and 60 molecules" in first
+    assert "5 seeds and 60 molecules" in first
     assert "the occlusion of one seed with that of another is" in beside
 
 
