@@ -1,4 +1,4 @@
-"""Commands that compute: train, speed, probe, predict."""
+"""Commands that compute: train, speed, probe, predict, explain."""
 
 from pathlib import Path
 from typing import Annotated
@@ -116,4 +116,39 @@ def predict(
         folder, smiles or (), given, column, output, overwrite, model or (), style, geometry=geometry, device=device
     )
     if not show_predictions(asked, terminal()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STUDY_OR_RUN",
+            help="A study that is trained, or a run of it",
+            show_default=False,
+            autocompletion=complete_study,
+        ),
+    ],
+    smiles: Annotated[str, typer.Argument(metavar="[SMILES]", help="A molecule, such as CCO", show_default=False)] = "",
+    molecules: Annotated[
+        int, typer.Option(help="Compare attention and occlusion on as many test molecules", show_default=False)
+    ] = 0,
+    output: Annotated[
+        Path | None, typer.Option(help="Write tables and pictures to a folder", show_default=False)
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there")] = False,
+    model: Annotated[list[str] | None, typer.Option(help="Look into this model only, such as mlp,gat")] = None,
+    target: Annotated[list[str] | None, typer.Option(help="Look at this target only, such as gap,mu")] = None,
+    geometry: Annotated[
+        Geometry | None, typer.Option(help="Coordinates from RDKit for models that need them", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+) -> None:
+    """Show which atoms models look at, by occlusion and attention, and say whether the two agree."""
+    from ibbench.commands.explain import Request, show_explanation
+    from ibbench.terminal import terminal
+
+    asked = Request(folder, smiles, molecules, model or (), target or (), output, overwrite, geometry, device)
+    if not show_explanation(asked, terminal()):
         raise typer.Exit(1)

@@ -34,8 +34,13 @@ def hide_features(molecules: Molecules, features: str) -> Molecules:
         molecules: `[M, ...]`.
         features: a name of `FEATURE_SETS`.
     """
-    shown = torch.tensor([name in FEATURE_SETS[features] for name in ATOM_FEATURES])
+    shown = shown_features(features)
     return molecules if shown.all() else molecules._replace(atoms=molecules.atoms * shown.to(molecules.atoms.dtype))
+
+
+def shown_features(features: str) -> Tensor:
+    """Return which features of an atom a set shows, bool `[11]`."""
+    return torch.tensor([name in FEATURE_SETS[features] for name in ATOM_FEATURES])
 
 
 def alter_graph(molecules: Molecules, graph: str) -> Molecules:

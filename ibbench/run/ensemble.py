@@ -96,6 +96,20 @@ class Ensemble:
         """Whether it reads coordinates, which a SMILES does not have."""
         return any("positions" in predictor.reads for predictor in self._predictors)
 
+    @property
+    def hydrogens(self) -> str:
+        """Whether hydrogens are atoms of their own: `implicit` or `explicit`."""
+        return self._predictors[0].hydrogens
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether it reads the tokens of the SMILES, and not the atoms."""
+        return any("tokens" in predictor.reads for predictor in self._predictors)
+
+    def replicas(self, target: str) -> dict[int, tuple[Predictor, int]]:
+        """Return where the replicas of a target are, by their seeds: the predictor of a run, and the row in it."""
+        return {seed: (self._predictors[number], row) for seed, (number, row) in self._rows[target].items()}
+
     def predict(self, batch: Batch) -> tuple[Floats, Floats, list[Note]]:
         """Predict a batch of m molecules.
 
@@ -115,7 +129,7 @@ class Ensemble:
             if len(values) > 1:
                 deviation[place] = values.std(0, ddof=1)
         if self.domain:
-            notes += _compare(self.domain, batch, self._predictors[0].hydrogens)
+            notes += _compare(self.domain, batch, self.hydrogens)
         return mean, deviation, notes
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ibbench.budget.cost import count_saved_bytes
-from ibbench.data.graphs import RANDOM_GRAPHS, alter_graph, hide_features
+from ibbench.data.graphs import RANDOM_GRAPHS, alter_graph, hide_features, shown_features
 from ibbench.data.layout import ATOMIC_NUMBER, MAX_ATOMS, Padding
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import count_elements, pack_smiles, resize
@@ -75,6 +75,7 @@ class Predictor:
         hydrogens: how the features of the molecules are to be computed.
         reads: what the model reads of them, of `atoms`, `bonds`, `positions` and `tokens`.
         most_atoms: the largest molecule that it takes; None for any.
+        models: the replicas themselves, which take what `prepare` returns.
 
     Raises:
         ValueError: the weights are not those of their model.
@@ -91,7 +92,7 @@ class Predictor:
         self.reads = self._model.reads_with(facts.options)
         self.most_atoms = None if self._model.any_size else facts.num_atoms
         seeds = [seed for _, seed in facts.replicas]
-        self._models = Replicas.from_weights(
+        self.models = Replicas.from_weights(
             facts.options, facts.num_atoms, seeds, weights.models, device, facts.precision
         )
 
@@ -146,23 +147,49 @@ class Predictor:
     def _predict(self, molecules: Molecules) -> Tensor:
         if not len(molecules.mask):
             return torch.empty(len(self.replicas), 0, dtype=torch.float64)
+        return self.restore(self.models.predict(self._batches(molecules)), molecules)
+
+    def restore(self, normalised: Tensor, molecules: Molecules) -> Tensor:
+        """Map what the replicas predict, `[R, m]`, to the units of the targets, float64 `[R, m]` on the CPU.
+
+        Args:
+            normalised: what the replicas predict.
+            molecules: `[m, ...]`, whose composition is added where a target is predicted with a sum over atoms.
+        """
         composition = count_elements(molecules, self._facts.elements, self.hydrogens)
-        normalised = self._models.predict(self._batches(molecules))
         references, explained = self._scaling.references(composition), self._scaling.explained(composition)
         return self._scaling.restore(normalised, references, explained)
 
     def _batches(self, molecules: Molecules) -> Iterator[Molecules]:
         """Hand out the molecules as the model is to see them, as many at a time as the memory is meant for."""
-        if not self._model.any_size:
-            molecules = resize(molecules, self._facts.num_atoms)
+        molecules = self.pad(molecules)
+        chunks = torch.arange(len(molecules.mask)).split(self.most_at_a_time(molecules))
+        return map(functools.partial(self.prepare, molecules), chunks)
+
+    def most_at_a_time(self, molecules: Molecules) -> int:
+        """Return how many molecules that are padded as these the memory is meant for."""
         padding = molecules.padding if "tokens" in self.reads else Padding(molecules.padding.num_atoms, 1)
         each = count_saved_bytes(padding, self._facts.options) * len(self.replicas)
-        chunks = torch.arange(len(molecules.mask)).split(min(PREDICTION_BATCH, max(1, _BATCH_BYTES // each)))
-        return map(functools.partial(self._prepare, molecules), chunks)
+        return min(PREDICTION_BATCH, max(1, _BATCH_BYTES // each))
 
-    def _prepare(self, molecules: Molecules, index: Tensor) -> Molecules:
+    def pad(self, molecules: Molecules) -> Molecules:
+        """Return the molecules padded as the model needs them; none is larger than it takes."""
+        return molecules if self._model.any_size else resize(molecules, self._facts.num_atoms)
+
+    def prepare(self, molecules: Molecules, index: Tensor) -> Molecules:
+        """Return some of the molecules, which are padded, as the models are to see them, on their device.
+
+        Args:
+            molecules: `[m, ...]`, with features as counts.
+            index: which of them, int64 `[b]`.
+        """
         batch = hide_features(alter_graph(molecules.select(index), self._facts.graph), self._facts.feature_set)
-        return batch.keep(self.reads).to(self._models.device)
+        return batch.keep(self.reads).to(self.models.device)
+
+    def mean_features(self) -> Tensor:
+        """Return the mean of the features that each replica was shown of its train atoms, `[R, 11]`; 0 for others."""
+        mean = self.models.buffers["atom_mean"]
+        return mean * shown_features(self._facts.feature_set).to(mean.device)
 
     def find_faults(self, molecules: Molecules) -> Faults:
         """Find the molecules that cannot be predicted; they have the fields that the model reads."""

@@ -141,6 +141,13 @@ class Replicas:
         for name, tensor in snapshot.items():
             state[name].copy_(tensor)
 
+    def alone(self, row: int) -> Model:
+        """Return one replica as a model of its own, for prediction; it takes what `standardise` returns."""
+        model = copy.deepcopy(self._skeleton).to_empty(device=self.device)
+        state = self.parameters | self.buffers
+        model.load_state_dict({name: state[name][row].detach() for name in model.state_dict()})
+        return model.eval()
+
     @torch.no_grad()
     def predict(self, batches: Iterable[Molecules]) -> Tensor:
         """Predict normalised targets of one batch of molecules after another, `[R, m]` of all of them."""

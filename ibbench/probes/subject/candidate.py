@@ -100,6 +100,8 @@ def _config_of(record: Record, study: Path, defaults: Config) -> Config:
     known = defaults.model_dump(mode="json", exclude={"data", "model", "optimizer", "schedule", "budget", "tuning"})
     options: dict[str, Any] = known | record.config
     options["trainer"] = known["trainer"] | record.config["trainer"]
+    at_random = {"split": "random", "held_out": None, "split_target": None}  # what records leave out
+    options["data"] = at_random | record.config["data"]
     options |= {"name": study.resolve().name, "results_dir": str(study.parent)}
     if record.rung:
         options["rung"] = record.rung.model_dump()
