@@ -75,7 +75,7 @@ def probe(
     if listed:
         list_probes(terminal())
     else:
-        show_probes(what or [], probes, at or ["init"], molecules, foretell, terminal())
+        show_probes(what or [], probes, at or [], molecules, foretell, terminal())
 
 
 @app.command()

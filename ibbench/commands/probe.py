@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError, suggest
-from ibbench.probes import Moment, Probe, get_probe, probe_names
+from ibbench.probes import Moment, PairProbe, Probe, get_probe, probe_names
 from ibbench.record.folder import StudyFolder, study_folder
 from ibbench.record.tables import try_to_write, write_tables
 from ibbench.report import markdown, screen
@@ -44,8 +44,8 @@ def show_probes(
 
     Args:
         arguments: the folder of a study alone, or options of the config.
-        probes: the names of the probes; None for all, or for those that the ranking needs.
-        moments: weights to look at, `init` or `trained`.
+        probes: the names of the probes; None for those that are measured by default, or that the ranking needs.
+        moments: weights to look at, `init` or `trained`; none for `init`, or what all the probes named make sense at.
         limit: the most molecules to look at.
         with_ranking: whether to rank the models by the evidence of their untrained kernels.
         console: the terminal to print on.
@@ -55,7 +55,7 @@ def show_probes(
     """
     from ibbench.probes.subject.measure import check_request, measure
 
-    wanted = _moments(moments)
+    wanted = _moments(moments or [_usual_moment(probes)])
     names = _probes(probes, wanted, with_ranking)
     check_request(names, wanted, limit)
     candidates = _candidates(arguments)
@@ -77,12 +77,16 @@ def _tell(
     measured: "Measured", probes: dict[str, Probe], ranked: "pd.DataFrame | None", folder: Path, console: Console
 ) -> None:
     """Print sentences, and write tables and pictures; say so where the folder cannot be written to."""
+    from ibbench.report.plot.pairs import draw_pairs
     from ibbench.report.plot.probes import draw_probe
     from ibbench.report.plot.style import in_style, save
     from ibbench.report.probes import brief, page
 
     with in_style():
-        drawn = {f"probe_{name}": draw_probe(probe, name, measured) for name, probe in probes.items()}
+        drawn = {
+            f"probe_{name}": (draw_pairs if isinstance(probe, PairProbe) else draw_probe)(probe, name, measured)
+            for name, probe in probes.items()
+        }
     pictures = [Picture(name, figure) for name, figure in drawn.items() if figure is not None]
     shapes = [*page(folder.name, measured, probes, ranked), Heading("Pictures"), *pictures]
     files = {PROBES: to_csv(measured.table), PROBES_TEXT: markdown.write(shapes)}
@@ -97,6 +101,12 @@ def _tell(
     reason = try_to_write(write)
     outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(written)}"
     screen.show([*brief(measured, probes, ranked), Remark(outcome)], console, fold=False)
+
+
+def _usual_moment(probes: Sequence[str] | None) -> Moment:
+    """Return the weights to look at where none are named: trained ones if the probes named look at no others."""
+    names = [name.strip() for text in probes or () for name in text.split(",")]
+    return "trained" if names and all(get_probe(name).moments == ("trained",) for name in names) else "init"
 
 
 def _moments(given: Sequence[str]) -> list[Moment]:
@@ -124,8 +134,8 @@ def _probes(given: Sequence[str] | None, moments: Sequence[Moment], with_ranking
 
 
 def _fits(name: str, moments: Sequence[Moment]) -> bool:
-    possible = get_probe(name).moments
-    return not possible or bool(set(possible) & set(moments))
+    probe = get_probe(name)
+    return probe.by_default and (not probe.moments or bool(set(probe.moments) & set(moments)))
 
 
 def _candidates(arguments: Sequence[str]) -> "list[Candidate]":

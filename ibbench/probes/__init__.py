@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeVar
 from ibbench.errors import InputError, suggest
 
 if TYPE_CHECKING:
+    from ibbench.probes.subject.pairs import Side
     from ibbench.probes.subject.subject import Subject
 
 # Weights at which a probe looks: as the seed draws them, or as a run has left them.
 Moment = Literal["init", "trained"]
-Need = Literal["data", "forward", "jacobian"]
+Need = Literal["data", "predictions", "forward", "jacobian"]
 BITS = "bits/label"
 _FIRST = ("floor", "symmetry", "reach", "signal", "kernel")  # in tables, what needs least first
 
@@ -53,11 +54,14 @@ class Probe(ABC):
 
     Attributes:
         summary: what it measures, in one line.
-        needs: what it takes: the data alone, predictions, or the gradient of each prediction.
+        needs: what it takes: the data alone, predictions that a run has left, a model that predicts, or the gradient of
+            each prediction.
         moments: the weights at which it makes sense; empty where weights have no part in it, so that it is measured
             once for all seeds.
         headline: the quantity that is drawn and told.
         logarithmic: whether that spans orders of magnitude.
+        correlations: quantities that lie between -1 and 1, and so do their intervals.
+        by_default: whether it is measured where no probe is named; false for what takes long, or many lines.
     """
 
     summary: ClassVar[str]
@@ -65,6 +69,8 @@ class Probe(ABC):
     moments: ClassVar[tuple[Moment, ...]]
     headline: ClassVar[str]
     logarithmic: ClassVar[bool] = False
+    correlations: ClassVar[frozenset[str]] = frozenset()
+    by_default: ClassVar[bool] = True
 
     @abstractmethod
     def measure(self, subject: Subject) -> Iterator[Finding]:
@@ -79,6 +85,18 @@ class Probe(ABC):
             part: see `Finding`.
             figures: each quantity.
         """
+
+
+class PairProbe(Probe):
+    """A measurement of two models beside each other, on the same target, train size, seed and test molecules."""
+
+    def measure(self, subject: Subject) -> Iterator[Finding]:  # noqa: ARG002 (there is no second model)
+        """Measure nothing: one model has none beside it."""
+        yield from ()
+
+    @abstractmethod
+    def compare(self, one: Side, other: Side) -> Iterator[Finding]:
+        """Measure two models; the part of each finding is left empty, and becomes `with` the name of the other."""
 
 
 P = TypeVar("P", bound=type[Probe])

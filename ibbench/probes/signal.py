@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import ACTIVATIONS
 from ibbench.models.registry import Model
 from ibbench.probes import Finding, Mean, Probe, register
 from ibbench.probes.subject.ridge import decompose, fit, with_constant
+from ibbench.probes.subject.states import EMBEDDING, mask_of_parts, name_of_layer, pool
 from ibbench.probes.subject.subject import Subject
 
-EMBEDDING, READOUT = "embedding", "readout"
+READOUT = "readout"
 SIZE, GRADIENT, RANK = "size of states", "size of gradients", "effective rank"
 SPREAD, DEAD, LINEAR = "spread between parts / size", "dead units", "R² of a linear readout"
 _DEAD = 1e-6  # standard deviation of a unit's output, over that of all units
@@ -46,17 +46,16 @@ class Signal(Probe):
         options = subject.point.resolved.model
         of_network = subject.targets[0] if subject.moment == "trained" else ""
         for depth in range(options.depth + 1):
-            part = f"layer {depth}" if depth else EMBEDDING
+            part = name_of_layer(depth)
             model, molecules = subject.module(depth), subject.inputs(subject.train_index)
             with torch.no_grad():
                 states = model.states(molecules)
-            mask = _mask_of_parts(model, molecules)
+            mask = mask_of_parts(model, molecules)
             yield Finding(SIZE, part, size_of(_rows(states, mask)), "", of_network)
             yield Finding(RANK, part, effective_rank(_rows(states, mask)), "", of_network)
             if mask is not None:
-                states = states[:, : mask.shape[1]]
-                yield Finding(SPREAD, part, spread_between(states, mask), "", of_network)
-            pooled = states if mask is None else (states * mask[..., None]).sum(1)
+                yield Finding(SPREAD, part, spread_between(states[:, : mask.shape[1]], mask), "", of_network)
+            pooled = pool(states, mask)
             for target, labels in zip(subject.targets, subject.labels, strict=True):
                 yield Finding(LINEAR, part, linear_r2(pooled, labels), "", target)
         for part, gradients in gradients_by_layer(subject.named_gradients()).items():
@@ -68,13 +67,6 @@ class Signal(Probe):
         """Tell layers of which units are dead; sizes are for the table and the picture."""
         dead = figures.get(DEAD)
         return f"{who}: in {part} {dead.text} of the units are dead" if dead and dead.value else ""
-
-
-def _mask_of_parts(model: Model, molecules: Molecules) -> Tensor | None:
-    """Return which atoms, or tokens of the SMILES, are there; None for a model whose states are of molecules."""
-    if not model.pools:
-        return None
-    return molecules.tokens != 0 if "tokens" in model.reads else molecules.mask
 
 
 def _rows(states: Tensor, mask: Tensor | None) -> Tensor:
@@ -145,7 +137,7 @@ def _layer_of(name: str) -> str:
 def dead_units(model: Model, subject: Subject) -> dict[str, float]:
     """Return the share of dead units in each layer, by what its activations give for the train molecules."""
     molecules = subject.inputs(subject.train_index)
-    mask = _mask_of_parts(model, molecules)
+    mask = mask_of_parts(model, molecules)
     counts: dict[str, list[int]] = {}
 
     def note(part: str, output: Tensor) -> None:

@@ -61,6 +61,7 @@ def probe_list(probes: dict[str, Probe]) -> list[Shape]:
             "measures": probe.summary,
             "needs": probe.needs,
             "--at": ", ".join(probe.moments) or "any",
+            "by default": "yes" if probe.by_default else "--probe",
         }
         for name, probe in probes.items()
     ]

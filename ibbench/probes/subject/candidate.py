@@ -19,13 +19,17 @@ class Candidate(NamedTuple):
         point: its options, with the data.
         variant: the options in which it differs from others of its model.
         name: what it is called: its rung, or its model with the variant.
-        run: the folder of its run; None where none is done.
+        run: the folder of its run, with its weights; None where none is done, or only evidence is left of it.
+        folder: the same, whether it is there or not.
+        record: of its run, which evidence has, too; None where none is done.
     """
 
     point: Point
     variant: str
     name: str
     run: Path | None
+    folder: Path
+    record: Record | None
 
 
 def plan_candidates(configs: list[Config], runs: list[Path] | None = None) -> list[Candidate]:
@@ -44,11 +48,18 @@ def plan_candidates(configs: list[Config], runs: list[Path] | None = None) -> li
     candidates = []
     for place, (point, variant, name) in enumerate(zip(points, variants, names, strict=True)):
         folder = runs[place] if runs else point.folder
-        record = read_finished(folder)
+        here = read_finished(folder)
+        record = here or _read_evidence(folder)
         if record:
             _refuse_other_data(record, point, folder)
-        candidates.append(Candidate(point, variant, name, folder if record else None))
+        candidates.append(Candidate(point, variant, name, folder if here else None, folder, record))
     return candidates
+
+
+def _read_evidence(folder: Path) -> Record | None:
+    """Return the record of a run that only the evidence of its study has, of another machine."""
+    records = StudyFolder.at(folder.parents[1]).foreign_records()
+    return next((record for record in records if (record.run, record.status) == (folder.name, "done")), None)
 
 
 def _name(points: list[Point], variants: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Probes measured on models, as rows; and their means over seeds."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -11,8 +12,9 @@ from torch import Tensor
 
 from ibbench.compare.order import model_order, target_order
 from ibbench.errors import InputError
-from ibbench.probes import BITS, Finding, Moment, Probe, get_probe, probe_names
+from ibbench.probes import BITS, Finding, Moment, PairProbe, Probe, get_probe, probe_names
 from ibbench.probes.subject.candidate import Candidate
+from ibbench.probes.subject.pairs import measure_pairs
 from ibbench.probes.subject.subject import Subject
 
 COLUMNS = [
@@ -20,6 +22,7 @@ COLUMNS = [
 ]  # fmt: skip
 KEYS = ["target", "train_size", "model", "variant", "at", "probe", "quantity", "part"]
 FEWEST = 10  # molecules that a kernel and a variance over molecules make sense of
+_ALMOST_ONE = 1 - 1e-12
 _SAME = 1e-5  # of the deviation of predictions: what float32 leaves of equal functions
 
 
@@ -75,27 +78,46 @@ def measure(
         InputError: a model has no trained weights, or a request makes no sense, see `check_request`.
     """
     check_request(probes, moments, limit)
-    chosen = {name: get_probe(name)() for name in probes}
-    trained = "trained" in moments and any("trained" in probe.moments for probe in chosen.values())
-    lacking = [one.name for one in candidates if trained and one.run is None]
-    if lacking:
-        raise InputError(f"{', '.join(lacking)}: not trained yet, so there are no weights for --at trained")
-    for one in candidates:
-        if min(one.point.split.train_size, len(one.point.split.test)) < FEWEST:
-            raise InputError(f"{one.name} has fewer than {FEWEST} molecules to train on, or to test")
+    known = {name: get_probe(name)() for name in probes}
+    of_pairs = {name: probe for name, probe in known.items() if isinstance(probe, PairProbe)}
+    chosen = {name: probe for name, probe in known.items() if name not in of_pairs}
+    _check_candidates(candidates, list(chosen.values()), moments, bool(of_pairs))
     rows: list[dict[str, Any]] = []
     outputs: dict[tuple[str, int], dict[str, Tensor]] = {}
     for one in candidates:
         say(f"probing {one.name} at {one.point.split.train_size:,} labels")
         for job in _jobs(one, chosen, moments, limit):
             for name, probe in job.probes.items():
-                rows += [_row(one, job, name, finding) for finding in probe.measure(job.subject)]
+                rows += [
+                    _row(one, job.subject.seed if job.at else None, job.at, name, finding)
+                    for finding in probe.measure(job.subject)
+                ]
             if job.at == "init":
                 split = one.point.split
                 same = outputs.setdefault((f"{split.fingerprint} {split.train_size}", job.subject.seed), {})
                 same[one.name] = job.subject.predictions.cpu()
+    for pair in measure_pairs(candidates, of_pairs, limit):
+        rows.append(_row(pair.candidate, pair.seed, "trained", pair.probe, pair.finding))
     names = {(one.point.config.model.name, one.variant): one.name for one in candidates}
     return Measured(_sort(pd.DataFrame(rows, columns=COLUMNS)), names, _find_alike(list(outputs.values())))
+
+
+def _check_candidates(
+    candidates: Sequence[Candidate], probes: Sequence[Probe], moments: Sequence[Moment], in_pairs: bool
+) -> None:
+    trained = "trained" in moments and any("trained" in probe.moments for probe in probes)
+    untrained = [one.name for one in candidates if (trained or in_pairs) and one.record is None]
+    if untrained:
+        raise InputError(f"{', '.join(untrained)}: not trained yet, so there are no weights for --at trained")
+    without_weights = [one.name for one in candidates if trained and one.run is None]
+    if without_weights:
+        raise InputError(
+            f"{', '.join(without_weights)}: only evidence.zip is left of the training, which has no weights: expected "
+            "`ibbench train` to train it here, or a probe of predictions (`ibbench probe --list`)"
+        )
+    for one in candidates:
+        if min(one.point.split.train_size, len(one.point.split.test)) < FEWEST:
+            raise InputError(f"{one.name} has fewer than {FEWEST} molecules to train on, or to test")
 
 
 class _Job(NamedTuple):
@@ -121,14 +143,14 @@ def _jobs(one: Candidate, probes: dict[str, Probe], moments: Sequence[Moment], l
                 yield _Job(Subject(one.point, seed, [target], moment, limit, one.run), moment, of_moment)
 
 
-def _row(one: Candidate, job: _Job, probe: str, finding: Finding) -> dict[str, Any]:
+def _row(one: Candidate, seed: int | None, at: str, probe: str, finding: Finding) -> dict[str, Any]:
     return {
         "target": finding.target,
         "train_size": one.point.split.train_size,
         "model": one.point.config.model.name,
         "variant": one.variant,
-        "seed": job.subject.seed if job.at else None,
-        "at": job.at,
+        "seed": seed,
+        "at": at,
         "probe": probe,
         "quantity": finding.quantity,
         "part": finding.part,
@@ -186,25 +208,41 @@ def average(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A row per figure, in the order of the table: `KEYS`, `unit`, `mean`, `low` and `high` (95 % interval of the mean
         by Student's t, None for one seed), `num_seeds`. Of figures that are all above 0 the interval is taken on the
-        logarithm, so that it stays there, but for bits, which are logarithms.
+        logarithm, so that it stays there, but for bits, which are logarithms; of correlations on their inverse
+        hyperbolic tangent (Fisher), so that it stays below 1.
     """
     rows = []
     for keys, group in table.groupby(KEYS, sort=False, dropna=False):
         values, unit = group["value"].to_numpy(dtype=float), group["unit"].iloc[0]
-        low, high = _interval(values, bool((values > 0).all()) and unit != BITS)
+        named = dict(zip(KEYS, keys, strict=True))
+        is_correlation = named["quantity"] in get_probe(named["probe"]).correlations
+        on_logarithm = bool((values > 0).all()) and unit != BITS
+        low, high = _interval(values, _FISHER if is_correlation else _LOGARITHM if on_logarithm else _PLAIN)
         rows.append(
-            dict(zip(KEYS, keys, strict=True))
+            named
             | {"unit": unit, "mean": values.mean(), "low": low, "high": high}
             | {"num_seeds": 0 if group["seed"].isna().all() else len(values)}
         )
     return pd.DataFrame(rows, columns=[*KEYS, "unit", "mean", "low", "high", "num_seeds"], dtype=object)
 
 
-def _interval(values: NDArray[np.float64], on_logarithm: bool) -> tuple[float | None, float | None]:
+class _Scale(NamedTuple):
+    """A scale on which an interval is symmetric, and the way back from it."""
+
+    there: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    back: Callable[[float], float]
+
+
+_PLAIN = _Scale(lambda values: values, float)
+_LOGARITHM = _Scale(np.log, lambda value: float(np.exp(value)))
+_FISHER = _Scale(lambda values: np.arctanh(values.clip(-_ALMOST_ONE, _ALMOST_ONE)), lambda value: float(np.tanh(value)))
+
+
+def _interval(values: NDArray[np.float64], scale: _Scale) -> tuple[float | None, float | None]:
+    """Return the interval around the mean: of the logarithm it is laid around that of the mean, as a factor of it."""
     if len(values) < 2:
         return None, None
-    scaled = np.log(values / values.mean()) if on_logarithm else values
-    centre = 0.0 if on_logarithm else scaled.mean()
-    reach = float(special.stdtrit(len(values) - 1, 0.975)) * scaled.std(ddof=1) / np.sqrt(len(values))
-    low, high = centre - reach, centre + reach
-    return (values.mean() * np.exp(low), values.mean() * np.exp(high)) if on_logarithm else (low, high)
+    scaled = scale.there(values)
+    centre = float(scale.there(values.mean(keepdims=True))[0])
+    reach = float(special.stdtrit(len(values) - 1, 0.975)) * float(scaled.std(ddof=1)) / math.sqrt(len(values))
+    return scale.back(centre - reach), scale.back(centre + reach)

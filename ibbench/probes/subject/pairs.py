@@ -1,0 +1,108 @@
+"""Two models beside each other: what each predicted of the same test molecules, and the states that it has of them."""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from ibbench.compare.order import model_order
+from ibbench.errors import InputError
+from ibbench.probes import Finding, PairProbe
+from ibbench.probes.subject.candidate import Candidate
+from ibbench.probes.subject.states import pooled_states
+from ibbench.probes.subject.subject import Subject
+from ibbench.record.predictions import Floats, Predictor, read_predictions
+
+OTHER_SEED = "itself, another seed"
+
+
+class Side(NamedTuple):
+    """One of two models, as a run has left it.
+
+    Attributes:
+        truth: of all test molecules, `[M]` in the target's unit.
+        predictions: of the same molecules.
+        states: returns the pooled states after the last layer, of some of them, float32 `[m, W]`; None where the run
+            has left no weights.
+        unit: of the target.
+    """
+
+    truth: Floats
+    predictions: Floats
+    states: Callable[[], Tensor] | None
+    unit: str
+
+
+class PairRow(NamedTuple):
+    """What was measured of one model beside another."""
+
+    candidate: Candidate
+    seed: int
+    probe: str
+    finding: Finding
+
+
+def measure_pairs(candidates: Sequence[Candidate], probes: dict[str, PairProbe], limit: int) -> Iterator[PairRow]:
+    """Measure all pairs of models of the same split and train size, and each model beside itself with the next seed.
+
+    Args:
+        candidates: the models, with predictions that their runs have left.
+        probes: by name.
+        limit: the most molecules to look at states of; predictions are looked at of all test molecules.
+
+    Raises:
+        InputError: the predictions of a run are lost.
+    """
+    if not probes:
+        return
+    candidates = sorted(candidates, key=lambda one: (model_order(one.point.config.model.name), one.variant))
+    sides = [_sides_of(one, limit) for one in candidates]
+    for place, (one, of_one) in enumerate(zip(candidates, sides, strict=True)):
+        for (target, seed), side in of_one.items():
+            pairs = [
+                (other.name, of_other[target, seed])
+                for other, of_other in zip(candidates[place + 1 :], sides[place + 1 :], strict=True)
+                if _is_comparable(one, other) and (target, seed) in of_other
+            ]
+            following = [later for also, later in of_one if also == target and later > seed]
+            if following:
+                pairs.append((OTHER_SEED, of_one[target, min(following)]))
+            for (name, other_side), (probe_name, probe) in itertools.product(pairs, probes.items()):
+                for finding in probe.compare(side, other_side):
+                    yield PairRow(one, seed, probe_name, finding._replace(part=f"with {name}", target=target))
+
+
+def _is_comparable(one: Candidate, other: Candidate) -> bool:
+    return (one.point.split.fingerprint, one.point.split.train_size) == (
+        other.point.split.fingerprint, other.point.split.train_size,
+    )  # fmt: skip
+
+
+def _sides_of(one: Candidate, limit: int) -> dict[tuple[str, int], Side]:
+    """Return what a run has left, by target and seed."""
+    assert one.record is not None
+    found = read_predictions(one.folder, one.record, baselines=False)
+    if not found:
+        raise InputError(
+            f"{one.folder} has no predictions any more: the same `ibbench train` with rerun=true makes them"
+        )
+    units = {entry.target: entry.unit for entry in one.record.replicas}
+    return {
+        (target, seed): Side(*found[Predictor(target, seed)], _states(one, target, seed, limit), units[target])
+        for target, seed, _ in found
+        if target in one.point.config.targets and seed in one.point.config.seeds
+    }
+
+
+def _states(one: Candidate, target: str, seed: int, limit: int) -> Callable[[], Tensor] | None:
+    if one.run is None:
+        return None
+
+    @functools.cache  # of every pair that the model is in
+    def states() -> Tensor:
+        subject = Subject(one.point, seed, [target], "trained", limit, one.run)
+        return pooled_states(subject, subject.test_index).cpu()
+
+    return states
