@@ -85,9 +85,7 @@ def _sides_of(one: Candidate, limit: int) -> dict[tuple[str, int], Side]:
     assert one.record is not None
     found = read_predictions(one.folder, one.record, baselines=False)
     if not found:
-        raise InputError(
-            f"{one.folder} has no predictions any more: the same `ibbench train` with rerun=true makes them"
-        )
+        raise InputError(f"{one.folder} has lost its predictions: `ibbench train` with rerun=true makes them")
     units = {entry.target: entry.unit for entry in one.record.replicas}
     return {
         (target, seed): Side(*found[Predictor(target, seed)], _states(one, target, seed, limit), units[target])

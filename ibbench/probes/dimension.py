@@ -1,0 +1,102 @@
+"""Of how many dimensions inputs are, and what each layer makes of them."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ibbench.probes import Finding, Mean, Probe, register
+from ibbench.probes.subject.states import name_of_layer, pooled_states
+from ibbench.probes.subject.subject import Subject
+
+INPUTS = "inputs"
+TWO_NN, LAST, RATIO = "TwoNN dimension", "the same after all layers", "participation ratio"
+WIDTH = "numbers per molecule"
+_TRIMMED = 0.1  # share of the points, of the largest ratios of distances, that is not looked at
+_FEWEST = 10  # points that differ
+_SAME = 1e-5  # distance up to which two points are one, over the size of points: float32 leaves a hundredth of it
+
+
+@register("dimension")
+class Dimension(Probe):
+    """Intrinsic dimension of the train molecules as inputs, and of their pooled states after each layer.
+
+    TwoNN (Facco et al. 2017, doi:10.1038/s41598-017-11873-y) needs the distances of each point to its two nearest
+    neighbours alone: their ratio mu has the distribution 1 - mu^-d where density changes little within them, so that d
+    is the slope through the origin of -log(1 - rank / n) by log(mu). As in the article a tenth of the points, those of
+    the largest ratios, is left out, and points that coincide count as one. The participation ratio of the eigenvalues
+    of the covariance, (sum l)^2 / sum l^2, counts directions of equal variance: a curved line in many directions has a
+    TwoNN dimension of 1, and a large ratio.
+
+    Inputs are all numbers that the model is given of a molecule, standardised: of atoms in the order given, one-hot
+    bonds or tokens, coordinates in angstrom. So another order of the atoms is another point. Distances of inputs are of
+    few values, where TwoNN is rough; above about 10 dimensions it is too low for 1,000 points (for a cube of 20
+    dimensions about 15), so compare layers and models, and take no figure as such. A low dimension is not a low error.
+    """
+
+    summary = "of how many dimensions molecules are as inputs, and as the states after each layer"
+    needs = "forward"
+    moments = ("init", "trained")
+    headline = TWO_NN
+    by_default = False
+
+    def measure(self, subject: Subject) -> Iterator[Finding]:
+        """Measure at the train molecules."""
+        target = subject.targets[0] if subject.moment == "trained" else ""
+        index = subject.train_index
+        points = {INPUTS: _inputs(subject)}
+        for depth in range(subject.point.resolved.model.depth + 1):
+            points[name_of_layer(depth)] = pooled_states(subject, index, depth)
+        found = {part: two_nn(rows.double().cpu()) for part, rows in points.items()}
+        for part, rows in points.items():
+            if not math.isnan(found[part]):
+                yield Finding(TWO_NN, part, found[part], "", target)
+            if part == INPUTS and not math.isnan(found[name_of_layer(depth)]):
+                yield Finding(LAST, part, found[name_of_layer(depth)], "", target)
+            yield Finding(RATIO, part, participation_ratio(rows.double()), "", target)
+            yield Finding(WIDTH, part, float(rows.shape[1]), "", target)
+
+    def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
+        """Tell the dimension of inputs, and of the last states."""
+        if part != INPUTS or not {TWO_NN, LAST} <= figures.keys():
+            return ""
+        before, after = figures[TWO_NN].text, figures[LAST].text
+        return f"{who}: inputs have {before} dimensions by their nearest neighbours, states after all layers {after}"
+
+
+def _inputs(subject: Subject) -> Tensor:
+    """Return all numbers that the model is given of each molecule, `[n, V]`."""
+    molecules = subject.inputs(subject.train_index)
+    columns = [molecules.atoms.flatten(1)]
+    for codes in (molecules.bonds, molecules.tokens):
+        if codes.numel():
+            kinds = codes.unique()
+            columns.append((codes.flatten(1)[..., None] == kinds).flatten(1).float())
+    if molecules.positions.numel():
+        columns.append(molecules.positions.flatten(1))
+    return torch.cat(columns, dim=1)
+
+
+def two_nn(points: Tensor) -> float:
+    """Return the TwoNN dimension of points `[n, V]`; NaN where too few of them differ."""
+    distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+    same = distances <= _SAME * points.square().sum(1).mean().sqrt()
+    distinct = ~same.tril(-1).any(1)  # the first of those that coincide
+    if distinct.sum() < _FEWEST:
+        return math.nan
+    distances = distances[distinct][:, distinct].fill_diagonal_(math.inf)
+    near = distances.topk(2, largest=False).values.numpy()
+    logs = np.sort(np.log(near[:, 1] / near[:, 0]))
+    kept = int(len(logs) * (1 - _TRIMMED))
+    x, y = logs[:kept], -np.log1p(-np.arange(1, kept + 1) / len(logs))
+    return float(x @ y / (x @ x)) if x.any() else math.nan
+
+
+def participation_ratio(points: Tensor) -> float:
+    """Return the participation ratio of the variances of points `[n, V]`; 0 where all are equal."""
+    centred = points - points.mean(0)
+    narrow = centred.T @ centred if centred.shape[1] <= len(centred) else centred @ centred.T
+    squares = float(narrow.square().sum())
+    return float(narrow.trace()) ** 2 / squares if squares else 0.0
