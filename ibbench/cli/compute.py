@@ -62,6 +62,7 @@ def probe(
         list[str] | None,
         typer.Option(metavar="[init|trained|init,trained]", help="Weights to look at: init by default"),
     ] = None,
+    along: Annotated[bool, typer.Option("--along", help="Train again, and look at weights on the way, too")] = False,
     molecules: Annotated[int, typer.Option(help="The most molecules to look at")] = 1000,
     foretell: Annotated[bool, typer.Option("--foretell", help="Rank the models before any training")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the probes, measure nothing")] = False,
@@ -75,7 +76,7 @@ def probe(
     if listed:
         list_probes(terminal())
     else:
-        show_probes(what or [], probes, at or [], molecules, foretell, terminal())
+        show_probes(what or [], probes, [*(at or []), *(["along"] if along else [])], molecules, foretell, terminal())
 
 
 @app.command()

@@ -9,7 +9,7 @@ from rich.console import Console
 from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError, suggest
 from ibbench.probes import Moment, PairProbe, Probe, get_probe, probe_names
-from ibbench.record.folder import StudyFolder, study_folder
+from ibbench.record.folder import PROBES, StudyFolder, study_folder
 from ibbench.record.tables import try_to_write, write_tables
 from ibbench.report import markdown, screen
 from ibbench.report.document import Heading, Picture, Remark
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ibbench.probes.subject.candidate import Candidate
     from ibbench.probes.subject.measure import Measured
 
-PROBES, PROBES_TEXT, RANKING = "probes.csv", "probes.md", "foretold.csv"
+PROBES_TEXT, RANKING = "probes.md", "foretold.csv"
 _ELSEWHERE = ("hydra", "+hydra", "+cluster", "cluster")  # options of who runs, which is this process
 
 

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from ibbench.probes.subject.pairs import Side
     from ibbench.probes.subject.subject import Subject
 
-# Weights at which a probe looks: as the seed draws them, or as a run has left them.
-Moment = Literal["init", "trained"]
+# Weights at which a probe looks: as the seed draws them, as a run has left them, or all along a training done again.
+Moment = Literal["init", "trained", "along"]
 Need = Literal["data", "predictions", "forward", "jacobian"]
 BITS = "bits/label"
+LEAST_MAE = "least MAE"  # the quantity of `floor` that pictures of a study show, too
 _FIRST = ("floor", "symmetry", "reach", "signal", "kernel")  # in tables, what needs least first
 
 

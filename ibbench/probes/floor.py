@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from ibbench.probes import Finding, Mean, Probe, register
+from ibbench.probes import LEAST_MAE, Finding, Mean, Probe, register
 from ibbench.probes.subject.classes import WHOLE, classes_of, floor_of
 from ibbench.probes.subject.subject import Subject
 
-FLOOR = "least MAE"
+FLOOR = LEAST_MAE
 
 
 @register("floor")

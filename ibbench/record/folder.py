@@ -18,6 +18,7 @@ RUNS, MATCHED = "runs", "matched"
 TABLE, TABLE_TEXT, PAIRS, PROVENANCE = "table.csv", "table.md", "pairs.csv", "study.json"
 EVIDENCE = "evidence.zip"
 TENSORBOARD = "tensorboard"  # what `log=[tensorboard]` writes, a folder for each run
+PROBES = "probes.csv"
 # In the folder of a run.
 HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.npz", "weights.safetensors"  # and RECORD
 DOMAIN = "domain.safetensors"  # what its train molecules were like

@@ -67,6 +67,25 @@ def test_points_and_bars_are_at_the_errors_of_the_tables(ladder_study: Path) -> 
         assert bar.get_x() + bar.get_width() == pytest.approx(rows.loc[rung, "mae_mean"])
 
 
+def test_a_floor_that_was_probed_is_a_line_across_where_it_is_near(ladder_study: Path) -> None:
+    curves = make_worth(read_study(ladder_study)).curves
+    near = next(curve for curve in curves if curve.target == "gap")
+    rows = [
+        (curve, 0.8 if curve is near else 0.01 if curve.target == "gap" else 0.0) for curve in curves
+    ]  # times the lowest error
+    keys = [(curve.target, curve.entries[-1].key, share * curve.maes.min()) for curve, share in rows]
+    lines = [f'{target},{key.model},"{key.variant}",floor,least MAE,,{floor}' for target, key, floor in keys]
+    text = "\n".join(["target,model,variant,probe,quantity,part,value", *lines, ""])
+    (ladder_study / "probes.csv").write_text(text)
+    for axes in (axes for axes in _figures(ladder_study)["learning_curves"].axes if axes.get_ylabel()):
+        levels = {float(y[0]) for y in (line.get_ydata() for line in axes.lines) if len(y) == 2 and y[0] == y[1]}
+        is_gap = "gap" in axes.get_ylabel()
+        assert sorted(levels) == pytest.approx([0.8 * near.maes.min()] if is_gap else [])
+        assert ("dotted" in axes.get_xlabel()) is is_gap
+    (ladder_study / "probes.csv").write_text("something,else\n1,2\n")
+    assert "dotted" not in _figures(ladder_study)["learning_curves"].axes[0].get_xlabel()
+
+
 @pytest.mark.parametrize("targets", [["gap"], ["gap", "mu"]])
 def test_the_legend_of_the_ladder_is_as_wide_as_the_picture_at_most(ladder_study: Path, targets: list[str]) -> None:
     ladder = make_worth(read_study(ladder_study)).ladder

@@ -38,10 +38,18 @@ def jacobian(
     return torch.cat(rows)
 
 
-def gram(rows: Tensor) -> Tensor:
-    """Return the products of all pairs of rows, `[n, n]`, summed in float64: small eigenvalues need its digits."""
-    total = torch.zeros(len(rows), len(rows), dtype=torch.float64, device=rows.device)
-    for block in rows.split(_COLUMNS, dim=1):
-        wide = block.double()
-        total += wide @ wide.T
+def gram(rows: Tensor, others: Tensor | None = None) -> Tensor:
+    """Return the products of all pairs of rows, summed in float64: small eigenvalues need its digits.
+
+    Args:
+        rows: float32 `[n, P]`.
+        others: float32 `[m, P]`; None for the rows themselves.
+
+    Returns:
+        `[n, m]`.
+    """
+    others = rows if others is None else others
+    total = torch.zeros(len(rows), len(others), dtype=torch.float64, device=rows.device)
+    for block, other in zip(rows.split(_COLUMNS, dim=1), others.split(_COLUMNS, dim=1), strict=True):
+        total += block.double() @ other.double().T
     return total

@@ -140,7 +140,7 @@ def _jobs(one: Candidate, probes: dict[str, Probe], moments: Sequence[Moment], l
                 yield _Job(Subject(one.point, seed, config.targets, moment, limit), moment, of_moment)
                 continue
             for target in config.targets:
-                yield _Job(Subject(one.point, seed, [target], moment, limit, one.run), moment, of_moment)
+                yield _Job(Subject(one.point, seed, [target], moment, limit, one.run, one.record), moment, of_moment)
 
 
 def _row(one: Candidate, seed: int | None, at: str, probe: str, finding: Finding) -> dict[str, Any]:

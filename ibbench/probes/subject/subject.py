@@ -17,6 +17,7 @@ from ibbench.models.registry import Model, build_model
 from ibbench.probes import Moment
 from ibbench.probes.subject.jacobian import gram, jacobian
 from ibbench.record.folder import WEIGHTS
+from ibbench.record.schema import Record
 from ibbench.run.plan import Point
 from ibbench.training.device import choose_device
 from ibbench.training.loop import prepare
@@ -44,9 +45,13 @@ class Subject:
         targets: what is predicted: all targets at `init`, where one network stands for them; one of a trained network.
         moment: which weights.
         limit: the most molecules to look at.
-        run: the folder that has the trained weights; None at `init`.
+        run: the folder that has the trained weights, or a history to compare a replay with; None at `init`.
+        record: of that run, for a replay.
 
     Attributes:
+        limit: as given.
+        run: as given.
+        record: as given.
         point: as given.
         seed: as given.
         targets: as given.
@@ -54,10 +59,17 @@ class Subject:
     """
 
     def __init__(
-        self, point: Point, seed: int, targets: Sequence[str], moment: Moment, limit: int, run: Path | None = None
+        self,
+        point: Point,
+        seed: int,
+        targets: Sequence[str],
+        moment: Moment,
+        limit: int,
+        run: Path | None = None,
+        record: Record | None = None,
     ) -> None:
         self.point, self.seed, self.targets, self.moment = point, seed, tuple(targets), moment
-        self._limit, self._run = limit, run
+        self.limit, self.run, self.record = limit, run, record
 
     @functools.cached_property
     def _prepared(self) -> tuple[Task, Replicas]:
@@ -74,8 +86,9 @@ class Subject:
     @functools.cached_property
     def _network(self) -> _Network:
         task, models = self._prepared
-        if self._run is not None:
-            models = _read_models(self._run, task.replicas[0], models.device)
+        if self.moment == "trained":
+            assert self.run is not None
+            models = _read_models(self.run, task.replicas[0], models.device)
         models.eval()
         parameters = {name: tensor[:1].detach() for name, tensor in models.parameters.items()}
         return _Network(models, parameters, {name: tensor[:1] for name, tensor in models.buffers.items()})
@@ -83,12 +96,12 @@ class Subject:
     @property
     def train_index(self) -> Tensor:
         """The molecules whose labels are looked at: the first that the seed trains on, int64 `[n]`, on the CPU."""
-        return self.task.subsets[0][: self._limit].cpu()
+        return self.task.subsets[0][: self.limit].cpu()
 
     @property
     def test_index(self) -> Tensor:
         """The molecules that predictions are looked at of: the first of the test molecules, int64 `[m]`."""
-        return self.point.split.test[: self._limit]
+        return self.point.split.test[: self.limit]
 
     def molecules(self, index: Tensor) -> Molecules:
         """Return molecules as the model is given them, on its device."""
@@ -97,7 +110,13 @@ class Subject:
     @property
     def labels(self) -> NDArray[np.float64]:
         """Normalised labels of the train molecules, `[T, n]`."""
-        return self.task.labels[:, : self._limit].double().cpu().numpy()
+        return self.task.labels[:, : self.limit].double().cpu().numpy()
+
+    def normalised(self, index: Tensor) -> NDArray[np.float64]:
+        """Return the true targets of molecules, `[T, m]`, normalised as the labels are."""
+        scaling, truth = self.task.scaling, self.task.truth
+        explained = scaling.explained(truth.composition, index)
+        return scaling.normalise(truth.values(index), truth.references(index), explained).double().numpy()
 
     def truth(self, index: Tensor) -> NDArray[np.float64]:
         """Return the true targets in their units, `[T, m]`."""
@@ -146,15 +165,29 @@ class Subject:
         """The normalised predictions of the test molecules, float32 `[m]`."""
         return self.predict(self.molecules(self.test_index))
 
+    def redraw(self, count: int, index: Tensor) -> Tensor:
+        """Predict normalised targets of molecules by networks of other initial weights, float32 `[count, m]`."""
+        _, parameters, buffers = self._network
+        molecules, options = self.molecules(index), self.point.resolved.model
+        seeds = [1000 * (self.seed + 1) + place for place in range(count)]
+        statistics = {name: buffers[name].expand(count, -1) for name in ("atom_mean", "atom_scale")}
+        device = next(iter(parameters.values())).device
+        drawn = Replicas.draw(options, molecules.padding.num_atoms, seeds, statistics, device)
+        return drawn.predict(molecules.select(chunk) for chunk in torch.arange(len(index)).split(PREDICTION_BATCH))
+
     @functools.cached_property
     def gradients(self) -> Tensor:
-        """The gradient of the prediction of each train molecule with respect to all weights, float32 `[n, P]`.
+        """The gradient of the prediction of each train molecule with respect to all weights, float32 `[n, P]`."""
+        return self.gradients_of(self.train_index)
+
+    def gradients_of(self, index: Tensor) -> Tensor:
+        """Return the gradient of the prediction of each molecule with respect to all weights, float32 `[m, P]`.
 
         Where atoms are relabelled while training it is the mean over some orders of the atoms: with all of them, kernel
         regression on relabelled molecules is that with the mean kernel (Mei et al. 2021, arXiv:2102.13219).
         """
         runner, parameters, buffers = self._network
-        molecules = self.molecules(self.train_index)
+        molecules = self.molecules(index)
         if self.task.augmentation != "relabel":
             return jacobian(runner, parameters, buffers, molecules)
         total = torch.zeros(())

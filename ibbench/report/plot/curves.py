@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ibbench.compare.soundness import find_faults
 from ibbench.report.cells import FAULTY
 from ibbench.report.lengths import find_lengths
+from ibbench.report.plot.floors import Floors, draw_floor
 from ibbench.report.plot.style import Look, add_axes, looks, mark_no_claim, new_figure, plain, with_unit
 from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import Fit
@@ -25,8 +26,13 @@ _MARKS = {
 }
 
 
-def draw_learning_curves(worth: Worth) -> Figure:
-    """Draw the curves of a study, one panel per target: MAEs as points with 95 % intervals, and the laws as lines."""
+def draw_learning_curves(worth: Worth, floors: Floors | None = None) -> Figure:
+    """Draw the curves of a study, one panel per target: MAEs as points with 95 % intervals, and the laws as lines.
+
+    Args:
+        worth: the curves, and their laws.
+        floors: the least error that each model can have, drawn as a dotted line across where it is near enough.
+    """
     groups = comparable(worth.curves)
     faulty = set(find_faults(worth.source.entries))
     look = looks([curve.model for curve in worth.curves])
@@ -36,6 +42,7 @@ def draw_learning_curves(worth: Worth) -> Figure:
         for curve in curves:
             few = len(curves) <= _MOST_BANDS
             _draw(axes, curve, fits[id(curve)] if few else None, look[curve.model], with_intervals=few)
+        bounded = [draw_floor(axes, curve, floors or {}, look[curve.model]) for curve in curves]
         marked = [
             (size, entry.sample.mae)
             for curve in curves
@@ -44,7 +51,9 @@ def draw_learning_curves(worth: Worth) -> Figure:
         ]
         for point in marked:
             mark_no_claim(axes, *point)
-        _label(axes, curves, worth.by, note=f"\n{FAULTY} supports no claim" if marked else "")
+        notes = [f"\n{FAULTY} supports no claim"] if marked else []
+        notes += ["\ndotted: no model that sees the same can be below"] if any(bounded) else []
+        _label(axes, curves, worth.by, note="".join(notes))
     return figure
 
 

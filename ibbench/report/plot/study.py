@@ -19,6 +19,7 @@ from ibbench.report.document import Picture, Remark
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
+from ibbench.report.plot.floors import Floors, read_floors
 from ibbench.report.plot.ladder import draw_ladder
 from ibbench.report.plot.parity import Panel, draw_parity
 from ibbench.report.plot.reliability import draw_reliability
@@ -50,7 +51,7 @@ def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture |
     sections = list(dict.fromkeys(group.section for group in largest))
     faulty = set(find_faults(study.entries))
     with in_style():
-        shapes = _draw_worth(study, by)
+        shapes = _draw_worth(study, by, read_floors(folder))
         shapes.append(Picture("cost", draw_costs(list(largest.values()), faulty)))
         stems = file_stems([_name("parity", group, sections) for group in largest])
         for stem, (group, entries) in zip(stems, largest.items(), strict=True):
@@ -75,7 +76,7 @@ def _remarks(study: Study) -> Iterator[str]:
     yield from tell_sizes(trained)
 
 
-def _draw_worth(study: Study, by: str) -> list[Picture | Remark]:
+def _draw_worth(study: Study, by: str, floors: Floors) -> list[Picture | Remark]:
     try:
         worth = make_worth(study, by)
     except InputError:
@@ -85,7 +86,7 @@ def _draw_worth(study: Study, by: str) -> list[Picture | Remark]:
     shapes: list[Picture | Remark] = []
     if worth.curves:
         suffix = "" if by == "labels" else f"_{by}"
-        shapes.append(Picture(f"learning_curves{suffix}", draw_learning_curves(worth)))
+        shapes.append(Picture(f"learning_curves{suffix}", draw_learning_curves(worth, floors)))
     if not worth.ladder.empty:
         shapes.append(Picture("ladder", draw_ladder(worth.ladder)))
     return shapes

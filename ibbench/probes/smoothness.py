@@ -1,0 +1,128 @@
+"""How smooth a model is, how complex untrained ones are, and how much of a first guess is the draw of the weights."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import torch
+from numpy.polynomial import chebyshev
+from torch import Tensor
+
+from ibbench.probes import Finding, Mean, Probe, register
+from ibbench.probes.subject.subject import Subject
+from ibbench.probes.subject.view import View
+from ibbench.record.predictions import Floats
+
+MOLECULES = 64  # that derivatives and lines are taken of
+NODES = 33  # places on a line
+REACH = 3.0  # of a line from its molecule, in standard deviations of each feature
+DRAWS = 16  # initialisations
+GEOMETRIC, RELATIVE = "geometric complexity", "geometric complexity / variance"
+DEGREE, BETWEEN = "mean degree along a line", "share of variance between initialisations"
+
+
+@register("smoothness")
+class Smoothness(Probe):
+    """Mean squared slope of predictions by the features of atoms, and what polynomials they are along random lines.
+
+    Geometric complexity is the mean over molecules of the squared norm of the derivative of the prediction by all
+    inputs (Dherin et al. 2022, arXiv:2209.13083): |w|^2 for f = w x. An untrained model may be of any scale, so it is
+    also told over the variance of predictions over the same molecules. Inputs are standardised features of atoms; for
+    models that read the SMILES what is added to the embedding of tokens, whose scale is another, so do not compare
+    those with the others. Bonds and coordinates stay as they are.
+
+    The mean degree is the complexity of a function after Teney et al. 2024 (arXiv:2403.02241): predictions along a
+    line from -3 to 3 standard deviations around a molecule, in a random direction of all its features, written in
+    Chebyshev polynomials; the degree k is averaged with weights c_k^2, k >= 1. It is 1 for a linear function. At init
+    it says how simple the functions are that an architecture draws. Lines leave the molecules that there are.
+
+    The share of variance between initialisations, at init, is the variance over 16 draws of weights of the mean
+    prediction, over the variance of all predictions: 1 where a draw predicts the same for all molecules, whatever they
+    are, which is the initial guess that training must first undo (Francazi et al. 2024, arXiv:2306.00809, for classes).
+
+    In a pilot on the gap and mu, geometric complexity at init did not foretell which model ends better (its rank
+    correlation with the trained error was -0.34 to 0.07).
+    """
+
+    summary = "how steep and how bent predictions are, and how much of a first guess is the draw of the weights"
+    needs = "forward"
+    moments = ("init", "trained")
+    headline = DEGREE
+    by_default = False
+
+    def measure(self, subject: Subject) -> Iterator[Finding]:
+        """Measure at some test molecules."""
+        target = subject.targets[0] if subject.moment == "trained" else ""
+        index, model = subject.test_index[:MOLECULES], subject.module()
+        view = View(subject, index)
+        run = view.predictions(model)
+        steepness = geometric_complexity(run, view.features)
+        with torch.no_grad():
+            variance = float(run(view.features).double().var())
+        yield Finding(GEOMETRIC, "", steepness, "", target)
+        if variance:
+            yield Finding(RELATIVE, "", steepness / variance, "", target)
+        generator = torch.Generator().manual_seed(subject.seed)
+        direction = torch.randn(view.features.shape, generator=generator).to(view.features.device)
+        degree = mean_degree(along_lines(run, view.features, direction * view.mask[..., None]))
+        if not math.isnan(degree):
+            yield Finding(DEGREE, "", degree, "", target)
+        if subject.moment == "init":
+            outputs = subject.redraw(DRAWS, subject.test_index).double().cpu().numpy()
+            yield Finding(BETWEEN, "", share_between(outputs))
+
+    def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:  # noqa: ARG002 (there is one)
+        """Tell the degree, and what of a first guess is the draw."""
+        if DEGREE not in figures:
+            return f"{who}: predictions are constant"
+        sentence = f"{who}: along a line predictions are of degree {figures[DEGREE].text} in the mean"
+        if BETWEEN in figures:
+            sentence += f"; {figures[BETWEEN].text} of the variance of first guesses is the draw of weights alone"
+        return sentence
+
+
+def geometric_complexity(run: Callable[[Tensor], Tensor], inputs: Tensor) -> float:
+    """Return the mean over molecules of the squared norm of the derivative of the output by the input.
+
+    Args:
+        run: from `[B, J, V]` to `[B]`; the B molecules must not meet.
+        inputs: where derivatives are taken, `[B, J, V]`.
+    """
+    leaf = inputs.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(run(leaf).sum(), leaf)
+    return float(slope.double().square().flatten(1).sum(1).mean())
+
+
+@torch.no_grad()
+def along_lines(run: Callable[[Tensor], Tensor], inputs: Tensor, direction: Tensor) -> Floats:
+    """Return outputs at the Chebyshev nodes of a line through each input, `[NODES, B]`.
+
+    Args:
+        run: from `[B, J, V]` to `[B]`.
+        inputs: the middle of each line, `[B, J, V]`.
+        direction: of each line; ends are `REACH` times as far.
+    """
+    nodes = chebyshev.chebpts1(NODES)
+    return np.stack([run(inputs + REACH * node * direction).double().cpu().numpy() for node in nodes])
+
+
+def mean_degree(outputs: Floats) -> float:
+    """Return the mean degree of functions, weighed by the squares of their Chebyshev coefficients but the constant.
+
+    Args:
+        outputs: at the Chebyshev nodes of each line, `[NODES, B]`.
+
+    Returns:
+        The mean over lines; NaN where all functions are constant.
+    """
+    matrix = chebyshev.chebvander(chebyshev.chebpts1(NODES), NODES - 1)
+    weights = np.square(np.linalg.solve(matrix, outputs - outputs.mean(0)))[1:]
+    bent = weights[:, weights.sum(0) > 0]
+    degrees = np.arange(1, NODES) @ bent / bent.sum(0)
+    return float(degrees.mean()) if degrees.size else math.nan
+
+
+def share_between(outputs: Floats) -> float:
+    """Return the variance of the mean output of each draw of weights, over that of all outputs, `[draws, m]`."""
+    whole = float(np.square(outputs - outputs.mean()).mean())
+    return float(np.square(outputs.mean(1) - outputs.mean()).mean()) / whole if whole else 0.0
