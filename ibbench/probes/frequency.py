@@ -9,8 +9,9 @@ from ibbench.probes.subject.ridge import Floats, with_constant
 from ibbench.probes.subject.subject import Subject
 
 LEFT, HALF, POWER = "share left", "steps until half is learned", "share of the labels' power"
+KERNEL = "kernel modes"
 DIFFERENCE, REPLAY = "largest difference from the record", "validation MAE of the replay"
-_ENOUGH = 1e-3  # share of the labels' power, below which a band is noise
+_ENOUGH = 0.01  # share of the labels' power, below which a band is noise
 
 
 @register("frequency")
@@ -27,16 +28,17 @@ class Frequency(Probe):
     4, 16, 64, ... modes.
 
     With `--at trained` it is what the trained weights leave; with `--along` the training is done again, and it is also
-    told after which share of the steps half of a band was learned, as far as that was ever so, and by how much the
-    validation MAE differs from the recorded one (a replay is alike but for rounding; on another machine it may
-    part from it). Bands with less than a thousandth of the labels' power are left out. It tells what a training does
-    first; that early bands make for better models has not been shown.
+    told after which share of the steps half of a band was learned, as far as that was ever so, and by how many per
+    cent at most the validation MAE parts from the recorded one (a replay is alike but for rounding; on another machine
+    it may be another training). Bands with less than a hundredth of the labels' power are left out. It tells what a
+    training does first; that early bands make for better models has not been shown.
     """
 
     summary = "which patterns of the labels are learned first, and which are left at the end"
     needs = "jacobian"
     moments = ("trained", "along")
     headline = LEFT
+    logarithmic = True
     by_default = False
 
     def measure(self, subject: Subject) -> Iterator[Finding]:
@@ -56,18 +58,20 @@ class Frequency(Probe):
             if half is not None:
                 yield Finding(HALF, part, 100 * half, "%", target)
         if checkpoints:
-            difference = difference_from_record(subject.run, target, subject.seed, checkpoints)
+            share = difference_from_record(subject.run, target, subject.seed, checkpoints)
             yield Finding(REPLAY, "", checkpoints[-1].validation_mae, unit, target)
-            if difference is not None:
-                yield Finding(DIFFERENCE, "", difference, unit, target)
+            if share is not None:
+                yield Finding(DIFFERENCE, "", 100 * share, "%", target)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell what is left of each band, and whether a replay is that of the record."""
+        """Tell what is left of each band, and whether a replay is what was recorded."""
         if not part:
             same = figures.get(DIFFERENCE)
-            return f"{who}: the replay differs from the recorded validation MAE by up to {same.text}" if same else ""
-        half = f", half of it learned after {figures[HALF].text} of the steps" if HALF in figures else ""
-        return f"{who}, {part}: {figures[LEFT].text} of the labels' power is left{half}"
+            return f"{who}: the replay parts from the recorded validation MAE by {same.value:.1g} %" if same else ""
+        if HALF in figures:
+            half = figures[HALF].text
+            return f"{who}, {part}: half is learned after {half} of the steps; {figures[LEFT].text} of it is left"
+        return f"{who}, {part}: {figures[LEFT].text} of the labels' power is left" if part.startswith(KERNEL) else ""
 
 
 def _predictions(subject: Subject) -> Floats:
@@ -80,7 +84,7 @@ def _bands(subject: Subject) -> Iterator[tuple[str, Floats, slice]]:
     untrained = Subject(subject.point, subject.seed, subject.targets, "init", subject.limit)
     smiles = [subject.point.dataset.smiles[place] for place in subject.train_index.tolist()]
     kinds = {
-        "kernel modes": kernel_modes(with_constant(untrained.kernel)),
+        KERNEL: kernel_modes(with_constant(untrained.kernel)),
         "graph modes": graph_modes(fingerprint_similarity(smiles)),
     }
     for kind, modes in kinds.items():

@@ -13,7 +13,7 @@ from ibbench.probes.subject.subject import Subject
 
 MOLECULES = 200  # new ones, on which a hypothesis is to be right
 ERRORS = (1.0, 0.5, 0.25)  # at most, in standard deviations of the labels
-REQUIRED, OF_MEAN, OF_DRAW = "required bits", "RMSE of the mean hypothesis", "RMSE of a drawn hypothesis"
+REQUIRED, OF_MEAN, OF_DRAW = "information required", "RMSE of the mean hypothesis", "RMSE of a drawn hypothesis"
 _NOTHING = 1e-10  # of the largest variance: what rounding leaves of a 0
 
 
@@ -40,7 +40,6 @@ class RequiredBits(Probe):
     needs = "jacobian"
     moments = ("init",)
     headline = REQUIRED
-    logarithmic = True
     by_default = False
 
     def measure(self, subject: Subject) -> Iterator[Finding]:

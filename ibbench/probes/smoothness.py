@@ -48,6 +48,7 @@ class Smoothness(Probe):
     needs = "forward"
     moments = ("init", "trained")
     headline = DEGREE
+    correlations = frozenset({BETWEEN})
     by_default = False
 
     def measure(self, subject: Subject) -> Iterator[Finding]:

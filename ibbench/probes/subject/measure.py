@@ -22,6 +22,7 @@ COLUMNS = [
 ]  # fmt: skip
 KEYS = ["target", "train_size", "model", "variant", "at", "probe", "quantity", "part"]
 FEWEST = 10  # molecules that a kernel and a variance over molecules make sense of
+_LOGARITHMS = {BITS, "bits"}  # units of figures that are logarithms already
 _ALMOST_ONE = 1 - 1e-12
 _SAME = 1e-5  # of the deviation of predictions: what float32 leaves of equal functions
 
@@ -216,7 +217,7 @@ def average(table: pd.DataFrame) -> pd.DataFrame:
         values, unit = group["value"].to_numpy(dtype=float), group["unit"].iloc[0]
         named = dict(zip(KEYS, keys, strict=True))
         is_correlation = named["quantity"] in get_probe(named["probe"]).correlations
-        on_logarithm = bool((values > 0).all()) and unit != BITS
+        on_logarithm = bool((values > 0).all()) and unit not in _LOGARITHMS
         low, high = _interval(values, _FISHER if is_correlation else _LOGARITHM if on_logarithm else _PLAIN)
         rows.append(
             named

@@ -80,7 +80,7 @@ def _chosen(record: Record | None, target: str, seed: int) -> tuple[Trial | None
 
 
 def difference_from_record(run: Path | None, target: str, seed: int, moments: list[Checkpoint]) -> float | None:
-    """Return the largest difference of the validation MAE from what the run has recorded, in the target's unit.
+    """Return the largest difference of the validation MAE from what the run has recorded, over what it has recorded.
 
     Args:
         run: the folder of the run; None where there is none.
@@ -96,5 +96,5 @@ def difference_from_record(run: Path | None, target: str, seed: int, moments: li
     history = pd.read_csv(run / HISTORY, float_precision="round_trip")
     history = history[(history["target"].astype(str) == target) & (history["seed"] == seed)]
     recorded = dict(zip(history["step"], history["validation_mae"], strict=True))  # of several trainings the last
-    known = [abs(one.validation_mae - recorded[one.step]) for one in moments if one.step in recorded]
+    known = [abs(one.validation_mae / recorded[one.step] - 1) for one in moments if recorded.get(one.step)]
     return max(known) if known else None
