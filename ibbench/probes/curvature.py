@@ -61,7 +61,7 @@ class Curvature(Probe):
             if isinstance(config.optimizer, AdamOptions):
                 batch = min(config.trainer.batch_size, subject.point.split.train_size)
                 scale = _adam_scale(subject, row, config.loss, batch).rsqrt()
-                found = largest_eigenvalue(lambda v, s=scale, m=multiply: s * m(s * v), size, subject.seed)
+                found = largest_eigenvalue(_scaled(multiply, scale), size, subject.seed)
                 beta, rate = config.optimizer.beta1, config.optimizer.lr
                 yield Finding(PRECONDITIONED, "", found, "", target)
                 yield Finding(LIMIT, "", found / ((2 + 2 * beta) / ((1 - beta) * rate)), "", target)
@@ -107,6 +107,10 @@ def largest_eigenvalue(multiply: Product, size: int, seed: int) -> float:
     start = np.random.RandomState([seed]).standard_normal(size)
     operator = LinearOperator((size, size), matvec=apply, dtype=np.dtype(np.float64))
     return float(eigsh(operator, k=1, which="LA", v0=start, tol=_PRECISE, return_eigenvectors=False)[0])
+
+
+def _scaled(multiply: Product, scale: Tensor) -> Product:
+    return lambda vector: scale * multiply(scale * vector.to(scale))
 
 
 def trace(multiply: Product, size: int, seed: int, draws: int = DRAWS) -> float:

@@ -58,6 +58,29 @@ def test_what_makes_no_sense_is_refused_in_one_line(ibbench: Command, tmp_path: 
     assert all(name in listed for name in ("floor", "symmetry", "kernel", "jacobian"))
 
 
+def test_what_was_measured_before_is_not_measured_again(
+    ibbench: Command, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "cache"
+    own.mkdir()
+    for path in cache.glob("*.safetensors"):
+        (own / path.name).symlink_to(path)
+    monkeypatch.setenv("IBBENCH_CACHE", str(own))
+    words = ("probe", "experiment=tiny", "model=deep_sets", "--molecules", "20", "--probe")
+    first = ibbench(*words, "floor,smoothness")
+    table = tmp_path / "results" / "tiny" / "probes.csv"
+    before = table.read_bytes()
+    again = ibbench(*words, "floor,smoothness")
+    assert "made before" not in first.stdout
+    assert "3 of 3 measurements were made before" in again.stdout  # a floor, and two seeds
+    assert first.stdout.partition("labels\n")[2] == again.stdout.partition("cache\n")[2]
+    assert table.read_bytes() == before
+    assert "made before" not in ibbench(*words, "smoothness", "data.train_size=90", "seeds=[1]").stdout
+    for path in (own / "probes").iterdir():
+        path.write_text("{")
+    assert "made before" not in ibbench(*words, "floor").stdout
+
+
 @pytest.mark.slow
 def test_trained_weights_of_a_study_are_probed_and_set_beside_the_ranking(ibbench: Command, tmp_path: Path) -> None:
     options = ("experiment=tiny", "model=mlp,deep_sets", "targets=[gap,mu]", "workers=1")

@@ -14,6 +14,7 @@ from ibbench.compare.order import model_order, target_order
 from ibbench.errors import InputError
 from ibbench.probes import BITS, Finding, Moment, PairProbe, Probe, get_probe, probe_names
 from ibbench.probes.subject.candidate import Candidate
+from ibbench.probes.subject.kept import Kept
 from ibbench.probes.subject.pairs import measure_pairs
 from ibbench.probes.subject.subject import Subject
 
@@ -85,18 +86,21 @@ def measure(
     _check_candidates(candidates, list(chosen.values()), moments, bool(of_pairs))
     rows: list[dict[str, Any]] = []
     outputs: dict[tuple[str, int], dict[str, Tensor]] = {}
+    kept = Kept()
     for one in candidates:
         say(f"probing {one.name} at {one.point.split.train_size:,} labels")
         for job in _jobs(one, chosen, moments, limit):
+            seed = job.subject.seed if job.at else None
             for name, probe in job.probes.items():
-                rows += [
-                    _row(one, job.subject.seed if job.at else None, job.at, name, finding)
-                    for finding in probe.measure(job.subject)
-                ]
+                found = kept.findings(job.subject, name, probe)
+                rows += [_row(one, seed, job.at, name, finding) for finding in found]
             if job.at == "init":
                 split = one.point.split
                 same = outputs.setdefault((f"{split.fingerprint} {split.train_size}", job.subject.seed), {})
-                same[one.name] = job.subject.predictions.cpu()
+                same[one.name] = kept.predictions(job.subject)
+    if kept.num_read:
+        total = kept.num_read + kept.num_measured
+        say(f"{kept.num_read} of {total} measurements were made before, and are read from the cache")
     for pair in measure_pairs(candidates, of_pairs, limit):
         rows.append(_row(pair.candidate, pair.seed, "trained", pair.probe, pair.finding))
     names = {(one.point.config.model.name, one.variant): one.name for one in candidates}
@@ -216,7 +220,7 @@ def average(table: pd.DataFrame) -> pd.DataFrame:
     for keys, group in table.groupby(KEYS, sort=False, dropna=False):
         values, unit = group["value"].to_numpy(dtype=float), group["unit"].iloc[0]
         named = dict(zip(KEYS, keys, strict=True))
-        is_correlation = named["quantity"] in get_probe(named["probe"]).correlations
+        is_correlation = named["quantity"] in get_probe(str(named["probe"])).correlations
         on_logarithm = bool((values > 0).all()) and unit not in _LOGARITHMS
         low, high = _interval(values, _FISHER if is_correlation else _LOGARITHM if on_logarithm else _PLAIN)
         rows.append(

@@ -1,0 +1,91 @@
+"""Figures that were measured before, kept in the cache by all that they depend on: they are read, not measured."""
+
+import contextlib
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import scipy
+import torch
+from torch import Tensor
+
+import ibbench
+from ibbench.data.cache import cache_folder, write_to_cache
+from ibbench.errors import InputError
+from ibbench.probes import Finding, Probe
+from ibbench.probes.subject.subject import Subject
+from ibbench.record.folder import HISTORY, WEIGHTS
+from ibbench.training.device import choose_device
+
+_FOLDER = "probes"
+_NAMES = {"seeds", "targets"}  # facts of a run that the figures of one seed and target do not depend on
+
+
+class Kept:
+    """Figures of subjects, measured or read.
+
+    Attributes:
+        num_measured: how many measurements were made.
+        num_read: how many were read.
+    """
+
+    def __init__(self) -> None:
+        self.num_measured = self.num_read = 0
+
+    def findings(self, subject: Subject, name: str, probe: Probe) -> list[Finding]:
+        """Return what a probe finds of a subject; it is measured only where it was not before."""
+        path = _path_of(subject, name)
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            found = [Finding(*row) for row in json.loads(path.read_text())]
+            self.num_read += 1
+            return found
+        found = list(probe.measure(subject))
+        self.num_measured += 1
+        _keep(path, [list(finding) for finding in found])
+        return found
+
+    def predictions(self, subject: Subject) -> Tensor:
+        """Return the normalised predictions of the test molecules, float32 `[m]` on the CPU."""
+        path = _path_of(subject, "predictions")
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            return torch.tensor(json.loads(path.read_text()), dtype=torch.float32)
+        found = subject.predictions.cpu()
+        _keep(path, found.tolist())
+        return found
+
+
+def _keep(path: Path, content: object) -> None:
+    with contextlib.suppress(InputError):  # a cache that cannot be written costs time, and no figure
+        write_to_cache(path, json.dumps(content).encode())
+
+
+def _path_of(subject: Subject, what: str) -> Path:
+    """Name the file of what is kept by all that it depends on: options, data, weights, code, libraries, processor."""
+    facts = {name: value for name, value in subject.point.facts.items() if name not in _NAMES}
+    left = [_digest_of(subject.run / name) for name in (WEIGHTS, HISTORY)] if subject.run else []
+    versions = [torch.__version__, np.__version__, scipy.__version__, torch.get_num_threads()]
+    device = choose_device(subject.point.config.device).type
+    key = [
+        what, facts, subject.seed, subject.targets, subject.moment, subject.limit, left, _digest_of_code(), versions,
+        device,
+    ]  # fmt: skip
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:32]
+    return cache_folder() / _FOLDER / f"{digest}.json"
+
+
+def _digest_of(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+@functools.cache
+def _digest_of_code() -> str:
+    """Sign all code of this package: after any change of it everything is measured anew."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(ibbench.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
