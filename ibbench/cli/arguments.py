@@ -49,6 +49,14 @@ def complete_study(incomplete: str) -> list[str]:
     return find_studies(incomplete)
 
 
+def complete_probe(incomplete: str) -> list[str]:
+    """List the probes that the last of some names may become."""
+    from ibbench.probes import probe_names
+
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in probe_names() if name.startswith(last)]
+
+
 def complete_either(ctx: typer.Context, incomplete: str) -> list[str]:
     """List studies and options of the config."""
     return [*complete_study(incomplete), *complete_override(ctx, incomplete)]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ibbench.cli.app import TAKES_OVERRIDES, app
-from ibbench.cli.arguments import Overrides, Quiet, complete_either, complete_study
+from ibbench.cli.arguments import Overrides, Quiet, complete_either, complete_probe, complete_study
 from ibbench.errors import needs_extra
 from ibbench.options.words import Geometry, PredictFormat
 
@@ -57,7 +57,10 @@ def probe(
             autocompletion=complete_either,
         ),
     ] = None,
-    probes: Annotated[list[str] | None, typer.Option("--probe", help="Measure this only, such as kernel,floor")] = None,
+    probes: Annotated[
+        list[str] | None,
+        typer.Option("--probe", help="Measure this only, such as kernel,floor", autocompletion=complete_probe),
+    ] = None,
     at: Annotated[
         list[str] | None,
         typer.Option(metavar="[init|trained|init,trained]", help="Weights to look at: init by default"),

@@ -130,6 +130,8 @@ def _probes(given: Sequence[str] | None, moments: Sequence[Moment], with_ranking
         raise InputError("`--foretell` ranks by the kernel: expected --probe kernel among the others, or none")
     if not names:
         names = list(NEEDED) if with_ranking else [name for name in probe_names() if _fits(name, moments)]
+        if not any(get_probe(name).moments for name in names):
+            raise InputError(f"no probe is measured by default at {', '.join(moments)}: expected --probe, see --list")
     return [name for name in probe_names() if name in names]
 
 

@@ -57,6 +57,7 @@ def _of_bash(words: list[str], folder: Path) -> list[str]:
         (["ibbench", "table", "--format", "l"], ["latex"]),
         (["ibbench", "table", "res"], ["results/mine"]),
         (["ibbench", "probe", "results/m"], ["results/mine"]),
+        (["ibbench", "probe", "--probe", "floor,k"], ["floor,kernel"]),
         (["ibbench", "diff", "results/mine", ""], ["results/mine"]),
     ],
 )

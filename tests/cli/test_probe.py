@@ -43,6 +43,9 @@ def test_what_makes_no_sense_is_refused_in_one_line(ibbench: Command, tmp_path: 
         ((*tiny, "--at", "trained", "--probe", "kernel"), "makes no sense at trained: expected --at init"),
         ((*tiny, "--at", "trained"), "not trained yet"),
         ((*tiny, "--foretell", "--probe", "floor"), "expected --probe kernel"),
+        ((*tiny, "--along", "--probe", "kernel"), "makes no sense at along"),
+        ((*tiny, "--along"), "no probe is measured by default at along"),
+        ((*tiny, "--probe", "agreement"), "not trained yet"),
         ((*tiny, "--molecules", "3"), "at least 10"),
         ((*tiny, "data.train_size=5"), "fewer than 10 molecules"),
         ((*tiny, "cluster=slurm"), "in this process alone"),
@@ -58,6 +61,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(ibbench: Command, tmp_path: 
     assert all(name in listed for name in ("floor", "symmetry", "kernel", "jacobian"))
 
 
+@pytest.mark.slow
 def test_what_was_measured_before_is_not_measured_again(
     ibbench: Command, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ def test_intervals_of_correlations_stay_below_one() -> None:
     assert -1 < row["low"] < row["mean"] < row["high"] < 1
 
 
+@pytest.mark.slow
 def test_a_study_of_which_only_evidence_is_left_is_compared(ibbench: Command, tmp_path: Path) -> None:
     study = tmp_path / "results" / "quick"
     study.mkdir(parents=True)

@@ -1,6 +1,7 @@
 """Gradients and kernels of real models."""
 
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from ibbench.models import model_names
 from ibbench.options.config import Config
-from ibbench.probes import BITS, get_probe, probe_names
+from ibbench.probes import BITS, Need, get_probe, probe_names
 from ibbench.probes.subject.candidate import plan_candidates
 from ibbench.probes.subject.measure import average, measure
 from ibbench.probes.subject.subject import Subject
@@ -74,7 +75,7 @@ def test_every_probe_says_what_it_measures_and_bits_are_not_kept_above_zero(conf
     for name in probe_names():
         probe = get_probe(name)
         assert probe.summary
-        assert probe.needs in {"data", "forward", "jacobian"}
+        assert probe.needs in get_args(Need)
     point = config(*TINY, "model=mlp", "seeds=[0,1]", "data.train_size=20")
     means = average(measure(plan_candidates([point]), ["kernel"], ["init"], 20, lambda _: None).table)
     errors = means[means["unit"] != BITS]

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ibbench.errors import InputError
 from ibbench.options.trial import Trial
 from ibbench.probes.subject.subject import Subject
 from ibbench.record.folder import HISTORY
+from ibbench.record.history import read_history
 from ibbench.record.schema import Record
 from ibbench.training.device import choose_device
 from ibbench.training.length import measure_length
@@ -61,7 +61,9 @@ def replay(subject: Subject) -> Iterator[Checkpoint]:
     yield Checkpoint(0, 0.0, _predict(subject, state.models), float("nan"))
     for now in train(task, state, config, share=share):
         mae = float(now.history[-1]["validation_mae"])
-        yield Checkpoint(now.step, now.step / steps, _predict(subject, now.models), mae)
+        with now.averaged():
+            predictions = _predict(subject, now.models)
+        yield Checkpoint(now.step, now.step / steps, predictions, mae)
 
 
 def _predict(subject: Subject, models: Replicas) -> NDArray[np.float64]:
@@ -90,11 +92,13 @@ def difference_from_record(run: Path | None, target: str, seed: int, moments: li
 
     Returns:
         None where nothing was recorded of it.
+
+    Raises:
+        BrokenError: the history of the run cannot be read.
     """
     if run is None or not (run / HISTORY).exists():
         return None
-    history = pd.read_csv(run / HISTORY, float_precision="round_trip")
-    history = history[(history["target"].astype(str) == target) & (history["seed"] == seed)]
-    recorded = dict(zip(history["step"], history["validation_mae"], strict=True))  # of several trainings the last
+    rows = [row for row in read_history(run) if (row["target"], row["seed"]) == (target, seed)]
+    recorded = {row["step"]: row["validation_mae"] for row in rows}  # of several trainings the last
     known = [abs(one.validation_mae / recorded[one.step] - 1) for one in moments if recorded.get(one.step)]
     return max(known) if known else None
