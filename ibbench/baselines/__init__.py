@@ -1,7 +1,8 @@
 """Predictors that are not models: what any bias has to beat.
 
 A baseline is a file of this folder whose class is registered under the file's name. Neither this module nor the top of
-such a file imports torch or what else a fit takes: tables need the names, and what each baseline ignores.
+such a file imports torch or other packages that a fit needs, because tables only need the names of the baselines and
+the options that each ignores.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 
     from ibbench.data.dataset import DataSet
 
-_FIRST = ("mean", "composition")  # in tables, the one that knows least first
+_FIRST = ("mean", "composition")  # the first rows of tables; the one that knows least comes first
 
 
 class Baseline(ABC):
     """A predictor for one data set, which is fitted anew to each train subset.
 
     Attributes:
-        ignores: the options of the data, such as `data.graph`, that cannot change what it predicts: runs that differ
-            in nothing else share its rows. By default those that alter what models are given while they train.
+        ignores: the options of the data, such as `data.graph`, that cannot change the baseline's predictions: runs that
+            differ in nothing else share its rows. By default, these alter what models are given while they train.
         dataset: the molecules and their targets.
     """
 
@@ -40,19 +41,19 @@ class Baseline(ABC):
     @property
     @abstractmethod
     def num_parameters(self) -> int:
-        """How many numbers a fit chooses."""
+        """The number of parameters that a fit chooses."""
 
     @abstractmethod
     def fit(self, target: str, subset: Tensor) -> Callable[[Tensor], Tensor]:
         """Fit to the labels of some molecules.
 
         Args:
-            target: the short name of what is to be predicted.
+            target: the short name of the target to predict.
             subset: the indices of the train molecules, int64 `[m]`.
 
         Returns:
-            What predicts any molecules of the data set: indices, int64 `[n]`, in; values in the target's unit,
-            float64 `[n]`, out. The value of a molecule does not depend on which others are asked for.
+            A function that predicts molecules of the data set: from their indices, int64 `[n]`, to values in the
+            target's unit, float64 `[n]`. The value of a molecule does not depend on which others are asked for.
         """
 
 
@@ -83,7 +84,7 @@ def get_baseline(name: str) -> type[Baseline]:
     """Return the class registered under `name`.
 
     Raises:
-        InputError: there is none; the message names the nearest.
+        InputError: no baseline has this name; the message names the most similar.
     """
     if name not in _BASELINES:
         if name not in baseline_names():
@@ -93,5 +94,5 @@ def get_baseline(name: str) -> type[Baseline]:
 
 
 def ignored_by(name: str) -> frozenset[str]:
-    """Return the options that a recorded baseline ignores: the usual ones if it is not known here."""
+    """Return the options that a recorded baseline ignores; the default ones if this version does not have it."""
     return (get_baseline(name) if name in baseline_names() else Baseline).ignores

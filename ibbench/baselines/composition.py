@@ -40,7 +40,9 @@ class Composition(Baseline):
 
 
 def fit_ridge(features: Tensor, labels: Tensor) -> Tensor:
-    """Return the weights of a ridge regression, w = (X'X + lambda n)^-1 X'y, with y taken from its mean.
+    """Return the weights of a ridge regression, float64 `[p]`: w = (X'X + lambda n)^-1 X'y, lambda = `RIDGE`.
+
+    The mean of y is subtracted before, and added to the intercept afterwards.
 
     Args:
         features: X, float64 `[n, p]`; its first column is the intercept, which is not shrunk.
@@ -57,10 +59,10 @@ def fit_ridge(features: Tensor, labels: Tensor) -> Tensor:
 def leave_one_out(features: Tensor, labels: Tensor) -> Tensor:
     """Return the error of each molecule, float64 `[n]`, when the regression is fitted to all the others.
 
-    It is the residual over 1 - leverage (Allen 1974), where the penalty of `fit_ridge` is kept as it is.
+    The error is residual / (1 - leverage) (Allen 1974), with the same penalty in all fits.
 
     Args:
-        features: X, float64 `[n, p]`.
+        features: X, as for `fit_ridge`, float64 `[n, p]`.
         labels: y, float64 `[n]`.
     """
     import torch

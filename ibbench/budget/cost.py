@@ -29,7 +29,8 @@ def count_parameters(num_atoms: int, options: ModelOptions) -> int:
 def count_flops(padding: Padding, options: ModelOptions) -> int:
     """Count the floating-point operations of the prediction for one molecule, with torch's own counter.
 
-    They are those of matrix products, nearly all of the work; a multiplication and an addition are two operations.
+    The counter counts matrix products, which are nearly all of the work; a multiplication and an addition are two
+    operations.
 
     Args:
         padding: the size that the molecule is padded to; work on padding counts, since it is done.
@@ -69,7 +70,7 @@ def count_saved_bytes(padding: Padding, options: ModelOptions) -> int:
         saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    count = 8  # molecules: what does not depend on their number is then small per molecule
+    count = 8  # with several molecules, the bytes that do not depend on their number are few per molecule
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         prediction = model(blank_molecules(padding, count))
     total = sum(size for pointer, size in saved.items() if pointer not in weights)

@@ -10,9 +10,9 @@ from ibbench.errors import InputError
 from ibbench.options.groups import BudgetOptions
 from ibbench.options.model import ModelOptions
 
-TOLERANCE = 0.02  # of the budget, where the cost is counted rather than measured
+TOLERANCE = 0.02  # the share of the budget that a cost may miss it by, where costs are counted and not measured
 _WIDEST = 1 << 14
-_GRAINS = (8, 4, 2, 1)
+_GRAINS = (8, 4, 2, 1)  # sizes are multiples of the first of these with which the budget can be met
 
 
 @functools.cache
@@ -20,7 +20,7 @@ def fit_to_budget(padding: Padding, options: ModelOptions, budget: BudgetOptions
     """Choose a width, and a hidden width of about twice that, at which the model costs what the budget allows.
 
     Both are multiples of 8 if that is possible within 2 % of the budget, else of 4, 2 or 1: matrix products of such
-    sizes are up to a third faster than those of sizes beside them.
+    sizes are up to a third faster than those of sizes in between.
 
     Args:
         padding: the size that the molecules are padded to.
@@ -69,13 +69,14 @@ def bracket(count: Callable[[int], float], goal: float, grain: int, widest: int 
     """Find the two sizes around a goal.
 
     Args:
-        count: a function that returns the cost at a size, and rises with it.
+        count: a function that returns the cost at a size; the cost must rise with the size.
         goal: the cost to come near.
         grain: the number that sizes are multiples of.
-        widest: the largest size to try.
+        widest: the size above which no larger one is tried.
 
     Returns:
-        Two neighbouring multiples of `grain` whose costs have the goal between them, where any two have.
+        Two neighbouring multiples of `grain`. The goal lies between their costs, unless it is below the cost of
+        `grain` or above that of all sizes tried.
     """
     low, high = 1, 2
     while count(high * grain) <= goal and high * grain < widest:

@@ -6,7 +6,7 @@ from rich.console import Console
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES
 from ibbench.data.molecules import Molecules
-from ibbench.data.pack import pack
+from ibbench.data.pack import pack_features
 from ibbench.data.repeats import count_repeats, describe_repeats
 from ibbench.data.unseen import count_unseen, describe_unseen
 from ibbench.errors import InputError
@@ -164,7 +164,7 @@ def _find(smiles: str, dataset: DataSet) -> tuple[Molecules, int | None]:
     features = featurize([smiles], dataset.hydrogens)
     if not features.num_atoms[0]:
         raise InputError(f"`{smiles}` is neither an index nor a SMILES that RDKit can parse")
-    one = pack(*features, [smiles]).select(torch.tensor(0))
+    one = pack_features(*features, [smiles]).select(torch.tensor(0))
     wanted = canonical_smiles(Chem.MolFromSmiles(smiles))
     # Only molecules with the same sums of features can be the same: canonical SMILES of all would take long.
     same = (dataset.molecules.atoms.sum(1) == one.atoms.sum(0)).all(1)

@@ -1,4 +1,4 @@
-"""The arrays of a data set, made from the rows of its source; what the cache then holds."""
+"""Builds the arrays of a data set from the rows of its source; the cache then stores them."""
 
 import csv
 import io
@@ -18,11 +18,13 @@ class Built(NamedTuple):
     """A data set of M molecules, before it is written to the cache.
 
     Attributes:
-        arrays: `atoms`, `bonds`, `num_atoms`, `positions`, `values`, `ids`, `groups` and those of `Unseen`, all
-            `[M, ...]`, and the texts `smiles`; `parts` where the source divides its rows itself.
-        facts: the number of `rows` of the source and of those `rejected`, the `first_fault` in words, and how many
-            `odd_bonds` of each kind there are.
-        rejected: a CSV of what is wrong with which rows; empty if all can be used.
+        arrays: arrays by name, empty if no row can be used. `atoms`, `bonds`, `num_atoms`, `positions`, `values`,
+            `ids`, `groups` and the fields of `Unseen` are all `[M, ...]`, and so is `parts` if the source divides its
+            rows itself; the SMILES are the two arrays that `store_texts` makes.
+        facts: `rows`, the number of rows of the source; `rejected`, how many of these cannot be used; `first_fault`,
+            what is wrong with the first of them, in words; `odd_bonds`, the number of bonds of each odd kind (see
+            `Reading`).
+        rejected: the text of a CSV that lists the rejected rows and their faults; empty if all rows can be used.
     """
 
     arrays: dict[str, np.ndarray]
@@ -34,8 +36,9 @@ def build(source: Source) -> Built:
     """Read a source and compute the features of its molecules.
 
     Raises:
-        InputError: the source is missing or not what it should be.
-        RuntimeError: what it gave does not fit together, which is a mistake in its code or in this.
+        InputError: the source is missing or cannot be read.
+        RuntimeError: the source gave arrays that do not fit together, or a bond is not symmetric: a mistake in the
+            code of the source or in this file.
     """
     rows, hydrogens = source.read(), source.options.hydrogens
     _check_rows(rows, source)
@@ -52,7 +55,7 @@ def build(source: Source) -> Built:
         "first_fault": _describe(faults[0], rows) if faults else "",
         "odd_bonds": {kind: count for kind, count in odd_bonds.items() if count},
     }
-    return Built(_pack(rows, reading, kept, hydrogens) if kept.any() else {}, facts, _tabulate(faults, rows))
+    return Built(_make_arrays(rows, reading, kept, hydrogens) if kept.any() else {}, facts, _tabulate(faults, rows))
 
 
 def _check_rows(rows: Rows, source: Source) -> None:
@@ -62,7 +65,7 @@ def _check_rows(rows: Rows, source: Source) -> None:
         raise RuntimeError(f"the rows of {source.location()} do not fit together: {lengths}, {rows.values.shape}")
 
 
-def _pack(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydrogens: str) -> dict[str, np.ndarray]:
+def _make_arrays(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydrogens: str) -> dict[str, np.ndarray]:
     features = featurize.Features(*(array[kept] for array in reading.features))
     smiles = [text for text, keep in zip(rows.smiles, kept, strict=True) if keep]
     canonical = [text for text, keep in zip(reading.canonical, kept, strict=True) if keep]
@@ -75,7 +78,7 @@ def _pack(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydrogens: s
             np.arange(n)[:, None] < features.num_atoms[:, None, None], np.float32(np.nan), np.float32(0)
         ) * np.ones(3, dtype=np.float32)
     else:
-        coordinates = positions.align(reading.features, rows.geometry, hydrogens)
+        coordinates = positions.assign_coordinates(reading.features, rows.geometry, hydrogens)
     arrays = {
         "atoms": features.atoms[:, :n],
         "bonds": features.bonds[:, :n, :n],
@@ -83,7 +86,7 @@ def _pack(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydrogens: s
         "positions": coordinates,
         "values": rows.values[kept],
         "ids": rows.ids[kept].astype(np.int64),
-        "groups": _group(canonical),
+        "groups": _index_repeats(canonical),
         **unseen._asdict(),
         **({} if rows.parts is None else {"parts": rows.parts[kept]}),
         **store_texts("smiles", smiles),
@@ -99,14 +102,14 @@ def _pack(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydrogens: s
     return arrays
 
 
-def _group(canonical: list[str]) -> np.ndarray:
-    """Return for each molecule the index of the first that is the same, int64 `[M]`."""
+def _index_repeats(canonical: list[str]) -> np.ndarray:
+    """Return for each molecule the index of the first one with the same canonical SMILES, int64 `[M]`."""
     first: dict[str, int] = {}
     return np.array([first.setdefault(text, index) for index, text in enumerate(canonical)], dtype=np.int64)
 
 
 def _find_faults(rows: Rows, refused: dict[int, str], source: Source) -> list[Fault]:
-    """List what is wrong with which rows, in their order: what the source found, and what is found here."""
+    """List the faults of all rows, in the order of the rows: those that the source found, and those found here."""
     column = source.smiles_column()
     known = {(fault.row, fault.column) for fault in rows.faults}
     faults = list(rows.faults)

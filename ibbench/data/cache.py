@@ -1,4 +1,4 @@
-"""The packed data set on disk: written whole or not at all, and never believed unchecked."""
+"""The cache of a data set: files that are written completely or not at all, and checked each time they are read."""
 
 import contextlib
 import hashlib
@@ -24,16 +24,21 @@ class CacheError(Exception):
 
 
 def cache_folder() -> Path:
-    """Return the folder for caches: `IBBENCH_CACHE`, or the platform's own for this user."""
+    """Return the folder for caches: the environment variable `IBBENCH_CACHE`, or else this user's cache folder."""
     given = os.environ.get("IBBENCH_CACHE")
     return Path(given).expanduser() if given else platformdirs.user_cache_path("ibbench")
 
 
 def write_cache(path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
-    """Write arrays and the facts about them (JSON types) to one safetensors file with a checksum.
+    """Write arrays and the facts about them to one safetensors file with a checksum.
+
+    Args:
+        path: the file.
+        arrays: arrays of any shape, by name.
+        facts: values of JSON types, by name.
 
     Raises:
-        InputError: see `write_to_cache`.
+        InputError: the file cannot be written, see `write_to_cache`.
     """
     described = json.dumps(facts, sort_keys=True)
     metadata = {"facts": described, "checksum": _checksum(arrays, described)}
@@ -46,24 +51,25 @@ def write_to_cache(path: Path, content: bytes) -> None:
     Raises:
         InputError: the folder cannot be written to, or the disk is full. No part of the file is left behind.
     """
-    with _saying(f"{len(content) / 1e6:.0f} MB", path.parent):
+    with _disk_errors_explained(f"{len(content) / 1e6:.0f} MB", path.parent):
         write_atomically(path, content)
 
 
 def check_writable(folder: Path) -> None:
-    """Check that files can be written to the cache, before seconds are spent on what goes into them.
+    """Check that files can be written to a folder, before seconds are spent on computing their content.
 
     Raises:
-        InputError: they cannot.
+        InputError: the folder cannot be made, or no file can be written to it.
     """
-    with _saying("a place", folder):
+    with _disk_errors_explained("a place", folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
 
 
 @contextlib.contextmanager
-def _saying(needed: str, folder: Path) -> Iterator[None]:
+def _disk_errors_explained(needed: str, folder: Path) -> Iterator[None]:
+    """Turn an error of the disk into an `InputError` that says what the cache needs, and where."""
     try:
         yield
     except OSError as error:
@@ -74,11 +80,15 @@ def _saying(needed: str, folder: Path) -> Iterator[None]:
 
 
 def read_cache(path: Path, expected: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read arrays and facts, and check that they are what was written and what is `expected`.
+    """Read the arrays and facts that `write_cache` wrote, and check that they are undamaged and up to date.
+
+    Args:
+        path: the file.
+        expected: facts that the file must have, with the values that they must have.
 
     Raises:
-        FileNotFoundError: there is no such cache yet.
-        CacheError: it is truncated, edited or outdated.
+        FileNotFoundError: there is no such file.
+        CacheError: the file is truncated, edited or outdated.
     """
     if not path.exists():
         raise FileNotFoundError(path)
@@ -108,9 +118,11 @@ def _checksum(arrays: dict[str, np.ndarray], described: str) -> str:
 
 
 def store_texts(name: str, texts: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return M texts as arrays: their UTF-8 bytes, uint8 `[B]`, and where each begins in them, int64 `[M + 1]`.
+    """Return M texts as two arrays, which `restore_texts` reads.
 
-    No separator stands between them, so that a text may contain anything.
+    The array called `name` holds the UTF-8 bytes of all texts, uint8 `[B]`; `name` with `_starts` behind it holds the
+    place where each text begins and the place where the last one ends, int64 `[M + 1]`. No separator stands between
+    texts, so that a text may contain any character.
     """
     encoded = [text.encode() for text in texts]
     starts = np.zeros(len(encoded) + 1, dtype=np.int64)
@@ -119,7 +131,7 @@ def store_texts(name: str, texts: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def restore_texts(name: str, arrays: dict[str, np.ndarray]) -> list[str]:
-    """Return the texts that `store_texts` made into arrays.
+    """Return the M texts that `store_texts` turned into arrays.
 
     Raises:
         CacheError: the arrays do not fit together.
@@ -131,10 +143,10 @@ def restore_texts(name: str, arrays: dict[str, np.ndarray]) -> list[str]:
 
 
 def check_lengths(arrays: dict[str, np.ndarray]) -> None:
-    """Check that the arrays of a data set are about the same number of molecules.
+    """Check that all arrays of a data set are for the same number of molecules.
 
     Raises:
-        CacheError: they are not; it names all lengths.
+        CacheError: they are not; the message names all their lengths.
     """
     lengths = {name: len(array) for name, array in arrays.items() if name not in {"smiles", "smiles_starts"}}
     lengths["smiles"] = len(arrays["smiles_starts"]) - 1

@@ -1,4 +1,4 @@
-"""The cells of a text file of rows and columns, as they stand there: nothing is repaired, and nothing guessed."""
+"""Reads the cells of a CSV file exactly as they are written there: no cell is repaired or guessed."""
 
 import csv
 import io
@@ -11,19 +11,20 @@ from ibbench.errors import InputError, shorten, suggest
 
 _SEPARATORS = (",", ";", "\t", "|")
 _NAME_OF_SEPARATOR = {"\t": "a tab"}
-_SAYS_SEPARATOR = re.compile(r"sep=(.)(\r\n|\r|\n|$)", re.IGNORECASE)  # the first line of some files of Excel
+_SEPARATOR_LINE = re.compile(r"sep=(.)(\r\n|\r|\n|$)", re.IGNORECASE)  # the first line of some CSV files from Excel
 _NUMBER = {
     point: re.compile(rf"[+-]?([0-9]+([{point}][0-9]*)?|[{point}][0-9]+)([eE][+-]?[0-9]+)?") for point in (".", ",")
 }
 
 
 class Cells(NamedTuple):
-    """The cells of some columns of a file with R rows under its header; empty lines are no rows.
+    """Some columns of a CSV file with R rows below its header; empty lines do not count as rows.
 
     Attributes:
-        columns: for each column its R cells; empty where the row is broken.
-        lines: for each row the line of the file where it begins, counted from 1.
-        broken: for each row that has not as many cells as the header, by its index, its cells and what is wrong.
+        columns: the R cells of each column, by the column's name; an empty text where the row is broken.
+        lines: the line of the file where each of the R rows begins, counted from 1.
+        broken: the rows that do not have as many cells as the header: for the index of each, its cells and what is
+            wrong with them.
     """
 
     columns: dict[str, list[str]]
@@ -35,12 +36,12 @@ def decode(content: bytes, path: str, encoding: str | None) -> str:
     """Return the text of a file.
 
     Args:
-        content: its bytes.
-        path: what messages call it.
-        encoding: its encoding; None for UTF-8. A byte-order mark is taken off.
+        content: the bytes of the file.
+        path: the name of the file in messages.
+        encoding: the encoding of the file; None for UTF-8. A byte-order mark at the beginning is left out.
 
     Raises:
-        InputError: it has another encoding.
+        InputError: the bytes are not text in that encoding.
     """
     try:
         return content.decode(encoding or "utf-8").removeprefix("\ufeff")
@@ -68,22 +69,21 @@ def _likely_encoding(content: bytes) -> str:
 
 
 def read_cells(text: str, path: str, names: Sequence[str]) -> Cells:
-    """Read columns of a CSV. Its cells are separated by what its first line says, `sep=;`, or by that of comma,
-    semicolon, tab and vertical bar which gives all the columns.
+    """Read some columns of a CSV, whose separator `find_layout` finds.
 
     Args:
         text: the content of the file.
-        path: what messages call it.
-        names: the columns to read. White space around names does not count.
+        path: the name of the file in messages.
+        names: the columns to read. White space around the names in the header is ignored.
 
     Raises:
-        InputError: a column is missing, or is there twice, there are no rows, or a quote is where none can be.
+        InputError: a column is missing or occurs twice, there are no rows, or a quote is misplaced.
     """
     layout = find_layout(text, names)
-    # Not `splitlines`, which also cuts at characters that end no line of a file.
+    # Not `splitlines`: it also cuts at characters that do not end a line of a file.
     rows = CellRows(io.StringIO(text, newline=""), layout, f"`data.path={path}`")
     header = [name.strip() for name in next(rows, [])]
-    places = {name: _find(name, header, layout, path) for name in names}
+    places = {name: _find_column(name, header, layout, path) for name in names}
     cells = Cells({name: [] for name in names}, [], {})
     for row in rows:
         if len(row) != len(header):
@@ -104,18 +104,20 @@ class Layout(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """What separates cells, as messages name it."""
+        """The separator as messages show it."""
         return _NAME_OF_SEPARATOR.get(self.separator, f"`{self.separator}`")
 
 
 def find_layout(text: str, names: Sequence[str]) -> Layout:
-    """Find how a file is written: as its first line says, `sep=;`, or as gives most of the columns.
+    """Find the separator of a CSV: the one that a first line such as `sep=;` names, or else the one that fits best.
+
+    Of comma, semicolon, tab and vertical bar, the best is the one that splits the header into the most of `names`.
 
     Args:
         text: the content of the file, or its beginning with the whole header.
         names: the columns that are looked for.
     """
-    said = _SAYS_SEPARATOR.match(text)
+    said = _SEPARATOR_LINE.match(text)
     if said:
         return Layout(said[1], 1)
 
@@ -126,16 +128,21 @@ def find_layout(text: str, names: Sequence[str]) -> Layout:
             return -1
         return len(set(names) & {name.strip() for name in header})
 
-    return Layout(max(_SEPARATORS, key=count), 0)  # of equal ones that which comes first
+    return Layout(max(_SEPARATORS, key=count), 0)  # the first of those that fit equally well
 
 
 class CellRows:
-    """The rows of a CSV without the empty ones, each with the line where it begins.
+    """The rows of a CSV without the empty ones, each a list of its cells.
+
+    Iterating raises `InputError` at a row that is not valid CSV.
 
     Args:
-        file: the text, with the ends of its lines as they are (`newline=""`).
-        layout: how it is written.
-        name: what messages call it.
+        file: the text, opened with `newline=""`, which keeps the ends of its lines as they are.
+        layout: the separator of the file, and the number of lines before its header.
+        name: the name of the file in messages.
+
+    Attributes:
+        line: the line of the file where the latest row begins, counted from 1; 0 before the first row.
     """
 
     def __init__(self, file: TextIO, layout: Layout, name: str) -> None:
@@ -156,18 +163,19 @@ class CellRows:
             try:
                 row = next(self._reader)
             except csv.Error as error:
-                raise InputError(f"{self._name} is no readable CSV: line {self.line}: {_say(error)}") from None
+                raise InputError(f"{self._name} is no readable CSV: line {self.line}: {_csv_fault(error)}") from None
         return row
 
 
-def _say(error: csv.Error) -> str:
+def _csv_fault(error: csv.Error) -> str:
+    """Say what is wrong with a CSV, in words that a user understands."""
     text = str(error)
     if "unexpected end of data" in text or "field limit" in text:
         return "a quote is opened and not closed"
     return "behind a closing quote there is more text" if "expected after" in text else text
 
 
-def _find(name: str, header: list[str], layout: Layout, path: str) -> int:
+def _find_column(name: str, header: list[str], layout: Layout, path: str) -> int:
     if header.count(name) > 1:
         raise InputError(f"{path} has several columns `{name}`: expected one")
     if name not in header:

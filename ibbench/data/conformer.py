@@ -7,19 +7,20 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom
 
 _SEED = 0
-_TRIES = 20  # of a molecule, from random starts; most need one
+_TRIES = 20  # attempts per molecule and way of starting; most molecules need one
 
 
 def embed(canonical: list[str], hydrogens: str, num_atoms: int) -> np.ndarray:
     """Return a conformer of each molecule, float32 `[M, num_atoms, 3]` in angstrom, NaN where none is found.
 
-    It is that of ETKDG version 3 (Riniker & Landrum 2015, J. Chem. Inf. Model. 55, 2562) with a fixed seed, embedded
-    with all hydrogens, and not optimised. Of the same spelling it is always the same.
+    ETKDG version 3 (Riniker & Landrum 2015, J. Chem. Inf. Model. 55, 2562) finds it, with a fixed seed and all
+    hydrogens, and it is not optimised. The same SMILES always gives the same conformer.
 
     Args:
-        canonical: SMILES in RDKit's own spelling, so that a molecule has one geometry, however it is spelt.
-        hydrogens: `explicit` for the places of hydrogens too, in the order of `featurize`.
-        num_atoms: N, what molecules are padded to; places beyond a molecule's end are zero.
+        canonical: M SMILES in RDKit's own spelling, so that a molecule has one geometry, however a user spells it.
+        hydrogens: `implicit` for the coordinates of heavy atoms only; `explicit` for those of hydrogens, too, in the
+            order of `featurize`.
+        num_atoms: N, the number of atoms that molecules are padded to; coordinates behind the last atom are zero.
     """
     positions = np.zeros((len(canonical), num_atoms, 3), dtype=np.float32)
     with rdBase.BlockLogs():
@@ -41,6 +42,6 @@ def _embed(molecule: Chem.Mol) -> np.ndarray | None:
         try:
             if rdDistGeom.EmbedMolecule(molecule, parameters) == 0:
                 return np.asarray(molecule.GetConformer().GetPositions(), dtype=np.float32)
-        except (RuntimeError, ValueError):  # such as a bond that its rules have no length for
+        except (RuntimeError, ValueError):  # for example, ETKDG knows no length for one of the bonds
             return None
     return None

@@ -22,7 +22,7 @@ from ibbench.data.cache import (
 from ibbench.data.identity import cache_facts
 from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN
 from ibbench.data.molecules import Molecules
-from ibbench.data.pack import count_elements, pack
+from ibbench.data.pack import count_elements, pack_features
 from ibbench.data.sources import Source, open_source
 from ibbench.data.targets import Target
 from ibbench.data.unseen import UNSEEN_FORMAT, Unseen
@@ -37,19 +37,20 @@ class DataSet:
     Attributes:
         molecules: the packed graphs, features as counts (uint8).
         values: the targets in their units, float64 `[M, T]`.
-        targets: what the columns of `values` are.
-        ids: the source's own number of each molecule, or its row in it, counted from 1.
-        groups: for each molecule the index of the first that is the same one, int64 `[M]`. Two are the same if their
-            isomeric SMILES are, in RDKit's own spelling and without atom map numbers.
-        smiles: as the source spells them.
-        source: its name, with a digest of the content where that does not follow from the name.
-        hydrogens: `implicit` or `explicit`.
+        targets: the T targets, one per column of `values`.
+        ids: the number that the source gives each molecule, or else its row in the source, counted from 1; int64
+            `[M]`.
+        groups: for each molecule the index of the first one that is the same molecule, int64 `[M]`. Two are the same
+            if RDKit writes the same isomeric SMILES for both, without atom map numbers.
+        smiles: the M SMILES as the source spells them.
+        source: the name of the source, with a digest of its content where the content does not follow from the name.
+        hydrogens: `implicit` where hydrogens are a feature of their atom, `explicit` where they are atoms.
         rejected: how many rows of the source could not be used.
-        odd_bonds: how many bonds are none of those that features tell apart, by what RDKit calls them.
-        path: the cache.
-        unseen: what the molecules carry that `molecules` does not tell.
-        parts: the part of the split that the source has each row in, uint8 `[M]`, codes of `PARTS`; None where it has
-            none.
+        odd_bonds: how many bonds are of a kind that features have no code for, by RDKit's name of the kind.
+        path: the file of the cache.
+        unseen: what the molecules carry, such as charges, that `molecules` does not show.
+        parts: the part of the split that the source puts each molecule in, uint8 `[M]`, codes of `PARTS`; None if the
+            source divides nothing.
     """
 
     molecules: Molecules
@@ -79,7 +80,7 @@ class DataSet:
         """Return the column of `values` that holds the target `name`.
 
         Raises:
-            InputError: there is none; the message names the nearest.
+            InputError: the data set has no such target; the message names the most similar.
         """
         names = [target.name for target in self.targets]
         if name not in names:
@@ -98,10 +99,11 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
 
     Args:
         options: the source and how hydrogens are treated.
-        say: a function that gets a line when something takes time or was not as expected.
+        say: a function that is given a line of text when something takes time or is not as expected.
 
     Raises:
-        InputError: the source is missing or unusable, `data.strict` is broken, or the disk is full.
+        InputError: the source is missing or unusable, rows cannot be used although `data.strict=true`, or the disk is
+            full.
     """
     source = open_source(options)
     identity, expected = source.identify(), cache_facts(source) | {"unseen": UNSEEN_FORMAT}
@@ -116,10 +118,10 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         else:
             say(f"Building the data cache {path} (once, about 15 seconds for QM9).")
         check_writable(path.parent)
-        arrays, facts = _build(source, expected, path)
+        arrays, facts = _build_cache(source, expected, path)
         smiles = restore_texts("smiles", arrays)
-    _tell_rejected(facts, source, path, say)
-    molecules = pack(arrays["atoms"], arrays["bonds"], arrays["num_atoms"], smiles, arrays["positions"])
+    _report_rejected(facts, source, path, say)
+    molecules = pack_features(arrays["atoms"], arrays["bonds"], arrays["num_atoms"], smiles, arrays["positions"])
     source.check(molecules)
     return DataSet(
         molecules=molecules,
@@ -138,8 +140,8 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     )
 
 
-def _build(source: Source, expected: dict[str, Any], path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Build the arrays and facts of a data set, and write them to its cache, and to a list what cannot be used."""
+def _build_cache(source: Source, expected: dict[str, Any], path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Build the arrays and facts of a data set and write them to its cache, and its unusable rows to a CSV beside."""
     try:
         from ibbench.data.build import build
 
@@ -158,7 +160,7 @@ def _build(source: Source, expected: dict[str, Any], path: Path) -> tuple[dict[s
     return built.arrays, facts
 
 
-def _tell_rejected(facts: dict[str, Any], source: Source, path: Path, say: Callable[[str], object]) -> None:
+def _report_rejected(facts: dict[str, Any], source: Source, path: Path, say: Callable[[str], object]) -> None:
     if not facts["rejected"]:
         return
     count = f"{facts['rejected']:,} of {facts['rows']:,} rows of {source.location()}"

@@ -1,6 +1,7 @@
 """How molecules are divided into test, validation and train: at random, or so that test molecules are of another kind.
 
-Every division is a function of the data set and of `data.split_seed`, and never divides the rows of one molecule.
+Every division depends on the data set and the options of the split alone. Rows with the same label, which are mostly
+those of the same molecule, are never in different parts.
 """
 
 from collections.abc import Callable
@@ -14,24 +15,29 @@ from ibbench.data.scaffolds import load_scaffolds
 from ibbench.errors import InputError
 from ibbench.options.groups import DataOptions
 
-TEST, VALIDATION, TRAIN, NOWHERE = range(4)
-Parts = list[np.ndarray]  # indices of test, validation and train, int64, each in the drawn order
+TEST, VALIDATION, TRAIN, NOWHERE = range(4)  # codes of the parts; a group that is in none of them is nowhere
+Parts = list[np.ndarray]  # indices of test, validation and train, int64, each in the random order of the groups
 
 
-class Groups(NamedTuple):
-    """Molecules that stay together, in the order of a draw.
+class DrawnGroups(NamedTuple):
+    """Groups of rows that stay together when a data set is divided, in a random order.
 
     Attributes:
-        of_row: for each of M rows the place of its group in the drawn order, int64 `[M]`.
-        rows: for each of G groups, in that order, how many rows it has, int64 `[G]`.
+        of_row: the place in the random order of the group of each of M rows, int64 `[M]`.
+        rows: the number of rows of each of G groups, in the random order, int64 `[G]`.
     """
 
     of_row: np.ndarray
     rows: np.ndarray
 
     @classmethod
-    def draw(cls, labels: np.ndarray, seed: int) -> "Groups":
-        """Put the groups in a random order; rows with the same of the M `labels` are one."""
+    def draw(cls, labels: np.ndarray, seed: int) -> "DrawnGroups":
+        """Make each set of rows with equal labels a group, and draw the order of the groups.
+
+        Args:
+            labels: a whole number for each row, `[M]`.
+            seed: the seed of the draw.
+        """
         _, group, count = np.unique(labels, return_inverse=True, return_counts=True)
         # RandomState's stream is frozen (NEP 19): the same seed gives the same order with every NumPy.
         order = np.random.RandomState(seed).permutation(len(count))
@@ -40,19 +46,19 @@ class Groups(NamedTuple):
         return cls(place[group], count[order])
 
     def largest(self, values: np.ndarray) -> np.ndarray:
-        """Return the largest of the values of each group, `[G]`; there is one value per row, `[M]`."""
+        """Return the largest value in each group, float64 `[G]`, given the value of each row, `[M]`."""
         found = np.full(len(self.rows), -np.inf)
         np.maximum.at(found, self.of_row, values)
         return found
 
     def fill(self, part_of: np.ndarray, part: int, room: int, candidates: np.ndarray) -> None:
-        """Give groups that have no part yet to a part, in the order of `candidates`, if it has room for all their rows.
+        """Move groups from train to another part, in the order of `candidates`, where all rows of a group fit.
 
         Args:
-            part_of: the part of each group, `[G]`; it changes in place.
-            part: the part to be filled.
-            room: how many rows it may have.
-            candidates: places of groups.
+            part_of: the part of each group, int64 `[G]`, changed in place; all groups begin in train.
+            part: the part to fill.
+            room: how many rows the part may get.
+            candidates: places of the groups to try, in the random order; those that are not in train are skipped.
         """
         for one in candidates[part_of[candidates] == TRAIN].tolist():
             if not room:
@@ -62,20 +68,20 @@ class Groups(NamedTuple):
                 room -= int(self.rows[one])
 
     def divide(self, part_of: np.ndarray) -> Parts:
-        """Return the rows of each part, in the drawn order."""
+        """Return the rows of each part, in the random order, given the part of each group, int64 `[G]`."""
         drawn = np.argsort(self.of_row, kind="stable")
         return [drawn[part_of[self.of_row[drawn]] == part] for part in (TEST, VALIDATION, TRAIN)]
 
 
 def divide_at_random(labels: np.ndarray, sizes: tuple[int, int], seed: int) -> Parts:
-    """Divide at random: in the drawn order, a group goes to the first of test, validation and train with room for it.
+    """Divide at random: each group, in turn, goes to the first of test, validation and train that has room for it.
 
     Args:
-        labels: a number for each row, the same for rows of the same molecule, `[M]`.
-        sizes: how many rows test and validate; the others train.
+        labels: a whole number for each row, equal for rows of the same molecule, `[M]`.
+        sizes: the numbers of test and of validation rows; all other rows train.
         seed: the seed of the draw.
     """
-    groups = Groups.draw(labels, seed)
+    groups = DrawnGroups.draw(labels, seed)
     part_of, everything = np.full(len(groups.rows), TRAIN), np.arange(len(groups.rows))
     groups.fill(part_of, TEST, sizes[0], everything)
     groups.fill(part_of, VALIDATION, sizes[1], everything)
@@ -85,12 +91,12 @@ def divide_at_random(labels: np.ndarray, sizes: tuple[int, int], seed: int) -> P
 def _by_scaffold(dataset: DataSet, options: DataOptions, labels: np.ndarray, sizes: tuple[int, int]) -> Parts:
     """Keep molecules of one scaffold together.
 
-    A scaffold of more molecules than half of a part does not go there, so that no part is one scaffold: the usual ones
-    train, and the rare ones, in an order drawn by the seed, test and validate (as the `scaffold_balanced` split of
-    Yang et al. 2019, J. Chem. Inf. Model. 59, 3370).
+    A scaffold with more molecules than half of a part is not put there, so that no part has one scaffold only. So
+    common scaffolds train, and rare ones, in a random order, test and validate (as in the `scaffold_balanced` split
+    of Yang et al. 2019, J. Chem. Inf. Model. 59, 3370).
     """
-    scaffolds = load_scaffolds(dataset)[labels]  # that of the first row of the same molecule
-    groups = Groups.draw(scaffolds, options.split_seed)
+    scaffolds = load_scaffolds(dataset)[labels]  # all rows of a molecule get the scaffold of the first
+    groups = DrawnGroups.draw(scaffolds, options.split_seed)
     part_of = np.full(len(groups.rows), TRAIN)
     for part, size in zip((TEST, VALIDATION), sizes, strict=True):
         groups.fill(part_of, part, size, np.flatnonzero(groups.rows <= max(1, size // 2)))
@@ -105,14 +111,14 @@ def _by_size(dataset: DataSet, options: DataOptions, labels: np.ndarray, sizes: 
 
 def _by_target(dataset: DataSet, options: DataOptions, labels: np.ndarray, sizes: tuple[int, int]) -> Parts:
     """Test on the molecules with the largest values of a target."""
-    assert options.split_target is not None  # the options see to it
+    assert options.split_target is not None  # the options' own checks make sure of this
     values = dataset.values[:, dataset.column(options.split_target)].numpy()
     return _test_on_largest(values, labels, sizes, options.split_seed)
 
 
 def _test_on_largest(values: np.ndarray, labels: np.ndarray, sizes: tuple[int, int], seed: int) -> Parts:
-    """Test on the rows with the largest values, ties in a drawn order; validate at random among the others."""
-    groups = Groups.draw(labels, seed)
+    """Test on the rows with the largest values, ties in a random order; validate at random among the others."""
+    groups = DrawnGroups.draw(labels, seed)
     part_of = np.full(len(groups.rows), TRAIN)
     groups.fill(part_of, TEST, sizes[0], np.argsort(-groups.largest(values), kind="stable"))
     groups.fill(part_of, VALIDATION, sizes[1], np.arange(len(groups.rows)))
@@ -120,15 +126,17 @@ def _test_on_largest(values: np.ndarray, labels: np.ndarray, sizes: tuple[int, i
 
 
 def _by_element(dataset: DataSet, options: DataOptions, labels: np.ndarray, sizes: tuple[int, int]) -> Parts:
-    """Test on molecules that have one of some elements; those of them that do not test are in no part.
+    """Test on molecules that have an atom of the elements in `data.held_out`.
+
+    Further molecules with such an atom, if there are more than the test needs, are in no part.
 
     Raises:
-        InputError: a symbol is no element, there are too few such molecules, or no others.
+        InputError: a symbol is not an element, too few molecules have such an atom, or all have.
     """
     symbols = options.held_out or ()
     numbers = [_atomic_number(symbol) for symbol in symbols]
     atoms = dataset.molecules.atoms[..., ATOMIC_NUMBER].numpy()
-    groups = Groups.draw(labels, options.split_seed)
+    groups = DrawnGroups.draw(labels, options.split_seed)
     has = groups.largest(np.asarray(np.isin(atoms, numbers).any(axis=1))) > 0
     count = int(groups.rows[has].sum())
     if count < sizes[0] or has.all():
@@ -145,7 +153,7 @@ def _by_element(dataset: DataSet, options: DataOptions, labels: np.ndarray, size
 
 
 def _atomic_number(symbol: str) -> int:
-    if symbol in ELEMENTS:  # without RDKit, as from a ready cache on a machine that has none
+    if symbol in ELEMENTS:  # needs no RDKit, which a machine with a ready cache may lack
         return ELEMENTS[symbol]
     from rdkit import Chem
 
@@ -157,13 +165,14 @@ def _atomic_number(symbol: str) -> int:
 
 
 def _by_column(dataset: DataSet, options: DataOptions, labels: np.ndarray, sizes: tuple[int, int]) -> Parts:
-    """Divide as a column of the file says; where no row validates by it, `data.validation_size` train rows do.
+    """Divide as a column of the file says; if it has no validation rows, draw `data.validation_size` train rows.
 
-    A molecule of which a row tests has its other rows in no part, and so has one that validates among those that train.
+    Where the column puts rows of one molecule in several parts, only those in test are kept, or, if there are none,
+    those in validation; the molecule's other rows are in no part.
     """
-    assert dataset.parts is not None  # the options see to it
+    assert dataset.parts is not None  # the options' own checks make sure of this
     of_row = dataset.parts.numpy()
-    groups = Groups.draw(labels, options.split_seed)
+    groups = DrawnGroups.draw(labels, options.split_seed)
     part_of = np.full(len(groups.rows), TRAIN)
     for part in (VALIDATION, TEST):
         part_of[groups.of_row[of_row == part]] = part

@@ -1,7 +1,7 @@
-"""What train molecules were like: kept beside the weights, so that a prediction can say where it goes beyond them.
+"""What the train molecules of a run were like, kept beside its weights so that predictions can warn of unlike ones.
 
-Which molecules they were is kept as eight bytes of a hash for each, enough to recognise one: of 100,000 train molecules
-and a million others, one is taken for another once in 200 million times.
+Each train molecule is kept as a hash of eight bytes, which is enough to recognise it: among a million other molecules,
+the chance that any is taken for one of 100,000 train molecules is one in 200 million.
 """
 
 import functools
@@ -25,7 +25,7 @@ from ibbench.files import write_atomically
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ibbench.data.dataset import DataSet  # predicting needs none
+    from ibbench.data.dataset import DataSet  # not imported when predicting
 
 FORMAT_VERSION = 1
 _CHARGE = re.compile(r"([+-])([0-9]*)\]")  # at the end of an atom in brackets, in RDKit's own spelling
@@ -33,17 +33,17 @@ Keys = NDArray[np.uint64]
 
 
 class Domain(NamedTuple):
-    """The train molecules of a run, of all its seeds.
+    """The train molecules of all seeds of a run.
 
     Attributes:
-        elements: atomic numbers that any of them has, hydrogens included.
-        sizes: their numbers of atoms, as the data set counts them.
-        charges: of whole molecules.
-        atom_charges: formal charges of atoms.
-        seeds: S seeds of replicas, each with a train subset of its own.
-        keys: the molecules, as of `key_molecules`, in ascending order, uint64 `[K]`.
-        members: whether each is in the subset of each seed, bool `[S, K]`.
-        rdkit: the version that has spelled them.
+        elements: the atomic numbers of all elements in the molecules, implicit hydrogens included.
+        sizes: the numbers of atoms of the molecules; hydrogens count where the data set has them as atoms.
+        charges: the total charges of the molecules.
+        atom_charges: the formal charges of single atoms, and 0.
+        seeds: the S seeds of replicas, each of which has a train subset of its own.
+        keys: a hash of each of K molecules, see `key_molecules`, in ascending order, uint64 `[K]`.
+        members: whether each molecule is in the train subset of each seed, bool `[S, K]`.
+        rdkit: the version of RDKit that wrote the canonical SMILES of the molecules.
     """
 
     elements: frozenset[int]
@@ -56,7 +56,7 @@ class Domain(NamedTuple):
     rdkit: str
 
     def count_seeds(self, keys: Keys) -> NDArray[np.int64]:
-        """Count the seeds that have trained on each of some molecules, int64 `[M]`."""
+        """Count the seeds that trained on each of M molecules, int64 `[M]`, given their keys, uint64 `[M]`."""
         if not len(self.keys):
             return np.zeros(len(keys), dtype=np.int64)
         place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
@@ -64,12 +64,12 @@ class Domain(NamedTuple):
 
 
 def rdkit_version() -> str:
-    """Return the version of RDKit, whose spelling the identity of a molecule depends on."""
+    """Return the version of RDKit, on whose canonical SMILES the keys of molecules depend."""
     return importlib.metadata.version("rdkit")
 
 
 def key_molecules(canonical: Sequence[str]) -> Keys:
-    """Return eight bytes for each canonical SMILES that stand for it, uint64 `[M]`."""
+    """Return a hash of each of M canonical SMILES (BLAKE2b, 8 bytes), which stands for the molecule, uint64 `[M]`."""
     digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in canonical)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
@@ -82,15 +82,15 @@ def read_charges(canonical: str) -> list[int]:
 
 
 def find_domain(dataset: "DataSet", subsets: Mapping[int, "Tensor"]) -> Domain:
-    """Describe train molecules.
+    """Describe the molecules that the seeds of a run train on.
 
     Args:
         dataset: the molecules.
-        subsets: for each seed the indices that it trains on.
+        subsets: the indices of the train molecules of each seed, seed -> int64 `[n]`.
     """
     indices = [subset.numpy() for subset in subsets.values()]
     used = np.unique(np.concatenate(indices))
-    canonical = _spell(dataset, used.tolist())
+    canonical = _canonical_smiles(dataset, used.tolist())
     keys, place = np.unique(key_molecules(canonical), return_inverse=True)
     members = np.zeros((len(indices), len(keys)), dtype=bool)
     for row, index in enumerate(indices):
@@ -111,25 +111,26 @@ def find_domain(dataset: "DataSet", subsets: Mapping[int, "Tensor"]) -> Domain:
     )
 
 
-def _spell(dataset: "DataSet", indices: list[int]) -> list[str]:
+def _canonical_smiles(dataset: "DataSet", indices: list[int]) -> list[str]:
     from rdkit import Chem  # slow to import, and the cache of a data set is read without it
 
     from ibbench.data.featurize import canonical_smiles
 
-    known = _spelled(dataset)
+    known = _known_canonical(dataset)
     for index in indices:
         if index not in known:
             known[index] = canonical_smiles(Chem.MolFromSmiles(dataset.smiles[index]))
     return [known[index] for index in indices]
 
 
-@functools.lru_cache(maxsize=1)  # the runs of a sweep mostly train on the same molecules, of which a few are drawn
-def _spelled(dataset: "DataSet") -> dict[int, str]:  # noqa: ARG001 (each has its own)
+@functools.lru_cache(maxsize=1)  # one data set is enough: the runs of a sweep mostly train on the same molecules
+def _known_canonical(dataset: "DataSet") -> dict[int, str]:  # noqa: ARG001 (each data set has a dictionary of its own)
+    """Return the canonical SMILES computed so far, by index; `_canonical_smiles` adds to this dictionary."""
     return {}
 
 
 def merge_domains(domains: Sequence[Domain]) -> Domain:
-    """Return the domain of several runs together; a seed that several of them have is that of the first."""
+    """Return the domain of several runs together; for a seed in several runs, the train subset of the first counts."""
     first, *others = domains
     if not others:
         return first
@@ -154,7 +155,7 @@ _SETS = ("elements", "sizes", "charges", "atom_charges")
 
 
 def write_domain(path: Path, domain: Domain) -> None:
-    """Write a domain as safetensors: keys and members, eight of which share a byte, and the rest as JSON beside."""
+    """Write a domain as safetensors: keys, members as bits (eight to a byte), and the rest as JSON in the metadata."""
     facts: dict[str, Any] = {name: sorted(getattr(domain, name)) for name in _SETS}
     facts |= {"format_version": FORMAT_VERSION, "seeds": domain.seeds, "rdkit": domain.rdkit}
     arrays: dict[str, NDArray[Any]] = {"keys": domain.keys, "members": np.packbits(domain.members, axis=1)}
@@ -162,10 +163,10 @@ def write_domain(path: Path, domain: Domain) -> None:
 
 
 def read_domain(path: Path) -> Domain | None:
-    """Read a domain; None where there is no file, as in the folder of a run of an older version.
+    """Read a domain; return None if there is no file, as in run folders of older versions.
 
     Raises:
-        InputError: the file is broken, or of a newer version.
+        InputError: the file is broken, or was written by a newer version.
     """
     try:
         with safe_open(path, framework="numpy") as file:

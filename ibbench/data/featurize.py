@@ -37,10 +37,10 @@ _CODE_OF_BOND = {
     Chem.BondType.TRIPLE: TRIPLE_BOND,
     Chem.BondType.AROMATIC: AROMATIC_BOND,
 }
-# RDKit stops reading at white space, and passes over control characters and all that is not ASCII at either end: of
-# `CC(=O)O` with a typographer's minus sign behind it, it reads the acid.
-_NO_LETTER = re.compile(r"[^!-~]")
-_BLOCK = 8192  # molecules a worker takes at a time: large enough that starting it costs little
+# RDKit stops reading at white space, and skips control characters and everything that is not ASCII at either end: from
+# `CC(=O)O` with a typographer's minus sign behind it, it would read the neutral acid.
+_NOT_IN_SMILES = re.compile(r"[^!-~]")
+_BLOCK = 8192  # molecules that a worker takes at a time: large enough that starting it costs little
 
 
 class Features(NamedTuple):
@@ -56,12 +56,12 @@ class Reading(NamedTuple):
 
     Attributes:
         features: the graphs, with implicit hydrogens.
-        canonical: the isomeric SMILES in RDKit's own spelling, without atom map numbers; empty where it cannot be used.
-            Two molecules are the same if these are equal.
-        refused: why SMILES cannot be used, by their index.
-        large: the indices of those that only have too many atoms.
-        odd_bonds: for each bond that is neither single, double, triple nor aromatic, the index of its molecule, and
-            what RDKit calls it. Features have such a bond as a triple one if its order is above 3, else as a single.
+        canonical: the isomeric SMILES in RDKit's own spelling, without atom map numbers; empty for a SMILES that cannot
+            be used. Two molecules are the same if these are equal.
+        refused: the reason why a SMILES cannot be used, by its index.
+        large: the indices of the refused SMILES whose only fault is too many atoms.
+        odd_bonds: for each bond that is neither single, double, triple nor aromatic, the index of its molecule and
+            RDKit's name of the kind. Features show such a bond as triple if its order is above 3, and else as single.
     """
 
     features: Features
@@ -151,7 +151,7 @@ def _parse(text: str) -> Chem.Mol | str:
     """Return the molecule that a text spells from its first character to its last, or why there is none."""
     if not text:
         return "it is empty"
-    wrong = _NO_LETTER.search(text)
+    wrong = _NOT_IN_SMILES.search(text)
     if wrong:
         return "it has white space inside" if wrong[0].isspace() else f"no SMILES has the character {wrong[0]!r}"
     return Chem.MolFromSmiles(text) or "RDKit cannot parse it"
@@ -216,7 +216,7 @@ def _atom_rows(rows: np.ndarray) -> np.ndarray:
 
 
 def add_hydrogens(features: Features) -> Features:
-    """Make each attached hydrogen an atom of its own, after all others, in the order of their parents."""
+    """Make each attached hydrogen an atom of its own, behind all others, in the order of the atoms they belong to."""
     attached = features.atoms[..., NUM_HYDROGENS].astype(np.int64)
     total = features.num_atoms + attached.sum(axis=1)
     n = max(1, int(total.max(initial=0)))

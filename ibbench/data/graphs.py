@@ -1,7 +1,7 @@
 """Structure ablations: the same molecules with other bonds, or with their atoms' features elsewhere.
 
 Each is a function of the data set alone, so that training, validation and test molecules, all models and all seeds
-see the same ones.
+see the same altered molecules.
 """
 
 import functools
@@ -15,20 +15,20 @@ from ibbench.data.layout import ATOM_FEATURES, FEATURE_SETS
 from ibbench.data.molecules import Molecules
 
 if TYPE_CHECKING:
-    from ibbench.data.dataset import DataSet  # what is predicted needs none
+    from ibbench.data.dataset import DataSet  # not imported when predicting
 
-RANDOM_GRAPHS = frozenset({"rewired", "shuffled_features"})  # what they make of a molecule depends on its place
-_SWAPS_PER_BOND = 10  # tried; enough for the rewired bonds to have forgotten the true ones
+RANDOM_GRAPHS = frozenset({"rewired", "shuffled_features"})  # their outcome depends on a molecule's place in the data
+_SWAPS_PER_BOND = 10  # attempts; enough for the rewired bonds to be independent of the true ones
 
 
 @functools.lru_cache(maxsize=2)  # rewiring all of QM9 takes seconds, and every pack of a run asks for it
 def altered_molecules(dataset: "DataSet", graph: str, features: str) -> Molecules:
-    """Return the molecules of a data set as `data.graph` and `data.features` name them; see `alter_graph`."""
+    """Return all molecules of a data set, with the graph of `alter_graph` and the features of `hide_features`."""
     return hide_features(alter_graph(dataset.molecules, graph), features)
 
 
 def hide_features(molecules: Molecules, features: str) -> Molecules:
-    """Return molecules that show of their atoms only the features of a set; the columns of the others are zero.
+    """Return molecules whose atoms have only some of their features; the columns of the others are zero.
 
     Args:
         molecules: `[M, ...]`.
@@ -48,10 +48,11 @@ def alter_graph(molecules: Molecules, graph: str) -> Molecules:
 
     Args:
         molecules: `[M, ...]`.
-        graph: `true` as they are; `empty` no bonds; `complete` all pairs of atoms, as single bonds; `untyped` the
-            true bonds, all as single ones; `rewired` each molecule's bonds with their ends swapped at random,
-            so that every atom keeps its number of neighbours (Maslov & Sneppen 2002, Science 296, 910);
-            `shuffled_features` the true bonds, with the features of the atoms dealt out anew within a molecule.
+        graph: `true` for the molecules as they are; `empty` for no bonds; `complete` for single bonds between all
+            pairs of atoms; `untyped` for the true bonds, all as single ones; `rewired` for each molecule's bonds with
+            their ends swapped at random, so that every atom keeps its number of neighbours (Maslov & Sneppen 2002,
+            Science 296, 910); `shuffled_features` for the true bonds between atoms whose features are shuffled within
+            the molecule.
     """
     if graph == "true":
         return molecules
@@ -75,11 +76,11 @@ def _alter_bonds(molecules: Molecules, graph: str) -> Tensor:
 
 
 def random_order(mask: Tensor, keys: Tensor) -> Tensor:
-    """Return the order of the atoms of each molecule, int64 `[*batch, N]`, by their keys; padding stays behind them.
+    """Return the order of the atoms of each molecule by ascending key, padding last, int64 `[*batch, N]`.
 
     Args:
-        mask: the places of atoms, `[*batch, N]`.
-        keys: random numbers in [0, 1), one an atom.
+        mask: true where there is an atom, bool `[*batch, N]`.
+        keys: random numbers in [0, 1), `[*batch, N]`.
     """
     return keys.masked_fill(~mask, 1.0).argsort(-1)
 
@@ -90,8 +91,8 @@ def _rewire(bonds: np.ndarray) -> np.ndarray:
     molecule, start, end = np.nonzero(np.triu(bonds))
     count = np.bincount(molecule, minlength=len(bonds))
     ends = np.zeros((len(bonds), count.max(initial=1), 2), dtype=np.int64)
-    here = np.arange(ends.shape[1]) < count[:, None]
-    ends[here] = np.stack([start, end], axis=1)
+    is_bond = np.arange(ends.shape[1]) < count[:, None]
+    ends[is_bond] = np.stack([start, end], axis=1)
     rewired = bonds.copy()
     with_two = np.nonzero(count > 1)[0]
     for _ in range(_SWAPS_PER_BOND * ends.shape[1]):

@@ -1,4 +1,4 @@
-"""What the cache of a data set must have been made with, known without loading the data set."""
+"""Formats and versions that a cache must have been made with to be valid, found without loading the data set."""
 
 import importlib.metadata
 from typing import Any
@@ -21,7 +21,7 @@ def cache_facts(source: Source) -> dict[str, Any]:
 
 
 def package_versions(*packages: str) -> dict[str, str]:
-    """Return the versions of those of the packages that are installed."""
+    """Return the version of each package, by its name; packages that are not installed are left out."""
     versions = {}
     for package in packages:
         try:

@@ -24,13 +24,13 @@ NUM_BOND_TYPES = len(BOND_TYPES)
 # Codes in `Molecules.bonds`.
 NO_BOND, SINGLE_BOND, DOUBLE_BOND, TRIPLE_BOND, AROMATIC_BOND = range(NUM_BOND_TYPES + 1)
 
-PARTS = ("test", "validation", "train")  # of a split, in the order of their codes
+PARTS = ("test", "validation", "train")  # the parts of a split; a part's place in this tuple is its code
 
-MAX_ATOMS = 128  # the dense layout stores N x N bonds: beyond this it would be served slowly, so it is refused
+MAX_ATOMS = 128  # the dense layout stores N x N bonds: larger molecules would be slow, so they are refused
 
 
 class Padding(NamedTuple):
-    """What every molecule of a data set is padded to."""
+    """The numbers of atoms and of tokens that every molecule of a data set is padded to."""
 
     num_atoms: int
     num_tokens: int

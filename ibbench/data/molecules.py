@@ -22,12 +22,12 @@ class Molecules(NamedTuple):
     Bonds, positions and tokens may be absent (`[*batch, 0]`), for models that do not read them.
 
     Attributes:
-        atoms: the features `ATOM_FEATURES` of each atom; zero where there is none. Counts (uint8) in the data
-            set, standardised floats in what a model receives.
+        atoms: the features `ATOM_FEATURES` of each atom; zero where there is no atom. They are counts (uint8) in the
+            data set, and standardised floats when a model receives them.
         bonds: bond type of each pair, symmetric: 0 none, 1 single, 2 double, 3 triple, 4 aromatic.
         mask: true where there is an atom.
         positions: coordinates in angstrom; zero where there is no atom, NaN where the source has none.
-        tokens: codes of the tokens of the SMILES (see `ibbench.data.tokens`); 0 behind its end.
+        tokens: codes of the tokens of the SMILES (see `ibbench.data.tokens`); 0 behind the last token.
     """
 
     atoms: Shaped[Tensor, "*batch n 11"]
@@ -38,7 +38,7 @@ class Molecules(NamedTuple):
 
     @property
     def padding(self) -> Padding:
-        """What the molecules are padded to."""
+        """The numbers of atoms N and of tokens L that the molecules are padded to."""
         return Padding(self.mask.shape[-1], self.tokens.shape[-1])
 
     def select(self, index: Tensor) -> Molecules:
@@ -48,7 +48,7 @@ class Molecules(NamedTuple):
         )
 
     def keep(self, fields: Set[str]) -> Molecules:
-        """Return the molecules with the atoms, and of bonds, positions and tokens those that `fields` names."""
+        """Return the molecules with only those of bonds, positions and tokens that `fields` names; others are empty."""
         absent = {"bonds", "positions", "tokens"} - fields
         none = {name: getattr(self, name).new_empty(*self.mask.shape[:-1], 0) for name in absent}
         return self._replace(**none)
@@ -57,7 +57,7 @@ class Molecules(NamedTuple):
         """Return the molecules with their atoms in another order.
 
         Args:
-            order: the old place for each new one, int64 `[*batch, N]`, or `[N]` for all molecules alike.
+            order: the old place of the atom at each new place, int64 `[*batch, N]`, or `[N]` for all molecules alike.
         """
         order = order.expand(self.mask.shape)
         atoms, bonds, mask, positions, tokens = self

@@ -11,20 +11,20 @@ from ibbench.data.molecules import Molecules
 from ibbench.data.tokens import tokenize
 from ibbench.errors import InputError
 
-_NAMED = 3  # of the SMILES that cannot be parsed
+_MAX_NAMED = 3  # SMILES that a message names, of those that cannot be parsed
 
 
-def pack(
+def pack_features(
     atoms: np.ndarray, bonds: np.ndarray, num_atoms: np.ndarray, smiles: list[str], positions: np.ndarray | None = None
 ) -> Molecules:
-    """Pack M molecules; the first three arrays are those of `featurize.Features`.
+    """Pack the features of M molecules into `Molecules`; the first three arrays are those of `featurize.Features`.
 
     Args:
         atoms: features, uint8 `[M, N, 11]`.
         bonds: types, uint8 `[M, N, N]`.
         num_atoms: number of atoms of each molecule, `[M]`.
-        smiles: their spelling, which the tokens are made of.
-        positions: coordinates in angstrom, float32 `[M, N, 3]`; None where there are none, which makes them NaN.
+        smiles: the M SMILES, which the tokens are made from.
+        positions: coordinates in angstrom, float32 `[M, N, 3]`; None if they are unknown, which makes them NaN.
     """
     mask = torch.arange(atoms.shape[1]) < torch.from_numpy(num_atoms)[:, None]
     if positions is None:
@@ -36,31 +36,31 @@ def pack(
 
 
 def pack_smiles(smiles: list[str], hydrogens: str) -> Molecules:
-    """Compute the features of SMILES and pack them; a SMILES has no coordinates, which are NaN.
+    """Compute the features of M SMILES and pack them into `Molecules`, whose coordinates are NaN.
 
     Args:
         smiles: one string per molecule.
         hydrogens: `implicit` or `explicit`, see `featurize`.
 
     Raises:
-        InputError: RDKit cannot parse one of them, or it has more than 128 atoms.
+        InputError: RDKit cannot parse one of the SMILES, or a molecule has more than 128 atoms.
     """
-    from ibbench.data.featurize import featurize  # RDKit is slow to import, and packing what is in a cache needs none
+    from ibbench.data.featurize import featurize  # imports RDKit, which is slow and not needed to pack a cache
 
     features = featurize(smiles, hydrogens)
     bad = [text for text, size in zip(smiles, features.num_atoms, strict=True) if not size]
     if bad:
-        more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-        raise InputError(f"RDKit cannot parse as SMILES: {', '.join(f'`{text}`' for text in bad[:_NAMED])}{more}")
-    return pack(*features, smiles)
+        more = f" and {len(bad) - _MAX_NAMED} more" if len(bad) > _MAX_NAMED else ""
+        raise InputError(f"RDKit cannot parse as SMILES: {', '.join(f'`{text}`' for text in bad[:_MAX_NAMED])}{more}")
+    return pack_features(*features, smiles)
 
 
 def resize(molecules: Molecules, num_atoms: int) -> Molecules:
-    """Return molecules that are padded to `num_atoms`, which none of them may exceed.
+    """Return molecules that are padded to another number of atoms.
 
     Args:
-        molecules: `[M, ...]`.
-        num_atoms: N of the result.
+        molecules: M molecules, `[M, ...]`.
+        num_atoms: the new number of atoms N; no molecule may have more.
     """
     more = num_atoms - molecules.mask.shape[1]
     assert more >= 0 or not molecules.mask[:, num_atoms:].any()

@@ -1,4 +1,4 @@
-"""Gives every atom of a graph its coordinates from an XYZ block, whatever order that block is in."""
+"""Gives every atom of a graph its coordinates from an XYZ block, whatever the order of the atoms in that block."""
 
 import numpy as np
 from rdkit import Chem
@@ -8,17 +8,18 @@ from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, NUM_HYDROGENS
 from ibbench.data.sources import Geometry
 
 
-def align(graphs: Features, geometry: Geometry, hydrogens: str) -> np.ndarray:
-    """Find the coordinates of every atom of every graph.
+def assign_coordinates(graphs: Features, geometry: Geometry, hydrogens: str) -> np.ndarray:
+    """Find the coordinates of every atom of M graphs.
 
-    A graph lists its heavy atoms in the order of the SMILES. That is nearly always the order of the XYZ block;
-    where the elements or the number of hydrogens near each atom say otherwise, the atoms are matched as graphs.
+    A graph lists its heavy atoms in the order of the SMILES. That is nearly always the order of the XYZ block, too;
+    where the elements or the numbers of hydrogens near each atom show that it is not, the two are matched as graphs.
     A hydrogen belongs to its nearest heavy atom.
 
     Args:
         graphs: the features with implicit hydrogens.
         geometry: the XYZ blocks of the same molecules.
-        hydrogens: `implicit` for heavy atoms only, `explicit` for hydrogens too, in the order of `featurize`.
+        hydrogens: `implicit` for the coordinates of heavy atoms only; `explicit` for those of hydrogens, too, in the
+            order of `featurize`.
 
     Returns:
         Coordinates in angstrom, float32 `[M, N, 3]`, zero where there is no atom.
@@ -61,6 +62,7 @@ def align(graphs: Features, geometry: Geometry, hydrogens: str) -> np.ndarray:
 
 
 def _position_in_group(group: np.ndarray, num_groups: int) -> np.ndarray:
+    """Return the place of each entry among those of the same group, int64 `[n]`; groups are numbered and ascend."""
     first = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=num_groups))[:-1]])
     return np.arange(len(group)) - first[group]
 
@@ -73,7 +75,7 @@ def _nearest(points: np.ndarray, candidates: np.ndarray, valid: np.ndarray) -> n
 def _match(
     atoms: np.ndarray, bonds: np.ndarray, numbers: np.ndarray, attached: np.ndarray, positions: np.ndarray
 ) -> np.ndarray:
-    """Return for each graph atom the XYZ atom it is: same element, same hydrogens, same neighbours."""
+    """Return the index in the XYZ block of each graph atom: the one with the same element, hydrogens and neighbours."""
     size = len(atoms)
     table = Chem.GetPeriodicTable()
     radius = np.array([table.GetRcovalent(int(number)) for number in numbers[:size]])
@@ -88,7 +90,7 @@ def _match(
 
 
 def _skeleton(numbers: np.ndarray, attached: np.ndarray, bonded: np.ndarray) -> Chem.Mol:
-    """Build a molecule whose atoms carry element and hydrogen count as one label, all bonds alike."""
+    """Build a molecule in which an element and a number of hydrogens tell atoms apart, and all bonds are alike."""
     graph = Chem.RWMol()
     for number, count in zip(numbers, attached, strict=True):
         atom = Chem.Atom(int(number))

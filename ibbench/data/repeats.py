@@ -7,12 +7,11 @@ from ibbench.data.sources import get_source
 
 
 class Repeats(NamedTuple):
-    """Counts over the molecules of a data set; two are the same if their `groups` are.
+    """How often molecules of a data set occur again; two are the same molecule if their `groups` are equal.
 
     Attributes:
-        repeats: molecules that are the same as an earlier one.
-        contradicting: how many different molecules, of those that are there more than once, have several values of a
-            target.
+        repeats: the number of entries whose molecule an earlier entry has, too.
+        contradicting: the number of molecules that occur more than once and have different values of a target.
     """
 
     repeats: int
@@ -20,14 +19,14 @@ class Repeats(NamedTuple):
 
 
 def count_repeats(dataset: DataSet) -> Repeats:
-    """Count the repeats in a data set."""
+    """Count the repeated molecules in a data set, and those whose labels contradict each other."""
     groups = dataset.groups
     differs = (dataset.values != dataset.values[groups]).any(1)
     return Repeats(len(dataset) - len(groups.unique()), len(groups[differs].unique()))
 
 
 def describe_repeats(counts: Repeats) -> str:
-    """Say it in one sentence; nothing if there are none."""
+    """Describe the repeats in one sentence; return an empty text if there are none."""
     if not counts.repeats:
         return ""
     agree = "labels agree"
@@ -38,7 +37,10 @@ def describe_repeats(counts: Repeats) -> str:
 
 
 def warn_of_repeats(dataset: DataSet) -> str:
-    """Say what of this one should know who trains on it; nothing where a split does not heed it."""
+    """Return a note on repeated molecules for whoever trains on the data set; an empty text if there are none.
+
+    The text is also empty for a source whose repeated molecules a split need not keep in one part.
+    """
     if not get_source(dataset.source.partition(":")[0]).keeps_repeats_together:
         return ""
     said = describe_repeats(count_repeats(dataset))

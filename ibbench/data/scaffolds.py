@@ -9,14 +9,15 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.identity import package_versions
 
 _FORMAT = 1  # raise it when scaffolds are found in another way
-_BLOCK = 2048
+_BLOCK = 2048  # molecules that a worker takes at a time
 
 
 def load_scaffolds(dataset: DataSet) -> np.ndarray:
-    """Return a number for each molecule, equal for equal scaffolds, int64 `[M]`; all without a ring have the same.
+    """Return a number for each molecule, equal for equal scaffolds, int64 `[M]`.
 
-    A scaffold is that of Bemis & Murcko 1996 (J. Med. Chem. 39, 2887) as RDKit finds it, without stereochemistry. They
-    are kept in the cache, since those of QM9 take half a minute to find.
+    Scaffolds are those of Bemis & Murcko 1996 (J. Med. Chem. 39, 2887) as RDKit finds them, without stereochemistry;
+    all molecules without a ring have the same, empty one. The numbers are kept in the cache, since the scaffolds of
+    QM9 take half a minute to find.
 
     Raises:
         InputError: the cache cannot be written.

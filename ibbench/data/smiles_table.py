@@ -1,4 +1,4 @@
-"""Molecules to predict: a column of a CSV, or some SMILES. Read row by row, there may be any number."""
+"""Molecules to predict: a list of SMILES, or a column of a CSV, which is read row by row and may be of any length."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,9 @@ class SmilesRow(NamedTuple):
     """One molecule to predict.
 
     Attributes:
-        line: the line of the file where it begins, counted from 1; 0 without a file.
-        cells: what is given of it, a cell for each column.
-        smiles: its SMILES; empty where there is none.
+        line: the line of the file where the row begins, counted from 1; 0 if the molecule is not from a file.
+        cells: the cells of the row, one per column of the table.
+        smiles: the SMILES without white space around it; empty if there is none.
         fault: why the row cannot be read; empty if it can.
     """
 
@@ -28,10 +28,13 @@ class SmilesRow(NamedTuple):
 
 
 class SmilesTable:
-    """Some SMILES, each a row of its own.
+    """Molecules to predict, one row each, from a list of SMILES; iterating gives `SmilesRow`s.
+
+    Args:
+        smiles: one string per molecule.
 
     Attributes:
-        columns: names of what is given of each molecule.
+        columns: the names of the columns.
         num_rows: the number of rows.
     """
 
@@ -45,10 +48,10 @@ class SmilesTable:
 
 
 class SmilesFile(SmilesTable):
-    """The rows of a CSV, with all of its columns; empty lines are no rows.
+    """Molecules to predict, from the rows of a CSV with all its columns; empty lines do not count as rows.
 
     Args:
-        path: the file.
+        path: the CSV file.
         column: the column that holds the SMILES.
 
     Raises:
@@ -76,14 +79,14 @@ class SmilesFile(SmilesTable):
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[tuple[CellRows, list[str]]]:
-        """Return the rows under the header, and the header."""
+        """Open the file, and give the rows below its header, and the header."""
         try:
             with self._path.open(encoding="utf-8-sig", newline="") as file:
                 self._layout = find_layout(file.read(_HEADER), [self._column])
                 file.seek(0)
                 rows = CellRows(file, self._layout, str(self._path))
                 header = [name.strip() for name in next(rows, [])]
-                self._check(header)
+                self._check_header(header)
                 yield rows, header
         except UnicodeDecodeError as error:
             byte = error.object[error.start]
@@ -93,7 +96,7 @@ class SmilesFile(SmilesTable):
             hint = f". In that folder: {suggest(self._path.name, near)}" if near else ""
             raise InputError(f"`--input {self._path}` cannot be read: {error.strerror or error}{hint}") from None
 
-    def _check(self, header: list[str]) -> None:
+    def _check_header(self, header: list[str]) -> None:
         if not header:
             raise InputError(f"{self._path} is empty: expected a header, and below it a row for each molecule")
         count = header.count(self._column)

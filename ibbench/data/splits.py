@@ -19,12 +19,12 @@ class Split(NamedTuple):
     """Disjoint indices into a data set.
 
     Attributes:
-        train_pool: what the train subsets of all replicas are drawn from.
-        validation: chooses the epoch whose weights are kept.
-        test: looked at once, at the end.
-        train_size: how many molecules of the pool a replica trains on.
-        fingerprint: 16 hexadecimal digits that change when any molecule changes its place.
-        split_seed: what the division was drawn with.
+        train_pool: the molecules that the train subsets of all replicas are drawn from, int64 `[P]`.
+        validation: the molecules whose error decides which weights are kept, int64 `[V]`.
+        test: the molecules that errors are reported on, int64 `[T]`; they are looked at once, at the end.
+        train_size: the number of molecules of the pool that a replica trains on.
+        fingerprint: 16 hexadecimal digits that change if any molecule moves to another part or place.
+        split_seed: the seed that the division was drawn with.
     """
 
     train_pool: Tensor
@@ -38,7 +38,7 @@ class Split(NamedTuple):
         """Return the same division with replicas that train on `train_size` molecules of the pool; None for all.
 
         Raises:
-            InputError: there are not so many.
+            InputError: the pool has fewer molecules than `train_size`.
         """
         left = len(self.train_pool)
         if train_size is not None and train_size > left:
@@ -50,7 +50,10 @@ class Split(NamedTuple):
         return self._replace(train_size=train_size or left)
 
     def train_subset(self, seed: int) -> Tensor:
-        """Return the train molecules of a replica, drawn by its seed; a smaller `train_size` is a prefix."""
+        """Return the train molecules of a replica, drawn by its seed, int64 `[train_size]`.
+
+        Subsets are nested: at a smaller `train_size`, the same seed gives the first of the same molecules.
+        """
         order = np.random.RandomState([self.split_seed, seed]).permutation(len(self.train_pool))
         return self.train_pool[torch.from_numpy(order[: self.train_size])]
 
@@ -62,12 +65,12 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
     goes to a part that has room for all its rows; where nothing fits in the end, a part is smaller than asked for.
 
     Raises:
-        InputError: there are too few molecules for the sizes asked for.
+        InputError: there are too few molecules for the sizes asked for, or none are left for a part.
     """
     total = len(dataset)
     test, validation = _count(options.test_size, total), _count(options.validation_size, total)
     if options.split == "column":
-        assert dataset.parts is not None  # the options see to it
+        assert dataset.parts is not None  # the options' own checks make sure of this
         test = int((dataset.parts == PARTS.index("test")).sum())
     if total - test - validation < 1 or min(test, validation) < 1:
         raise InputError(
@@ -80,7 +83,7 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
     divided = DIVISIONS[options.split](dataset, options, labels, (test, validation))
     parts = tuple(torch.from_numpy(part) for part in divided)
     if not all(map(len, parts)):
-        raise InputError(_tell_empty(parts, labels, options))
+        raise InputError(_explain_empty_part(parts, labels, options))
     whole = Split(
         train_pool=parts[2],
         validation=parts[1],
@@ -96,7 +99,7 @@ def _sizes(options: DataOptions) -> str:
     return f"data.test_size={options.test_size} and data.validation_size={options.validation_size}"
 
 
-def _tell_empty(parts: tuple[Tensor, ...], labels: np.ndarray, options: DataOptions) -> str:
+def _explain_empty_part(parts: tuple[Tensor, ...], labels: np.ndarray, options: DataOptions) -> str:
     """Say why a part of a split is empty."""
     if options.split == "random":
         return (
@@ -108,6 +111,7 @@ def _tell_empty(parts: tuple[Tensor, ...], labels: np.ndarray, options: DataOpti
 
 
 def _count(size: float, total: int) -> int:
+    """Return the number of molecules that an option asks for: `size` itself if it is an integer, or a share of all."""
     return size if isinstance(size, int) else round(size * total)
 
 

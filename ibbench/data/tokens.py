@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-# OpenSMILES' characters, with the two-letter elements of its organic subset as one; code 1 and up, 0 is padding.
+# The characters of OpenSMILES; `Cl` and `Br` are one token each. Codes count from 1, and 0 is padding.
 TOKENS = (*"BCNOPSFIbcnops", "Cl", "Br", *"H[]()=#$:/\\.-+@%0123456789", "other")
 NUM_TOKENS = len(TOKENS)
 
 
 def tokenize(smiles: list[str]) -> NDArray[np.uint8]:
-    """Return the codes of the tokens of each SMILES, `[M, L]`, padded with 0 to the longest.
+    """Return the codes of the tokens of each of M SMILES, uint8 `[M, L]`, padded with 0 to the longest.
 
     A letter that is no token of its own, such as those of elements in brackets, becomes `other`.
     """

@@ -1,7 +1,7 @@
-"""What molecules carry that no feature of their atoms and bonds tells, and which of them look the same without it.
+"""What molecules carry that features of atoms and bonds do not show, such as charges, and which look alike without it.
 
-It is found when the cache of a data set is built and counted in milliseconds later. Nothing here imports torch, and
-RDKit only where something is found.
+This is found when the cache of a data set is built, and later counted in milliseconds. This file does not import
+torch, and RDKit only where a SMILES has something to find.
 """
 
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ UNSEEN_FORMAT = 1  # raise it when what is found changes: older caches are then 
 Sight: TypeAlias = Literal["atoms and bonds", "coordinates", "SMILES"]
 
 MARKS = {"charges": 1, "isotopes": 2, "unpaired electrons": 4, "stereo marks": 8}  # bits of `Unseen.marks`
-_OTHER_ELEMENT = 16
-_HAS_TWIN = 32  # whether a molecule that is another one looks the same
-_ROUNDS = 4  # of refinement: then only a few hundred molecules of QM9 are left to be compared exactly
-_NAMED = 4  # models in a sentence
+_OTHER_ELEMENT = 16  # bit: the molecule has an element without a column of its own
+_HAS_TWIN = 32  # bit: a different molecule has the same atoms and bonds
+_ROUNDS = 4  # rounds of refinement: after these, only a few hundred molecules of QM9 have to be compared exactly
+_MAX_NAMED = 4  # models that a sentence names one by one
 
 
 class Unseen(NamedTuple):
-    """What M molecules carry.
+    """What M molecules carry that their features do not show.
 
     Attributes:
-        marks: bits of `MARKS` and others, uint8 `[M]`.
+        marks: what each molecule carries, as the bits of `MARKS` and two bits for this file alone, uint8 `[M]`.
         alike: index of the first molecule with the same atoms and bonds in any order, int32 `[M]`.
     """
 
@@ -40,15 +40,15 @@ class Unseen(NamedTuple):
 
 
 class Counts(BaseModel):
-    """How many molecules of a data set carry what; records and `study.json` hold it, each with what it adds.
+    """How many molecules of a data set carry what features do not show; a part of records and of `study.json`.
 
     Attributes:
-        total: all molecules.
-        marked: those with any of `marks`.
-        marks: by name, those that there are.
-        other_elements: molecules with an element that has no column of its own.
-        alike: molecules that look the same as another one and have other values of the targets.
-        repeated: those of `alike` that are the same molecule as the others, as far as their SMILES tell.
+        total: the number of all molecules.
+        marked: the number of molecules with any of `MARKS`.
+        marks: the number of molecules with each of `MARKS`, by name; a mark that no molecule has is left out.
+        other_elements: the number of molecules with an element that has no column of its own.
+        alike: the number of molecules that look the same as another one and have other values of the targets.
+        repeated: how many of `alike` are the same molecule as those they look like, as far as their SMILES tell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,21 +62,21 @@ class Counts(BaseModel):
 
     @property
     def tells(self) -> bool:
-        """Whether there is anything to tell."""
+        """Whether any molecule carries something that its features do not show."""
         return bool(self.marked or self.other_elements or self.alike)
 
 
 def find_unseen(features: "Features", smiles: Sequence[str]) -> Unseen:
-    """Find what SMILES say that their features do not.
+    """Find what SMILES spell that the features made from them do not show.
 
     Args:
         features: the graphs of M molecules, with implicit hydrogens.
-        smiles: the M strings that they were made from, each one that RDKit can parse.
+        smiles: the M SMILES that the graphs were made from; RDKit must be able to parse each.
     """
     marks = np.array([_marks_of(text) for text in smiles], dtype=np.uint8)
-    here = np.arange(features.atoms.shape[1]) < np.asarray(features.num_atoms)[:, None]
+    is_atom = np.arange(features.atoms.shape[1]) < np.asarray(features.num_atoms)[:, None]
     other = ~np.isin(features.atoms[..., ATOMIC_NUMBER], list(ELEMENTS.values()))
-    marks[(other & here).any(1)] |= _OTHER_ELEMENT
+    marks[(other & is_atom).any(1)] |= _OTHER_ELEMENT
     alike = np.arange(len(smiles), dtype=np.int32)
     for group in _repeated(_refine(features)):
         for same in _identical_graphs(features, group):
@@ -87,7 +87,7 @@ def find_unseen(features: "Features", smiles: Sequence[str]) -> Unseen:
 
 
 def _marks_of(smiles: str) -> int:
-    if not any(letter in smiles for letter in "[/\\"):  # only brackets and slashes spell any of them
+    if not any(letter in smiles for letter in "[/\\"):  # only brackets and slashes spell any of these marks
         return 0
     from rdkit import Chem
 
@@ -105,12 +105,12 @@ def _marks_of(smiles: str) -> int:
 
 def _refine(features: "Features") -> np.ndarray:
     """Return a number for each molecule, uint64 `[M]`: equal for equal graphs, and mostly different for others."""
-    here = np.arange(features.atoms.shape[1]) < np.asarray(features.num_atoms)[:, None]
-    return refine(features.atoms, features.bonds, here, _ROUNDS)[-1]
+    is_atom = np.arange(features.atoms.shape[1]) < np.asarray(features.num_atoms)[:, None]
+    return refine(features.atoms, features.bonds, is_atom, _ROUNDS)[-1]
 
 
 def _repeated(keys: np.ndarray) -> list[np.ndarray]:
-    """Return the places of each key that occurs more than once, in ascending order."""
+    """Return, for each key that occurs more than once, the places where it occurs, in ascending order."""
     _, of_key, count = np.unique(keys, return_inverse=True, return_counts=True)
     places = np.flatnonzero(count[of_key] > 1)
     places = places[np.argsort(of_key[places], kind="stable")]
@@ -118,17 +118,18 @@ def _repeated(keys: np.ndarray) -> list[np.ndarray]:
 
 
 def _identical_graphs(features: "Features", group: np.ndarray) -> list[np.ndarray]:
-    """Divide molecules into those of equal graphs, exactly; those that have none are left out."""
+    """Group molecules whose graphs are exactly equal; molecules that share their graph with no other are left out."""
     size = int(features.num_atoms[group].max())
     _, kinds = np.unique(features.atoms[group, :size].reshape(len(group) * size, -1), axis=0, return_inverse=True)
     kinds = kinds.reshape(len(group), size)
     texts = [
-        _spell(kinds[row], features.bonds[index], int(features.num_atoms[index])) for row, index in enumerate(group)
+        _spell_graph(kinds[row], features.bonds[index], int(features.num_atoms[index]))
+        for row, index in enumerate(group)
     ]
     return [group[rows] for rows in _repeated(np.array(texts))]
 
 
-def _spell(kinds: np.ndarray, bonds: np.ndarray, size: int) -> str:
+def _spell_graph(kinds: np.ndarray, bonds: np.ndarray, size: int) -> str:
     """Return a canonical string of a graph with coloured atoms and bonds, through RDKit's canonical SMILES."""
     from rdkit import Chem
 
@@ -151,11 +152,11 @@ def _canonical(smiles: str) -> str:
 
 
 def count_unseen(unseen: Unseen, values: np.ndarray) -> Counts:
-    """Count what molecules carry.
+    """Count the molecules that carry what features do not show.
 
     Args:
-        unseen: what was found.
-        values: their targets, `[M, T]`: of those that are asked for.
+        unseen: what `find_unseen` found in M molecules.
+        values: the values of the T targets that are asked for, `[M, T]`.
     """
     marks = {name: int(np.count_nonzero(unseen.marks & bit)) for name, bit in MARKS.items()}
     differing = _contradicting(unseen.alike, values)
@@ -170,22 +171,22 @@ def count_unseen(unseen: Unseen, values: np.ndarray) -> Counts:
 
 
 def _contradicting(alike: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the places of molecules of which another one that looks the same has other values."""
+    """Return the places of the molecules that look the same as another one with other values."""
     groups = [group for group in _repeated(alike) if (values[group] != values[group[0]]).any()]
     return np.concatenate(groups) if groups else np.zeros(0, dtype=np.int64)
 
 
 def describe_unseen(counts: Counts, sights: dict[str, Sight]) -> list[str]:
-    """Say what models do not see of their molecules, in no more than two sentences; nothing if they see all.
+    """Say in at most two sentences what models do not see of their molecules; return none if they see everything.
 
     Args:
         counts: the counts of the data set.
-        sights: what each model reads, by its name.
+        sights: what each model reads of a molecule, by the name of the model.
     """
     blind = [model for model, sight in sights.items() if sight != "SMILES"]
     if not counts.tells or not blind:
         return []
-    who = _listed(blind, "and") if len(blind) <= _NAMED else "models that do not read the SMILES"
+    who = _listed(blind, "and") if len(blind) <= _MAX_NAMED else "models that do not read the SMILES"
     flat = [model for model in blind if sights[model] == "atoms and bonds"]
     parts = []
     if counts.marked:
@@ -202,7 +203,7 @@ def describe_unseen(counts: Counts, sights: dict[str, Sight]) -> list[str]:
         if flat == blind:
             whom = "them" if parts and len(flat) > 1 else who
         else:
-            whom = _listed(flat, "and") if len(flat) <= _NAMED else "most of them" if parts else f"most {who}"
+            whom = _listed(flat, "and") if len(flat) <= _MAX_NAMED else "most of them" if parts else f"most {who}"
         again = f" ({counts.repeated:,} of these are the same molecule again)" if counts.repeated else ""
         parts.append(f"{counts.alike:,} molecules look the same to {whom} and have other targets{again}")
     sentences = ["; ".join(parts) + "."] if parts else []

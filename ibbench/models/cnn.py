@@ -21,7 +21,7 @@ class Convolution(nn.Module):
         width, hidden = options.sizes
         self.phi = FeedForward(options)
         self.reach = options.kernel_size // 2
-        # The token itself is phi's; a window of one token has no others.
+        # phi reads the token itself; a window of one token has no neighbours.
         self.neighbours = nn.Linear(2 * self.reach * width, hidden, bias=False) if self.reach else None
 
     def forward(self, h: Float[Tensor, "b l w"], mask: Bool[Tensor, "b l"]) -> Float[Tensor, "b l w"]:
@@ -63,5 +63,5 @@ class Cnn(Model):
         return h
 
     def mask_of(self, molecules: Molecules) -> Bool[Tensor, "b l"]:
-        """Return where there is a token: padding has code 0."""
+        """Return true where there is a token; padding has code 0."""
         return molecules.tokens != 0

@@ -50,7 +50,7 @@ class MessagePassing(nn.Module):
     def sum_with_lengths(
         self, h: Float[Tensor, "b n w"], adjacency: Float[Tensor, "b n nx4"], radial: Float[Tensor, "b n n r"]
     ) -> Float[Tensor, "b n w"]:
-        """Sum psi over the neighbours of each atom. It depends on lengths, so it is computed for all pairs."""
+        """Sum psi over the neighbours of each atom; psi depends on lengths here, so it is computed for all pairs."""
         types = adjacency.unflatten(-1, (-1, NUM_BOND_TYPES))
         psi = self.activation(h[..., None, :, :] + types @ self.bond_vectors + self.length(radial))
         return (psi * types.sum(-1, keepdim=True)).sum(-2)
@@ -71,7 +71,7 @@ class Gnn(Model):
 
     @classmethod
     def reads_with(cls, options: GnnOptions) -> frozenset[str]:
-        """Return what it reads: positions too where messages depend on lengths."""
+        """Return the fields that the model reads: positions, too, if messages depend on the lengths of bonds."""
         return cls.reads if options.num_radial is None else cls.reads | {"positions"}
 
     def __init__(self, _num_atoms: int, options: GnnOptions) -> None:

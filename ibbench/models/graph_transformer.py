@@ -11,12 +11,12 @@ from ibbench.models.layers.attention import AttentionModel
 from ibbench.models.registry import register
 from ibbench.options.model import GraphTransformerOptions
 
-_MOST_BONDS = 8  # of an atom that are told apart; more count as 8
+_MOST_BONDS = 8  # an atom with more bonds gets the vector of one with 8
 
 
 @register("graph_transformer")
 class GraphTransformer(AttentionModel):
-    """Assumes permutation invariance: every atom attends to every atom; bonds are a hint, not a wall.
+    """Assumes permutation invariance: every atom attends to every atom; bonds only bias the weights.
 
     Dense attention whose scores get a learned bias for the bond type and for the number of bonds between two
     atoms, as in Graphormer (Ying et al. 2021, arXiv:2106.05234, sections 3.1.2 and 3.1.3). With `max_hops=null` there
@@ -32,12 +32,12 @@ class GraphTransformer(AttentionModel):
 
     @classmethod
     def reads_with(cls, options: GraphTransformerOptions) -> frozenset[str]:
-        """Return what it reads: no bonds where nothing is made of them."""
+        """Return the fields that the model reads: no bonds if neither a bias nor `degrees` uses them."""
         return cls.reads - {"bonds"} if options.max_hops is None and not options.degrees else cls.reads
 
     @classmethod
     def tell_pairs(cls, molecules: Molecules, options: GraphTransformerOptions) -> Shaped[Tensor, "b n n"]:
-        """Return the bonds by type and the number of hops of each pair; without a bias, the bonds that are counted."""
+        """Return a code for each pair's bond type and hops; without a bias, 1 for the bonds that `degrees` counts."""
         if options.max_hops is None:
             return (molecules.bonds != 0).long()
         hops, mask = hop_distances(molecules.bonds, options.max_hops), molecules.mask
@@ -76,7 +76,7 @@ class GraphTransformer(AttentionModel):
         return mask if self.token is None else functional.pad(torch.zeros_like(mask), (0, 1), value=True)
 
     def score_bias(self, molecules: Molecules) -> Float[Tensor, "b heads n n"]:
-        """Return the bias of bond types and hops; padding is not heard."""
+        """Return the bias by bond type and hops, and -inf for padding, which no atom hears."""
         atoms, bonds, mask, *_ = molecules
         if self.max_hops is None:
             n = mask.shape[-1]
@@ -88,7 +88,7 @@ class GraphTransformer(AttentionModel):
 
 
 def hop_distances(bonds: UInt8[Tensor, "b n n"], max_hops: int) -> Int64[Tensor, "b n n"]:
-    """Count the bonds on the shortest path of each pair of atoms; `max_hops` also means "or more"."""
+    """Count the bonds on the shortest path between each pair of atoms; `max_hops` stands for more bonds and no path."""
     adjacent = (bonds != 0).float()
     reached = torch.eye(bonds.shape[-1], device=bonds.device).expand(bonds.shape).clone()
     hops = 1 - reached

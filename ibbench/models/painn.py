@@ -1,4 +1,4 @@
-"""Assumes invariance in space, and carries directions: an atom has numbers, and vectors that rotate with it."""
+"""Assumes invariance in space and keeps directions: an atom has numbers, and vectors that rotate with the molecule."""
 
 import torch
 from jaxtyping import Float
@@ -11,14 +11,14 @@ from ibbench.models.layers.distances import pair_distances, radial_basis, smooth
 from ibbench.models.registry import Model, register
 from ibbench.options.model import SchNetOptions
 
-_TINY = 1e-8  # squared length of a vector below which it has no direction
+_TINY = 1e-8  # added to the squared length of a vector before the root is taken
 
 
 class VectorMessage(nn.Module):
     """Messages of PaiNN (Schuett et al. 2021, arXiv:2102.03150, equations 7 and 8).
 
-    Each atom hears from all others a number, a share of their vectors, and a vector along the line between them, each
-    times a filter of the distance.
+    From every other atom, an atom hears three things: a number, a share of that atom's vectors, and a vector along the
+    line between the two. Each is multiplied by a filter of the distance.
     """
 
     def __init__(self, options: SchNetOptions) -> None:
@@ -40,14 +40,14 @@ class VectorMessage(nn.Module):
         factor: Float[Tensor, "b n n"],
         direction: Float[Tensor, "b n n 3"],
     ) -> tuple[Float[Tensor, "b n w"], Float[Tensor, "b n 3 w"]]:
-        """Return what is added to numbers and vectors.
+        """Return what is added to the numbers and to the vectors of each atom.
 
         Args:
-            s: numbers of each atom, normalised.
-            v: vectors of each atom.
-            radial: distances of all pairs, the hearer first.
+            s: the numbers of each atom, normalised.
+            v: the vectors of each atom.
+            radial: the distances of all pairs in Gaussians (see `radial_basis`), the hearing atom first.
             factor: the weight of each pair.
-            direction: unit vectors from the hearer to the atom heard.
+            direction: the unit vectors from the hearing atom to the atom heard.
         """
         filters = self.filter(radial) * factor[..., None]
         number, share, along = (self.phi(s)[..., None, :, :] * filters).chunk(3, dim=-1)
@@ -58,7 +58,10 @@ class VectorMessage(nn.Module):
 
 
 class VectorUpdate(nn.Module):
-    """What an atom makes of its own numbers and vectors (equations 9 and 10): it mixes them by lengths and products."""
+    """Updates the numbers and vectors of each atom by themselves (equations 9 and 10 of the paper on PaiNN).
+
+    Vectors act on numbers through lengths and scalar products alone, so that the numbers do not change in rotations.
+    """
 
     def __init__(self, options: SchNetOptions) -> None:
         super().__init__()
@@ -74,7 +77,7 @@ class VectorUpdate(nn.Module):
     def forward(
         self, s: Float[Tensor, "b n w"], v: Float[Tensor, "b n 3 w"]
     ) -> tuple[Float[Tensor, "b n w"], Float[Tensor, "b n 3 w"]]:
-        """Return what is added to numbers and vectors."""
+        """Return what is added to the numbers and to the vectors of each atom."""
         one, other = self.mix(v).chunk(2, dim=-1)
         length = (other.square().sum(-2) + _TINY).sqrt()  # the root alone has no gradient at 0, where vectors start
         of_vectors, of_product, of_numbers = self.gates(torch.cat([s, length], dim=-1)).chunk(3, dim=-1)
@@ -86,8 +89,9 @@ class Painn(Model):
     """Assumes permutation, rotation, translation and reflection invariance, and keeps directions inside.
 
     PaiNN (Schuett et al. 2021, arXiv:2102.03150): as `schnet`, atoms meet in space, but their states have vectors that
-    rotate with the molecule, so that angles count. It has the pre-norm residual steps of the shared recipe, for the
-    numbers alone, and its Gaussians and cutoff instead of the sines of the paper.
+    rotate with the molecule, so that angles count. Unlike the paper's, this model has the pre-norm residual steps of
+    the shared recipe, which normalise the numbers alone, and describes distances by the Gaussians and the cutoff of
+    `schnet` instead of sines.
     """
 
     symmetries = frozenset({"permutation", "rotation", "translation", "reflection"})

@@ -32,8 +32,8 @@ class Model(nn.Module, ABC):
         reads: the fields of `Molecules` that the model reads: of `atoms`, `bonds`, `positions` and `tokens`. Where
             this depends on options, `reads_with` says how.
         compiles: false where compiling the training step cannot pay, since layers are long loops.
-        any_size: whether it takes molecules of any number of atoms, not only up to that which it was built with.
-        pools: whether its states are those of parts of a molecule, which the readout pools.
+        any_size: whether the model takes molecules of any number of atoms, not only up to the N it was built with.
+        pools: whether the model's states are those of parts of a molecule, which the readout pools.
         readout: the last part of the model, from states to predictions.
     """
 
@@ -55,7 +55,7 @@ class Model(nn.Module, ABC):
         """
 
     def mask_of(self, molecules: Molecules) -> Bool[Tensor, "b n"] | None:
-        """Return which of the states belong to a part that is there, or None for states of molecules."""
+        """Return true for the states that belong to an atom or token, false for padding; None for whole molecules."""
         return molecules.mask
 
     def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
@@ -64,25 +64,26 @@ class Model(nn.Module, ABC):
 
     @classmethod
     def reads_with(cls, _options: Any) -> frozenset[str]:
-        """Return what the model reads with these options. A model whose options matter overrides it."""
+        """Return the fields that the model reads with these options. A model whose options matter overrides this."""
         return cls.reads
 
     @classmethod
     def tell_pairs(cls, molecules: Molecules, _options: Any) -> Shaped[Tensor, "b n n"]:
-        """Return what a layer can tell pairs of atoms apart by; 0 where two do not meet, or meet as all others do.
+        """Return the kind of each pair of atoms, as far as a layer can tell pairs apart.
 
-        It bounds what a model whose predictions do not depend on the order of atoms sees: as much as colours of atoms
-        tell that are refined along these pairs, once per layer, and no more. By default these are the bonds by type.
+        Kind 0 is for pairs that do not meet, or that the layer treats like all others. The kinds bound what a model can
+        tell if its predictions do not depend on the order of atoms: no more than colours of atoms that are refined
+        along these pairs, once per layer (see `ibbench.data.colours`). By default, the kinds are the bond types.
 
         Args:
-            molecules: with bonds, as the model is given them.
-            _options: those of the model.
+            molecules: the molecules, with bonds, as the model is given them.
+            _options: the options of the model.
         """
         return molecules.bonds
 
     @classmethod
     def assumptions(cls) -> dict[str, str]:
-        """Return the assumptions in words, as records and tables have them."""
+        """Return the model's assumptions in words, as they stand in records and tables."""
         symmetries = [name for name in get_args(Symmetry) if name in cls.symmetries]
         return {
             "symmetries": ", ".join(symmetries) or "none",
@@ -111,7 +112,7 @@ def get_model(name: str) -> type[Model]:
     """Return the class registered under `name`.
 
     Raises:
-        InputError: there is none; the message names the nearest.
+        InputError: no model has this name; the message names the most similar.
     """
     if name not in _MODELS:
         if name not in model_names():
@@ -125,7 +126,10 @@ def build_model(num_atoms: int, options: ModelOptions) -> Model:
 
     Args:
         num_atoms: N, the number of atoms that molecules are padded to.
-        options: the recipe; `options.name` says which model.
+        options: the recipe and the width; `options.name` says which model.
+
+    Raises:
+        InputError: no model has this name.
     """
     model = get_model(options.name)(num_atoms, options)
     initialise(model, options.initialisation)

@@ -13,7 +13,7 @@ from ibbench.options.model import ModelOptions
 
 
 class Recurrence(nn.Module):
-    """A gated recurrent unit (Cho et al. 2014, arXiv:1406.1078, in the form of torch's `GRU`), and a linear map back.
+    """A gated recurrent unit (Cho et al. 2014, arXiv:1406.1078, in the form of torch's `GRU`), then a linear map.
 
     The gates have their own activations; `model.activation` is that of the readout only.
     """
@@ -30,7 +30,7 @@ class Recurrence(nn.Module):
         return self.outer(self.remember(h))
 
     def remember(self, h: Float[Tensor, "b l w"]) -> Float[Tensor, "b l hidden"]:
-        """Return the memory after each token."""
+        """Return the unit's memory after each token."""
         memory = h.new_zeros(*h.shape[:-2], self.recur.in_features)
         memories = []
         for heard in self.inner(h).unbind(-2):
@@ -68,5 +68,5 @@ class Rnn(Model):
         return h
 
     def mask_of(self, molecules: Molecules) -> Bool[Tensor, "b l"]:
-        """Return where there is a token: padding has code 0."""
+        """Return true where there is a token; padding has code 0."""
         return molecules.tokens != 0

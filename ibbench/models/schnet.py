@@ -31,7 +31,7 @@ class ContinuousFilter(nn.Module):
     def forward(
         self, h: Float[Tensor, "b n w"], radial: Float[Tensor, "b n n r"], factor: Float[Tensor, "b n n"]
     ) -> Float[Tensor, "b n w"]:
-        """Update the states of the atoms, given the distances of all pairs and how much each counts."""
+        """Update the states of the atoms, given the distance of each pair in Gaussians, and the weight of each pair."""
         return self.phi.outer(self.phi.inner(h) + self.message(self.sum_messages(h, radial, factor)))
 
     def sum_messages(

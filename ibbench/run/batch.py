@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ibbench.data.domain import Keys, key_molecules, read_charges
 from ibbench.data.layout import MAX_ATOMS, NUM_HYDROGENS
 from ibbench.data.molecules import Molecules
-from ibbench.data.pack import pack
+from ibbench.data.pack import pack_features
 
 
 class _Graphs(NamedTuple):
@@ -77,7 +77,7 @@ class Batch:
             places, chosen = places[fits], add_hydrogens(Features(*(array[fits] for array in chosen)))
         texts = [smiles[place] for place in places]
         positions = self._embed(places, hydrogens, chosen.atoms.shape[1]) if with_positions else None
-        return _Graphs(pack(*chosen, texts, positions), places)
+        return _Graphs(pack_features(*chosen, texts, positions), places)
 
     def _embed(self, places: NDArray[np.int64], hydrogens: str, num_atoms: int) -> NDArray[np.float32]:
         from ibbench.data.conformer import embed

@@ -1,4 +1,4 @@
-"""What this machine's matrix products reach at the shapes of a model: the ceiling of its training."""
+"""The speed that this machine's matrix products reach at the shapes of a model: the ceiling for its training."""
 
 import time
 from collections import Counter
@@ -14,7 +14,7 @@ _SECONDS = 0.05  # for each product
 
 
 def linear_shapes(molecules: Molecules, options: ModelOptions) -> Counter[tuple[int, int, int]]:
-    """Count the products of a model's linear layers on a batch: (rows, inputs, outputs)."""
+    """Count the matrix products of a model's linear layers on a batch, by their shape (rows, inputs, outputs)."""
     shapes: Counter[tuple[int, int, int]] = Counter()
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -31,17 +31,21 @@ def linear_shapes(molecules: Molecules, options: ModelOptions) -> Counter[tuple[
 
 
 def ceiling_gflops(shapes: Counter[tuple[int, int, int]]) -> float:
-    """Measure the GFLOP/s of these products and of the two products of their backward passes, all by themselves."""
+    """Measure the GFLOP/s of matrix products and of the two products in the backward pass of each, and nothing else.
+
+    Args:
+        shapes: how many products there are of each shape, as `linear_shapes` counts them.
+    """
     flops = seconds = 0.0
     for (rows, inputs, outputs), count in shapes.items():
         x, weight, gradient = torch.randn(rows, inputs), torch.randn(outputs, inputs), torch.randn(rows, outputs)
         for one, other in ((x, weight.T), (gradient, weight), (gradient.T, x)):
-            seconds += count * _fastest(one, other)
+            seconds += count * _shortest_seconds(one, other)
             flops += count * 2 * rows * inputs * outputs
     return flops / seconds / 1e9
 
 
-def _fastest(one: Tensor, other: Tensor) -> float:
+def _shortest_seconds(one: Tensor, other: Tensor) -> float:
     best, end = float("inf"), time.perf_counter() + _SECONDS
     while time.perf_counter() < end:
         started = time.perf_counter()

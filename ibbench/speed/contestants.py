@@ -23,11 +23,11 @@ Phase = Literal["train", "infer"]
 
 
 class Entry(NamedTuple):
-    """Who takes part.
+    """One of the contestants that a timing compares.
 
     Attributes:
-        who: ours or the peer.
-        replicas: how many train at once; the peer trains one.
+        who: `ours` for this package, `peer` for the same architecture out of PyTorch Geometric's parts.
+        replicas: how many replicas train at once; the peer trains one.
         compiled: whether the training step, or the peer's model, is compiled.
     """
 
@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 
 
 class Contestant(Protocol):
-    """Something that can train and predict a number of molecules; both return the seconds that it took."""
+    """A way to train and predict that can be timed; both methods return the seconds that they took."""
 
     def train(self, num_steps: int) -> float:
         """Take training steps."""
@@ -46,16 +46,25 @@ class Contestant(Protocol):
         """Predict batches of molecules."""
 
     def molecules_per_step(self, phase: Phase) -> int:
-        """How many molecules a step takes, of all replicas together."""
+        """Return how many molecules a step takes, of all replicas together."""
 
 
-def build(entry: Entry, point: Point) -> Contestant:
+def build_contestant(entry: Entry, point: Point) -> Contestant:
     """Build a contestant that trains and predicts the molecules of a point."""
     return Ours(point, entry.replicas, entry.compiled) if entry.who == "ours" else Peer(point, entry.compiled)
 
 
 class Ours:
-    """The training loop's own parts, taken one step at a time."""
+    """This package's training, from the parts of its training loop, one step at a time.
+
+    Args:
+        point: the model, the data and how it trains.
+        replicas: how many replicas train at once.
+        compiled: whether the training step is compiled.
+
+    Attributes:
+        phases: the seconds that each of `PHASES` has taken so far.
+    """
 
     def __init__(self, point: Point, replicas: int, compiled: bool) -> None:
         config = point.resolved
@@ -68,7 +77,7 @@ class Ours:
         self.phases = dict.fromkeys(PHASES, 0.0)
 
     def molecules_per_step(self, phase: Phase) -> int:
-        """How many molecules a step takes, of all replicas together."""
+        """Return how many molecules a step takes, of all replicas together."""
         size = self._config.trainer.batch_size if phase == "train" else _chunk(self._task.subsets.shape[1])
         return len(self._task.replicas) * size
 
@@ -96,7 +105,7 @@ class Ours:
 
     @torch.no_grad()
     def infer(self, num_steps: int) -> float:
-        """Predict the same molecules with all replicas, as validation does."""
+        """Predict batches of molecules, the same ones with all replicas, as validation does."""
         task, models = self._task, self._state.models
         models.eval()
         started = time.perf_counter()
@@ -106,7 +115,12 @@ class Ours:
 
 
 class Peer:
-    """One model out of PyTorch Geometric's parts, with its loader."""
+    """One model out of PyTorch Geometric's parts, with PyTorch Geometric's loader.
+
+    Args:
+        point: the model, the data and how it trains.
+        compiled: whether the model is compiled.
+    """
 
     def __init__(self, point: Point, compiled: bool) -> None:
         config, dataset = point.resolved, point.dataset
@@ -127,11 +141,11 @@ class Peer:
         self._train_batches = _endless(DataLoader(graphs, config.trainer.batch_size, shuffle=True, drop_last=True))
         self._infer_batches = _endless(DataLoader(graphs, self._chunk, drop_last=True))
         self._plain = model
-        # Molecules have other numbers of atoms in each batch: sizes are left open, or it would compile again and again.
+        # Batches have different numbers of atoms: with fixed sizes, torch would compile the model again and again.
         self._model = torch.compile(model, dynamic=True) if compiled else model
 
     def molecules_per_step(self, phase: Phase) -> int:
-        """How many molecules a step takes."""
+        """Return how many molecules a step takes."""
         return self._config.trainer.batch_size if phase == "train" else self._chunk
 
     def train(self, num_steps: int) -> float:
@@ -157,7 +171,7 @@ class Peer:
 
 
 def _chunk(count: int) -> int:
-    """Return how many of so many molecules are predicted at a time."""
+    """Return how many molecules are predicted at a time, if there are `count` of them."""
     return min(PREDICTION_BATCH, count)
 
 

@@ -13,7 +13,7 @@ from ibbench.data.molecules import Molecules
 from ibbench.options.config import Config
 from ibbench.run.plan import Point, plan
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
-from ibbench.speed.contestants import Contestant, Entry, Ours, Phase, build
+from ibbench.speed.contestants import Contestant, Entry, Ours, Phase, build_contestant
 from ibbench.training.device import count_cores, peak_memory_mb, reset_peak_memory
 
 Arrangement = Literal["threads", "processes"]
@@ -23,17 +23,21 @@ _BLOCK_SECONDS = 0.02  # between two looks at the clock
 
 
 class Timed(NamedTuple):
-    """A contestant in an arrangement."""
+    """A contestant in one of the two arrangements of processes and threads, which has a time of its own."""
 
     entry: Entry
     arrangement: Arrangement
 
 
 class Crew:
-    """The processes of both arrangements, which have built all contestants and wait for orders.
+    """The processes of both arrangements, each of which has built all contestants and waits for orders.
 
-    As many processes as there are cores work at the same moment, as when several seeds are trained; the machine is
-    never asked for more threads than it has cores.
+    In the arrangement `processes`, one process per core works at the same time, as when several seeds are trained. The
+    machine is never asked for more threads than it has cores.
+
+    Attributes:
+        num_cores: the number of cores that are used.
+        refused: the contestants that cannot take part, each with the reason.
     """
 
     def __init__(self, config: Config, entries: Sequence[Entry]) -> None:
@@ -41,7 +45,7 @@ class Crew:
 
         Args:
             config: the model, the data and how it trains.
-            entries: who takes part.
+            entries: the contestants.
         """
         self.num_cores = count_cores()
         self.refused: dict[Entry, str] = {}
@@ -59,33 +63,34 @@ class Crew:
 
     def __exit__(self, *_error: object) -> None:
         for member in (member for members in self._members.values() for member in members):
-            member.channel.close()  # it ends by itself, and leaves nothing behind
+            member.channel.close()  # the process then ends by itself, and leaves nothing behind
             member.process.join(_PATIENCE_SECONDS)
             member.process.kill()
 
     def rate(self, timed: Timed, phase: Phase, seconds: float) -> float:
-        """Return the molecules per second of all processes of an arrangement together."""
+        """Let a contestant work for some seconds; return the molecules per second of all its processes together."""
         found = self._ask(timed.arrangement, ("time", timed.entry, phase, seconds))
         return sum(molecules / spent for molecules, spent in found)
 
     def phases(self, timed: Timed) -> dict[str, float]:
-        """Return the seconds that phases of training steps of ours have taken so far."""
+        """Return the seconds that each of `PHASES` has taken so far, for a contestant that is `ours`."""
         return cast(dict[str, float], self._ask(timed.arrangement, ("phases", timed.entry))[0])
 
     def ceiling(self, arrangement: Arrangement) -> float:
-        """Return the GFLOP/s of the model's matrix products by themselves, of all processes together."""
+        """Return the GFLOP/s of the model's matrix products without anything else, of all processes together."""
         return sum(self._ask(arrangement, ("ceiling",)))
 
     def memory(self, arrangement: Arrangement) -> float:
-        """Return the peak memory of a process, in MB."""
+        """Return the largest peak memory of any process of an arrangement, in MB (10^6 bytes)."""
         return max(self._ask(arrangement, ("memory",)))
 
     def describe(self, arrangement: Arrangement) -> str:
-        """Say how many processes and threads it is."""
+        """Return the number of processes, and of threads in each, such as `1 x 8`."""
         processes, threads = (1, self.num_cores) if arrangement == "threads" else (self.num_cores, 1)
         return f"{processes} x {threads}"
 
     def _ask(self, arrangement: Arrangement, order: tuple[Any, ...]) -> list[Any]:
+        """Send an order, a method of `_Worker` with its arguments, to all processes; return their answers."""
         members = self._members[arrangement]
         for member in members:
             member.channel.send(order)
@@ -97,8 +102,10 @@ class Crew:
 
 
 class _Member:
+    """A process of the crew, and the channel for orders to it."""
+
     def __init__(self, config: Config, num_threads: int) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork has threads of its parent's, and their settings
+        context = multiprocessing.get_context("spawn")  # a fork would keep threads of its parent, and their settings
         self.channel, far_end = context.Pipe()
         self.process = context.Process(target=_serve, args=(far_end, config, num_threads), daemon=True)
         self.process.start()
@@ -122,7 +129,7 @@ def _serve(channel: Connection, config: Config, num_threads: int) -> None:
 
 
 class _Worker:
-    """What a process does when it is asked."""
+    """Carries out the orders that a process is sent; each public method is an order."""
 
     def __init__(self, point: Point) -> None:
         self._point = point
@@ -132,7 +139,7 @@ class _Worker:
     def prepare(self, entry: Entry) -> str:
         """Build a contestant and let it take some steps; return why it cannot, for a peer that does not compile."""
         try:
-            contestant = build(entry, self._point)
+            contestant = build_contestant(entry, self._point)
             contestant.train(_WARM_UP)
             contestant.infer(_WARM_UP)
         except Exception as error:
@@ -154,17 +161,17 @@ class _Worker:
         return steps * contestant.molecules_per_step(phase), time.perf_counter() - started
 
     def phases(self, entry: Entry) -> dict[str, float]:
-        """Return the seconds of phases of ours."""
+        """Return the seconds that each of `PHASES` has taken so far."""
         contestant = self._built[entry]
         assert isinstance(contestant, Ours)
         return contestant.phases
 
     def ceiling(self) -> float:
-        """Measure the matrix products of the model, by themselves."""
+        """Measure the GFLOP/s of the model's matrix products without anything else."""
         molecules = self._point.dataset.molecules
         batch: Molecules = molecules.select(torch.arange(self._point.config.trainer.batch_size))
         return ceiling_gflops(linear_shapes(batch, self._point.resolved.model))
 
     def memory(self) -> float | None:
-        """Return the peak memory."""
+        """Return the peak memory of this process, in MB."""
         return peak_memory_mb(torch.device("cpu"))

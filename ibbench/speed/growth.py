@@ -30,8 +30,8 @@ def sweep(overrides: Sequence[str], repeats: int, seconds: float) -> pd.DataFram
 
     Args:
         overrides: options of the config, with one model.
-        repeats: timings of each.
-        seconds: how long one should take; an epoch takes what it takes.
+        repeats: the number of timings of each value.
+        seconds: how long a timing should take; an epoch is always timed as a whole.
 
     Returns:
         A row per value, with `COLUMNS`; `epoch_seconds` is given for train sizes.
@@ -69,6 +69,7 @@ def _build(point: Point) -> Ours:
 
 
 def _steps_in(ours: Ours, seconds: float) -> int:
+    """Return how many steps take about `seconds`, from a short timing."""
     ours.train(_WARM_UP)
     return max(1, round(seconds / (ours.train(_WARM_UP) / _WARM_UP)))
 
@@ -79,7 +80,7 @@ def _row(model: str, varied: str, value: int, rate: Rate, memory: float) -> dict
 
 
 def growth_exponent(rows: pd.DataFrame) -> float:
-    """Fit the power of the number of molecules with which the time of an epoch grows: 1 is linear.
+    """Fit p in `seconds of an epoch ~ (number of molecules)^p`, by least squares of the logarithms; 1 is linear.
 
     Args:
         rows: the rows of `sweep` of one model whose `varied` is `train_size`.

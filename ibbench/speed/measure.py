@@ -1,4 +1,4 @@
-"""Timings of contestants, interleaved, so that what else the machine does meets all of them alike."""
+"""Timings of contestants that take turns, so that other work of the machine slows all of them alike."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
@@ -23,7 +23,7 @@ COLUMNS = [
 
 
 class Rate(NamedTuple):
-    """Molecules per second: the median over repeats, and the lowest and highest."""
+    """Molecules per second: the median over repeated timings, the lowest and the highest."""
 
     median: float
     low: float
@@ -31,28 +31,29 @@ class Rate(NamedTuple):
 
     @classmethod
     def of(cls, found: Sequence[float]) -> "Rate":
-        """Summarise the rates of several timings."""
+        """Summarise the rates of several timings, in molecules per second."""
         return cls(float(np.median(found)), min(found), max(found))
 
 
 def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
     """Time training steps and predictions of a model and of its peer, if it has one, with all cores of the machine.
 
-    One replica and a pack of all replicas of the config are timed, and the peer as it is and, with
-    `trainer.compile=true`, compiled as ours is; each as one process with a thread per core, and as one process per
-    core with one thread each. Of the arrangements the fastest counts, ours and the peer's.
+    The contestants are one replica, a pack of all replicas of the config, and the peer; with `trainer.compile=true`,
+    the peer takes part twice, as it is and compiled. Each is timed in two arrangements: one process with a thread per
+    core, and one process per core with one thread each. Only the fastest arrangement counts, and the
+    faster of two peers.
 
     Args:
         point: the model, the data and how it trains.
-        repeats: how often each is timed; they take turns.
+        repeats: how often each contestant is timed.
         seconds: how long one timing should take.
 
     Returns:
-        A row for each number of replicas and phase, with `COLUMNS`. Of `train`, the shares say where the time goes; of
-        a compiled step, forward and backward pass are one and stand under forward.
+        A row for each number of replicas and phase, with `COLUMNS`. In rows of the phase `train`, the shares say where
+        the time goes; a compiled step does forward and backward pass as one, which counts as forward.
 
     Raises:
-        InputError: there are fewer train molecules than a batch has.
+        InputError: the train subset is smaller than a batch.
     """
     batch_size, train_size = point.config.trainer.batch_size, point.split.train_size
     if train_size < batch_size:
@@ -60,7 +61,7 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
     compiled = point.resolved.trainer.compile is True
     ours = [Entry("ours", count, compiled) for count in dict.fromkeys((1, point.config.num_replicas))]
     has_peer = point.config.model.name in PEERS
-    peers = [Entry("peer", 1, its) for its in ((False, True) if compiled else (False,)) if has_peer]
+    peers = [Entry("peer", 1, compile_peer) for compile_peer in ((False, True) if compiled else (False,)) if has_peer]
     with Crew(point.config, [*ours, *peers]) as crew:
         peers = [entry for entry in peers if entry not in crew.refused]
         ceilings = {arrangement: crew.ceiling(arrangement) for arrangement in get_args(Arrangement)}
@@ -75,11 +76,14 @@ def compete(crew: Crew, entries: Sequence[Entry], phase: Phase, repeats: int, se
     """Time contestants in both arrangements, turn by turn.
 
     Args:
-        crew: the processes.
-        entries: who takes part.
+        crew: the processes that the contestants work in.
+        entries: the contestants.
         phase: training or prediction.
-        repeats: how many turns.
+        repeats: how many turns each contestant takes.
         seconds: how long a turn should take.
+
+    Returns:
+        The rate of each contestant in each arrangement.
     """
     found: dict[Timed, list[float]] = {
         Timed(entry, arrangement): [] for entry in entries for arrangement in get_args(Arrangement)
@@ -133,5 +137,5 @@ def _row(
 
 
 def fastest(rates: dict[Timed, Rate], entries: Sequence[Entry]) -> Timed:
-    """Return which of some contestants, in which arrangement, is the fastest."""
+    """Return the fastest of some contestants, together with the arrangement in which it is the fastest."""
     return max((timed for timed in rates if timed.entry in entries), key=lambda timed: rates[timed].median)

@@ -1,4 +1,4 @@
-"""The peers: the standard architectures as a user of PyTorch Geometric would put them together from its parts."""
+"""The peers: the standard models as a user of PyTorch Geometric would put them together from that library's parts."""
 
 import math
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from ibbench.options.model import GraphTransformerOptions, ModelOptions
 
 
 class GinePeer(nn.Module):
-    """The `gnn`: phi with an input of its own for the neighbours, whose messages `GINEConv` sums and maps."""
+    """The peer of `gnn`: a phi with a second input for the neighbours, whose messages `GINEConv` sums and maps."""
 
-    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (that of the flat MLP)
+    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (only the flat MLP needs it)
         super().__init__()
         width, hidden = options.sizes
         self.embed = nn.Linear(NUM_ATOM_FEATURES, width)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(options.depth))
         self.inner = nn.ModuleList(nn.Linear(width, hidden) for _ in range(options.depth))
-        # eps = -1 takes the atom itself out of the sum: it has `inner`.
+        # eps = -1 takes the atom itself out of the sum: `inner` reads it.
         self.convs = nn.ModuleList(
             GINEConv(nn.Linear(width, hidden, bias=False), eps=-1.0, edge_dim=NUM_BOND_TYPES)
             for _ in range(options.depth)
@@ -39,13 +39,13 @@ class GinePeer(nn.Module):
 
 
 class GpsPeer(nn.Module):
-    """The `graph_transformer`: `GPSConv` with its global attention alone."""
+    """The peer of `graph_transformer`: `GPSConv` with global attention alone."""
 
-    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (that of the flat MLP)
+    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (only the flat MLP needs it)
         super().__init__()
         assert isinstance(options, GraphTransformerOptions)
         width, _ = options.sizes
-        heads = math.gcd(width, options.heads)  # it takes no others
+        heads = math.gcd(width, options.heads)  # `GPSConv` needs a number of heads that divides the width
         self.embed = nn.Linear(NUM_ATOM_FEATURES, width)
         self.convs = nn.ModuleList(
             GPSConv(width, None, heads, act="silu", norm="layer_norm") for _ in range(options.depth)
@@ -61,9 +61,9 @@ class GpsPeer(nn.Module):
 
 
 class DeepSetsPeer(nn.Module):
-    """The `deep_sets`: `DeepSetsAggregation` with `MLP` inside and outside of the sum."""
+    """The peer of `deep_sets`: `DeepSetsAggregation` with an `MLP` inside and one outside of the sum."""
 
-    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (that of the flat MLP)
+    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (only the flat MLP needs it)
         super().__init__()
         width, hidden = options.sizes
         local = MLP([NUM_ATOM_FEATURES, width, *[hidden, width] * options.depth], act="silu", norm="layer_norm")
@@ -75,7 +75,7 @@ class DeepSetsPeer(nn.Module):
 
 
 class MlpPeer(nn.Module):
-    """The `mlp`: `MLP` on the flat vector of atoms and bonds, which the loader carries with each molecule."""
+    """The peer of `mlp`: an `MLP` on the flat vector of atoms and bonds that the loader carries with each molecule."""
 
     def __init__(self, num_inputs: int, options: ModelOptions) -> None:
         super().__init__()
@@ -97,14 +97,22 @@ PEERS: dict[str, Callable[[int, ModelOptions], nn.Module]] = {
 
 
 def unpack(batch: Data) -> tuple[Tensor | int, ...]:
-    """Return what a peer takes of a batch, as tensors: a `Data` would keep torch from compiling it in one piece."""
+    """Return the tensors of a batch that a peer's `forward` takes.
+
+    It takes no `Data`, with which torch could not compile it in one piece.
+    """
     if "flat" in batch:
         return (batch.flat,)
     return batch.x, batch.edge_index, batch.edge_attr, batch.batch, batch.num_graphs
 
 
 def flatten_molecules(atoms: Tensor, bonds: Tensor) -> Tensor:
-    """Return the input of the flat MLP: atom features `[M, N, 11]` and one-hot bonds of the pairs, `[M, inputs]`."""
+    """Return the input of the flat MLP, float32 `[M, inputs]`: all atom features, and the one-hot bond of each pair.
+
+    Args:
+        atoms: the features of the atoms, `[M, N, 11]`.
+        bonds: the bond types, `[M, N, N]`.
+    """
     num_atoms = atoms.shape[1]
     upper = torch.triu_indices(num_atoms, num_atoms, offset=1)
     pairs = nn.functional.one_hot(bonds[:, upper[0], upper[1]].long(), NUM_BOND_TYPES + 1)[..., 1:]

@@ -23,12 +23,13 @@ _TENSORS = ("best_mae", "best_step", "stopped", "loss_sum", "first_bad_step")
 class Checkpoints:
     """The two latest states of one pack of replicas, in two files that are written in turn.
 
-    So there is always a whole one, should the disk or the machine spoil the other.
+    So one file is always whole, even if the disk or the machine fails while the other is written.
 
     Args:
         folder: the folder of the run.
-        number: the place of the part in its run.
-        identity: all that decides what its training comes to, as JSON types. A state of anything else is refused.
+        number: the number of the part of the run that the checkpoints are for, counted from 0 (see `saved_part`).
+        identity: everything that decides the result of the training, as JSON types. A saved state with another
+            identity is refused.
     """
 
     def __init__(self, folder: Path, number: int, identity: dict[str, Any]) -> None:
@@ -38,10 +39,10 @@ class Checkpoints:
     def save(self, state: State) -> None:
         """Write a state over the older of the two, whole or not at all.
 
-        No random state is in it: batch orders and dropout masks are functions of seed and step.
+        The file holds no random state: batch orders and dropout masks are functions of seed and step.
 
         Raises:
-            OSError: it could not be written; the two that were there still are.
+            OSError: the file could not be written; the two older files are still there.
         """
         tensors = {name: getattr(state, name) for name in _TENSORS}
         tensors |= {f"model/{name}": tensor for name, tensor in state.models.snapshot().items()}
@@ -59,11 +60,11 @@ class Checkpoints:
         """Put the latest saved state that can be used into a freshly prepared one, in place.
 
         Returns:
-            Why the states that are later than the one taken were not. A file that is refused is renamed, not lost.
+            A sentence for each file that was tried first and could not be used. Such a file is renamed, not deleted.
         """
         problems = []
         by_progress = sorted((path for path in self._paths if path.exists()), key=saved_steps, reverse=True)
-        # What cannot be read may have been the latest: it is not passed over without a word.
+        # A file that cannot be read may hold the latest state: it is tried first, so that its problem is reported.
         for path in sorted(by_progress, key=lambda path: saved_steps(path) >= 0):
             problem = self._take_over(path, state)
             if not problem:
@@ -74,6 +75,7 @@ class Checkpoints:
         return problems
 
     def _take_over(self, path: Path, state: State) -> str:
+        """Put a saved state into `state`; return why that is not possible, or an empty text."""
         try:
             facts = read_facts(path)
             with safe_open(path, framework="pt") as file:
@@ -91,16 +93,16 @@ class Checkpoints:
 
 def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     device = state.models.device
-    state.models.load(_below("model/", tensors))
-    state.best = {name: tensor.to(device) for name, tensor in _below("best/", tensors).items()}
+    state.models.load(_with_prefix("model/", tensors))
+    state.best = {name: tensor.to(device) for name, tensor in _with_prefix("best/", tensors).items()}
     if state.average is not None:
-        state.average = {name: tensor.to(device) for name, tensor in _below("average/", tensors).items()}
+        state.average = {name: tensor.to(device) for name, tensor in _with_prefix("average/", tensors).items()}
     for name in _TENSORS:
         setattr(state, name, tensors[name].to(getattr(state, name).device))
     for name in _SCALARS:
         setattr(state, name, facts[name])
     slots: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in _below("optimizer/", tensors).items():
+    for key, tensor in _with_prefix("optimizer/", tensors).items():
         index, slot = key.split("/")
         slots.setdefault(int(index), {})[slot] = tensor
     groups = state.optimizer.optimizer.state_dict()["param_groups"]
@@ -124,5 +126,6 @@ def _differences(old: Any, new: Any, key: str = "") -> Iterator[str]:
         yield f"{key} was {old}, is {new}"
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

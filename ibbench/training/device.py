@@ -1,4 +1,4 @@
-"""Where a run trains, and how much memory it took there."""
+"""The device that a run trains on, and the memory that it takes there."""
 
 import contextlib
 import platform
@@ -27,7 +27,7 @@ def choose_device(name: str) -> torch.device:
         found = f"{count} CUDA devices" if count else "no CUDA device"
         raise InputError(f"`device={name}` is not possible: torch sees {found}; expected auto or cpu")
     if device.type == "cuda":
-        torch.cuda.init()  # its memory statistics cannot be reset before
+        torch.cuda.init()  # memory statistics cannot be reset before this
     return device
 
 
@@ -38,9 +38,10 @@ def count_cores() -> int:
 
 @contextlib.contextmanager
 def one_thread(device: torch.device) -> Iterator[None]:
-    """Compute in one thread, if it is on the CPU: sums of several threads are rounded otherwise.
+    """Let torch compute with one thread inside a `with` block, if the device is the CPU.
 
-    So the numbers of a run do not depend on the number of cores. They are used by packs, which train side by side.
+    Sums over several threads are rounded differently, so that the numbers of a run would depend on the number of
+    cores. Packs that train side by side use the other cores.
     """
     before = torch.get_num_threads()
     if device.type == "cpu":
@@ -76,13 +77,14 @@ def free_memory(device: torch.device) -> int:
 def cgroup_memory(mount: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> list[int]:
     """Return how many bytes each control group of this process leaves it; nothing for those without a limit.
 
-    A container, or a job of SLURM, is such a group: it is ended when it takes more, however much the machine has.
-    What a group's page cache holds and does not use counts as free, since the kernel gives it back. The files are
-    those of version 2 and version 1 (https://docs.kernel.org/admin-guide/cgroup-v2.html, cgroup-v1/memory.html).
+    A container or a SLURM job is such a group: its processes are killed when they take more than its limit, however
+    much memory the machine has. Inactive pages of a group's page cache count as free, since the kernel gives them back.
+    Control groups of version 2 and of version 1 are read (https://docs.kernel.org/admin-guide/cgroup-v2.html,
+    cgroup-v1/memory.html).
 
     Args:
-        mount: the place of the file system of the groups.
-        membership: file that names the groups of this process, one a line as `number:controllers:path`.
+        mount: the folder where the file system of control groups is mounted.
+        membership: the file that names the groups of this process, one per line as `number:controllers:path`.
     """
     left = []
     with contextlib.suppress(OSError):
@@ -96,8 +98,8 @@ def cgroup_memory(mount: Path = Path("/sys/fs/cgroup"), membership: Path = Path(
             else:
                 continue
             group = base / path.lstrip("/")
-            # A limit on a group holds for those below it. In a container the path may be one of the host's, which is
-            # not there: the mount is then the container's own group.
+            # The limit of a group also holds for the groups inside it. In a container, the path may be one of the host,
+            # which does not exist there: the mount is then the container's own group.
             for folder in (group, *group.parents):
                 left += _left_in_group(folder, *names)
                 if folder == base:
@@ -114,7 +116,7 @@ def _left_in_group(folder: Path, limit: str, usage: str, reclaimable: str) -> li
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Start measuring anew, where the platform lets us."""
+    """Start a new measurement of the peak memory, where the platform allows it."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
@@ -123,7 +125,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Return the peak since the last reset in 10^6 bytes: of the GPU's allocator, or of the whole process."""
+    """Return the peak memory since the last reset, in 10^6 bytes: of the GPU's allocator, or of the whole process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     with contextlib.suppress(OSError):

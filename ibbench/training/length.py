@@ -7,18 +7,18 @@ from ibbench.options.config import Config
 from ibbench.options.groups import TrainerOptions
 from ibbench.options.trial import list_stages
 
-_VALIDATIONS = 20  # of a training whose length is given in steps, unless trainer.validate_every says otherwise
+_VALIDATIONS = 20  # how often to validate if the length is given in steps and trainer.validate_every is not set
 
 
 class Length(NamedTuple):
     """How long a training is.
 
     Attributes:
-        steps: all of them.
-        interval: steps from one validation to the next; the last may be fewer.
-        batches: steps that a pass over the train subset takes.
-        train_size: molecules of the train subset.
-        batch_size: molecules of a step; the last of a pass may have fewer.
+        steps: the number of all steps.
+        interval: the number of steps from one validation to the next; before the last there may be fewer.
+        batches: the number of steps in one pass over the train subset.
+        train_size: the number of molecules in the train subset.
+        batch_size: the number of molecules in one step; the last step of a pass may have fewer.
     """
 
     steps: int
@@ -29,12 +29,12 @@ class Length(NamedTuple):
 
     @property
     def molecules(self) -> int:
-        """How many molecules a replica is trained on, each counted as often as it is."""
+        """The number of molecules that a replica is trained on; a molecule counts once per pass."""
         passes, rest = divmod(self.steps, self.batches)
         return passes * self.train_size + rest * self.batch_size
 
     def passes(self, steps: int) -> float:
-        """Return how many passes over the train subset some steps are, a whole number where they are whole."""
+        """Return how many passes over the train subset `steps` make, as an integer if all of them are complete."""
         whole, rest = divmod(steps, self.batches)
         return whole if not rest else steps / self.batches
 
@@ -43,9 +43,9 @@ def measure_length(trainer: TrainerOptions, train_size: int, share: float = 1.0)
     """Work out how long a training is.
 
     Args:
-        trainer: its options.
-        train_size: molecules of the train subset.
-        share: the share of the steps that the options say; the result has at least one step.
+        trainer: the options of the training.
+        train_size: the number of molecules in the train subset.
+        share: the share, in (0, 1], of the steps in the options that are taken; at least one step is.
     """
     batches = math.ceil(train_size / trainer.batch_size)
     steps = trainer.steps or (trainer.epochs or 0) * batches
@@ -55,7 +55,7 @@ def measure_length(trainer: TrainerOptions, train_size: int, share: float = 1.0)
 
 
 def count_molecules(config: Config, train_size: int) -> int:
-    """Return how many molecules a run trains on, in all stages, trials and replicas, each as often as it does."""
+    """Return how many molecules a run trains on in all stages, trials and replicas; one counts each time it is used."""
     stages = list_stages(config)
     each = sum(stage.trials * measure_length(config.trainer, train_size, stage.share).molecules for stage in stages)
     return each * config.num_replicas

@@ -38,8 +38,11 @@ def prepare(
         dataset: the molecules, on the CPU.
         split: the division of that data set.
         device: the device to train on.
-        replicas: the replicas that train together; one stands there once for each of its trials.
-        trials: hyper-parameters of each of them; None for the values of the config.
+        replicas: the R replicas that train together; a replica with several trials is listed once for each.
+        trials: the hyper-parameters of each entry of `replicas`; None for the values of the config.
+
+    Returns:
+        The molecules and labels to train on, and the state before the first step.
     """
     task = _prepare_task(config, dataset, split, device, replicas)
     statistics_of = {seed: atom_statistics(dataset.molecules.select(split.train_subset(seed))) for _, seed in replicas}
@@ -90,17 +93,20 @@ def train(
 ) -> Iterator[State]:
     """Train until the last step, or until every replica has run out of patience; yield after each validation.
 
-    Everything random is a function of (seed, step), so a state that was saved whenever this yields goes on exactly as
-    if it had never been interrupted.
+    Everything random is a function of (seed, step). So a training that continues from a state that was saved after a
+    yield takes exactly the steps that it would have taken without the interruption.
 
     Args:
         task: the molecules and labels to train on.
         state: the state to start from; it changes in place.
         config: the run, resolved; only with `trainer.compile=true` is the step compiled (see `Step`), which changes
             numbers by rounding only.
-        pause: a question that is asked after each step; if the answer is yes, yield before the next validation, too
-            (`state.pending` is not 0).
-        share: the share of the steps that the config says.
+        pause: a function that is asked after each step; if it returns true, yield before the next validation, too
+            (`state.pending` is then not 0).
+        share: the share, in (0, 1], of the steps in the config that are taken.
+
+    Yields:
+        `state`, after it has changed.
 
     Raises:
         DivergedError: a loss or a validation error is no longer finite, for all trials of a replica.
@@ -109,7 +115,7 @@ def train(
     length = measure_length(config.trainer, task.subsets.shape[1], share)
     patience = None if config.trainer.patience is None else config.trainer.patience * length.interval
     while state.step < length.steps and not state.stopped.all():
-        for _ in _train_on(task, state, config, length, step, pause):
+        for _ in _train_until_validation(task, state, config, length, step, pause):
             yield state
         started = time.perf_counter()
         rate = learning_rate_factor(config.schedule, (state.step - 0.5) / length.steps)
@@ -137,12 +143,12 @@ def train(
         yield state
 
 
-def _train_on(
+def _train_until_validation(
     task: Task, state: State, config: Config, length: Length, take: Step, pause: Callable[[], bool]
 ) -> Iterator[None]:
-    """Take the steps until the next validation; yield between them when `pause` says so.
+    """Take the steps until the next validation; yield between them when `pause` returns true.
 
-    Nothing here waits for the device, but for the end and a pause.
+    Steps are only queued on the device: the function waits for it at a pause and at the end.
     """
     started = time.perf_counter()
     models = state.models
@@ -168,7 +174,7 @@ def _train_on(
         state.pending += 1
         state.pending_molecules += batch.shape[1]
         if pause() and state.step < end:
-            state.loss_sum.cpu()  # waits for the device: what it still has to do counts as training
+            state.loss_sum.cpu()  # waits for the device, so that steps in its queue count as training
             state.train_seconds += time.perf_counter() - started
             yield
             started = time.perf_counter()
@@ -182,7 +188,7 @@ def _validate(task: Task, state: State) -> Tensor:
 
 
 def _stop_diverged(task: Task, state: State, validation_mae: Tensor, factor: float) -> None:
-    """Stop trials whose loss or error is not finite any more; refuse to go on when none of a replica is left."""
+    """Stop trials whose loss or error is no longer finite; raise `DivergedError` if a replica has no other trial."""
     first_bad_step = state.first_bad_step.cpu()
     bad = ((first_bad_step >= 0) | ~validation_mae.isfinite()) & ~state.stopped
     if not bad.any():

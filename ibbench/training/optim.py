@@ -27,19 +27,20 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 
 
 class StackedOptimizer:
-    """One of torch's optimizers on the stacked parameters of many replicas.
+    """One of torch's optimizers on the stacked parameters of R replicas.
 
-    All of them work element by element, so that replicas do not see each other. Replicas with the same learning rate
-    and weight decay are one group of stacked parameters; otherwise each replica is a group of slices of them.
+    The optimizers work element by element, so that replicas do not influence each other. If all replicas have the same
+    learning rate and weight decay, torch gets the stacked parameters as one group; otherwise it gets one group per
+    replica, which holds that replica's slices of the parameters.
 
     Args:
-        options: the optimizer, and what all replicas share.
-        parameters: each `[R, ...]`, with gradients of the same shape when `step` is called.
-        rates: learning rate of each replica.
-        decays: weight decay of each replica.
+        options: the optimizer, and the options that all replicas share.
+        parameters: the stacked parameters, each `[R, ...]`; they must have gradients when `step` is called.
+        rates: the learning rate of each replica.
+        decays: the weight decay of each replica.
 
     Attributes:
-        rates: learning rate of each replica, before the schedule.
+        rates: the learning rate of each replica, before the schedule's factor.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class StackedOptimizer:
         """Take one step.
 
         Args:
-            factor: the schedule's factor on every learning rate.
+            factor: the number that the schedule multiplies every learning rate by.
         """
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=False):
             group["lr"] = rate * factor
@@ -70,7 +71,7 @@ class StackedOptimizer:
 
 
 def plain_optimizer(options: AnyOptimizerOptions, parameters: list[Tensor]) -> Optimizer:
-    """Build the same optimizer for the parameters of one model."""
+    """Build the optimizer that `options` name for the parameters of one model, which are not stacked."""
     return _build(options, [{"params": parameters, "lr": options.lr, "weight_decay": options.weight_decay}])
 
 
@@ -85,7 +86,15 @@ def _build(options: AnyOptimizerOptions, groups: list[dict[str, Any]]) -> Optimi
 
 
 def learning_rate_factor(options: AnyScheduleOptions, fraction: float) -> float:
-    """Return what the learning rate is multiplied by after a fraction, from 0 to 1, of all steps."""
+    """Return the factor on the learning rate at one moment of the training.
+
+    The cosine is that of Loshchilov & Hutter 2017 (arXiv:1608.03983, equation 5): final + (1 - final) (1 + cos(pi t)) /
+    2, where t goes from 0 to 1.
+
+    Args:
+        options: the schedule.
+        fraction: the steps that are done, as a fraction of all steps, from 0 to 1.
+    """
     if isinstance(options, ConstantOptions):
         return 1.0
     if isinstance(options, StepOptions):

@@ -1,4 +1,4 @@
-"""How many replicas train at once: a run's replicas are split into packs, which train one after another."""
+"""How many replicas train at once: the replicas of a run are split into packs, each trained as one batched model."""
 
 import math
 from itertools import pairwise
@@ -12,8 +12,8 @@ from ibbench.options.trial import list_stages
 from ibbench.training.device import free_memory
 from ibbench.training.replicas import PREDICTION_BATCH, Replica
 
-_SHARE = 0.5  # of the free memory: fragments, temporaries and other users of the machine take some of the rest
-_COPIES = 6  # of the weights: themselves, gradient, two moments of Adam, the best so far, and a new best
+_SHARE = 0.5  # the share of free memory that is planned with; fragments, temporaries and other programs need the rest
+_COPIES = 6  # tensors as large as the weights: weights, gradient, two moments of Adam, the best so far, and a new best
 
 
 def list_replicas(config: Config) -> list[Replica]:
@@ -24,7 +24,7 @@ def list_replicas(config: Config) -> list[Replica]:
 def split_into_packs(replicas: list[Replica], most: int) -> list[list[Replica]]:
     """Split replicas, in their order, into as few packs of at most `most` as possible, as even as possible.
 
-    The first is one of the largest, so that its size as `most` gives the same packs again.
+    The first pack is one of the largest, so that its size, given as `most`, makes the same packs again.
     """
     count = math.ceil(len(replicas) / most)
     bounds = [-(-len(replicas) * number // count) for number in range(count + 1)]
@@ -32,11 +32,16 @@ def split_into_packs(replicas: list[Replica], most: int) -> list[list[Replica]]:
 
 
 def choose_pack_size(config: Config, padding: Padding, device: torch.device) -> int:
-    """Return how many replicas train at once: as given, or for `auto` all that fit into half of the free memory.
+    """Return how many replicas train at once: as configured, or with `auto` all that fit into half the free memory.
 
-    A replica more has always paid where it was measured, on a CPU (`ibbench speed --sweep`): the overhead of an
-    operation is shared by all replicas. So memory alone is the limit. The number of cores is none: the size of packs
-    decides how sums are rounded.
+    Larger packs were faster in every measurement on a CPU (`ibbench speed --sweep`), since the replicas share the
+    overhead of each operation. So only memory limits their size. The number of cores does not, because the size of
+    packs decides how sums are rounded.
+
+    Args:
+        config: the run, resolved.
+        padding: the size that molecules are padded to.
+        device: the device to train on, whose free memory counts.
     """
     given = config.trainer.replicas_per_pack
     if given != "auto":
@@ -50,9 +55,10 @@ def count_fitting(bytes_of_pack: float) -> int:
 
 
 def bytes_per_replica(config: Config, padding: Padding) -> int:
-    """Predict the memory that one replica more takes, with its trials that train side by side.
+    """Predict the bytes that one more replica takes, with all its trials that train side by side.
 
-    It is what the backward pass needs, twice, and the weights.
+    They are twice what the backward pass of a batch needs, or half of what that of a prediction's batch would need if
+    this is more, and the copies of the weights.
     """
     saved = count_saved_bytes(padding, config.model)
     activations = max(2 * saved * config.trainer.batch_size, saved * PREDICTION_BATCH // 2)

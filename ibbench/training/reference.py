@@ -1,4 +1,4 @@
-"""What the composition of a molecule alone says of a target: a reference that is subtracted before training."""
+"""The part of a target that follows from a molecule's composition alone, which is subtracted before training."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ def fit_slopes(composition: Tensor, values: Tensor, reference: ReferenceOption) 
 
     Args:
         composition: numbers of atoms of each element in the train molecules, float64 `[n, E]`.
-        values: their targets, float64 `[n]`.
+        values: the transformed target of these molecules, float64 `[n]`.
         reference: `composition` subtracts the regression, `none` does not, and `auto` does where it predicts train
             molecules that are left out of the fit, one at a time, better than their mean does.
     """
@@ -29,12 +29,12 @@ def share_foretold(features: Tensor, values: Tensor) -> float:
     """Return the share of a target's variance that a regression predicts of molecules it was not fitted to.
 
     Args:
-        features: float64 `[n, p]`; the first column is the intercept.
-        values: float64 `[n]`.
+        features: the features of n molecules, float64 `[n, p]`; the first column is the intercept.
+        values: the target of these molecules, float64 `[n]`.
 
     Returns:
-        One less the ratio of the sums of squared errors of regression and mean, each fitted without the molecule that
-        it predicts; below 0 where the mean is better, 0 where the target does not vary.
+        1 minus the ratio of two sums of squared errors, that of the regression over that of the mean, both fitted
+        without the molecule that they predict; below 0 where the mean is better, 0 where the target does not vary.
     """
     errors = [leave_one_out(columns, values).square().sum() for columns in (features, features[:, :1])]
     return float(1 - errors[0] / errors[1]) if errors[1] > 0 else 0.0

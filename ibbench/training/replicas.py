@@ -14,7 +14,7 @@ from ibbench.data.molecules import Molecules
 from ibbench.models.registry import Model, build_model
 from ibbench.options.model import ModelOptions
 
-PREDICTION_BATCH = 512  # molecules at a time; it changes no number
+PREDICTION_BATCH = 512  # molecules that are predicted at a time; predictions do not depend on it
 _BLANK_INPUTS = dict.fromkeys(("atom_mean", "atom_scale"), torch.zeros(1, NUM_ATOM_FEATURES))
 
 
@@ -65,12 +65,12 @@ class Replicas:
         """Draw the weights of each replica by its seed.
 
         Args:
-            options: the model, of a width.
+            options: the model with its width.
             num_atoms: N, the number of atoms that molecules are padded to.
-            seeds: one per replica.
+            seeds: the seeds of the R replicas.
             inputs: `atom_mean` and `atom_scale`, float32 `[R, 11]`.
-            device: the device that they are to be on.
-            precision: `bfloat16` for autocast to it; otherwise float32.
+            device: the device to put the replicas on.
+            precision: the precision of the arithmetic; `bfloat16` means autocast, anything else float32.
         """
         models = [_build(options, num_atoms, seed) for seed in seeds]
         parameters, buffers = stack_module_state(models)
@@ -86,14 +86,14 @@ class Replicas:
         device: torch.device,
         precision: str = "float32",
     ) -> Self:
-        """Build replicas that were saved; the arguments that `draw` has, too, are those that they were drawn with.
+        """Build replicas from saved weights.
 
         Args:
-            options: the model.
-            num_atoms: N.
-            seeds: one per replica.
-            weights: all that a `snapshot` holds, name -> `[R, ...]`.
-            device: the device that they are to be on.
+            options: the model with its width, as it was trained.
+            num_atoms: N, the number of atoms that its molecules were padded to.
+            seeds: the seeds of the R replicas.
+            weights: all tensors of a `snapshot`, name -> `[R, ...]`.
+            device: the device to put the replicas on.
             precision: the precision of the training.
 
         Raises:
@@ -113,7 +113,7 @@ class Replicas:
         return len(self._seeds)
 
     def train(self, step: int) -> None:
-        """Switch to training, with the dropout masks of that step."""
+        """Switch to training, with the dropout masks of step number `step`."""
         self._skeleton.train()
         for name in self._dropout_keys:
             self.buffers[name] = (self._seeds * 0x85EBCA6B + step) & 0x7FFFFFFF
@@ -129,14 +129,14 @@ class Replicas:
         self._skeleton.eval()
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Return copies of all that decides a prediction, name -> `[R, ...]`."""
+        """Return copies of all tensors that predictions depend on, name -> `[R, ...]`."""
         state = self.parameters | self.buffers
         training_only = {*self._dropout_keys, *self._dropout_thresholds}
         return {name: tensor.detach().clone() for name, tensor in state.items() if name not in training_only}
 
     @torch.no_grad()
     def load(self, snapshot: dict[str, Tensor]) -> None:
-        """Take over the values of a snapshot, in place, so that an optimizer keeps its hold of the parameters."""
+        """Copy the values of a snapshot into the parameters and buffers, which an optimizer may go on using."""
         state = self.parameters | self.buffers
         for name, tensor in snapshot.items():
             state[name].copy_(tensor)
@@ -150,7 +150,7 @@ class Replicas:
 
     @torch.no_grad()
     def predict(self, batches: Iterable[Molecules]) -> Tensor:
-        """Predict normalised targets of one batch of molecules after another, `[R, m]` of all of them."""
+        """Predict the normalised targets of m molecules, given in batches, float32 `[R, m]`."""
         self.eval()
         return torch.cat([self(batch) for batch in batches], dim=1)
 
@@ -164,7 +164,7 @@ class Replicas:
         return self.run(self.parameters, self.buffers, molecules)
 
     def run(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], molecules: Molecules) -> Tensor:
-        """Predict as `__call__` does, with other parameters and buffers than its own."""
+        """Predict as `__call__` does, but with the given parameters and buffers instead of those of the replicas."""
         shared = molecules.mask.dim() == 2
         run = vmap(self._run_one, in_dims=(0, 0, None if shared else 0))
         with torch.autocast(self.device.type, self._autocast) if self._autocast else contextlib.nullcontext():
@@ -176,11 +176,11 @@ class Replicas:
 
 
 def standardise(molecules: Molecules, buffers: Mapping[str, Tensor]) -> Molecules:
-    """Return molecules whose atoms are standardised, as models take them.
+    """Return molecules whose atoms are standardised, as models take them: (features - mean) / scale, zero in padding.
 
     Args:
-        molecules: features as counts.
-        buffers: those of one replica, with `atom_mean` and `atom_scale`, `[11]`.
+        molecules: the molecules, with features as counts.
+        buffers: the buffers of one replica, with `atom_mean` and `atom_scale`, `[11]`.
     """
     atoms = (molecules.atoms - buffers["atom_mean"]) / buffers["atom_scale"] * molecules.mask[..., None]
     return molecules._replace(atoms=atoms)

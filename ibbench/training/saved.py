@@ -1,4 +1,4 @@
-"""What can be told of a checkpoint without torch: `ibbench status` looks at many of them."""
+"""Reads from a checkpoint what needs no torch, which is slow to import: `ibbench status` looks at many checkpoints."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,10 @@ UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError)
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """Read what a checkpoint says of itself.
+    """Read the facts that a checkpoint holds beside its tensors, such as its step.
 
     Raises:
-        OSError, SafetensorError, ValueError, KeyError, TypeError: it is no whole checkpoint (`UNREADABLE`).
+        OSError, SafetensorError, ValueError, KeyError, TypeError: the file is not a whole checkpoint (`UNREADABLE`).
     """
     with safe_open(path, framework="numpy") as file:
         facts: dict[str, Any] = json.loads(file.metadata()["facts"])
@@ -21,7 +21,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def saved_steps(path: Path) -> int:
-    """Return the steps that a file has behind it; -1 if it cannot be read."""
+    """Return how many steps were done when a checkpoint was saved; -1 if it cannot be read."""
     try:
         return int(read_facts(path)["step"])
     except UNREADABLE:
@@ -29,7 +29,7 @@ def saved_steps(path: Path) -> int:
 
 
 def saved_part(folder: Path) -> tuple[int, int] | None:
-    """Return which part of an interrupted run it was at, and the steps of it that are saved; None if nothing is.
+    """Return the part that an interrupted run was training, and how many of its steps are saved; None without any.
 
     The parts of a run are its packs and their stages (see `run.pack`), counted from 0 in the order of training.
     """

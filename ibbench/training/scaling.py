@@ -15,9 +15,9 @@ from ibbench.training.reference import fit_slopes
 from ibbench.training.replicas import Replica
 
 if TYPE_CHECKING:
-    from ibbench.data.dataset import DataSet  # predicting needs none
+    from ibbench.data.dataset import DataSet  # not imported when predicting
 
-ELEMENTS = tuple(sorted(ATOM_REFERENCES_HARTREE["u0"]))  # atomic numbers of those with atom references
+ELEMENTS = tuple(sorted(ATOM_REFERENCES_HARTREE["u0"]))  # atomic numbers of the elements with atom references
 
 
 def atom_statistics(molecules: Molecules) -> tuple[Tensor, Tensor]:
@@ -41,13 +41,13 @@ class TargetScaling(NamedTuple):
     are those of the replica's train subset; see `ibbench.training.reference` for when the slopes are not zero.
 
     Attributes:
-        mean: float64 `[R]`.
-        scale: float64 `[R]`.
-        slope_per_element: what one atom more of each element adds to the transformed value, float64 `[R, E]`.
-        logarithmic: bool `[R]`.
-        reference_per_element: energy of a free atom of each element, in the unit of the source (hartree), float64
-            `[R, E]`; the elements are `ELEMENTS` when fitted, and named in the file when read from one.
-        factor: from the unit of the source to that of the target, float64 `[R]`.
+        mean: the mean of the formula, float64 `[R]`.
+        scale: the scale of the formula, float64 `[R]`.
+        slope_per_element: what one more atom of each element adds to the transformed value, float64 `[R, E]`.
+        logarithmic: whether the transform is log(1 + value), bool `[R]`.
+        reference_per_element: the energy of a free atom of each element, in the unit of the source (hartree), float64
+            `[R, E]`; the elements are those of `Truth` when fitted, and those named in the file when read from one.
+        factor: the value of one unit of the source in the unit of the target, float64 `[R]`.
     """
 
     mean: Tensor
@@ -62,8 +62,8 @@ class TargetScaling(NamedTuple):
         """Take slopes, mean and scale from the train subset of each replica.
 
         Args:
-            truth: the targets.
-            subsets: indices into the data set, int64 `[R, n]`.
+            truth: the true targets of all molecules.
+            subsets: the indices of the train molecules of each replica, int64 `[R, n]`.
             reference: the option that says which targets have slopes, see `fit_slopes`.
         """
         logarithmic = torch.tensor([target.logarithmic for target in truth.targets])
@@ -74,7 +74,7 @@ class TargetScaling(NamedTuple):
                 for subset, row in zip(subsets, transformed, strict=True)
             ]
         )
-        left = transformed - _explain(truth.composition, slopes, subsets)
+        left = transformed - _sum_slopes(truth.composition, slopes, subsets)
         scale = left.std(1, correction=0)
         return cls(
             mean=left.mean(1),
@@ -96,16 +96,23 @@ class TargetScaling(NamedTuple):
         return _sum_references(composition, self.reference_per_element, self.factor)
 
     def explained(self, composition: Tensor, index: Tensor | None = None) -> Tensor:
-        """Return the transformed value that the composition alone explains, float64 `[R, m]`.
+        """Return the part of the transformed value that the composition explains, mean + slopes, float64 `[R, m]`.
 
         Args:
-            composition: numbers of atoms of each element, float64 `[m, E]`.
-            index: molecules to take of it, `[m]` or `[R, m]`; None for all.
+            composition: numbers of atoms of each element in M molecules, float64 `[M, E]`.
+            index: the molecules among these to return, int64 `[m]`, or `[R, m]` for other ones per replica; None for
+                all.
         """
-        return self.mean[:, None] + _explain(composition, self.slope_per_element, index)
+        return self.mean[:, None] + _sum_slopes(composition, self.slope_per_element, index)
 
     def normalise(self, values: Tensor, references: Tensor, explained: Tensor) -> Tensor:
-        """Return what the replicas should predict, float32 `[R, m]`, from values and references in the unit."""
+        """Return the normalised values that the replicas should predict, float32 `[R, m]`.
+
+        Args:
+            values: the targets in their units, float64 `[R, m]`.
+            references: the references of the molecules in the same units, float64 `[R, m]`.
+            explained: what `explained` returns for the molecules, float64 `[R, m]`.
+        """
         transformed = _transform(values - references, self.logarithmic)
         return ((transformed - explained) / self.scale[:, None]).float()
 
@@ -114,8 +121,8 @@ class TargetScaling(NamedTuple):
 
         Args:
             normalised: predictions of the models, `[R, m]`.
-            references: the references of these molecules, float64 `[R, m]`.
-            explained: the part of them that the composition explains, float64 `[R, m]`.
+            references: the references of the molecules in the targets' units, float64 `[R, m]`.
+            explained: what `explained` returns for the molecules, float64 `[R, m]`.
         """
         value = normalised.double().cpu() * self.scale[:, None] + explained
         value = torch.where(self.logarithmic[:, None], value.expm1(), value)
@@ -123,10 +130,14 @@ class TargetScaling(NamedTuple):
 
 
 class Truth:
-    """The true targets of the molecules of a data set, a row per replica.
+    """The true targets of the molecules of a data set, one row per replica.
+
+    Args:
+        dataset: the M molecules and their targets.
+        replicas: the R replicas, which may have different targets.
 
     Attributes:
-        targets: the target of each replica, `R` of them.
+        targets: the target of each of the R replicas.
         elements: atomic numbers of all elements of the data set, and of those with atom references.
         composition: numbers of atoms of these elements in each molecule of the data set, float64 `[M, E]`.
     """
@@ -158,8 +169,8 @@ def _transform(value: Tensor, logarithmic: Tensor) -> Tensor:
     return torch.where(logarithmic[:, None], value.clamp(min=0).log1p(), value)
 
 
-def _explain(composition: Tensor, slopes: Tensor, index: Tensor | None) -> Tensor:
-    # Product and sum, not a matrix product, whose last digit can depend on the rows that stand beside.
+def _sum_slopes(composition: Tensor, slopes: Tensor, index: Tensor | None) -> Tensor:
+    # A product and a sum, since the last digit of a matrix product can depend on the other rows of the matrix.
     parts = []
     for row, slope in enumerate(slopes):
         counts = composition if index is None else composition[index if index.dim() == 1 else index[row]]
@@ -173,5 +184,5 @@ def _reference_per_element(target: Target, elements: Sequence[int]) -> Tensor:
 
 
 def _sum_references(composition: Tensor, per_element: Tensor, factor: Tensor) -> Tensor:
-    # Row by row, and scaled at the end: one product for all rows rounds otherwise, in the last digit of 11,000 eV.
+    # One product per row, scaled at the end: one for all rows would round differently, in the last digit of 11,000 eV.
     return torch.stack([composition @ row for row in per_element]) * factor[:, None]

@@ -18,16 +18,17 @@ class State:
 
     Attributes:
         models: the replicas' current weights.
-        optimizer: acts on all of them at once.
-        average: the average of their weights over the latest steps, name -> `[R, ...]`; None: nothing is averaged.
-        best: their weights, or the average of them, at their best validation, with the buffers of that time.
-        best_mae: validation MAE of `best` in the target's unit, float64 `[R]`.
-        best_step: how many steps were done then, int64 `[R]`.
-        stopped: which replicas have run out of patience, bool `[R]`.
-        step: how many steps are done.
-        pending: how many of these are later than the last validation.
-        pending_molecules: that they trained each replica on.
-        loss_sum: over these molecules, float32 `[R]`.
+        optimizer: the optimizer of all replicas.
+        average: the average of the weights over the latest steps, name -> `[R, ...]`; None if nothing is averaged.
+        best: the weights of each replica at its best validation (their average if there is one), with the buffers of
+            that moment, name -> `[R, ...]`.
+        best_mae: the validation MAE of `best` in the target's unit, float64 `[R]`.
+        best_step: the number of steps that were done at the best validation, int64 `[R]`.
+        stopped: whether each replica has run out of patience, or diverged, bool `[R]`.
+        step: the number of steps that are done.
+        pending: the number of steps since the last validation.
+        pending_molecules: the number of molecules that each replica was trained on in the pending steps.
+        loss_sum: the sum of the losses of these molecules, float32 `[R]`.
         first_bad_step: the first of the pending steps whose loss was not finite, int64 `[R]`, or -1.
         history: one row per replica and validation.
         train_seconds: time spent on training steps; validation is counted apart.
@@ -52,7 +53,7 @@ class State:
 
     @classmethod
     def start(cls, models: Replicas, optimizer: StackedOptimizer, averaged: bool = False) -> "State":
-        """Return the state before the first step; `averaged` if weights are to be averaged."""
+        """Return the state before the first step; `averaged` says whether weights are averaged over steps."""
         count = len(models)
         return cls(
             models=models,
@@ -67,13 +68,13 @@ class State:
         )
 
     def average_in(self, length: int) -> None:
-        """Move the average towards the weights after a step; `length` is how many steps it is over."""
+        """Move the average of the weights, taken over `length` steps, towards those of the latest step."""
         if self.average is not None:
             average_in(self.average, self.models.parameters | self.models.buffers, self.step, length)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """Let the models have the average of their weights, if there is one, for as long as this lasts."""
+        """Give the models the average of their weights, if there is one, inside a `with` block."""
         if self.average is None:
             yield
             return
@@ -83,11 +84,11 @@ class State:
         self.models.load(latest)
 
     def keep_best(self, validation_mae: Tensor, patience: int | None) -> None:
-        """Keep the weights of the replicas that have not stopped and were never better, and stop some.
+        """Keep the weights of replicas that are better than ever, and stop those that have run out of patience.
 
         Args:
             validation_mae: the validation MAE of the current weights, float64 `[R]`.
-            patience: steps without a better error after which a replica stops; None: it never does.
+            patience: the number of steps without a better error after which a replica stops; None for no limit.
         """
         improved = (validation_mae < self.best_mae) & ~self.stopped
         self.best_mae = torch.where(improved, validation_mae, self.best_mae)

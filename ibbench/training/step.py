@@ -13,13 +13,14 @@ from ibbench.data.molecules import Molecules
 from ibbench.training.replicas import Replicas
 
 Loss = Callable[..., Tensor]
-# What an eager step costs on two CPU cores, measured on all standard models: overhead, and its arithmetic.
-_SECONDS_A_STEP, _FLOPS_A_SECOND = 0.005, 40e9
-_PAYS_FROM_SECONDS = 60.0  # compiling takes 15 to 30 s the first time, 4 to 6 s with a warm cache, and halves the rest
+# The overhead of an eager step on two CPU cores, and the speed of its arithmetic, measured on all standard models.
+_SECONDS_PER_STEP, _FLOPS_PER_SECOND = 0.005, 40e9
+# Compiling takes 15 to 30 s the first time and 4 to 6 s with a warm cache, and halves the time of training.
+_PAYS_FROM_SECONDS = 60.0
 
 
 def compiler() -> str | None:
-    """Return the C++ compiler that torch would use for code for the CPU, if there is one."""
+    """Return the path of the C++ compiler that torch would use for the CPU; None if there is none."""
     return next(filter(None, map(shutil.which, filter(None, [os.environ.get("CXX"), "g++", "clang++"]))), None)
 
 
@@ -27,14 +28,17 @@ def expected_seconds(num_steps: int, flops: int) -> float:
     """Predict how long eager training takes on two CPU cores.
 
     Args:
-        num_steps: how many there are, of all replicas together.
-        flops: floating-point operations of the whole training, of all replicas together.
+        num_steps: the number of steps, of all replicas together.
+        flops: the number of floating-point operations of the whole training, of all replicas together.
     """
-    return num_steps * _SECONDS_A_STEP + flops / _FLOPS_A_SECOND
+    return num_steps * _SECONDS_PER_STEP + flops / _FLOPS_PER_SECOND
 
 
 def pays(num_steps: int, flops: int) -> bool:
-    """Whether compiling the step gains time: a function of the work alone, so that a config has one answer."""
+    """Return whether compiling the step saves time in a training, described as for `expected_seconds`.
+
+    The answer depends on the work and not on the machine, so that a config always gets the same one.
+    """
     return expected_seconds(num_steps, flops) > _PAYS_FROM_SECONDS
 
 
@@ -42,21 +46,30 @@ class Step:
     """Computes the loss of each replica, and leaves the gradients in its parameters.
 
     Compiled, the step is traced to one graph of plain operations, `vmap` and backward pass included, which torch's
-    inductor turns into machine code with the element-wise work fused. It is made for one batch size; a smaller last
+    inductor turns into machine code with the element-wise work fused. The code is for one batch size; a smaller last
     batch of an epoch runs eagerly.
+
+    Args:
+        models: the R replicas.
+        loss: a loss of `LOSSES`.
+        compiled: whether to compile the step, when the first batch comes.
+
+    Attributes:
+        forward_seconds: the seconds of the last step's forward pass; 0 where forward and backward pass are compiled
+            as one.
     """
 
     def __init__(self, models: Replicas, loss: Loss, compiled: bool) -> None:
-        self._models, self._loss, self._wanted = models, loss, compiled
+        self._models, self._loss, self._compile_wanted = models, loss, compiled
         self._names = list(models.parameters)
         self._compiled: Callable[..., tuple[Tensor, list[Tensor]]] | None = None
         self._batch_size = 0
-        self.forward_seconds = 0.0  # of the last step, its share without the backward pass; 0 where they are one
+        self.forward_seconds = 0.0
 
     def __call__(self, molecules: Molecules, labels: Tensor) -> Tensor:
         """Return the losses, `[R]`, of a batch `[R, B, ...]` with labels `[R, B]`."""
         parameters = list(self._models.parameters.values())
-        if self._wanted and self._compiled is None:
+        if self._compile_wanted and self._compiled is None:
             self._compile(parameters, molecules, labels)
         if self._compiled is not None and labels.shape[1] == self._batch_size:
             return self._run_compiled(parameters, molecules, labels)
@@ -88,7 +101,7 @@ class Step:
         from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, and mostly not needed
 
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
-        # Tracing runs the step, and with it the running statistics of batch norm.
+        # Tracing runs the step, which would change the running statistics of batch norm.
         buffers = {name: buffer.clone() for name, buffer in self._models.buffers.items()}
         graph = make_fx(self._differentiate)(parameters, buffers, tuple(molecules), labels)
         self._compiled = torch.compile(graph, fullgraph=True, dynamic=False)
@@ -96,7 +109,7 @@ class Step:
 
     @property
     def _differentiate(self) -> Callable[..., tuple[Tensor, list[Tensor]]]:
-        """The step as a function of all that it depends on."""
+        """The step as a function whose arguments are everything that it depends on."""
 
         def differentiate(
             parameters: list[Tensor], buffers: dict[str, Tensor], molecules: tuple[Tensor, ...], labels: Tensor

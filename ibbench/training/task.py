@@ -1,4 +1,4 @@
-"""What replicas are trained on, and what they predict of it."""
+"""The molecules and labels that replicas are trained on, and their predictions for these molecules."""
 
 import hashlib
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from ibbench.training.scaling import TargetScaling, Truth
 
 
 def stream(purpose: str, seed: int, count: int) -> torch.Generator:
-    """Return a generator of random numbers of its own for each purpose, seed and count, the same on all machines."""
+    """Return a random generator that depends on purpose, seed and count alone, and is the same on all machines."""
     digest = hashlib.blake2b(f"{purpose} {seed} {count}".encode(), digest_size=7).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest))
 
@@ -23,15 +23,15 @@ class Task(NamedTuple):
     """What a run's replicas are trained on, on the training device.
 
     Attributes:
-        replicas: the R (target, seed) pairs, in the order of every first dimension `[R, ...]`; a pair stands there
-            once for each trial.
-        split: which molecules train, validate and test.
-        subsets: indices of the train molecules of each replica, int64 `[R, n]`.
-        labels: their normalised targets, float32 `[R, n]`.
+        replicas: the R (target, seed) pairs, in the order of every first dimension `[R, ...]`; a pair with several
+            trials is listed once for each.
+        split: the molecules that train, validate and test.
+        subsets: the indices of the train molecules of each replica, int64 `[R, n]`.
+        labels: the normalised targets of these train molecules, float32 `[R, n]`.
         truth: the targets of all molecules, in their units, on the CPU.
-        scaling: between normalised targets and their units.
-        molecules: the whole data set, as far as the model reads it.
-        augmentation: `relabel` numbers the atoms anew each time that a molecule is trained on; `none` does not.
+        scaling: the map between targets in their units and normalised ones.
+        molecules: all molecules of the data set, without the fields that the model does not read.
+        augmentation: `relabel` to number a molecule's atoms anew each time that it is trained on; `none` not to.
     """
 
     replicas: list[Replica]
@@ -47,8 +47,8 @@ class Task(NamedTuple):
         """Return molecules `[R, B, ...]` and labels `[R, B]` to train on.
 
         Args:
-            batch: places in the train subset of each replica, int64 `[R, B]`.
-            step: the number of the step since the start of the training; it fixes the augmentation.
+            batch: the molecules to take, as places in the train subset of each replica, int64 `[R, B]`.
+            step: the number of the step since the start of the training; the augmentation depends on it.
         """
         index = self.subsets.gather(1, batch)
         molecules = self.molecules.select(index)
@@ -76,7 +76,7 @@ def predict(task: Task, models: Replicas, index: Tensor) -> Tensor:
     Args:
         task: what the models were trained on.
         models: the replicas, with the weights to predict with.
-        index: the molecules, `[m]` for the same ones for all replicas, `[R, m]` for some of each one's own.
+        index: the indices of the molecules, int64: `[m]` if they are the same for all replicas, else `[R, m]`.
     """
     chunks = index.to(models.device).split(PREDICTION_BATCH, dim=-1)
     normalised = models.predict(task.molecules.select(chunk) for chunk in chunks)

@@ -1,4 +1,4 @@
-"""What a run leaves of its models: all that it takes to predict, in one file."""
+"""The weights file of a run: one file that holds everything that predictions need."""
 
 import json
 from pathlib import Path
@@ -17,25 +17,25 @@ from ibbench.options.model import AnyModelOptions
 from ibbench.training.replicas import Replica
 from ibbench.training.scaling import TargetScaling
 
-FORMAT_VERSION = 2  # raise it when predicting needs more, or something else, than what is written now
-_SCALING = "target_"  # what the names of the tensors of the scaling begin with
+FORMAT_VERSION = 2  # raise it when predictions need other contents of the file than are written now
+_SCALING = "target_"  # the prefix of the names of the scaling's tensors
 
 
 class WeightFacts(BaseModel):
-    """What a file of weights says beside its tensors.
+    """The facts that a weights file holds beside its tensors.
 
     Attributes:
-        format_version: that of the file.
-        features: version of the features that the models read.
-        elements: atomic numbers, in the order of the atom references.
-        replicas: target and seed of each of the R replicas.
-        units: of each replica's predictions.
+        format_version: the version of the file's format.
+        features: the version of the features that the models read.
+        elements: the atomic numbers of the E elements, in the order of the atom references.
+        replicas: the target and the seed of each of the R replicas.
+        units: the unit of each replica's predictions.
         options: the model, with its width.
         num_atoms: N, the number of atoms that molecules were padded to.
-        hydrogens: whether they are atoms of their own, see `featurize`.
-        graph: what was made of the molecules' graphs, see `alter_graph`.
-        feature_set: what the models see of an atom, see `hide_features`.
-        precision: of the arithmetic.
+        hydrogens: `explicit` if hydrogens are atoms of their own, `implicit` if not; see `featurize`.
+        graph: the alteration of the molecules' graphs, see `alter_graph`.
+        feature_set: the features of an atom that the models see, see `hide_features`.
+        precision: the precision of the arithmetic: `float32`, `tf32` or `bfloat16`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,12 +54,12 @@ class WeightFacts(BaseModel):
 
 
 class Weights(NamedTuple):
-    """A file of weights, read.
+    """The contents of a weights file.
 
     Attributes:
-        facts: what it says beside its tensors.
-        models: weights and input scaling of the replicas, name -> `[R, ...]`, see `Replicas.snapshot`.
-        scaling: from what they predict to the targets' units.
+        facts: the facts beside the tensors.
+        models: the weights and the input scaling of the R replicas, name -> `[R, ...]`, see `Replicas.snapshot`.
+        scaling: the map from the replicas' predictions to values in the targets' units.
     """
 
     facts: WeightFacts
@@ -68,23 +68,23 @@ class Weights(NamedTuple):
 
 
 def to_tensors(models: dict[str, Tensor], scaling: TargetScaling) -> dict[str, Tensor]:
-    """Return what is written of some replicas, name -> `[R, ...]` on the CPU."""
+    """Return the tensors of a weights file, of models and of their scaling together, name -> `[R, ...]`, on the CPU."""
     tensors = models | {_SCALING + name: tensor for name, tensor in scaling._asdict().items()}
     return {name: tensor.cpu() for name, tensor in tensors.items()}
 
 
 def write_weights(path: Path, tensors: dict[str, Tensor], facts: WeightFacts) -> None:
-    """Write what predicts as safetensors: tensors as of `to_tensors`, and each fact as JSON in the file's metadata."""
+    """Write a weights file, as safetensors: the tensors of `to_tensors`, and each fact as JSON in the metadata."""
     content = {name: tensor.contiguous() for name, tensor in tensors.items()}
     metadata = {name: json.dumps(value) for name, value in facts.model_dump(mode="json").items()}
     write_atomically(path, safetensors.torch.save(content, metadata))
 
 
 def read_weights(path: Path) -> Weights:
-    """Read a file of weights.
+    """Read a weights file.
 
     Raises:
-        InputError: it is missing, broken, or of a version that cannot predict here.
+        InputError: the file is missing or broken, or this version of ibbench cannot predict with it.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -114,7 +114,7 @@ def read_weights(path: Path) -> Weights:
 
 
 def _upgrade(facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Add what files of version 1 do not say, because there was one way only: no slopes, the sum over atoms."""
+    """Add the facts and tensors that files of version 1 lack, because there was no choice then, such as slopes of 0."""
     facts["feature_set"] = "qm9"
     facts["options"] = {"pooling": "sum", "final_norm": False} | facts["options"]
     if "heads" in facts["options"]:

@@ -1,4 +1,4 @@
-"""Layers of attention over atoms; the models of this family differ in what is added to its scores."""
+"""Layers of attention over atoms; the models that are built from them differ in what is added to the scores."""
 
 import math
 from abc import abstractmethod
@@ -18,9 +18,9 @@ from ibbench.options.model import AttentionOptions
 class Attention(nn.Module):
     """Multi-head scaled dot-product attention (Vaswani et al. 2017) with an additive bias to the scores.
 
-    Softmax makes weights that add up to 1, so that an atom hears an average and cannot count those it hears. With
-    `weighting=sigmoid` each weight is by itself (Ramapuram et al. 2024, arXiv:2409.04431, without their shift by the
-    number of tokens, which would take the counting away again).
+    The weights of a softmax add up to 1, so that an atom hears an average and cannot count the atoms that it hears.
+    With `weighting=sigmoid`, each weight is independent of the others, and atoms can be counted (Ramapuram et al. 2024,
+    arXiv:2409.04431, without their shift by the number of tokens, which would prevent that again).
     """
 
     def __init__(self, options: AttentionOptions) -> None:
@@ -28,12 +28,12 @@ class Attention(nn.Module):
         width, _ = options.sizes
         self.heads, self.weighting = options.heads, options.weighting
         inner = self.heads * max(1, round(width / self.heads))
-        # No biases: that of the keys cancels in the softmax, and Adam would amplify the noise in its zero gradient.
+        # No biases: one on the keys would cancel in the softmax, and Adam would amplify the noise in its zero gradient.
         self.query_key_value = nn.Linear(width, 3 * inner, bias=False)
         self.out = nn.Linear(inner, width)
 
     def forward(self, h: Float[Tensor, "b n w"], bias: Float[Tensor, "b heads n n"]) -> Float[Tensor, "b n w"]:
-        """Update the states of the atoms; `bias` is added to the scores before the softmax."""
+        """Update the states of the atoms; `bias` is added to the scores before they become weights."""
         split = self.query_key_value(h).unflatten(-1, (3, self.heads, -1)).movedim(-2, -4)
         query, key, value = split.unbind(-2)
         if self.weighting == "sigmoid":
@@ -47,7 +47,7 @@ class Attention(nn.Module):
 
 
 class AttentionModel(Model):
-    """Embedding, then layers of attention and of what Deep Sets does, then the readout."""
+    """Embedding, then attention and a feed-forward block (that of Deep Sets) in turn, then the readout."""
 
     def __init__(self, _num_atoms: int, options: AttentionOptions) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class AttentionModel(Model):
 
     @abstractmethod
     def score_bias(self, molecules: Molecules) -> Float[Tensor, "b heads n n"]:
-        """Return what is added to the score of each pair of atoms, the hearer first; -inf: they do not meet."""
+        """Return what is added to the score of each pair of atoms, the hearing one first; -inf if they do not meet."""
 
     def states(self, molecules: Molecules) -> Float[Tensor, "b n w"]:
         """Return the states of the atoms after the last layer."""
@@ -67,7 +67,7 @@ class AttentionModel(Model):
     def attend(
         self, h: Float[Tensor, "b n w"], mask: Bool[Tensor, "b n"], bias: Float[Tensor, "b heads n n"]
     ) -> Float[Tensor, "b n w"]:
-        """Take all layers."""
+        """Apply all layers to the states of the atoms."""
         for attention, layer in zip(self.attentions, self.layers, strict=True):
             h = attention(h, mask, bias)
             h = layer(h, mask)

@@ -29,7 +29,7 @@ class Identity(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """Normalises the features of each atom (Ba et al. 2016, arXiv:1607.06450); padding cannot matter.
+    """Normalises the features of each atom by themselves (Ba et al. 2016, arXiv:1607.06450), so padding has no effect.
 
     It learns no scale and shift of its own: the linear map that follows it has both.
     """
@@ -46,9 +46,9 @@ class LayerNorm(nn.Module):
 class MaskedBatchNorm(nn.Module):
     """Normalises each feature over the batch (Ioffe & Szegedy 2015, arXiv:1502.03167), counting atoms only.
 
-    Like `LayerNorm`, it leaves scale and shift to the linear map that follows. A batch of one molecule, such as what
-    is left at the end of an epoch, says nothing of the spread between molecules: it is normalised as in prediction,
-    and the running statistics stay as they are.
+    Like `LayerNorm`, it leaves scale and shift to the linear map that follows. A batch of one molecule, as may be left
+    at the end of an epoch, says nothing about the spread between molecules: it is normalised as in prediction, and the
+    running statistics stay as they are.
     """
 
     running_mean: Tensor
@@ -115,9 +115,9 @@ class Residual(nn.Module):
 
 
 class Readout(nn.Module):
-    """The end of every model: the sum, mean or largest of the atoms or tokens that are there, and the head rho.
+    """The end of every model: the sum, mean or maximum over the states of atoms or tokens, and then the head rho.
 
-    Only the sum can count them. rho is linear, activation, dropout, linear to one number: the outer function of Deep
+    Only the sum can count atoms. rho is linear, activation, dropout, linear to one number: the outer function of Deep
     Sets (Zaheer et al. 2017, arXiv:1703.06114, theorem 2).
     """
 
@@ -144,23 +144,23 @@ class Readout(nn.Module):
             h = self.norm(h, mask)
         return self.rho(h if mask is None else self._pool(h, mask[..., None])).squeeze(-1)
 
-    def _pool(self, h: Float[Tensor, "b n w"], here: Bool[Tensor, "b n 1"]) -> Float[Tensor, "b w"]:
+    def _pool(self, h: Float[Tensor, "b n w"], mask: Bool[Tensor, "b n 1"]) -> Float[Tensor, "b w"]:
         if self.pooling == "max":
-            return h.masked_fill(~here, float("-inf")).amax(-2)
-        total = (h * here).sum(-2)
-        return total / here.sum(-2).clamp(min=1) if self.pooling == "mean" else total
+            return h.masked_fill(~mask, float("-inf")).amax(-2)
+        total = (h * mask).sum(-2)
+        return total / mask.sum(-2).clamp(min=1) if self.pooling == "mean" else total
 
 
 class Dropout(nn.Module):
     """Dropout whose mask is a function of the replica's key, the layer and the element, not of a global state.
 
     So a replica drops the same elements whether it trains alone or packed with others, is resumed or not, and on every
-    device; torch's generators cannot promise that. The training loop sets `key` before each step, and `threshold` once
-    where replicas have probabilities of their own; `probability` is then the largest of them.
+    device; torch's generators cannot promise that. The training loop sets `key` before each step. It sets `threshold`
+    once, if replicas have probabilities of their own; `probability` is then the largest of these.
     """
 
     key: Tensor
-    threshold: Tensor  # of 32 random bits, below which an element is dropped
+    threshold: Tensor  # an element is dropped if its 32 random bits, as a number, are below this
 
     def __init__(self, probability: float) -> None:
         super().__init__()

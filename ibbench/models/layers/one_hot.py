@@ -1,4 +1,4 @@
-"""One-hot codes of bonds and tokens; code 0, which is nothing there, becomes all zero."""
+"""One-hot codes of bonds and tokens; code 0, which stands for no bond and for padding, becomes all zeros."""
 
 import torch
 from jaxtyping import Float, UInt8
@@ -10,10 +10,10 @@ from ibbench.data.tokens import NUM_TOKENS
 
 
 def one_hot_bonds(bonds: UInt8[Tensor, "*b"], dtype: torch.dtype) -> Float[Tensor, "*b 4"]:
-    """Map bond types to one-hot; no bond is all zero."""
+    """Map the codes of bond types to one-hot vectors; no bond becomes all zeros."""
     return functional.one_hot(bonds.long(), NUM_BOND_TYPES + 1)[..., 1:].to(dtype)
 
 
 def one_hot_tokens(tokens: UInt8[Tensor, "*b"], dtype: torch.dtype) -> Float[Tensor, "*b t"]:
-    """Map tokens to one-hot; padding is all zero."""
+    """Map the codes of tokens to one-hot vectors; padding becomes all zeros."""
     return functional.one_hot(tokens.long(), NUM_TOKENS + 1)[..., 1:].to(dtype)
