@@ -30,13 +30,12 @@ def write_model(name: str, folder: Path, console: Console) -> None:
         InputError: the name cannot be that of a model or of a file of Python, or one of the files is there already.
             Nothing is written.
     """
-    _check_name(name)
+    check_name("model", name)
     files = {folder / file.format(name=name): template for file, template in _TEMPLATES.items()}
     there = [path.name for path in files if path.exists()]
     if there:
-        raise InputError(
-            f"{' and '.join(there)} {'is' if len(there) == 1 else 'are'} there already: nothing is written"
-        )
+        raise InputError(f"{' and '.join(there)} would be replaced: expected another name, or another folder")
+    _refuse_taken(name)
     for path, template in files.items():
         write_atomically(path, _render(template, name))
     steps = f"pytest test_{name}.py", f"ibbench train 'plugins=[{name}.py]' model=mlp,{name} name=with_{name}"
@@ -44,8 +43,7 @@ def write_model(name: str, folder: Path, console: Console) -> None:
     screen.show([Remark(told), *(Remark(f"  {step}") for step in steps)], console, fold=False)
 
 
-def _check_name(name: str) -> None:
-    check_name("model", name)
+def _refuse_taken(name: str) -> None:
     if name in model_names():
         raise InputError(f"`{name}` is a model already: expected another name")
     if name in baseline_names():

@@ -8,12 +8,13 @@ from rich.console import Console
 
 from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError, suggest
+from ibbench.plugins.load import installed_faults
 from ibbench.probes import Moment, Probe, get_probe, probe_names
 from ibbench.record.folder import StudyFolder, study_folder
 from ibbench.record.tables import try_to_write, write_tables
 from ibbench.report import markdown, screen
 from ibbench.report.document import Heading, Picture, Remark
-from ibbench.terminal import mention
+from ibbench.terminal import mention, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,14 @@ def list_probes(console: Console) -> None:
     """Print what can be measured."""
     from ibbench.report.probes import probe_list
 
+    _warn_of_faults()
     screen.show(probe_list({name: get_probe(name)() for name in probe_names()}), console)
+
+
+def _warn_of_faults() -> None:
+    """Say which probes of installed packages are left out, since they cannot be loaded."""
+    for fault in installed_faults("probe"):
+        warn(fault)
 
 
 def show_probes(
@@ -59,6 +67,7 @@ def show_probes(
 
     wanted = _moments(moments)
     arguments = _with_plugins(arguments, plugins)
+    _warn_of_faults()
     names = _probes(probes, wanted, with_ranking)
     check_request(names, wanted, limit)
     candidates = _candidates(arguments)

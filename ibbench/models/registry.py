@@ -111,9 +111,7 @@ def register(name: str, options: type[ModelOptions] | None = None) -> Callable[[
     """
 
     def add(model: M) -> M:
-        if not model.__module__.startswith("ibbench."):
-            _check(name, model)
-        enter("model", name, model, _MODELS, built_in_models)
+        enter("model", name, model, _MODELS, built_in_models, lambda: _check(name, model))
         if options:
             set_options(name, options)
         return model

@@ -16,7 +16,7 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 from ibbench.errors import InputError, needs_extra, shorten, suggest
 from ibbench.options.config import Config, option_names, read_config, suggest_option
 from ibbench.options.defaults import config_folder
-from ibbench.options.extension import with_plugins
+from ibbench.options.extension import refuse_unnamed, with_plugins
 from ibbench.options.typed import as_hydra_reads, sweep_values
 from ibbench.plugins.load import fault_of
 
@@ -94,9 +94,11 @@ def compose_points(points: Sequence[Sequence[str]], config_name: str) -> list[Co
 
 def _compose(overrides: Sequence[str], config_name: str) -> DictConfig:
     try:
-        return hydra.compose(config_name, list(overrides))
+        composed = hydra.compose(config_name, list(overrides))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise InputError(explain(error)) from None
+    refuse_unnamed(composed.get("plugins"))
+    return composed
 
 
 def read_composed(composed: DictConfig) -> Config:

@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from ibbench.errors import InputError, shorten
 from ibbench.options.model import defaults_of
 from ibbench.options.typed import as_hydra_reads, quote
-from ibbench.plugins.load import installed_faults, load_plugins
+from ibbench.plugins.load import installed_faults, load_plugins, loaded_plugins
 from ibbench.plugins.registry import entered_names
 from ibbench.terminal import warn
 
@@ -38,6 +38,24 @@ def with_plugins(arguments: Sequence[str]) -> list[str]:
         named.append(f"{_OPTION}={_pin(argument)}" if is_it else argument)
     _offer()
     return named
+
+
+def refuse_unnamed(composed: Any) -> None:
+    """Refuse plugins that a config file names: it may be somebody else's, and a plugin is code.
+
+    Args:
+        composed: the option `plugins` as Hydra has composed it.
+
+    Raises:
+        InputError: it has entries which the command line has not.
+    """
+    texts = [composed] if isinstance(composed, str) else composed or ()
+    for text in texts:
+        if text not in loaded_plugins():
+            raise InputError(
+                f"a config file names the plugin {shorten(str(text))}: expected it on the command line, as in "
+                f"'{_OPTION}=[my_model.py]', which is where code is named"
+            )
 
 
 def _pin(argument: str) -> str:

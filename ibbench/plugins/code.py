@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ibbench.errors import InputError, shorten, suggest
 
+_INSTALLED = {"site-packages", "dist-packages"}  # where all packages lie beside each other
 _PINNED = re.compile(r"(.+)#([0-9a-f]{16})", re.DOTALL)
 
 
@@ -101,6 +102,8 @@ def _find_module(given: str) -> Plugin:
         raise _refused(given, f"it has no source in Python{hint}")
     origin = Path(str(spec.origin))
     if spec.submodule_search_locations is None:
+        if origin.parent.name not in _INSTALLED:
+            _refuse_neighbours(given, origin)
         return Plugin(spec.name, given, hash_file(origin.read_bytes()), given.partition(".")[0], origin)
     return Plugin(spec.name, given, _hash_package(origin.parent), given.partition(".")[0], origin.parent)
 

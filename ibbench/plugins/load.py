@@ -8,7 +8,6 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from types import ModuleType
 
 from ibbench.errors import InputError, shorten
 from ibbench.plugins.code import Plugin, find_plugin, hash_file
@@ -89,22 +88,23 @@ def _load(plugin: Plugin, text: str) -> None:
 def _import(plugin: Plugin) -> None:
     if plugin.is_module:
         importlib.import_module(plugin.place)
-    elif plugin.root.is_dir():
-        spec = importlib.util.spec_from_file_location(
-            plugin.module, plugin.root / "__init__.py", submodule_search_locations=[str(plugin.root)]
-        )
-        assert spec and spec.loader
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[plugin.module] = module
+        return
+    is_package = plugin.root.is_dir()
+    spec = importlib.util.spec_from_file_location(
+        plugin.module,
+        plugin.root / "__init__.py" if is_package else plugin.root,
+        submodule_search_locations=[str(plugin.root)] if is_package else None,
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[plugin.module] = module
+    if is_package:
         spec.loader.exec_module(module)
-    else:  # the very bytes that the digest is of, and not what may be cached of others
-        content = plugin.root.read_bytes()
-        if hash_file(content) != plugin.digest:
-            raise InputError("it has changed just now: give the command again")
-        module = ModuleType(plugin.module)
-        module.__file__ = str(plugin.root)
-        sys.modules[plugin.module] = module
-        exec(compile(content, str(plugin.root), "exec"), module.__dict__)
+        return
+    content = plugin.root.read_bytes()  # the very bytes that the digest is of, and not what may be cached of others
+    if hash_file(content) != plugin.digest:
+        raise InputError("it has changed just now: give the command again")
+    exec(compile(content, str(plugin.root), "exec"), module.__dict__)
 
 
 @contextlib.contextmanager
@@ -125,7 +125,8 @@ def blaming(plugin: Plugin, what: str, whatever: bool = False) -> Iterator[None]
         where = _place_of(plugin, error)
         if not (where or whatever):
             raise
-        told = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        message = error.msg if isinstance(error, SyntaxError) else str(error)  # whose line is told already
+        told = message if isinstance(error, InputError) else f"{type(error).__name__}: {message}"
         first = told.strip().partition("\n")[0]
         raise InputError(f"{what}: {where}{first}") from (None if isinstance(error, InputError) else error)
 

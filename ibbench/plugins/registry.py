@@ -24,7 +24,12 @@ LOADED: dict[str, Plugin] = {}  # by the first part of the names of their module
 
 
 def enter(
-    kind: Kind, name: str, made: type, registered: dict[str, Any], built_in: Callable[[], Collection[str]]
+    kind: Kind,
+    name: str,
+    made: type,
+    registered: dict[str, Any],
+    built_in: Callable[[], Collection[str]],
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Register a class under a name.
 
@@ -34,6 +39,7 @@ def enter(
         made: the class.
         registered: the classes of this kind by name; `made` is added.
         built_in: a function that lists the names that ibbench has itself.
+        check: a function that raises an `InputError` where the class of a plugin is not what it should be.
 
     Raises:
         InputError: the name is taken, or cannot be typed.
@@ -51,6 +57,7 @@ def enter(
         if inspect.isabstract(made):
             lacking = ", ".join(sorted(getattr(made, "__abstractmethods__", ())))
             raise InputError(f"the {kind} `{name}` lacks what every {kind} has: {lacking}")
+        check()
         _ENTRIES[kind, name] = _Entry(module, registered)
     registered[name] = made
 

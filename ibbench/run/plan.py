@@ -102,7 +102,7 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     plugin = plugin_of("model", config.model.name)
     with blaming(plugin, f"`model={config.model.name}` cannot be trained") if plugin else contextlib.nullcontext():
         resolved = _resolve(config, dataset, split, device)
-    wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
+        wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
     resolved = _set_trainer(resolved, compile=wanted and _can_compile(resolved, device, here))
     # Not whether it is compiled here, or a run would have other names on machines with and without a compiler. That
     # changes rounding only, as the device does.
