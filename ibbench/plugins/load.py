@@ -103,7 +103,7 @@ def _import(plugin: Plugin) -> None:
         return
     content = plugin.root.read_bytes()  # the very bytes that the digest is of, and not what may be cached of others
     if hash_file(content) != plugin.digest:
-        raise InputError("it has changed just now: give the command again")
+        raise InputError(f"`{plugin.place}` has changed just now: give the command again")
     exec(compile(content, str(plugin.root), "exec"), module.__dict__)
 
 
@@ -123,7 +123,7 @@ def blaming(plugin: Plugin, what: str, whatever: bool = False) -> Iterator[None]
         yield
     except (Exception, SystemExit) as error:
         where = _place_of(plugin, error)
-        if not (where or whatever):
+        if not where and (isinstance(error, InputError) or not whatever):
             raise
         message = error.msg if isinstance(error, SyntaxError) else str(error)  # whose line is told already
         told = message if isinstance(error, InputError) else f"{type(error).__name__}: {message}"

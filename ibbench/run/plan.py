@@ -100,7 +100,8 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     if split.train_size == 1 and config.model.normalisation == "batch":
         raise InputError("model.normalisation=batch needs a data.train_size of at least 2: one molecule has no spread")
     plugin = plugin_of("model", config.model.name)
-    with blaming(plugin, f"`model={config.model.name}` cannot be trained") if plugin else contextlib.nullcontext():
+    what = f"`model={config.model.name}` cannot be trained"
+    with blaming(plugin, what, whatever=True) if plugin else contextlib.nullcontext():
         resolved = _resolve(config, dataset, split, device)
         wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
     resolved = _set_trainer(resolved, compile=wanted and _can_compile(resolved, device, here))

@@ -146,10 +146,12 @@ def test_a_command_with_a_bad_plugin_starts_nothing(ibbench: Command, tmp_path: 
         + _model(options="scale: float = 1.0").replace(
             "def states(self, molecules): ...",
             "def __init__(self, n, options):\n        super().__init__()\n"
-            "        self.layer = torch.nn.Linear(3, options.sizes[0])\n"
+            "        self.layer = torch.nn.Linear(3, options.sizes[0])\n        self.readout = torch.nn.Identity()\n"
             "    def states(self, molecules):\n        return self.layer(molecules.atoms)",
         )
     )
+    headless = (tmp_path / "wrong.py").read_text().replace("self.readout = ", "self.last = ")
+    (tmp_path / "headless.py").write_text(headless)
     (tmp_path / "theirs" / "experiment").mkdir(parents=True)
     (tmp_path / "theirs" / "experiment" / "theirs.yaml").write_text("# @package _global_\nplugins: [./wrong.py]\n")
     cases = (
@@ -157,12 +159,13 @@ def test_a_command_with_a_bad_plugin_starts_nothing(ibbench: Command, tmp_path: 
         ("models", "plugins=[no_model.py]", "no_model.py, line 2: the model `x` is no subclass of ibbench.models"),
         ("train", "model=mlp", "plugins=a.py,b.py", "expected one list for all runs, such as 'plugins=[a.py,b.py]'"),
         ("train", "plugins=[wrong.py]", "model=mime", "`model=mime` is not possible: did you mean `mine`"),
+        ("train", "plugins=[wrong.py]", "model=mine", "budget=null", "wrong.py, line 20: RuntimeError: "),
         (
             "train",
-            "plugins=[wrong.py]",
+            "plugins=[headless.py]",
             "model=mine",
             "budget=null",
-            "wrong.py, line 18: RuntimeError: mat1 and mat2 shapes cannot",
+            "AttributeError: 'Mine' object has no",
         ),
         ("train", "--config-dir", "theirs", "experiment=theirs", "a config file names the plugin ./wrong.py"),
         ("predict", "results/quick", "CCO", "--plugins", "bad.py", "bad.py, line 1: ModuleNotFoundError"),
@@ -171,4 +174,10 @@ def test_a_command_with_a_bad_plugin_starts_nothing(ibbench: Command, tmp_path: 
         run = ibbench(*words)
         assert (run.returncode, run.stderr.count("\n")) == (2, 1), (words, run)
         assert message in run.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.py", "no_model.py", "theirs", "wrong.py"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "bad.py",
+        "headless.py",
+        "no_model.py",
+        "theirs",
+        "wrong.py",
+    ]
