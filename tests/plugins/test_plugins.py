@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from ibbench.options.compose import compose_sweep
 from ibbench.options.config import Config
 from ibbench.plugins.code import names_in
 from ibbench.record.folder import read_records
 from ibbench.record.schema import Record
+from ibbench.run.plan import plan
+from tests.committed import export_committed
 from tests.conftest import Command
 from tests.forked import run_apart, run_command
 
@@ -56,6 +59,12 @@ def test_only_runs_that_use_a_plugin_are_known_by_its_content(trained: Path) -> 
     plain = run_command([*TRAIN, "model=mlp", "--dry-run"], trained)
     assert f"{built_in.run}: " in plain.stdout
     assert "1 of 1 runs" not in plain.stdout  # it is done
+
+
+def test_runs_of_a_committed_study_keep_their_names(cache: Path, tmp_path: Path) -> None:  # noqa: ARG001
+    export_committed("results/quick", tmp_path)
+    committed = {record.run for record in read_records(tmp_path / "results/quick")}
+    assert {plan(config).run for config in compose_sweep([])} == committed
 
 
 def test_predictions_need_the_plugin_to_be_named_as_it_was(trained: Path, tmp_path: Path) -> None:
