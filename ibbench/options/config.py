@@ -100,7 +100,7 @@ class Config(Options):
             return options
         texts = as_list(named)
         if not all(isinstance(text, str) for text in texts):
-            raise PydanticCustomError("plugins", "plugins are named by texts, such as plugins=[my_model.py]")
+            raise PydanticCustomError("plugins", "plugins are named by texts, such as 'plugins=[my_model.py]'")
         return {**options, "plugins": load_plugins(texts)}
 
     @model_validator(mode="before")

@@ -55,8 +55,8 @@ def _load_named(text: str) -> str:
         if not entries_of(plugin.module):
             forget(plugin.module)
             raise InputError(
-                f"`plugins=[{shorten(text)}]` registers nothing: expected a class under @register(NAME), as "
-                "`ibbench new-model NAME` writes one"
+                f"`plugins=[{shorten(text)}]` is not possible: it registers nothing: expected a class under "
+                "@register(NAME), as `ibbench new-model NAME` writes one"
             )
         _BY_PIN[plugin.pinned] = plugin
     return plugin.pinned
@@ -74,7 +74,7 @@ def _load(plugin: Plugin, text: str) -> None:
     if known:
         return
     modules = {*sys.modules}
-    with blaming(plugin, f"`plugins=[{shorten(text)}]` cannot be loaded", whatever=True):
+    with blaming(plugin, f"`plugins=[{shorten(text)}]` is not possible", whatever=True):
         try:
             _import(plugin)
         except BaseException:

@@ -105,7 +105,7 @@ def plugin_of(kind: Kind, name: str) -> Plugin | None:
         except InputError:
             raise InputError(
                 f"the {kind} `{name}` stands in no file that can be found again: expected it in a file that "
-                "plugins=[FILE.py] names"
+                "'plugins=[FILE.py]' names"
             ) from None
     return LOADED[entry.module]
 
