@@ -149,11 +149,15 @@ def explain(
         Geometry | None, typer.Option(help="Coordinates from RDKit for models that need them", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    plugins: Plugins = None,
 ) -> None:
     """Show which atoms models look at, by occlusion and attention, and say whether the two agree."""
     from ibbench.commands.explain import Request, show_explanation
+    from ibbench.options.words import split_words
+    from ibbench.plugins.load import load_plugins
     from ibbench.terminal import terminal
 
+    load_plugins(split_words(plugins))
     asked = Request(folder, smiles, molecules, model or (), target or (), output, overwrite, geometry, device)
     if not show_explanation(asked, terminal()):
         raise typer.Exit(1)
