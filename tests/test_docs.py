@@ -4,7 +4,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -115,17 +114,23 @@ def test_the_commands_of_a_block_run(block: Block, ibbench: Callable, tmp_path: 
 
 
 @pytest.mark.slow
-def test_the_example_model_trains_beside_the_others(tmp_path: Path) -> None:
-    for folder in ("ibbench", "configs"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+def test_the_plugins_of_the_pages_work_outside_of_the_package(ibbench: Callable, tmp_path: Path) -> None:
     _write_examples(tmp_path)
-    assert (tmp_path / "ibbench/models/mean_field.py").exists()
-
-    def run(*arguments: str) -> str:
-        command = [sys.executable, "-m", "ibbench", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-
-    assert "mean_field" in run("models")
-    (block,) = [block for block in BLOCKS if block.note == APART]
-    output = run(*_shrunk(block.commands[0], []))
-    assert re.search(r"^ mean_field +(≈ )?\d", output, re.MULTILINE)
+    rows = [f"{'C' * left}O{'C' * right} {left - right}" for left in range(1, 10) for right in range(1, 10)]
+    (tmp_path / "logS.txt").write_text("\n".join(rows))
+    small = {"soluble": ["data.train_size=50", "data.validation_size=0.1", "data.test_size=0.1"]}
+    outputs = []
+    for block in (block for block in BLOCKS if block.note == APART):
+        for command in block.commands:
+            run = ibbench(*_shrunk(command, small.get(command.rpartition("=")[2], [])))
+            assert run.returncode == 0, f"{command}: {run.stderr}"
+            outputs.append(run.stdout)
+    expected = (
+        r"^ mean_field +permutation",
+        r"^ mean_field +(≈ )?\d",
+        r"^ mlp +(≈ )?\d",
+        r"^ median +(≈ )?\d",
+        "mlp: trained",
+    )
+    for pattern, output in zip(expected, outputs, strict=True):
+        assert re.search(pattern, output, re.MULTILINE), output

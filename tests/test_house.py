@@ -12,8 +12,8 @@ import ibbench
 
 PACKAGE = Path(ibbench.__file__).parent
 ROOMS = (
-    "options", "data", "models", "budget", "baselines", "training", "record", "track", "run", "sweep", "compare",
-    "worth", "probes", "speed", "report", "commands",
+    "plugins", "options", "data", "models", "budget", "baselines", "training", "record", "track", "run", "sweep",
+    "compare", "worth", "probes", "speed", "report", "commands",
 )  # fmt: skip
 LOOSE = {"__init__", "__main__", "cli", "errors", "files", "terminal"}
 ONLY_IN = {

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from ibbench.errors import InputError, suggest
+from ibbench.models import built_in_models
+from ibbench.plugins.registry import enter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,7 +65,7 @@ _BASELINES: dict[str, type[Baseline]] = {}
 
 @functools.cache
 def baseline_names() -> tuple[str, ...]:
-    """List the baselines, which are the files of this folder, in the order of tables."""
+    """List the baselines that are files of this folder, in the order of tables."""
     found = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg}
     return (*_FIRST, *sorted(found - set(_FIRST)))
 
@@ -72,9 +74,7 @@ def register(name: str) -> Callable[[B], B]:
     """Register a class under `name`; a second class under the same name is an error."""
 
     def add(baseline: B) -> B:
-        known = _BASELINES.setdefault(name, baseline)
-        if known is not baseline:
-            raise ValueError(f"two baselines are called `{name}`: {known.__module__} and {baseline.__module__}")
+        enter("baseline", name, baseline, _BASELINES, lambda: (*baseline_names(), *built_in_models()))
         return baseline
 
     return add
@@ -88,11 +88,11 @@ def get_baseline(name: str) -> type[Baseline]:
     """
     if name not in _BASELINES:
         if name not in baseline_names():
-            raise InputError(f"`{name}` is not a baseline: {suggest(name, baseline_names())}")
+            raise InputError(f"`{name}` is not a baseline: {suggest(name, [*baseline_names(), *_BASELINES])}")
         importlib.import_module(f"ibbench.baselines.{name}")
     return _BASELINES[name]
 
 
 def ignored_by(name: str) -> frozenset[str]:
-    """Return the options that a recorded baseline ignores; the default ones if this version does not have it."""
-    return (get_baseline(name) if name in baseline_names() else Baseline).ignores
+    """Return the options that a recorded baseline ignores; the default ones if it is not known here."""
+    return (get_baseline(name) if name in {*baseline_names(), *_BASELINES} else Baseline).ignores

@@ -37,9 +37,15 @@ def complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
     """List what the last word of a command may become where it takes options of the config."""
     from ibbench.data.targets import QM9_TARGETS
     from ibbench.options.completion import complete_option
+    from ibbench.plugins.code import names_in
 
     given = ctx.params.get("overrides") or ctx.params.get("what") or ()
-    return complete_option(given, incomplete, {"targets": list(QM9_TARGETS)})
+    named = re.findall(r"[^\s=,\[\]'\"]+\.py\b", " ".join(given))
+    known = {f"{group}=": [name for path in named for name in names_in(path, room)] for group, room in _ROOMS.items()}
+    return complete_option(given, incomplete, {"targets": list(QM9_TARGETS)} | known)
+
+
+_ROOMS = {"model": ("ibbench", "ibbench.models.registry"), "data": ("ibbench.data.sources",)}  # that have `register`
 
 
 def complete_study(incomplete: str) -> list[str]:
@@ -72,5 +78,9 @@ Overrides = Annotated[
 ]
 AnyStudy = Annotated[
     Path, typer.Argument(help="A study, such as results/quick", show_default=False, autocompletion=complete_study)
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugins", help="Files or packages that models are from, such as my_model.py", show_default=False),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress, only results and what went wrong")]

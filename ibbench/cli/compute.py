@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ibbench.cli.app import TAKES_OVERRIDES, app
-from ibbench.cli.arguments import Overrides, Quiet, complete_either, complete_probe, complete_study
+from ibbench.cli.arguments import Overrides, Plugins, Quiet, complete_either, complete_probe, complete_study
 from ibbench.errors import needs_extra
 from ibbench.options.words import Geometry, PredictFormat
 
@@ -69,17 +69,22 @@ def probe(
     molecules: Annotated[int, typer.Option(help="The most molecules to look at")] = 1000,
     foretell: Annotated[bool, typer.Option("--foretell", help="Rank the models before any training")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the probes, measure nothing")] = False,
+    plugins: Plugins = None,
     quiet: Quiet = False,
 ) -> None:
     """Measure a bias itself: what it cannot see, which symmetries it has, which labels it finds likely untrained."""
     from ibbench.commands.probe import list_probes, show_probes
+    from ibbench.options.words import split_words
+    from ibbench.plugins.load import load_plugins
     from ibbench.terminal import be_quiet, terminal
 
     be_quiet(quiet)
+    pinned = load_plugins(split_words(plugins))
     if listed:
         list_probes(terminal())
     else:
-        show_probes(what or [], probes, [*(at or []), *(["along"] if along else [])], molecules, foretell, terminal())
+        moments = [*(at or []), *(["along"] if along else [])]
+        show_probes(what or [], probes, moments, molecules, foretell, terminal(), pinned)
 
 
 @app.command()
@@ -109,6 +114,7 @@ def predict(
         Geometry | None, typer.Option(help="Coordinates from RDKit for models that need them", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    plugins: Plugins = None,
     quiet: Quiet = False,
 ) -> None:
     """Predict molecules by their SMILES, and say what not to trust; exit with 1 if some have no prediction."""
@@ -117,7 +123,7 @@ def predict(
 
     be_quiet(quiet)
     asked = Request(
-        folder, smiles or (), given, column, output, overwrite, model or (), style, geometry=geometry, device=device
+        folder, smiles or (), given, column, output, overwrite, model or (), style, geometry, device, plugins or ()
     )
     if not show_predictions(asked, terminal()):
         raise typer.Exit(1)
@@ -148,11 +154,15 @@ def explain(
         Geometry | None, typer.Option(help="Coordinates from RDKit for models that need them", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    plugins: Plugins = None,
 ) -> None:
     """Show which atoms models look at, by occlusion and attention, and say whether the two agree."""
     from ibbench.commands.explain import Request, show_explanation
+    from ibbench.options.words import split_words
+    from ibbench.plugins.load import load_plugins
     from ibbench.terminal import terminal
 
+    load_plugins(split_words(plugins))
     asked = Request(folder, smiles, molecules, model or (), target or (), output, overwrite, geometry, device)
     if not show_explanation(asked, terminal()):
         raise typer.Exit(1)

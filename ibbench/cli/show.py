@@ -1,5 +1,6 @@
 """Commands that show what there is: models, targets, data."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,17 @@ def models(overrides: Overrides = None, quiet: Quiet = False) -> None:
 
     be_quiet(quiet)
     show_models(overrides or [], terminal())
+
+
+@app.command("new-model")
+def new_model(
+    name: Annotated[str, typer.Argument(help="What to call it, such as mean_field", show_default=False)],
+) -> None:
+    """Write the file of a model of your own, which trains as it is, and a test of it, into this folder."""
+    from ibbench.commands.new_model import write_model
+    from ibbench.terminal import terminal
+
+    write_model(name, Path(), terminal())
 
 
 @app.command()

@@ -7,6 +7,7 @@ from ibbench.data.sources import open_source
 from ibbench.errors import InputError
 from ibbench.models import model_names
 from ibbench.options.compose import compose_config
+from ibbench.options.extension import with_plugins
 from ibbench.report import screen
 from ibbench.report.document import Table
 
@@ -27,7 +28,7 @@ def show_models(overrides: list[str], console: Console) -> None:
 
     if any(override.startswith("model=") for override in overrides):
         raise InputError("`ibbench models` lists all models: expected other options, such as budget.value=50000")
-    rows = []
+    rows, overrides = [], with_plugins(overrides)
     for name in model_names():
         config = compose_config([f"model={name}", *overrides])
         padding = open_source(config.data).padding() or load(overrides).molecules.padding

@@ -14,7 +14,8 @@ from ibbench.compare.ensembles import choose_ensembles
 from ibbench.data.smiles_table import SmilesFile, SmilesRow, SmilesTable
 from ibbench.errors import INTERRUPTED, InputError
 from ibbench.files import open_atomically
-from ibbench.options.words import Geometry, PredictFormat
+from ibbench.options.words import Geometry, PredictFormat, split_words
+from ibbench.plugins.load import load_plugins
 from ibbench.report import json, markdown, screen
 from ibbench.report.calibration import tell_coverage
 from ibbench.report.predictions import Predicted, Tally, brief, content, csv_line, csv_rows, list_names, page, summarise
@@ -44,6 +45,7 @@ class Request(NamedTuple):
         style: how it is printed.
         geometry: where coordinates are from; None for nowhere.
         device: the device to predict on.
+        plugins: those that models are from; several may be joined by commas.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class Request(NamedTuple):
     style: PredictFormat = PredictFormat.TERMINAL
     geometry: Geometry | None = None
     device: str = "auto"
+    plugins: Sequence[str] = ()
 
 
 def show_predictions(asked: Request, console: Console) -> bool:
@@ -73,10 +76,11 @@ def show_predictions(asked: Request, console: Console) -> bool:
         SystemExit: with exit code 130, when a signal has asked to stop. Nothing is written.
     """
     _check(asked)
+    plugins = load_plugins(split_words(asked.plugins))
     given = SmilesFile(asked.input, asked.column or _COLUMN) if asked.input else SmilesTable(asked.smiles)
-    models = [name.strip() for text in asked.models for name in text.split(",") if name.strip()]
+    models = split_words(asked.models)
     chosen = choose_ensembles(asked.folder, models)
-    crew = Crew(tuple(chosen.ensembles.items()), asked.device, asked.geometry)
+    crew = Crew(tuple(chosen.ensembles.items()), asked.device, asked.geometry, plugins)
     columns = list_columns(crew)
     names = list_names(columns)
     for name in names:

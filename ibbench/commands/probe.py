@@ -8,12 +8,13 @@ from rich.console import Console
 
 from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError, suggest
+from ibbench.plugins.load import installed_faults
 from ibbench.probes import Moment, PairProbe, Probe, get_probe, probe_names
 from ibbench.record.folder import PROBES, StudyFolder, study_folder
 from ibbench.record.tables import try_to_write, write_tables
 from ibbench.report import markdown, screen
 from ibbench.report.document import Heading, Picture, Remark
-from ibbench.terminal import mention
+from ibbench.terminal import mention, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,14 @@ def list_probes(console: Console) -> None:
     """Print what can be measured."""
     from ibbench.report.probes import probe_list
 
+    _warn_of_faults()
     screen.show(probe_list({name: get_probe(name)() for name in probe_names()}), console)
+
+
+def _warn_of_faults() -> None:
+    """Say which probes of installed packages are left out, since they cannot be loaded."""
+    for fault in installed_faults("probe"):
+        warn(fault)
 
 
 def show_probes(
@@ -39,6 +47,7 @@ def show_probes(
     limit: int,
     with_ranking: bool,
     console: Console,
+    plugins: Sequence[str] = (),
 ) -> None:
     """Measure the models of a study or of a config, print sentences, and write tables and pictures into its folder.
 
@@ -49,12 +58,15 @@ def show_probes(
         limit: the most molecules to look at.
         with_ranking: whether to rank the models by the evidence of their untrained kernels.
         console: the terminal to print on.
+        plugins: what `load_plugins` has returned; those of a config may also be among its options.
 
     Raises:
         InputError: a config, a probe or a moment is not possible, or trained weights are missing. Nothing is written.
     """
     from ibbench.probes.subject.measure import check_request, measure
 
+    arguments = _with_plugins(arguments, plugins)
+    _warn_of_faults()
     wanted = _moments(moments or [_usual_moment(probes)])
     names = _probes(probes, wanted, with_ranking)
     check_request(names, wanted, limit)
@@ -63,6 +75,14 @@ def show_probes(
     folder = study_folder(candidates[0].point.config)
     ranked = _rank(measured, candidates, folder) if with_ranking else None
     _tell(measured, {name: get_probe(name)() for name in names}, ranked, folder, console)
+
+
+def _with_plugins(arguments: Sequence[str], plugins: Sequence[str]) -> list[str]:
+    from ibbench.options.extension import name_list, with_plugins
+
+    if plugins and any(word.startswith("plugins=") for word in arguments):
+        raise InputError("there are `plugins=` and `--plugins`: expected one of them")
+    return with_plugins([*arguments, *([f"plugins={name_list(plugins)}"] if plugins else [])])
 
 
 def _rank(measured: "Measured", candidates: "list[Candidate]", folder: Path) -> "pd.DataFrame":
@@ -149,9 +169,10 @@ def _candidates(arguments: Sequence[str]) -> "list[Candidate]":
         raise InputError(f"`{wrong}` is not an option of `ibbench probe`: `ibbench probe --help` lists them")
     studies = [word for word in arguments if "=" not in word]
     if studies:
-        if len(arguments) > 1:
+        named = [word for word in arguments if word.startswith("plugins=")]
+        if len(arguments) > 1 + len(named):
             raise InputError(f"`{studies[0]}` is a study: expected it alone, or options such as model=gnn")
-        configs, runs = read_configs(Path(studies[0]), compose_config([]))
+        configs, runs = read_configs(Path(studies[0]), compose_config(named))
         return plan_candidates(configs, runs)
     elsewhere = next((word for word in arguments if word.partition("=")[0].partition(".")[0] in _ELSEWHERE), "")
     if elsewhere:

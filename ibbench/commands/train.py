@@ -27,6 +27,7 @@ from ibbench.options.compose import (
     read_composed,
 )
 from ibbench.options.defaults import config_folder
+from ibbench.options.extension import with_plugins
 from ibbench.options.flags import check_flags, check_folders
 from ibbench.options.typed import as_hydra_reads
 from ibbench.record.made import note_command
@@ -78,7 +79,7 @@ def _for_hydra(arguments: list[str], dry_run: bool, detach: bool) -> list[str]:
     flags = [
         f"hydra.callbacks.study.{name}=true" for name, given in (("dry_run", dry_run), ("detach", detach)) if given
     ]
-    readable = as_hydra_reads(arguments)
+    readable = as_hydra_reads(with_plugins(arguments))
     packed = pack_sweeps(readable)
     for argument, as_list in packed.items():  # not into what `--cfg` prints
         if not (is_quiet() or argument.startswith("log=")):

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ibbench.baselines import baseline_names
 from ibbench.compare.align import align
 from ibbench.compare.cautions import cautions, cautions_of_basis
 from ibbench.compare.changes import changes, moved
@@ -236,7 +235,7 @@ def _test(before: SideRow, after: SideRow) -> _Test:
         comparison = compare(after.sample, before.sample)
         tested = comparison.identical or comparison.difference.seed_variance is not None
         basis = comparison.basis if tested or comparison.difference.interval() else "tolerance"
-        return _Test(basis, comparison, borrows=after.place.model not in baseline_names())
+        return _Test(basis, comparison, borrows=not after.is_baseline)
     if before.mae_std is None or after.mae_std is None:
         return _Test("tolerance", None)
     new, old = ((side.mae, side.mae_std, side.num_seeds) for side in (after, before) if side.mae_std is not None)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ibbench.baselines import baseline_names
 from ibbench.compare.cautions import Basis
 from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.provenance import Provenance, Row, provenance, read_provenance
@@ -45,6 +46,7 @@ class SideRow(NamedTuple):
         options: the flat config; None where it is unknown, as for a baseline.
         rounded: whether the figures went through a table of an older version, with its four digits.
         basis: what they rest on.
+        is_baseline: whether it is of a predictor that is not a model; of a table, known by its name alone.
     """
 
     place: Place
@@ -55,6 +57,7 @@ class SideRow(NamedTuple):
     options: dict[str, Any] | None
     rounded: bool
     basis: Basis
+    is_baseline: bool = False
 
 
 class Side(NamedTuple):
@@ -104,7 +107,7 @@ def _of_study(name: str, study: Study) -> Side:
             entry.key.model, entry.key.variant, group.target, group.unit, group.train_size, *group.section
         )  # fmt: skip
         figures = sample.mae, sample.mae_std, len(sample.seeds)
-        rows.append(SideRow(place, *figures, sample, None, rounded=False, basis=entry.basis))
+        rows.append(SideRow(place, *figures, sample, None, False, entry.basis, entry.key.is_baseline))
     return _with_options(name, rows, provenance(study), study.missing)
 
 
@@ -152,7 +155,11 @@ def _with_options(
         )
     known = made_with.row_options() if made_with else {}
     described = [
-        row._replace(options=known.get(Row(row.place.model, row.place.variant, row.place.train_size))) for row in rows
+        row._replace(
+            options=known.get(Row(row.place.model, row.place.variant, row.place.train_size)),
+            is_baseline=row.is_baseline or row.place.model in baseline_names(),
+        )
+        for row in rows
     ]
     return Side(name, described, made_with, missing)
 

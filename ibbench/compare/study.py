@@ -221,10 +221,11 @@ def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _R
         group = Group(section, entry.target, entry.unit, record.train_size)
         key = Key(group, record.config["model"]["name"], describe(variant))
         yield key, _Replica(entry, record.run, cost, options, basis, record.rung)
-    of_data = {key: text for key, text in variant.items() if key.startswith("data.")}  # what baselines may know of
+    of_data = {key: text for key, text in variant.items() if key.startswith(("data.", "plugins.source"))}
     for baseline in record.baselines:
-        ignored = ignored_by(baseline.name)
-        seen = describe({key: text for key, text in of_data.items() if key not in ignored})
+        ignored, code = ignored_by(baseline.name), f"plugins.baselines.{baseline.name}"
+        known = of_data | {key: text for key, text in variant.items() if key == code}  # what it may know of
+        seen = describe({key: text for key, text in known.items() if key not in ignored})
         for entry in baseline.replicas:
             group = Group(section, entry.target, entry.unit, record.train_size)
             cost = Cost(baseline.parameters, None, None)

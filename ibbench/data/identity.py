@@ -4,6 +4,7 @@ import importlib.metadata
 from typing import Any
 
 from ibbench.data.sources import Source
+from ibbench.plugins.registry import plugin_of
 
 CACHE_FORMAT = 2  # raise it when the content or the layout of caches changes: older ones are then built again
 # Raise it when models get other numbers for the molecules of any source: runs then have other names, and weights that
@@ -17,6 +18,8 @@ def cache_facts(source: Source) -> dict[str, Any]:
     A ready cache needs none of these packages, so one that is not installed is left out.
     """
     facts: dict[str, Any] = {"format": CACHE_FORMAT, "features": FEATURES, "hydrogens": source.options.hydrogens}
+    if plugin := plugin_of("source", source.name):
+        facts["plugin"] = plugin.digest
     return facts | package_versions("rdkit", *source.packages)
 
 

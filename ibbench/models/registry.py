@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from ibbench.data.molecules import Molecules
 from ibbench.errors import InputError, suggest
-from ibbench.models import model_names
+from ibbench.models import built_in_models, model_names
 from ibbench.models.layers.blocks import Readout, initialise, number_dropouts
-from ibbench.options.model import ModelOptions
+from ibbench.options.model import ModelOptions, set_options
+from ibbench.plugins.load import load_installed
+from ibbench.plugins.registry import enter
 
 # Transformations of a molecule; tables name them in this order.
 Symmetry = Literal["permutation", "rotation", "translation", "reflection", "translation along the string"]
@@ -94,18 +96,42 @@ class Model(nn.Module, ABC):
 
 M = TypeVar("M", bound=type[Model])
 _MODELS: dict[str, type[Model]] = {}
+_READABLE = ("atoms", "bonds", "positions", "tokens")
 
 
-def register(name: str) -> Callable[[M], M]:
-    """Register a class under `name`; a second class under the same name is an error."""
+def register(name: str, options: type[ModelOptions] | None = None) -> Callable[[M], M]:
+    """Register a class under `name`; a second class under the same name is an error.
+
+    Args:
+        name: what `model` calls it.
+        options: for a plugin, the class of its options where it has some on top of the shared recipe, all of them with
+            default values.
+
+    Raises:
+        InputError: the name is taken or cannot be typed, or the class is not a model that says what it assumes.
+    """
 
     def add(model: M) -> M:
-        known = _MODELS.setdefault(name, model)
-        if known is not model:
-            raise ValueError(f"two models are called `{name}`: {known.__module__} and {model.__module__}")
+        enter("model", name, model, _MODELS, built_in_models, lambda: _check(name, model))
+        if options:
+            set_options(name, options)
         return model
 
     return add
+
+
+def _check(name: str, model: type) -> None:
+    """Check that the class of a plugin says what tables and probes will ask it."""
+    if not issubclass(model, Model):
+        raise InputError(f"the model `{name}` is no subclass of ibbench.models.registry.Model")
+    lacking = [part for part in ("symmetries", "connectivity", "weights", "reads") if not hasattr(model, part)]
+    if lacking:
+        raise InputError(f"the model `{name}` does not say what it assumes: it lacks {', '.join(lacking)}")
+    for part, valid in (("symmetries", get_args(Symmetry)), ("reads", _READABLE)):
+        given = getattr(model, part)
+        for one in sorted([given] if isinstance(given, str) else given):
+            if one not in valid:
+                raise InputError(f"`{one}` is not possible in `{part}` of the model `{name}`: {suggest(one, valid)}")
 
 
 def get_model(name: str) -> type[Model]:
@@ -115,9 +141,10 @@ def get_model(name: str) -> type[Model]:
         InputError: no model has this name; the message names the most similar.
     """
     if name not in _MODELS:
-        if name not in model_names():
+        if name in built_in_models():
+            importlib.import_module(f"ibbench.models.{name}")
+        elif not load_installed("model", name):
             raise InputError(f"`model={name}` is not a model: {suggest(name, model_names())}")
-        importlib.import_module(f"ibbench.models.{name}")
     return _MODELS[name]
 
 

@@ -56,7 +56,7 @@ def _choices(key: str, known: Mapping[str, Sequence[str]]) -> Sequence[str]:
     if key in known:
         return known[key]
     if key in config_groups():
-        return config_groups()[key]
+        return [*config_groups()[key], *known.get(f"{key}=", ())]
     if key not in option_fields():
         return []
     return list(dict.fromkeys([*_words(option_fields()[key].annotation), *_default(key)]))

@@ -16,7 +16,9 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 from ibbench.errors import InputError, needs_extra, shorten, suggest
 from ibbench.options.config import Config, option_names, read_config, suggest_option
 from ibbench.options.defaults import config_folder
+from ibbench.options.extension import refuse_unnamed, with_plugins
 from ibbench.options.typed import as_hydra_reads, sweep_values
+from ibbench.plugins.load import fault_of
 
 ROOT_CONFIG = "train"
 _VALUE = re.compile(r"(\w+\.[\w.]+|seeds|targets)=")  # and not of a group, whose choice is a file
@@ -32,7 +34,7 @@ def compose_config(overrides: Sequence[str]) -> Config:
         InputError: an override or its value is not possible.
     """
     with hydra.initialize_config_dir(str(config_folder()), job_name="ibbench", version_base="1.3"):
-        return compose_point(as_hydra_reads(overrides), ROOT_CONFIG)
+        return compose_point(as_hydra_reads(with_plugins(overrides)), ROOT_CONFIG)
 
 
 def compose_sweep(overrides: Sequence[str]) -> list[Config]:
@@ -41,7 +43,7 @@ def compose_sweep(overrides: Sequence[str]) -> list[Config]:
     Raises:
         InputError: an override or its value is not possible.
     """
-    readable = as_hydra_reads(overrides)
+    readable = as_hydra_reads(with_plugins(overrides))
     packed = pack_sweeps(readable)
     given = [packed.get(override, override) for override in readable]
     with hydra.initialize_config_dir(str(config_folder()), job_name="ibbench", version_base="1.3"):
@@ -92,9 +94,11 @@ def compose_points(points: Sequence[Sequence[str]], config_name: str) -> list[Co
 
 def _compose(overrides: Sequence[str], config_name: str) -> DictConfig:
     try:
-        return hydra.compose(config_name, list(overrides))
+        composed = hydra.compose(config_name, list(overrides))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise InputError(explain(error)) from None
+    refuse_unnamed(composed.get("plugins"))
+    return composed
 
 
 def read_composed(composed: DictConfig) -> Config:
@@ -123,6 +127,8 @@ def explain(error: Exception) -> str:
             group, _, folder = group.partition("/")
         names = [f"{folder}/{option}" if folder else option for option in error.options]
         name = f"{folder}/{name}" if folder else name
+        if fault := fault_of({"model": "model", "data": "source"}.get(group, ""), name):
+            return fault
         return f"`{group}={shorten(name)}` is not possible: {suggest(name, names)}"
     if isinstance(error, OverrideParseException):
         override = shorten(error.override)

@@ -33,9 +33,12 @@ from ibbench.options.groups import (
     as_list,
     without_repeats,
 )
-from ibbench.options.model import AnyModelOptions
+from ibbench.options.model import AnyModelOptions, options_of_plugins
 from ibbench.options.sources import OF_CONTENT
 from ibbench.options.words import Tracker
+from ibbench.plugins.code import Plugin
+from ibbench.plugins.load import load_plugins, names_of
+from ibbench.plugins.registry import plugin_of
 
 ReferenceOption = Literal["auto", "composition", "none"]
 _MOST_BYTES = 200  # of a folder's name; file systems take 255
@@ -70,6 +73,7 @@ class Config(Options):
     results_dir: Annotated[str, Field(min_length=1), BeforeValidator(_is_spelled_out), AfterValidator(_in_full)]
     targets: Annotated[tuple[Name, ...], BeforeValidator(as_list), Field(min_length=1), AfterValidator(without_repeats)]
     seeds: Annotated[tuple[Seed, ...], BeforeValidator(as_list), Field(min_length=1), AfterValidator(without_repeats)]
+    plugins: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     data: DataOptions
     model: AnyModelOptions
     optimizer: AnyOptimizerOptions
@@ -86,6 +90,18 @@ class Config(Options):
     log: Annotated[tuple[Tracker, ...], BeforeValidator(as_list), AfterValidator(without_repeats)] = ()
     rerun: bool
     workers: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_plugins(cls, options: Any) -> Any:
+        """Load the plugins, whose models and sources the other options may name; from now on they may not change."""
+        named = options.get("plugins") if isinstance(options, dict) else None
+        if not named:
+            return options
+        texts = as_list(named)
+        if not all(isinstance(text, str) for text in texts):
+            raise PydanticCustomError("plugins", "plugins are named by texts, such as 'plugins=[my_model.py]'")
+        return {**options, "plugins": load_plugins(texts)}
 
     @model_validator(mode="before")
     @classmethod
@@ -124,12 +140,22 @@ class Config(Options):
         """How many replicas the run has: one per target and seed."""
         return len(self.targets) * len(self.seeds)
 
+    def used_plugins(self) -> dict[str, Plugin]:
+        """Return the plugins that the run depends on, by what they are to it: `model`, `source` or `baselines.NAME`."""
+        of_model, of_source = plugin_of("model", self.model.name), plugin_of("source", self.data.source)
+        used = {key: plugin for key, plugin in (("model", of_model), ("source", of_source)) if plugin}
+        for name in names_of("baseline", self.plugins):
+            if plugin := plugin_of("baseline", name):
+                used[f"baselines.{name}"] = plugin
+        return used
+
     def numerics(self) -> dict[str, Any]:
         """Return the options that can change a run's numbers, as JSON types: what a run is identified by.
 
-        A CSV is known by what is read from it, which the run adds, not by where it lies.
+        A CSV is known by what is read from it, which the run adds, not by where it lies. A plugin is known by the
+        digest of its files, and only where the run uses it.
         """
-        others = {"name", "results_dir", "device", "rung", "worth_at", "log", "rerun", "workers"}
+        others = {"plugins", "name", "results_dir", "device", "rung", "worth_at", "log", "rerun", "workers"}
         options = self.model_dump(mode="json", exclude=others)
         # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
         # at once changes rounding only, as the device does.
@@ -142,19 +168,28 @@ class Config(Options):
         if options["data"]["split"] == "random":  # as it was before there were others
             for name in ("split", "held_out", "split_target"):
                 del options["data"][name]
+        if used := self.used_plugins():
+            options["plugins"] = {key: plugin.digest for key, plugin in used.items()}
         return options
 
 
 # Errors of our own whose message names its options itself.
 _SAID_IN_FULL = {
     *("source_only", "source_needs", "units", "width_and_budget", "nesterov", "batch_of_one", "seconds"),
-    *("length", "trials", "steps", "pooling", "split_option"),
+    *("length", "trials", "steps", "pooling", "split_option", "plugins"),
 }
 
 
-@functools.cache
 def option_fields() -> dict[str, FieldInfo]:
     """Return what is known of every option, by its name with dots between its parts, such as `trainer.epochs`."""
+    known = _own_fields()
+    for options in options_of_plugins():
+        known = _fields_of(options, "model.") | known
+    return known
+
+
+@functools.cache
+def _own_fields() -> dict[str, FieldInfo]:
     return _fields_of(Config, "")
 
 

@@ -4,6 +4,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from ibbench.plugins.load import plugin_names
+
 _NO_GROUPS = {"hydra", "recipe"}  # folders of what other files are made of
 
 
@@ -14,9 +16,18 @@ def config_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "configs"
 
 
-@functools.cache
 def config_groups() -> dict[str, list[str]]:
-    """Return the choices of each group of options, such as `model`; one in a folder has its name too, `ladder/gnn`."""
+    """Return the choices of each group of options, such as `model`; one in a folder has its name too, `ladder/gnn`.
+
+    The models and sources of plugins stand behind the others.
+    """
+    found = _own_groups()
+    of_plugins = {"model": plugin_names("model"), "data": plugin_names("source")}
+    return found | {group: list(dict.fromkeys([*found[group], *names])) for group, names in of_plugins.items()}
+
+
+@functools.cache
+def _own_groups() -> dict[str, list[str]]:
     folders = [path for path in sorted(config_folder().iterdir()) if path.is_dir() and path.name not in _NO_GROUPS]
     return {
         folder.name: [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.yaml"))]

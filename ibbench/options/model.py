@@ -5,10 +5,24 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SerializeAsAny,
+    Tag,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, to_jsonable_python
 
+from ibbench.errors import InputError
+from ibbench.options.defaults import config_folder
 from ibbench.options.groups import Fraction, Name, Options
+from ibbench.plugins.load import load_installed
+from ibbench.plugins.registry import entered_names
 
 
 def _is_odd(size: int) -> int:
@@ -40,6 +54,8 @@ class ModelOptions(Options):
 
 
 _OptionsClass = TypeVar("_OptionsClass", bound=type[ModelOptions])
+_PLUGIN = "a plugin"  # the tag of the branch that reads the options of all models of plugins that have their own
+_OPTIONS_OF_PLUGIN: dict[str, type[ModelOptions]] = {}
 _OPTIONS_OF_MODEL: dict[str, type[ModelOptions]] = {"shared": ModelOptions}  # of all models that are not named below
 
 
@@ -102,11 +118,52 @@ class CnnOptions(ModelOptions):
 def _tag_of(value: Any) -> str:
     """Return which branch of `AnyModelOptions` reads these options, or made them."""
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-    return name if isinstance(name, str) and name in _OPTIONS_OF_MODEL else "shared"
+    if not isinstance(name, str):
+        return "shared"
+    if name in _OPTIONS_OF_MODEL:
+        return name
+    if not (config_folder() / "model" / f"{name}.yaml").is_file():
+        load_installed("model", name)
+    return _PLUGIN if name in _OPTIONS_OF_PLUGIN else "shared"
+
+
+def _read_of_plugin(value: Any, _handler: object) -> ModelOptions:
+    return value if isinstance(value, ModelOptions) else _OPTIONS_OF_PLUGIN[value["name"]].model_validate(value)
+
+
+def set_options(model: str, options: type[ModelOptions]) -> None:
+    """Say which class has the options of the model of a plugin.
+
+    Raises:
+        InputError: it does not extend those that all models share, or has an option without a value.
+    """
+    if not issubclass(options, ModelOptions):
+        raise InputError(f"the options of the model `{model}` are no subclass of ibbench.options.model.ModelOptions")
+    own = {key: field for key, field in options.model_fields.items() if key not in ModelOptions.model_fields}
+    lacking = [key for key, field in own.items() if field.is_required()]
+    if lacking:
+        raise InputError(f"{options.__name__} needs default values for its own options: {', '.join(lacking)}")
+    _OPTIONS_OF_PLUGIN[model] = options
+
+
+def options_of_plugins() -> list[type[ModelOptions]]:
+    """Return the classes of options that plugins have registered."""
+    return [options for name, options in _OPTIONS_OF_PLUGIN.items() if name in entered_names("model")]
+
+
+def defaults_of(model: str) -> dict[str, Any]:
+    """Return the values that the model of a plugin gives its options, as JSON types; others are the recipe's."""
+    fields = _OPTIONS_OF_PLUGIN[model].model_fields if model in _OPTIONS_OF_PLUGIN else {}
+    return {
+        key: to_jsonable_python(field.get_default(call_default_factory=True, validated_data={}))
+        for key, field in fields.items()
+        if not field.is_required()
+    }
 
 
 if TYPE_CHECKING:
     AnyModelOptions = ModelOptions
 else:
     _branches = (Annotated[options, Tag(tag)] for tag, options in _OPTIONS_OF_MODEL.items())
-    AnyModelOptions = Annotated[functools.reduce(operator.or_, _branches), Discriminator(_tag_of)]
+    _of_plugin = Annotated[SerializeAsAny[ModelOptions], WrapValidator(_read_of_plugin), Tag(_PLUGIN)]
+    AnyModelOptions = Annotated[functools.reduce(operator.or_, _branches) | _of_plugin, Discriminator(_tag_of)]

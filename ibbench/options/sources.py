@@ -2,19 +2,25 @@
 
 import functools
 import pkgutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
-from ibbench.errors import suggest
+from ibbench.errors import InputError, suggest
+from ibbench.plugins.load import load_installed, plugin_names
 
 _FOLDER = Path(__file__).parents[1] / "data" / "sources"  # one file per source, named after it
 
 # Options of the data that say where a CSV lies, or how it is read. They are no part of what identifies a run, which is
 # what was read.
 OF_CONTENT = ("path", "strict", "encoding", "decimal", "smiles_names", "max_atoms", "split_column")
+
+
+_TAKEABLE = (*OF_CONTENT, "smiles_column", "target_columns", "units")
+_TAKEN: dict[str, frozenset[str]] = {}  # by the source of a plugin
 
 
 class OnlyFor(NamedTuple):
@@ -24,17 +30,36 @@ class OnlyFor(NamedTuple):
     needed: bool = False  # whether that source cannot be read without it
 
 
-@functools.cache
 def source_names() -> tuple[str, ...]:
-    """List the sources by name, which are the files of `ibbench/data/sources/`."""
+    """List the sources by name: those of `ibbench/data/sources/`, and then those of plugins."""
+    return (*built_in_sources(), *plugin_names("source"))
+
+
+@functools.cache
+def built_in_sources() -> tuple[str, ...]:
+    """List the sources that are files of `ibbench/data/sources/`."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules([str(_FOLDER)])))
 
 
 def checked_source(name: str) -> str:
     """Return the name of a source as it is; any other is an error of validation that names the nearest."""
-    if name not in source_names():
+    if name not in built_in_sources() and not load_installed("source", name):
         raise PydanticCustomError("source", "{hint}", {"hint": suggest(name, source_names())})
     return name
+
+
+def set_taken(source: str, options: Iterable[str]) -> None:
+    """Say which options of another source a source takes, too.
+
+    Raises:
+        InputError: the data have no such options.
+    """
+    unknown = sorted({*options} - {*_TAKEABLE})
+    if unknown:
+        raise InputError(
+            f"`{unknown[0]}` is not possible in `takes` of the source `{source}`: {suggest(unknown[0], _TAKEABLE)}"
+        )
+    _TAKEN[source] = frozenset(options)
 
 
 def check_own_options(options: BaseModel, source: str) -> None:
@@ -49,7 +74,7 @@ def check_own_options(options: BaseModel, source: str) -> None:
     """
     fields = type(options).model_fields
     marks = {key: mark for key, field in fields.items() for mark in field.metadata if isinstance(mark, OnlyFor)}
-    foreign = [key for key, mark in marks.items() if mark.source != source]
+    foreign = [key for key, mark in marks.items() if mark.source != source and key not in _TAKEN.get(source, ())]
     given = [key for key in foreign if getattr(options, key) != fields[key].default]
     if given:
         sources = " or ".join(dict.fromkeys(marks[key].source for key in given))

@@ -4,7 +4,6 @@ That grammar reads `2024_05_01` as the number 20240501 and knows no letters but 
 option that is text is put into quotes where Hydra would not read it as the text that stands there.
 """
 
-import functools
 import itertools
 import json
 import os
@@ -113,7 +112,6 @@ def _refuse_single_columns(argument: str) -> None:
         raise InputError(f"`{argument}` would be a run for each column: expected '{_COLUMNS}=[{columns}]'")
 
 
-@functools.cache
 def _text_options() -> frozenset[str]:
     """Name the options whose values are texts: one, or a list or a dictionary of them."""
     return frozenset(name for name, field in option_fields().items() if str in classes_in(field.annotation))
@@ -136,7 +134,7 @@ def _rewrite_word(word: str, is_text: bool) -> str:
     if not text or text == "null" or re.fullmatch(_QUOTED, text, re.DOTALL):
         return word
     override = _parse(f"x={text}")
-    return word if override and (isinstance(override.value(), str) or not is_text) else _quote(text)
+    return word if override and (isinstance(override.value(), str) or not is_text) else quote(text)
 
 
 def _rewrite_pairs(value: str) -> str:
@@ -154,10 +152,11 @@ def _rewrite_pairs(value: str) -> str:
         key, text = (word[1:-1] if re.fullmatch(_QUOTED, word) else word for word in pair.group(1, 2))
         pairs[key] = text
         place = pair.end()
-    return _quote(json.dumps(pairs, ensure_ascii=False))
+    return quote(json.dumps(pairs, ensure_ascii=False))
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """Write a text so that Hydra reads it as it stands."""
     return QuotedString(text, Quote.single).with_quotes()
 
 

@@ -1,6 +1,12 @@
 """The words that flags of commands take, where there are only so many."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+
+
+def split_words(given: Iterable[str] | None) -> list[str]:
+    """List what a flag was given that may be repeated, and whose values may be joined by commas."""
+    return [word.strip() for text in given or () for word in text.split(",") if word.strip()]
 
 
 class DiffFormat(StrEnum):

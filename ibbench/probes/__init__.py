@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeVar
 
 from ibbench.errors import InputError, suggest
+from ibbench.plugins.load import load_installed, plugin_names
+from ibbench.plugins.registry import enter
 
 if TYPE_CHECKING:
     from ibbench.probes.subject.pairs import Side
@@ -105,7 +107,12 @@ _PROBES: dict[str, type[Probe]] = {}
 
 
 def probe_names() -> tuple[str, ...]:
-    """List the probes, which are the files of this folder, in the order of tables."""
+    """List the probes in the order of tables: those of this folder, and then those of plugins."""
+    return (*built_in_probes(), *plugin_names("probe"))
+
+
+def built_in_probes() -> tuple[str, ...]:
+    """List the probes that are files of this folder, in the order of tables."""
     found = {module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg}
     return (*_FIRST, *sorted(found - set(_FIRST)))
 
@@ -114,9 +121,7 @@ def register(name: str) -> Callable[[P], P]:
     """Register a class under `name`; a second class under the same name is an error."""
 
     def add(probe: P) -> P:
-        known = _PROBES.setdefault(name, probe)
-        if known is not probe:
-            raise ValueError(f"two probes are called `{name}`: {known.__module__} and {probe.__module__}")
+        enter("probe", name, probe, _PROBES, built_in_probes)
         return probe
 
     return add
@@ -129,7 +134,8 @@ def get_probe(name: str) -> type[Probe]:
         InputError: there is none; the message names the nearest.
     """
     if name not in _PROBES:
-        if name not in probe_names():
+        if name in built_in_probes():
+            importlib.import_module(f"ibbench.probes.{name}")
+        elif not load_installed("probe", name):
             raise InputError(f"`--probe {name}` is not a probe: {suggest(name, probe_names())}")
-        importlib.import_module(f"ibbench.probes.{name}")
     return _PROBES[name]

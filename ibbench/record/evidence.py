@@ -117,11 +117,12 @@ def pack_evidence(records: Iterable[Record], arrays_of: Callable[[str], Packable
 
 def _published(record: Record) -> Record:
     """Leave out what tells of a user's machine (its name, paths in commands and tracebacks), and no number."""
-    made, error = record.made, record.error
+    made, error, plugins = record.made, record.error, record.plugins
     return record.model_copy(
         update={
             "made": made and made.model_copy(update={"host": "", "command": ""}),
             "error": error and error.model_copy(update={"traceback": ""}),
+            "plugins": plugins and tuple(one.model_copy(update={"place": one.name}) for one in plugins),
         }
     )
 

@@ -149,6 +149,19 @@ class MadeEntry(_Entry):
     revision: str | None
 
 
+class PluginEntry(_Entry):
+    """A plugin that a run was trained with: what it gave (`model`, `source` or `baselines.NAME`), and which it was.
+
+    `place` is a path on the machine where the run was trained, or the name of a module; nothing is loaded from there
+    because a record says so.
+    """
+
+    gives: str
+    name: str
+    place: str
+    digest: str
+
+
 class SplitSizesEntry(_Entry):
     """How many molecules each part of a split has; train subsets are drawn from the pool."""
 
@@ -162,7 +175,8 @@ class Record(_Entry):
 
     `rung` is its place in a ladder, if it was trained as one; `worth_at` the train size at which its study is to tell
     what assumptions are worth, if the config names one; `trial` the number of the draw of a random search that
-    its options come from, if they do; `made`, `data`, `unseen` and `split_sizes` are None in records of older versions.
+    its options come from, if they do; `plugins` those that it was trained with, if there were any; `made`, `data`,
+    `unseen` and `split_sizes` are None in records of older versions.
     """
 
     schema_version: int
@@ -188,6 +202,7 @@ class Record(_Entry):
     made: MadeEntry | None = None
     unseen: UnseenEntry | None = None
     split_sizes: SplitSizesEntry | None = None
+    plugins: tuple[PluginEntry, ...] | None = None
 
     @model_validator(mode="after")
     def _says_what_it_must(self) -> Self:

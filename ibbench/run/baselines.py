@@ -1,5 +1,6 @@
 """The baselines of a run, measured on the molecules that its replicas were measured on."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from ibbench.baselines import baseline_names, get_baseline
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import Split
+from ibbench.plugins.load import names_of
 from ibbench.record.schema import BaselineEntry, MetricsEntry, ReplicaEntry
 from ibbench.training.metrics import measure
 from ibbench.training.replicas import Replica
@@ -20,15 +22,19 @@ class Measured(NamedTuple):
     prediction: Tensor
 
 
-def measure_baselines(dataset: DataSet, split: Split, replicas: list[Replica]) -> tuple[Measured, ...]:
+def measure_baselines(
+    dataset: DataSet, split: Split, replicas: list[Replica], plugins: Sequence[str] = ()
+) -> tuple[Measured, ...]:
     """Fit every baseline to the train subset of each replica, and measure it.
 
     Args:
         dataset: the molecules.
         split: their division.
         replicas: the targets and seeds of the run.
+        plugins: those of the run, which may bring baselines.
     """
-    return tuple(_measure(name, dataset, split, replicas) for name in baseline_names())
+    names = (*baseline_names(), *names_of("baseline", plugins))
+    return tuple(_measure(name, dataset, split, replicas) for name in names)
 
 
 def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica]) -> Measured:

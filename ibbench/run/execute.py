@@ -17,6 +17,8 @@ from ibbench.data.sources import get_source
 from ibbench.errors import DivergedError, InputError
 from ibbench.files import write_atomically
 from ibbench.models.registry import get_model
+from ibbench.options.config import Config
+from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import (
     CHECKPOINTS,
     DOMAIN,
@@ -37,6 +39,7 @@ from ibbench.record.schema import (
     CostEntry,
     DataEntry,
     ErrorEntry,
+    PluginEntry,
     Record,
     SplitSizesEntry,
     UnseenEntry,
@@ -53,7 +56,7 @@ from ibbench.training.device import choose_device, describe_device, one_thread, 
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
 from ibbench.training.replicas import Replica
 from ibbench.training.saved import saved_pack_size
-from ibbench.training.weights import WeightFacts, write_weights
+from ibbench.training.weights import PluginFacts, WeightFacts, write_weights
 
 _PACKAGES = ("ibbench", "torch", "numpy", "rdkit")
 
@@ -208,7 +211,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
         if len(packs) > 1:  # others may train some of them: see `help_train`
             held.enter_context(hold(folder / _lock_of_pack(number), patience=-1))
         trained.append(train_pack(point, lease, pack, number, len(packs), device, place.show))
-    baselines = measure_baselines(point.dataset, point.split, replicas)
+    baselines = measure_baselines(point.dataset, point.split, replicas, config.plugins)
     lease.check()
     write_predictions(
         folder,
@@ -242,6 +245,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
 
 def _describe_weights(point: Point, replicas: list[Replica], elements: tuple[int, ...]) -> WeightFacts:
     config, dataset = point.resolved, point.dataset
+    plugin = plugin_of("model", config.model.name)
     return WeightFacts(
         elements=elements,
         replicas=tuple(replicas),
@@ -252,6 +256,7 @@ def _describe_weights(point: Point, replicas: list[Replica], elements: tuple[int
         graph=config.data.graph,
         feature_set=config.data.features,
         precision=config.precision,
+        plugin=PluginFacts(name=plugin.name, place=plugin.place, digest=plugin.digest) if plugin else None,
     )
 
 
@@ -276,10 +281,20 @@ def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> 
         device=describe_device(choose_device(point.config.device)),
         data=_count_data(point.dataset),
         made=describe_making(),
+        plugins=_list_plugins(point.config),
         unseen=UnseenEntry(sight=sight_of(point.resolved.model), **count_for([point]).model_dump()),
         **name_in_study(point.config),
         **outcome,
     )
+
+
+def _list_plugins(config: Config) -> tuple[PluginEntry, ...] | None:
+    used = config.used_plugins()
+    entries = (
+        PluginEntry(gives=key, name=plugin.name, place=plugin.place, digest=plugin.digest)
+        for key, plugin in used.items()
+    )
+    return tuple(entries) or None
 
 
 def _count_data(dataset: DataSet) -> DataEntry:

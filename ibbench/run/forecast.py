@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ibbench.errors import InputError
+from ibbench.plugins.load import load_plugins
 from ibbench.run.batch import Batch
 from ibbench.run.chunks import map_chunks
 from ibbench.run.ensemble import KINDS, Column, Ensemble, Floats, Note
@@ -28,11 +29,13 @@ class Crew(NamedTuple):
         ensembles: for each its name, empty for that of its model, and the folders of its runs.
         device: the device to predict on, see `load_predictor`.
         geometry: `etkdg` for coordinates from RDKit; None for none.
+        plugins: what `load_plugins` has returned, so that each process loads the same.
     """
 
     ensembles: tuple[tuple[str, tuple[Path, ...]], ...]
     device: str = "auto"
     geometry: str | None = None
+    plugins: tuple[str, ...] = ()
 
 
 class Forecast(NamedTuple):
@@ -58,6 +61,7 @@ def load_crew(crew: Crew) -> list[Ensemble]:
     Raises:
         InputError: weights cannot be read, or models read coordinates and there is no geometry, or the other way round.
     """
+    load_plugins(crew.plugins)
     loaded = [Ensemble(name, folders, crew.device) for name, folders in crew.ensembles]
     blind = [one.name for one in loaded if one.needs_geometry]
     if crew.geometry and not blind:

@@ -1,5 +1,6 @@
 """A validated config in, all that follows from it before training out: the data, the width, the name of the run."""
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -21,6 +22,8 @@ from ibbench.options.config import Config
 from ibbench.options.groups import DataOptions
 from ibbench.options.model import ModelOptions
 from ibbench.options.trial import draw_trials
+from ibbench.plugins.load import blaming
+from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import RUNS, study_folder
 from ibbench.record.schema import SCHEMA_VERSION
 from ibbench.run.pace import fit_to_seconds
@@ -96,8 +99,11 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     split = _divide(config.data)
     if split.train_size == 1 and config.model.normalisation == "batch":
         raise InputError("model.normalisation=batch needs a data.train_size of at least 2: one molecule has no spread")
-    resolved = _resolve(config, dataset, split, device)
-    wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
+    plugin = plugin_of("model", config.model.name)
+    what = f"`model={config.model.name}` cannot be trained"
+    with blaming(plugin, what, whatever=True) if plugin else contextlib.nullcontext():
+        resolved = _resolve(config, dataset, split, device)
+        wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
     resolved = _set_trainer(resolved, compile=wanted and _can_compile(resolved, device, here))
     # Not whether it is compiled here, or a run would have other names on machines with and without a compiler. That
     # changes rounding only, as the device does.

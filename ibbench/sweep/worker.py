@@ -16,6 +16,8 @@ from typing import Any, Self
 
 import torch
 
+from ibbench.options.config import Config
+from ibbench.plugins.load import load_plugins
 from ibbench.run.execute import help_train
 from ibbench.run.interrupt import Stopped, listen_anew, listening, raise_if_asked
 from ibbench.run.pack import Place
@@ -35,7 +37,9 @@ def work(connection: Connection) -> None:
         listen_anew()
         raise_if_asked()
         while (order := connection.recv()) is not None:
-            config, pack_size, age, owner = order
+            plugins, composed, pack_size, age, owner = order
+            load_plugins(plugins)
+            config = Config.model_validate_json(composed)
             place = Place(lambda name, total: _SentLine(send, name, total), pack_size)
             if owner:
                 help_train(plan(config), age, owner, place)

@@ -18,6 +18,7 @@ from collections import deque
 from multiprocessing.connection import wait
 from typing import Any, NamedTuple, cast
 
+from ibbench.plugins.load import loaded_plugins
 from ibbench.record.folder import record_age
 from ibbench.record.lease import describe_owner
 from ibbench.run.execute import note_death
@@ -192,7 +193,9 @@ class _Worker:
     def take(self, order: _Order) -> None:
         """Give it something to do."""
         self._order = order
-        self._send((order.task.point.config, order.task.pack_size, order.age, order.owner))
+        # Not the config itself: where processes are not forked, none can be read before its plugins are loaded.
+        config = order.task.point.config.model_dump_json()
+        self._send((loaded_plugins(), config, order.task.pack_size, order.age, order.owner))
 
     def dismiss(self, at_once: bool) -> None:
         """Have it end, at once by the signal that has it save what it is at."""

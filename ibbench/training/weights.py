@@ -13,12 +13,25 @@ from torch import Tensor
 from ibbench.data.identity import FEATURES
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
+from ibbench.models import built_in_models
 from ibbench.options.model import AnyModelOptions
+from ibbench.plugins.load import load_installed
+from ibbench.plugins.registry import plugin_of
 from ibbench.training.replicas import Replica
 from ibbench.training.scaling import TargetScaling
 
 FORMAT_VERSION = 2  # raise it when predictions need other contents of the file than are written now
 _SCALING = "target_"  # the prefix of the names of the scaling's tensors
+
+
+class PluginFacts(BaseModel):
+    """The plugin that a model is from: see `ibbench.plugins.code.Plugin`. Nothing is loaded because a file says so."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    place: str
+    digest: str
 
 
 class WeightFacts(BaseModel):
@@ -36,6 +49,7 @@ class WeightFacts(BaseModel):
         graph: the alteration of the molecules' graphs, see `alter_graph`.
         feature_set: the features of an atom that the models see, see `hide_features`.
         precision: the precision of the arithmetic: `float32`, `tf32` or `bfloat16`.
+        plugin: the plugin that the model is from; None for a model of ibbench.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +65,7 @@ class WeightFacts(BaseModel):
     graph: str
     feature_set: str
     precision: str
+    plugin: PluginFacts | None = None
 
 
 class Weights(NamedTuple):
@@ -77,6 +92,8 @@ def write_weights(path: Path, tensors: dict[str, Tensor], facts: WeightFacts) ->
     """Write a weights file, as safetensors: the tensors of `to_tensors`, and each fact as JSON in the metadata."""
     content = {name: tensor.contiguous() for name, tensor in tensors.items()}
     metadata = {name: json.dumps(value) for name, value in facts.model_dump(mode="json").items()}
+    if facts.plugin is None:
+        del metadata["plugin"]
     write_atomically(path, safetensors.torch.save(content, metadata))
 
 
@@ -99,6 +116,7 @@ def read_weights(path: Path) -> Weights:
     try:
         facts = {name: json.loads(value) for name, value in metadata.items()}
         _check_versions(path, facts)
+        _check_plugin(path, facts)
         if facts["format_version"] == 1:
             _upgrade(facts, tensors)
         scaling = TargetScaling(*(tensors.pop(_SCALING + name) for name in TargetScaling._fields))
@@ -134,6 +152,25 @@ def _check_versions(path: Path, facts: dict[str, Any]) -> None:
         raise InputError(
             f"{path} was trained on features of version {facts['features']}, and this version of ibbench computes "
             f"those of version {FEATURES}; rerun=true trains on them"
+        )
+
+
+def _check_plugin(path: Path, facts: dict[str, Any]) -> None:
+    """Check that the model is there as it was trained: a plugin is loaded by who names it, and not by its weights."""
+    model = str(facts["options"]["name"])
+    trained = PluginFacts.model_validate(facts["plugin"]) if facts.get("plugin") else None
+    known = None if model in built_in_models() else load_installed("model", model) and plugin_of("model", model)
+    if trained and not known:
+        raise InputError(
+            f"{path} is of the model `{model}` from the plugin {trained.name}, which is not loaded: expected "
+            f"--plugins {trained.place}, or where that file is now (its SHA-256 begins with {trained.digest})"
+        )
+    if (trained.digest if trained else None) != (known.digest if known else None):
+        then = f"of {trained.name} with the SHA-256 {trained.digest}…" if trained else "of ibbench itself"
+        now = f"from {known.place} with {known.digest}…" if known else "one of ibbench"
+        raise InputError(
+            f"{path} is of the model `{model}` {then}, and the one here is {now}: expected the plugin as it was, or "
+            "train again"
         )
 
 

@@ -28,7 +28,7 @@ def test_an_unknown_baseline_is_named_with_the_nearest() -> None:
 
 def test_a_second_baseline_of_the_same_name_is_an_error() -> None:
     get_baseline("mean")
-    with pytest.raises(ValueError, match="two baselines are called `mean`"):
+    with pytest.raises(InputError, match="two baselines are called `mean`"):
 
         @register("mean")
         class _Other(Baseline):

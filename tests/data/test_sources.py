@@ -30,7 +30,7 @@ def test_an_unknown_source_is_named_with_the_nearest(config: Callable[..., Confi
 
 def test_a_second_source_of_the_same_name_is_an_error() -> None:
     get_source("csv")
-    with pytest.raises(ValueError, match="two sources are called `csv`"):
+    with pytest.raises(InputError, match="two sources are called `csv`"):
 
         @register("csv")
         class _Other(Source):

@@ -32,7 +32,7 @@ def test_symmetries_are_named_in_one_order() -> None:
 
 def test_a_second_model_of_the_same_name_is_an_error() -> None:
     get_model("gnn")
-    with pytest.raises(ValueError, match="two models are called `gnn`"):
+    with pytest.raises(InputError, match="two models are called `gnn`"):
 
         @register("gnn")
         class _Other(Model):

@@ -17,7 +17,9 @@ from ibbench.data.layout import Padding
 from ibbench.data.targets import Target
 from ibbench.errors import InputError, suggest
 from ibbench.options.groups import DataOptions
-from ibbench.options.sources import source_names
+from ibbench.options.sources import built_in_sources, set_taken, source_names
+from ibbench.plugins.load import load_installed
+from ibbench.plugins.registry import enter
 
 if TYPE_CHECKING:
     from ibbench.data.molecules import Molecules
@@ -66,6 +68,8 @@ class Source(ABC):
         fixed_targets: the targets by name, where they do not depend on the options.
         keeps_repeats_together: whether a split keeps rows of the same molecule in one part, as it should.
         num_molecules: how many molecules it has, where that does not depend on the options.
+        takes: options of the data that belong to another source, such as `path`, which it takes, too. What they change
+            must be part of what `identify` returns.
         options: what the user chose.
     """
 
@@ -74,6 +78,7 @@ class Source(ABC):
     fixed_targets: ClassVar[Mapping[str, Target]] = {}
     keeps_repeats_together: ClassVar[bool] = True
     num_molecules: ClassVar[int | None] = None
+    takes: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, options: DataOptions) -> None:
         self.options = options
@@ -126,9 +131,8 @@ def register(name: str) -> Callable[[S], S]:
     """Register a class under `name`; a second class under the same name is an error."""
 
     def add(source: S) -> S:
-        known = _SOURCES.setdefault(name, source)
-        if known is not source:
-            raise ValueError(f"two sources are called `{name}`: {known.__module__} and {source.__module__}")
+        enter("source", name, source, _SOURCES, built_in_sources)
+        set_taken(name, source.takes)
         source.name = name
         return source
 
@@ -142,15 +146,21 @@ def get_source(name: str) -> type[Source]:
         InputError: there is none; the message names the nearest.
     """
     if name not in _SOURCES:
-        if name not in source_names():
+        if name in built_in_sources():
+            importlib.import_module(f"ibbench.data.sources.{name}")
+        elif not load_installed("source", name):
             raise InputError(f"`data.source={name}` is not possible: {suggest(name, source_names())}")
-        importlib.import_module(f"ibbench.data.sources.{name}")
     return _SOURCES[name]
 
 
 def open_source(options: DataOptions) -> Source:
     """Return the source that the options choose; nothing is read yet."""
     return get_source(options.source)(options)
+
+
+def known_sources() -> tuple[str, ...]:
+    """List the sources of ibbench and of plugins that are loaded: others are not asked about what was recorded."""
+    return (*built_in_sources(), *_SOURCES)
 
 
 def find_target(identity: str, name: str) -> Target | None:
@@ -164,10 +174,10 @@ def find_target(identity: str, name: str) -> Target | None:
         The target; None if the source is not known here, has no such target, or takes its targets from the options.
     """
     source = identity.partition(":")[0]
-    return get_source(source).fixed_targets.get(name) if source in source_names() else None
+    return get_source(source).fixed_targets.get(name) if source in known_sources() else None
 
 
 def find_num_molecules(identity: str) -> int | None:
     """Return how many molecules a recorded source has; None if it is not known here, or that depends on the options."""
     source = identity.partition(":")[0]
-    return get_source(source).num_molecules if source in source_names() else None
+    return get_source(source).num_molecules if source in known_sources() else None

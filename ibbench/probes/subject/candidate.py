@@ -7,6 +7,8 @@ from ibbench.compare.study import in_full
 from ibbench.compare.variants import describe, find_variants_of, flatten
 from ibbench.errors import InputError
 from ibbench.options.config import Config, read_config
+from ibbench.plugins.load import plugin_names
+from ibbench.plugins.registry import Kind
 from ibbench.record.folder import RUNS, StudyFolder, read_finished
 from ibbench.record.schema import Record
 from ibbench.run.plan import Point, plan
@@ -109,14 +111,37 @@ def _config_of(record: Record, study: Path, defaults: Config) -> Config:
             f"{study} does not say where its CSV lies: expected the options that `ibbench train` was given instead"
         )
     known = defaults.model_dump(mode="json", exclude={"data", "model", "optimizer", "schedule", "budget", "tuning"})
-    options: dict[str, Any] = known | record.config
+    options: dict[str, Any] = known | {key: value for key, value in record.config.items() if key != "plugins"}
     options["trainer"] = known["trainer"] | record.config["trainer"]
     at_random = {"split": "random", "held_out": None, "split_target": None}  # what records leave out
     options["data"] = at_random | record.config["data"]
     options |= {"name": study.resolve().name, "results_dir": str(study.parent)}
     if record.rung:
         options["rung"] = record.rung.model_dump()
-    return read_config(options)
+    return _with_same_plugins(options, record, study)
+
+
+def _with_same_plugins(options: dict[str, Any], record: Record, study: Path) -> Config:
+    """Read the options of a run, if its plugins are loaded as they were; a record has none loaded."""
+    trained = record.plugins or ()
+    kinds: dict[str, Kind] = {"model": "model", "source": "source"}
+    names = {"model": record.config["model"]["name"], "source": record.config["data"].get("source")}
+    for one in trained:
+        if one.gives in kinds and names[one.gives] not in plugin_names(kinds[one.gives]):
+            raise InputError(
+                f"{study / RUNS / record.run} has its {one.gives} from the plugin {one.name}, which is not loaded: "
+                f"expected --plugins {one.place}, or where that file is now"
+            )
+    config = read_config(options)
+    now = {key: plugin.digest for key, plugin in config.used_plugins().items() if key in kinds}
+    then = {one.gives: one.digest for one in trained if one.gives in kinds}
+    if now != then:
+        changed = next(key for key in kinds if now.get(key) != then.get(key))
+        raise InputError(
+            f"{study / RUNS / record.run} was trained with another {changed} of this name: expected the plugin as it "
+            "was, or train again"
+        )
+    return config
 
 
 def same_options(config: Config) -> frozenset[tuple[str, str]]:
