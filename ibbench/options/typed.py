@@ -136,7 +136,7 @@ def _rewrite_word(word: str, is_text: bool) -> str:
     if not text or text == "null" or re.fullmatch(_QUOTED, text, re.DOTALL):
         return word
     override = _parse(f"x={text}")
-    return word if override and (isinstance(override.value(), str) or not is_text) else _quote(text)
+    return word if override and (isinstance(override.value(), str) or not is_text) else quote(text)
 
 
 def _rewrite_pairs(value: str) -> str:
@@ -154,10 +154,11 @@ def _rewrite_pairs(value: str) -> str:
         key, text = (word[1:-1] if re.fullmatch(_QUOTED, word) else word for word in pair.group(1, 2))
         pairs[key] = text
         place = pair.end()
-    return _quote(json.dumps(pairs, ensure_ascii=False))
+    return quote(json.dumps(pairs, ensure_ascii=False))
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """Write a text so that Hydra reads it as that text, whatever is in it."""
     return QuotedString(text, Quote.single).with_quotes()
 
 
