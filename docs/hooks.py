@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -38,6 +39,8 @@ def _show(output: dict[str, Any]) -> str:
     return f"```text\n{''.join(text).rstrip()}\n```"
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Let links that are right in the repository be right in the site."""
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Let links that are right in the repository be right in the site, where a notebook has a page."""
+    own = Path(page.file.src_uri).stem  # this page offers the notebook itself
+    markdown = re.sub(r"(\w+)\.ipynb\)", lambda link: link[0] if link[1] == own else f"{link[1]}.md)", markdown)
     return markdown.replace("](../../results/", "](../results/")

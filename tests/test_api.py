@@ -51,6 +51,14 @@ def test_the_import_loads_nothing() -> None:
     assert _python("-c", code).stdout.split() == ["ibbench"]
 
 
+def test_tables_and_trainings_load_neither_torch_nor_matplotlib() -> None:
+    study = ROOT / "tests" / "report" / "fixtures" / "curve"
+    asked = "ibbench.train; study.table; study.worth(); ibbench.compare(study, study)"
+    told = "print({'torch', 'matplotlib', 'rdkit'} & set(sys.modules))"
+    code = f"import sys, ibbench; study = ibbench.load_study({str(study)!r}); {asked}; {told}"
+    assert _python("-c", code).stdout == "set()\n"
+
+
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_every_name_is_there_and_documented(name: str) -> None:
     value = getattr(ibbench, name)
@@ -79,7 +87,9 @@ def test_another_name_is_an_error() -> None:
 @pytest.mark.slow
 def test_types_are_known_to_a_user(tmp_path: Path) -> None:
     (tmp_path / "right.py").write_text(TYPED)
-    (tmp_path / "wrong.py").write_text("import ibbench\nibbench.train(1)\nibbench.plam\nibbench.compare(1, 'a').tabel\n")
+    (tmp_path / "wrong.py").write_text(
+        "import ibbench\nibbench.train(1)\nibbench.plam\nibbench.compare(1, 'a').tabel\n"
+    )
     words = ["-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), "right.py", "wrong.py"]
     environment = os.environ | {"MYPYPATH": str(ROOT), "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")}
     run = subprocess.run(
@@ -102,8 +112,13 @@ def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
         assert run.returncode == 0, run.stderr
         printed[name] = run.stdout
     assert list(printed) == [
-        "train_and_compare.py", "predict.py", "what_changed.py", "when_wrong.py", "one_run.py", "molecules_and_models.py",
-    ]  # fmt: skip
+        "train_and_compare.py",
+        "predict.py",
+        "what_changed.py",
+        "when_wrong.py",
+        "one_run.py",
+        "molecules_and_models.py",
+    ]
     assert "['mlp', 'gnn']" in printed["train_and_compare.py"]
     assert (tmp_path / "learning_curves.pdf").exists()
     assert re.search(r"^\[\d+\.\d+, \d+\.\d+, nan\] \[.*'not read: RDKit", printed["predict.py"])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ibbench.api.frame import in_python
+from ibbench.api.messages import in_python
 from ibbench.api.study import Study
 from ibbench.compare.diff import Diff, diff
 from ibbench.compare.side import Side, of_study, read_side

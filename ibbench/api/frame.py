@@ -1,9 +1,6 @@
 """Predictions as a DataFrame: the figures and remarks that `ibbench predict` writes, a row per SMILES."""
 
-import re
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +11,6 @@ from ibbench.errors import InputError, shorten
 from ibbench.record.folder import DOMAIN, WEIGHTS
 from ibbench.report.predictions import list_names
 from ibbench.run.forecast import Crew, forecast, list_columns
-
-_FLAGS = re.compile(r"--(?=(?:model|geometry|device|at|by|relevance|tolerance)\b)")
-
-
-@contextmanager
-def in_python() -> Iterator[None]:
-    """Name arguments in the messages of a block as Python does: `geometry`, where a command has `--geometry`."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(_FLAGS.sub("", str(error))) from None
-
-
-def advise(sentences: Sequence[str]) -> None:
-    """Warn whoever has called the caller of this function, a warning per sentence."""
-    for sentence in sentences:
-        warnings.warn(sentence, stacklevel=3)
 
 
 def gather(ensembles: Mapping[str, tuple[Path, ...]], device: str, geometry: str | None = None) -> Crew:
@@ -74,9 +54,10 @@ def predict_frame(crew: Crew, smiles: Iterable[str | None], names_models: bool) 
         names = [_without(name, columns[0].ensemble) for name in names]
     index = smiles.index if isinstance(smiles, pd.Series) else pd.RangeIndex(len(texts))
     remarks = [text for part in found for text in part.remarks]
-    cells = {"smiles": pd.Series(given, index, dtype=object)}
+    shown = smiles if isinstance(smiles, pd.Series) else pd.Series(given, index, dtype=None if given else "str")
+    cells = {"smiles": shown}
     cells |= {name: pd.Series(values, index) for name, values in zip(names, of_columns, strict=True)}
-    return pd.DataFrame(cells | {remark: pd.Series(remarks, index, dtype=object)})
+    return pd.DataFrame(cells | {remark: pd.Series(remarks, index, dtype="str")})
 
 
 def _list_smiles(smiles: Iterable[str | None]) -> list[str | None]:

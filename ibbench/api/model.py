@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibbench.api.frame import advise, gather, in_python, predict_frame
+from ibbench.api.frame import gather, predict_frame
+from ibbench.api.messages import advise, check_geometry, in_python
 from ibbench.compare.ensembles import Chosen, choose_ensembles
-from ibbench.errors import InputError, suggest
+from ibbench.errors import InputError
 from ibbench.record.folder import WEIGHTS
 from ibbench.run.ensemble import tell_unknown
 from ibbench.run.forecast import load_ensembles
@@ -85,19 +86,6 @@ def load_model(path: Path | str, model: str | None = None, device: str = "auto")
         loaded = TrainedModel(name, chosen.ensembles[name], device)
     advise([*chosen.left_out, *loaded._unknown])
     return loaded
-
-
-def check_geometry(geometry: str | None) -> str | None:
-    """Refuse what is no way to compute coordinates.
-
-    Raises:
-        InputError: it is neither None nor a word of `Geometry`.
-    """
-    from ibbench.options.words import Geometry
-
-    if geometry is not None and geometry not in tuple(Geometry):
-        raise InputError(f"geometry `{geometry}` is not possible: {suggest(str(geometry), Geometry)}")
-    return geometry
 
 
 def _choose(folder: Path, model: str | None) -> tuple[str, Chosen]:

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ibbench.api.frame import advise, gather, in_python, predict_frame
-from ibbench.api.model import check_geometry
-from ibbench.api.pictures import Pictures
+from ibbench.api.messages import advise, check_geometry, in_python
 from ibbench.compare.comparison import Report, make_report
 from ibbench.compare.ensembles import choose_ensembles
 from ibbench.compare.missing import MissingRun
@@ -16,6 +15,9 @@ from ibbench.compare.study import Study as Gathered
 from ibbench.compare.study import read_study
 from ibbench.record.schema import Record
 from ibbench.worth.worth import Worth, make_worth
+
+if TYPE_CHECKING:  # it imports matplotlib, which tables do not need
+    from ibbench.api.pictures import Pictures
 
 
 class Study:
@@ -116,6 +118,7 @@ class Study:
         Raises:
             InputError: see `load_model` and `TrainedModel.predict`.
         """
+        from ibbench.api.frame import gather, predict_frame  # these import torch, which tables do not need
         from ibbench.run.ensemble import tell_unknown
         from ibbench.run.forecast import load_crew
 
@@ -128,7 +131,7 @@ class Study:
         advise([*chosen.left_out, *unknown])
         return predicted
 
-    def plot(self, by: str = "labels") -> Pictures:
+    def plot(self, by: str = "labels") -> "Pictures":
         """Draw all pictures that `ibbench plot` draws, and write none.
 
         Args:
@@ -137,6 +140,7 @@ class Study:
         Raises:
             InputError: `by` is not possible.
         """
+        from ibbench.api.pictures import Pictures
         from ibbench.report.document import Picture, Remark
         from ibbench.report.plot.study import draw_study
 

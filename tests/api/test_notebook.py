@@ -4,11 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
-NOTEBOOK = Path(__file__).parents[2] / "docs" / "how-to" / "notebook.ipynb"
+from tests.api.notebook import read, run
 
 
 def _shape(output: Any) -> tuple[object, ...]:
@@ -23,13 +21,11 @@ def _shape(output: Any) -> tuple[object, ...]:
 def test_the_notebook_gives_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:  # noqa: ARG001
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
         monkeypatch.setenv(name, str(tmp_path / "jupyter"))
-    shown = nbformat.read(NOTEBOOK, as_version=4)
-    ran = NotebookClient(
-        nbformat.read(NOTEBOOK, as_version=4), timeout=300, resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    shown, ran = read(), run(tmp_path)
     cells = [(one, other) for one, other in zip(shown.cells, ran.cells, strict=True) if one.cell_type == "code"]
     assert len(cells) > 5
     for before, after in cells:
-        assert before.outputs, before.source
-        assert [*map(_shape, before.outputs)] == [*map(_shape, after.outputs)], before.source
+        message = f"python -m tests.api.notebook keeps what this gives now: {before.source}"
+        assert before.outputs, message
+        assert [*map(_shape, before.outputs)] == [*map(_shape, after.outputs)], message
     assert (tmp_path / "results" / "notebook" / "table.csv").exists()
