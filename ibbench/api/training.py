@@ -28,6 +28,7 @@ from ibbench.record.folder import StudyFolder, study_folder
 _DONE, _REFUSED = 0, 2  # exit codes of the command
 _SAID_BY = "ibbench: "  # how it begins a line that says what was wrong with the input
 _PLAIN = re.compile(r"[\w./-]+")  # needs no quotes
+_AS_ON_A_TERMINAL = {"FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}  # set in a notebook
 _TOLD = 20  # last lines of what it printed, where it has ended for a reason of its own
 
 
@@ -99,6 +100,7 @@ def _run(options: list[str], quiet: bool, errors: IO[str]) -> tuple[int, list[st
     and a second one does not wait for anything to be saved. Its input is a pipe that ends when this process does.
     """
     command = [sys.executable, "-P", "-m", "ibbench.api.apart", *(["--quiet"] if quiet else []), *options]
+    environment = {name: value for name, value in os.environ.items() if name not in _AS_ON_A_TERMINAL}
     searched = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
     process = subprocess.Popen(
         command,
@@ -107,7 +109,7 @@ def _run(options: list[str], quiet: bool, errors: IO[str]) -> tuple[int, list[st
         stderr=errors,
         encoding="utf-8",
         errors="replace",
-        env=os.environ | {"PYTHONPATH": searched, "PYTHONIOENCODING": "utf-8"},
+        env=environment | {"PYTHONPATH": searched, "PYTHONIOENCODING": "utf-8"},
         process_group=0,
     )
     last_lines: deque[str] = deque(maxlen=_TOLD)

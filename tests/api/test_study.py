@@ -34,13 +34,18 @@ def _run(study: Study, model: str) -> Path:
     return folder
 
 
-def test_training_the_same_again_trains_nothing(study: Study, capfd: pytest.CaptureFixture[str]) -> None:
+def test_training_the_same_again_trains_nothing(
+    study: Study, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as in a notebook, which can show no line that changes in place
     before = {path: path.stat().st_mtime_ns for path in study.path.glob("runs/*/*")}
     again = train(BOTH, name=study.name, results_dir=study.path.parent)
     assert {path.name for path in before} >= {"record.json", "weights.safetensors"}
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert again.records == study.records
-    assert capfd.readouterr().out.count(": done before") == 2
+    printed = capfd.readouterr().out
+    assert printed.count(": done before") == 2
+    assert "\x1b" not in printed
 
 
 def test_the_tables_are_those_that_the_command_writes(study: Study) -> None:
