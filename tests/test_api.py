@@ -99,8 +99,8 @@ def test_types_are_known_to_a_user(tmp_path: Path) -> None:
     assert [line.partition("  [")[0] for line in told] == [
         'wrong.py:2: error: Argument 1 to "train" has incompatible type "int"; expected "Sequence[str]"',
         'wrong.py:3: error: Module has no attribute "plam"',
+        'wrong.py:4: error: "Diff" has no attribute "tabel"',
         'wrong.py:4: error: Argument 1 to "compare" has incompatible type "int"; expected "Study | Path | str"',
-        'wrong.py:4: error: "Diff" has no attribute "tabel"; maybe "table"?',
     ]
 
 

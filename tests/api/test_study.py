@@ -143,6 +143,7 @@ def test_pictures_are_drawn_and_shown_and_nothing_is_written(study: Study) -> No
     assert sorted(study.path.rglob("*")) == before
 
 
+@pytest.mark.slow  # the page about Python shows it, too, and its examples run in any case
 def test_a_run_that_fails_is_named_and_the_others_stay(cache: Path, tmp_path: Path) -> None:  # noqa: ARG001
     with pytest.raises(TrainingError, match=r"1 of 2 runs of .*fails are missing") as caught:
         train([*TINY, "model=mlp", "optimizer.lr=1e-3,1e30"], name="fails", results_dir=tmp_path, quiet=True)
