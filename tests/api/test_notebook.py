@@ -10,11 +10,11 @@ from tests.api.notebook import read, run
 
 
 def _shape(output: Any) -> tuple[object, ...]:
-    """Return what of an output is the same on all machines: its kind, and header and rows of a table."""
+    """Return what of an output is the same on all machines: its kind, header and number of rows of a table."""
     data = output.get("data", {})
     page = data.get("text/html", "")
     header = re.findall(r"<th>(.*?)</th>", page.partition("</thead>")[0])
-    return output["output_type"], output.get("name"), sorted(data), header, page.count("<tr"), page.count("<img")
+    return output["output_type"], output.get("name"), sorted(data), header, page.count("<tr"), "<img" in page
 
 
 @pytest.mark.slow

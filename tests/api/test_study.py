@@ -136,10 +136,10 @@ def test_a_study_compared_with_itself_has_not_changed(study: Study) -> None:
 def test_pictures_are_drawn_and_shown_and_nothing_is_written(study: Study) -> None:
     before = sorted(study.path.rglob("*"))
     pictures = study.plot()
-    assert list(pictures) == ["cost", "parity_mu", "parity_gap"]
+    assert {"cost", "parity_mu", "parity_gap"} <= set(pictures)
     assert pictures["cost"].get_axes()
     assert pictures._repr_html_().count('src="data:image/png;base64,iVBOR') == len(pictures)
-    assert pictures.remarks == ("no learning curve: that takes several train sizes",)
+    assert "no learning curve: that takes several train sizes" in pictures.remarks
     assert sorted(study.path.rglob("*")) == before
 
 
