@@ -3,6 +3,7 @@
 import difflib
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NoReturn
 
 INTERRUPTED = 130  # the exit code where a signal has asked to stop
@@ -19,6 +20,20 @@ def needs_extra(what: str, extra: str) -> InputError:
 
 class DivergedError(Exception):
     """A training loss stopped being finite; the message says where and what to change."""
+
+
+class TrainingError(Exception):
+    """Runs of a training have failed, or were not finished; the message names them.
+
+    Attributes:
+        study: the folder of the study, which has what is finished.
+        failed: why each of them is missing, by its name; empty where all are finished and something else was wrong,
+            such as a folder that cannot be written to.
+    """
+
+    def __init__(self, message: str, study: Path, failed: dict[str, str]) -> None:
+        super().__init__(message)
+        self.study, self.failed = study, failed
 
 
 def leave(error: InputError) -> NoReturn:

@@ -13,7 +13,7 @@ import ibbench
 PACKAGE = Path(ibbench.__file__).parent
 ROOMS = (
     "plugins", "options", "data", "models", "budget", "baselines", "training", "record", "track", "run", "sweep",
-    "compare", "worth", "probes", "speed", "report", "commands",
+    "compare", "worth", "probes", "speed", "report", "commands", "api",
 )  # fmt: skip
 LOOSE = {"__init__", "__main__", "cli", "errors", "files", "terminal"}
 ONLY_IN = {

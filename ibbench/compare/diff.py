@@ -80,6 +80,16 @@ class Diff(NamedTuple):
     relevance: float
     missing: tuple[tuple[MissingRun, ...], tuple[MissingRun, ...]] = ((), ())
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per row of both sides or either, with `COLUMNS`; see `diff_table`."""
+        return diff_table(self)
+
+    @property
+    def regressions(self) -> pd.DataFrame:
+        """The rows of the table that B is proven worse in, by what is relevant; with one seed by the tolerance."""
+        return self.table[[self._is_worse(row) for row in self.rows]]
+
     def fails(self, fail_on: FailOn) -> bool:
         """Whether this is what `--fail-on` looks for.
 

@@ -85,7 +85,7 @@ def read_side(given: str) -> Side:
     path = Path(given)
     if path.is_dir():
         if StudyFolder.at(path).has_records() or not (path / TABLE).exists():
-            return _of_study(given, read_study(path))
+            return of_study(given, read_study(path))
         path /= TABLE
     if path.is_file():
         beside = path.with_name(PROVENANCE)
@@ -99,7 +99,12 @@ def read_side(given: str) -> Side:
     return _of_revision(given, revision, inside)
 
 
-def _of_study(name: str, study: Study) -> Side:
+def of_study(name: str, study: Study) -> Side:
+    """Return a study that is read already as a side, under a name.
+
+    Raises:
+        InputError: it has no finished run.
+    """
     rows = []
     for entry in study.entries:
         group, sample = entry.key.group, entry.sample
@@ -167,7 +172,7 @@ def _with_options(
 def _of_revision(name: str, revision: str, inside: str) -> Side:
     folder = inside.rstrip("/")
     if not folder.endswith(".csv") and (evidence := _shown(revision, f"{folder}/{EVIDENCE}")):
-        return _of_study(
+        return of_study(
             name, _study_of(name, {EVIDENCE: evidence, PROVENANCE: _shown(revision, f"{folder}/{PROVENANCE}")})
         )
     table = _shown(revision, folder) if folder.endswith(".csv") else _shown(revision, f"{folder}/{TABLE}")

@@ -156,7 +156,7 @@ def _rewrite_pairs(value: str) -> str:
 
 
 def quote(text: str) -> str:
-    """Write a text so that Hydra reads it as it stands."""
+    """Write a text so that Hydra reads it as that text, whatever is in it."""
     return QuotedString(text, Quote.single).with_quotes()
 
 

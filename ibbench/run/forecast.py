@@ -30,12 +30,15 @@ class Crew(NamedTuple):
         device: the device to predict on, see `load_predictor`.
         geometry: `etkdg` for coordinates from RDKit; None for none.
         plugins: what `load_plugins` has returned, so that each process loads the same.
+        written: when the files of the runs were written, in any form. A process that outlives them, such as a notebook,
+            tells by it that the models which it has loaded are still those of the folders.
     """
 
     ensembles: tuple[tuple[str, tuple[Path, ...]], ...]
     device: str = "auto"
     geometry: str | None = None
     plugins: tuple[str, ...] = ()
+    written: tuple[int, ...] = ()
 
 
 class Forecast(NamedTuple):
@@ -54,15 +57,24 @@ class Forecast(NamedTuple):
     kinds: Counter[str]
 
 
-@functools.lru_cache(maxsize=1)  # each process loads its models once
+@functools.lru_cache(maxsize=4)  # a command has one crew; a notebook may ask several models in turn
+def load_ensembles(crew: Crew) -> list[Ensemble]:
+    """Load the models, once in each process; a crew is given without its geometry.
+
+    Raises:
+        InputError: weights cannot be read.
+    """
+    load_plugins(crew.plugins)
+    return [Ensemble(name, folders, crew.device) for name, folders in crew.ensembles]
+
+
 def load_crew(crew: Crew) -> list[Ensemble]:
-    """Load the models.
+    """Load the models, and check that they can be given what they read.
 
     Raises:
         InputError: weights cannot be read, or models read coordinates and there is no geometry, or the other way round.
     """
-    load_plugins(crew.plugins)
-    loaded = [Ensemble(name, folders, crew.device) for name, folders in crew.ensembles]
+    loaded = load_ensembles(crew._replace(geometry=None))
     blind = [one.name for one in loaded if one.needs_geometry]
     if crew.geometry and not blind:
         raise InputError(f"`--geometry {crew.geometry}` has no meaning here: none of the models reads coordinates")

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-import ibbench
 from ibbench.commands.diff import show_diff
 from ibbench.commands.plot import show_plots
 from ibbench.commands.status import show_status
@@ -274,4 +273,4 @@ def test_a_record_survives_writing_and_reading(make_record: MakeRecord, tmp_path
 
 
 def test_a_study_is_read_from_a_text(study: Path) -> None:
-    assert ibbench.read_study(str(study)).missing == ()
+    assert read_study(str(study)).missing == ()

@@ -1,0 +1,40 @@
+"""What has changed between two studies: `ibbench.compare(a, b)`."""
+
+from pathlib import Path
+
+from ibbench.api.messages import in_python
+from ibbench.api.study import Study
+from ibbench.compare.diff import Diff, diff
+from ibbench.compare.side import Side, of_study, read_side
+from ibbench.compare.verdict import RELEVANCE, check_relevance
+from ibbench.errors import InputError
+
+
+def compare(
+    a: Study | Path | str, b: Study | Path | str, tolerance: float = 0.02, relevance: float = RELEVANCE
+) -> Diff:
+    """Say how the errors of study B differ from those of study A, and which of that is more than noise.
+
+    Args:
+        a: the study to compare with, or what `ibbench diff` takes: the folder of one, a table.csv, or
+            `REVISION:path` of the git repository around the current folder.
+        b: the study that is compared with it, likewise.
+        tolerance: relative change of the MAE that counts as none, where one seed leaves nothing to test with.
+        relevance: relative difference below which it does not matter which error is lower.
+
+    Returns:
+        `table`, a DataFrame with a row per model, target and train size; `regressions`, its rows that are worse in B;
+        `changes` of options, splits and versions, and `cautions`, a sentence each.
+
+    Raises:
+        InputError: a side cannot be read, they have no row in common, a unit differs, or a number is not possible.
+    """
+    if not 0 <= tolerance < 1:
+        raise InputError(f"tolerance {tolerance} is not possible: expected a fraction, such as 0.02 for 2 %")
+    with in_python():
+        check_relevance(relevance)
+        return diff(_side(a), _side(b), tolerance, relevance)
+
+
+def _side(given: Study | Path | str) -> Side:
+    return of_study(str(given.path), given.gathered) if isinstance(given, Study) else read_side(str(given))

@@ -1,0 +1,81 @@
+"""Predictions as a DataFrame: the figures and remarks that `ibbench predict` writes, a row per SMILES."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ibbench.data.smiles_table import SmilesTable
+from ibbench.errors import InputError, shorten
+from ibbench.plugins.load import loaded_plugins
+from ibbench.record.folder import DOMAIN, WEIGHTS
+from ibbench.report.predictions import list_names
+from ibbench.run.forecast import Crew, forecast, list_columns
+
+
+def gather(ensembles: Mapping[str, tuple[Path, ...]], device: str, geometry: str | None = None) -> Crew:
+    """Return who predicts: the runs as their folders are now.
+
+    Args:
+        ensembles: for each name, empty for that of its model, the folders of its runs.
+        device: the device to predict on.
+        geometry: `etkdg` for coordinates from RDKit; None for none.
+    """
+    folders = {name: tuple(folder.absolute() for folder in runs) for name, runs in ensembles.items()}
+    files = [folder / file for runs in folders.values() for folder in runs for file in (WEIGHTS, DOMAIN)]
+    written = tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
+    return Crew(tuple(folders.items()), device, geometry, loaded_plugins(), written)
+
+
+def predict_frame(crew: Crew, smiles: Iterable[str | None], names_models: bool) -> pd.DataFrame:
+    """Predict molecules.
+
+    Args:
+        crew: who predicts.
+        smiles: the molecules. What is missing, None or NaN, is one that cannot be read. The index of a Series is kept.
+        names_models: whether columns name their models, which tells several apart.
+
+    Returns:
+        A row per molecule in the order given: `smiles`; for each target and model mean and sample standard deviation
+        over seeds, in the unit that the column names, NaN where there is none; and `remark`.
+
+    Raises:
+        InputError: `smiles` is no collection of texts, or see `load_crew`.
+    """
+    given = _list_smiles(smiles)
+    columns = list_columns(crew)
+    texts = [row.smiles for row in SmilesTable(["" if pd.isna(one) else one for one in given])]
+    found = list(forecast(crew, texts, len(texts)))
+    means, deviations = [part.mean for part in found], [part.deviation for part in found]
+    both = np.stack([_join(means, len(columns)), _join(deviations, len(columns))], axis=1)
+    of_columns = both.reshape(2 * len(columns), len(texts))
+    *names, remark = list_names(columns)
+    if not names_models:
+        names = [_without(name, columns[0].ensemble) for name in names]
+    index = smiles.index if isinstance(smiles, pd.Series) else pd.RangeIndex(len(texts))
+    remarks = [text for part in found for text in part.remarks]
+    shown = smiles if isinstance(smiles, pd.Series) else pd.Series(given, index, dtype=None if given else "str")
+    cells = {"smiles": shown}
+    cells |= {name: pd.Series(values, index) for name, values in zip(names, of_columns, strict=True)}
+    return pd.DataFrame(cells | {remark: pd.Series(remarks, index, dtype="str")})
+
+
+def _list_smiles(smiles: Iterable[str | None]) -> list[str | None]:
+    if isinstance(smiles, str | bytes) or not isinstance(smiles, Iterable):
+        raise InputError(f"`{shorten(str(smiles))}` is no list of SMILES: expected one, such as ['CCO']")
+    given = list(smiles)
+    for place, one in enumerate(given):
+        if not isinstance(one, str) and not (pd.api.types.is_scalar(one) and pd.isna(one)):
+            raise InputError(f"molecule {place} is `{shorten(repr(one))}`: expected a SMILES, such as 'CCO'")
+    return given
+
+
+def _join(parts: list[np.ndarray], num_columns: int) -> np.ndarray:
+    return np.concatenate(parts, axis=1) if parts else np.empty((num_columns, 0))
+
+
+def _without(name: str, model: str) -> str:
+    """Leave the model out of the name of a column."""
+    statistic = name.rpartition(" ")[2]
+    return f"{name.removesuffix(f' {model} {statistic}')} {statistic}"
