@@ -143,7 +143,7 @@ class StudyCallback(Callback):
     def _begin(self, config: DictConfig, overrides: Iterable[str], config_name: str) -> None:
         from ibbench.record.tables import refuse_if_edited
 
-        with _leaving():
+        with _exit_on_errors():
             check_folders(config)
             points = expand(overrides)
             own = [override for override in config.hydra.overrides.hydra if "hydra.searchpath" in override]
@@ -156,7 +156,7 @@ class StudyCallback(Callback):
                 raise SystemExit(DONE if self._dry_run or self.sweep.finish() else FAILED)
 
     def _finish(self) -> None:
-        with _leaving():
+        with _exit_on_errors():
             if self.sweep and not self.sweep.finish():
                 raise SystemExit(FAILED)
 
@@ -196,7 +196,7 @@ def _tabulate(study: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _leaving() -> Iterator[None]:
+def _exit_on_errors() -> Iterator[None]:
     """Leave through `SystemExit` on any error: Hydra would turn the exception of a callback into a warning."""
     try:
         yield

@@ -1,7 +1,7 @@
-"""Statistics, verdicts, tables, diffs: numbers only. The folder can be called: `ibbench.compare(a, b)`.
+"""Numbers only: the runs of a study compared, with statistics, verdicts, tables and diffs.
 
-Python binds the name `ibbench.compare` to this folder as soon as any file of it is imported, and the function of that
-name is what users are told of.
+This folder can also be called, as `ibbench.compare(a, b)`. Users are told of the function `ibbench.compare`, but Python
+binds that name to this folder as soon as any of its files is imported.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from typing import Any
 
 class _Callable(ModuleType):
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Compare two studies; see `ibbench.api.changes.compare`, of a room below, which only a call imports."""
+        """Compare two studies, as `ibbench.api.changes.compare` does, which is imported only now: it needs this room."""
         return importlib.import_module("ibbench.api.changes").compare(*arguments, **named)
 
 

@@ -1,4 +1,4 @@
-"""Which row of one side is which of the other."""
+"""Which row of the old result and which row of the new one belong together in `ibbench diff`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 from ibbench.compare.side import SideRow
 
 _Keys = Callable[[SideRow], Any]
+# What two rows must have in common to be matched, the strictest rule first; a rule that returns None does not apply.
 _ALIGNMENTS: tuple[_Keys, ...] = (
     lambda row: row.place,
-    # A variant is named by what differs within its study; with another run beside it, it has another name.
+    # A variant is named after the options that differ within its study: the same options have another name in another
+    # study. So options are compared where both rows have them.
     lambda row: (row.place._replace(variant=""), sorted(row.options.items(), key=str)) if row.options else None,
     lambda row: row.place._replace(variant=""),
     lambda row: row.place._replace(split=""),
@@ -17,11 +19,21 @@ _ALIGNMENTS: tuple[_Keys, ...] = (
 )
 
 
-def align(old: list[SideRow], new: list[SideRow]) -> tuple[list[tuple[SideRow, SideRow]], list[SideRow], list[SideRow]]:
-    """Match rows by what they are about; what is then left, by less and less of it, where that is unique on a side.
+def align_rows(
+    old: list[SideRow], new: list[SideRow]
+) -> tuple[list[tuple[SideRow, SideRow]], list[SideRow], list[SideRow]]:
+    """Match the rows of two results that are about the same thing.
+
+    Rows are matched first where model, variant, target, unit, train size, data source, hydrogens and split all agree.
+    Rows that remain are then matched by fewer and fewer of these, such as without the split: `ibbench diff` can then
+    say that the split has changed. A key that two rows of one result share matches neither of them.
+
+    Args:
+        old: rows of side A.
+        new: rows of side B.
 
     Returns:
-        The matched pairs, the rows that only `old` has, and those that only `new` has.
+        The matched pairs (old, new), the rows that only `old` has, and the rows that only `new` has.
     """
     both: list[tuple[SideRow, SideRow]] = []
     matched: set[int] = set()
@@ -36,6 +48,7 @@ def align(old: list[SideRow], new: list[SideRow]) -> tuple[list[tuple[SideRow, S
 
 
 def _unique(rows: list[SideRow], key_of: _Keys) -> dict[str, SideRow]:
+    """Return the rows whose key no other row has, by that key."""
     found: dict[str, list[SideRow]] = {}
     for row in rows:
         key = key_of(row)

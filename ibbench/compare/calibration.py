@@ -1,4 +1,4 @@
-"""The seeds of a row as an ensemble: what their mean errs by, and whether their deviation tells how far it errs.
+"""The seeds of a row as an ensemble: how large the error of their mean is, and whether their deviation foretells it.
 
 The deviation between seeds is put to the test as an uncertainty: let the true value of a molecule be one more draw from
 what its seeds predict. Then the mean of k seeds with sample deviation s misses it with the variance (1 + 1/k) s^2, and
@@ -6,8 +6,9 @@ what its seeds predict. Then the mean of k seeds with sample deviation s misses 
 normal: this is the usual prediction interval for one further observation. With a normal quantile it would hold 65 % in
 the place of 90 % for two seeds, and 76 % for three, even if the assumption held.
 
-It does not hold where seeds err alike. What all seeds get wrong, such as what the model cannot express or what no train
-molecule shows, no deviation between them tells of: the figures here are to find that out.
+The assumption fails where all seeds make the same error, such as where the model cannot express the target or no train
+molecule shows an effect: the seeds then agree, and their deviation is too small. The figures of this file show how
+often that happens.
 """
 
 import math
@@ -26,8 +27,8 @@ from ibbench.compare.study import Entry, gather
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
 
-LEVEL = 0.9  # of the interval whose coverage is counted
-NUM_BINS = 10  # of ENCE, which grows with the root of this number by chance alone: the same in all tables
+LEVEL = 0.9  # nominal coverage of the interval whose actual coverage is counted
+NUM_BINS = 10  # for ENCE; by chance alone ENCE grows with the root of this number, so all tables use the same
 
 
 class Bin(NamedTuple):
@@ -36,9 +37,9 @@ class Bin(NamedTuple):
     Attributes:
         deviation: root of the mean variance that the seeds state for the error of their mean, in the target's unit.
         rmse: root mean squared error of the mean over seeds.
-        ideal: the RMSE to expect if the assumption above held: more than `deviation` where that is small, as it is also
-            small by chance. None where it cannot be known.
-        num_molecules: how many there are.
+        ideal: RMSE to expect if the assumption of this module held, in the target's unit. It is larger than `deviation`
+            in bins of small deviation, because some molecules have a small deviation by chance. None if unknown.
+        num_molecules: number of molecules in the bin.
     """
 
     deviation: float
@@ -51,16 +52,16 @@ class Calibration(NamedTuple):
     """The mean over the seeds of a row, measured on its test molecules; errors in the target's unit.
 
     Attributes:
-        num_seeds: how many there are: at least two.
+        num_seeds: number of seeds, at least two.
         num_molecules: the number of test molecules.
         mae: mean absolute error of the mean over seeds.
         low: lower end of its 95 % interval, for other sets of as many seeds and other test molecules; None if unknown.
-        high: upper end.
+        high: upper end of that interval; None if unknown.
         rmse: root mean squared error of the mean over seeds.
         coverage: share of the molecules whose true value lies in the 90 % interval, 0.9 where the deviation is right.
         ence: expected normalised calibration error over the bins; None where there are no bins, or seeds agree.
-        ence_ideal: what it would be with as many seeds if the assumption above held; it is not 0, since a deviation of
-            few seeds is inexact. None where it cannot be known.
+        ence_ideal: value that `ence` would have with this number of seeds if the assumption of this module held. It is
+            not 0, since the deviation of few seeds is inexact. None if unknown.
         bins: the test molecules by rising deviation; none where there are fewer than 100.
     """
 
@@ -91,7 +92,8 @@ def measure_calibration(entry: Entry) -> Calibration | None:
     """Measure the seeds of a row as an ensemble.
 
     Returns:
-        None for one seed, where predictions are not kept, and for a baseline: nobody predicts with the mean of those.
+        The calibration; None for one seed, for a run whose predictions were not kept, and for a baseline (nobody
+        predicts with the mean of a baseline over seeds).
     """
     if entry.key.is_baseline or len(entry.sample.seeds) < 2:
         return None
@@ -100,13 +102,13 @@ def measure_calibration(entry: Entry) -> Calibration | None:
 
 
 def measure_runs(folders: Sequence[Path]) -> dict[str, Calibration]:
-    """Measure what the runs that predict together predicted of their own test molecules, for each target.
+    """Measure, for each target, how well runs that predict together predicted their own test molecules.
 
     Args:
-        folders: those of runs of one study, which differ in seeds and targets only.
+        folders: folders of runs of one study that differ in seeds and targets only.
 
     Returns:
-        Nothing of what cannot be read: then it is not known.
+        The calibration of each target, by its name. Targets whose files cannot be read are left out.
     """
     study = folders[0].resolve().parent.parent
     try:
@@ -126,7 +128,7 @@ def calibrate(errors: Floats) -> Calibration:
     """Measure an ensemble on its test molecules.
 
     Args:
-        errors: predicted less true value of each seed and molecule, `[S, M]`, of at least two seeds.
+        errors: predicted minus true value of each seed and molecule, `[S, M]`, in the target's unit; S is at least 2.
     """
     num_seeds, num_molecules = errors.shape
     mean, deviation = errors.mean(0), errors.std(0, ddof=1)
@@ -152,10 +154,15 @@ def calibrate(errors: Floats) -> Calibration:
 
 
 def _interval(errors: Floats, mean: Floats) -> tuple[float, float] | None:
-    """Return the 95 % interval of the MAE of a mean over seeds `[M]`, for other seeds and molecules; None if unknown.
+    """Return the 95 % interval of the MAE of the mean over seeds, for other seeds and molecules; None if unknown.
 
-    The MAE of the mean is the mean over seeds of what each adds to it: its error in the direction of the mean error.
-    To first order these vary as the MAE does (the infinitesimal jackknife), so their mean is treated as any other.
+    The MAE of the mean is itself a mean over seeds: each seed contributes its error times the sign of the mean error.
+    To first order these contributions vary as the MAE does (the infinitesimal jackknife), so the interval is computed
+    as for any other mean over seeds and molecules.
+
+    Args:
+        errors: predicted minus true value of each seed and molecule, `[S, M]`.
+        mean: mean of `errors` over seeds, `[M]`.
     """
     parts = errors * np.sign(mean)
     of_seeds = parts.mean(1)
@@ -165,13 +172,13 @@ def _interval(errors: Floats, mean: Floats) -> tuple[float, float] | None:
 def divide(
     errors: Floats, variances: Floats, expected: Floats | None = None, num_bins: int = NUM_BINS
 ) -> tuple[Bin, ...]:
-    """Divide molecules into bins of as many each, by rising variance.
+    """Sort molecules by stated variance, and divide them into bins of equal size.
 
     Args:
-        errors: errors of what is predicted, `[M]`.
-        variances: the variances that are stated for them, `[M]`.
-        expected: the squared errors to expect in their place, `[M]`; see `Bin.ideal`.
-        num_bins: the number of bins.
+        errors: errors of the predictions, `[M]`, in the target's unit.
+        variances: variances that are stated for these errors, `[M]`, in the square of that unit.
+        expected: squared errors to expect instead, `[M]`, see `Bin.ideal`; None if unknown.
+        num_bins: number of bins.
     """
     order = np.argsort(variances, kind="stable")
     return tuple(
@@ -188,13 +195,14 @@ def divide(
 def ence(bins: Sequence[tuple[float, float]]) -> float | None:
     """Return the expected normalised calibration error, |RMV - RMSE| / RMV on average over bins.
 
-    From Levi et al. 2019 (arXiv:1905.11659): 0 if each bin errs by what is stated, 1 if all state half of it.
+    From Levi et al. 2019 (arXiv:1905.11659). It is 0 if the error in each bin is as large as stated, and 1 if all
+    errors are twice as large as stated.
 
     Args:
-        bins: the root of the mean variance (RMV) and the root mean squared error (RMSE) of each.
+        bins: root of the mean variance (RMV) and root mean squared error (RMSE) of each bin, in the same unit.
 
     Returns:
-        None where there are no bins, or one of them states that there is no error at all.
+        The mean, without a unit; None if there are no bins, or if a bin states an error of 0.
     """
     if not bins or min(stated for stated, _ in bins) <= 0:
         return None
@@ -202,17 +210,19 @@ def ence(bins: Sequence[tuple[float, float]]) -> float | None:
 
 
 def expect_variances(variances: Floats, degrees: float) -> Floats | None:
-    """Return what to expect the true variances to be, of which some are seen on few seeds each, `[M]`.
+    """Estimate the true variance of each molecule from its sample variance over few seeds.
 
-    The true ones are taken as drawn from an inverse gamma distribution, which is fitted to how the logarithms of the
-    sample variances scatter (Smyth 2004, Stat. Appl. Genet. Mol. Biol. 3, 3); this is its mean given each of those.
+    The true variances are taken as drawn from an inverse gamma distribution, which is fitted to how the logarithms of
+    the sample variances scatter (Smyth 2004, Stat. Appl. Genet. Mol. Biol. 3, 3). The estimate is the mean of the true
+    variance given the sample variance.
 
     Args:
         variances: sample variances, `[M]`.
-        degrees: degrees of freedom of each.
+        degrees: degrees of freedom of each sample variance.
 
     Returns:
-        None where most are 0, or the true ones scatter so much that they have no mean.
+        The expected true variances, `[M]`; None if at least half of the sample variances are 0, or if the true ones
+        scatter so much that they have no mean.
     """
     known = variances[variances > 0]
     if 2 * len(known) <= len(variances):

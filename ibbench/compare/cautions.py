@@ -1,4 +1,4 @@
-"""On how much the figures of a row rest: few test molecules, or train sets that are nearly one."""
+"""Warnings about rows whose figures rest on little: few test molecules, or train sets that overlap much."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -6,8 +6,8 @@ from typing import NamedTuple
 from ibbench.data.sources import find_num_molecules
 from ibbench.record.schema import Record
 
-FEW_MOLECULES = 100  # of a test set, below which a warning is due
-MOST_SHARED = 0.3  # of the train pool, above which a row says that it is for this pool
+FEW_MOLECULES = 100  # a test set with fewer molecules gets a warning
+MOST_SHARED = 0.3  # if a seed trains on a larger share of the train pool, the row says that it holds for this pool
 
 
 class Basis(NamedTuple):
@@ -15,8 +15,8 @@ class Basis(NamedTuple):
 
     Attributes:
         train_size: number of molecules that each seed trains on.
-        pool_size: number of molecules that these are drawn from; None where that is not known.
-        num_test: number of test molecules; None likewise.
+        pool_size: number of molecules in the train pool, which those are drawn from; None where it is not known.
+        num_test: number of test molecules; None where it is not known.
     """
 
     train_size: int
@@ -30,7 +30,7 @@ class Basis(NamedTuple):
 
     @property
     def is_of_pool(self) -> bool:
-        """Whether seeds share so much that their variance says little of train molecules from elsewhere.
+        """Whether seeds share so many train molecules that their variance says little about other train molecules.
 
         Variances over overlapping train sets are too small (Nadeau & Bengio 2003, Mach. Learn. 52, 239).
         """
@@ -40,7 +40,7 @@ class Basis(NamedTuple):
 def read_basis(record: Record) -> Basis:
     """Return what the figures of a run rest on.
 
-    Records of older versions do not hold the sizes of the split; of a data set whose size is known they follow from
+    Records of older versions do not hold the sizes of the split. If the size of the data set is known, they follow from
     the options.
     """
     if record.split_sizes:
@@ -59,7 +59,7 @@ def _count(size: float | None, total: int | None) -> int | None:
 
 
 def cautions(bases: Iterable[Basis]) -> Iterator[str]:
-    """Say in a sentence each what a reader of such rows must know."""
+    """Yield the warnings that a reader of rows with these bases needs, one sentence each."""
     bases = list(bases)
     few = sorted({basis.num_test for basis in bases if basis.num_test is not None and basis.num_test < FEW_MOLECULES})
     if few:
@@ -87,7 +87,11 @@ _OF_BASIS = {
 
 
 def cautions_of_basis(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Say what a comparison leaves out; `rows` are what each rests on (see `statistics.Comparison`), and its model."""
+    """Say for which models a comparison could not use the errors of single molecules, and what that means.
+
+    Args:
+        rows: basis of each comparison (see `statistics.Comparison`), and name of its model.
+    """
     rows = list(rows)
     for basis, words in _OF_BASIS.items():
         models = dict.fromkeys(model for of_row, model in rows if of_row == basis)

@@ -1,4 +1,4 @@
-"""What besides the errors is different between two sides: data, options, versions, devices."""
+"""What differs between two results besides their errors: data, seeds, options, versions, devices."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,14 +7,24 @@ from ibbench.compare.side import Side, SideRow
 
 
 def moved(before: SideRow, after: SideRow) -> list[str]:
-    """Name what the two sides do not share, of what they must share to be compared."""
+    """List the differences that forbid a comparison of two rows: another split, data source or kind of hydrogens.
+
+    Returns:
+        One text such as `hydrogens implicit → explicit` for each; empty if the rows can be compared.
+    """
     fields = ("split", "source", "hydrogens")
     pairs = [(field, getattr(before.place, field), getattr(after.place, field)) for field in fields]
     return [f"{field} {old} → {new}" for field, old, new in pairs if old and new and old != new]
 
 
 def changes(old: Side, new: Side, both: list[tuple[SideRow, SideRow]]) -> Iterable[str]:
-    """Say in a sentence each what has changed; `both` are the aligned rows."""
+    """Yield a sentence for each change between two sides.
+
+    Args:
+        old: side A.
+        new: side B.
+        both: matched rows, of A and of B.
+    """
     for words in dict.fromkeys(words for pair in both for words in moved(*pair)):
         yield f"Changed: {words}. Such rows are not compared."
     yield from _changed_seeds(both)

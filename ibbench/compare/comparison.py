@@ -1,4 +1,4 @@
-"""A study with all that is computed of it: the numbers behind what commands print and write."""
+"""A study with all that is computed from it: the numbers behind what commands print and write."""
 
 from typing import NamedTuple
 
@@ -13,15 +13,15 @@ from ibbench.compare.verdict import RELEVANCE
 
 
 class Report(NamedTuple):
-    """A study, compared.
+    """A study with its comparison.
 
     Attributes:
-        study: as read.
+        study: study as read from its folder.
         table: one row per model, target and train size, with `table.COLUMNS`.
-        pairs: one row per pair of these, with `pairs.COLUMNS`.
-        summary: one row per model, over targets, with `summary.COLUMNS`.
-        provenance: with what the study was made.
-        reference: the row that the ratios to show relate to: `best`, or that of a model.
+        pairs: one row per pair of rows that were compared, with `pairs.COLUMNS`.
+        summary: one row per model, over all targets, with `summary.COLUMNS`.
+        provenance: options, versions and devices that the study was made with.
+        reference: denominator of the ratios to show: `best`, or the name of a model.
         relevance: relative difference below which it does not matter which error is lower.
     """
 
@@ -44,7 +44,7 @@ def make_report(study: Study, relative_to: str | None = None, relevance: float =
 
     Args:
         study: a study as read.
-        relative_to: the model that ratios are told to, instead of the best one.
+        relative_to: model that ratios are relative to; None for the best one of each group.
         relevance: relative difference below which it does not matter which error is lower.
 
     Raises:
@@ -63,5 +63,5 @@ def make_report(study: Study, relative_to: str | None = None, relevance: float =
 
 
 def differing(sections: list[Section]) -> list[str]:
-    """Name the fields in which sections differ."""
+    """Return the names of the fields of `Section` in which some sections differ, such as `split`."""
     return [field for field in Section._fields if len({getattr(section, field) for section in sections}) > 1]

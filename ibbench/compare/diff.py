@@ -1,4 +1,4 @@
-"""Two sides, aligned row by row: how much each error has changed, and whether that is more than noise."""
+"""Two results compared row by row: how much each error has changed, and whether that is more than noise."""
 
 import math
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ibbench.compare.align import align
+from ibbench.compare.align import align_rows
 from ibbench.compare.cautions import cautions, cautions_of_basis
 from ibbench.compare.changes import changes, moved
 from ibbench.compare.missing import MissingRun
@@ -26,18 +26,19 @@ COLUMNS = [
 
 
 class DiffRow(NamedTuple):
-    """One row of both sides, or of the one that has it.
+    """One line of a diff: a row that both sides have, or that only one side has.
 
     Attributes:
-        old: of side A.
-        new: of side B.
-        verdict: of the new error: better, worse, identical, not distinguishable; with one seed lower, higher, within
-            tolerance; or not comparable, only in A, only in B.
-        basis: what the verdict rests on: predictions, variances, seeds, deviations or tolerance; empty where there is
-            none.
-        interval: of new minus old, at 95 %; None where it is unknown.
+        old: row of side A; None if only B has it.
+        new: row of side B; None if only A has it.
+        verdict: verdict on the new error: better, worse, identical, not distinguishable; with one seed lower, higher,
+            within tolerance; or not comparable, only in A, only in B.
+        basis: data that the verdict rests on: predictions, variances, seeds, deviations or tolerance (see
+            `statistics.Comparison`); empty where there is no verdict.
+        interval: 95 % interval of the new MAE minus the old one, in the target's unit; None where it is unknown.
         p_holm: p-value, corrected over all rows that are tested; None without a test.
-        worst: ratio of the new error to the old that cannot be excluded; None where nothing is known of it.
+        worst: largest ratio of new to old MAE that cannot be excluded (the upper end of its 95 % interval); None
+            where no interval is known.
     """
 
     old: SideRow | None
@@ -57,7 +58,7 @@ class DiffRow(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """What the row is about, as B has it."""
+        """What the row is about: model, target and so on, as side B has them (or A if B lacks the row)."""
         return self.side.place
 
 
@@ -65,12 +66,12 @@ class Diff(NamedTuple):
     """Two sides compared.
 
     Attributes:
-        names: of A and B.
-        rows: in the order of targets and sizes.
-        changes: of splits, options, versions and devices, a sentence each.
-        cautions: what must be known of what the rows rest on, a sentence each.
+        names: names of A and B, as the user gave them.
+        rows: rows in the order of targets, train sizes and models.
+        changes: one sentence for each change of a split, seeds, an option, a version or a device.
+        cautions: one sentence for each reason why figures hold for less than a reader may think.
         relevance: relative difference below which it does not matter which error is lower.
-        missing: the runs that A and that B lack.
+        missing: runs that A lacks, and runs that B lacks.
     """
 
     names: tuple[str, str]
@@ -91,10 +92,10 @@ class Diff(NamedTuple):
         return self.table[[self._is_worse(row) for row in self.rows]]
 
     def fails(self, fail_on: FailOn) -> bool:
-        """Whether this is what `--fail-on` looks for.
+        """Whether the diff has what `--fail-on` looks for.
 
-        `regression`: an error is worse by what is relevant. `unproven`: that, or it cannot be excluded, as where B
-        lacks runs. `change`: any difference.
+        `regression`: an error has become worse by a relevant amount. `unproven`: an error has become worse, or it
+        cannot be excluded that one has, also because B lacks runs. `change`: any difference.
         """
         if fail_on == FailOn.REGRESSION:
             return any(map(self._is_worse, self.rows))
@@ -125,13 +126,14 @@ def diff(old: Side, new: Side, tolerance: float, relevance: float = RELEVANCE) -
     Args:
         old: side A.
         new: side B.
-        tolerance: relative change of the MAE that counts as none, where there is nothing to test with.
+        tolerance: relative change of the MAE up to which an error counts as unchanged; used only where no test is
+            possible, such as with one seed.
         relevance: relative difference below which it does not matter which error is lower.
 
     Raises:
         InputError: a row has another unit on the other side, or the sides have no row in common.
     """
-    both, only_old, only_new = align(old.rows, new.rows)
+    both, only_old, only_new = align_rows(old.rows, new.rows)
     if not both:
         raise InputError(
             f"{old.name} and {new.name} have no row in common (the same target, train size, model and variant)"
@@ -173,7 +175,10 @@ def _order(row: DiffRow) -> tuple[Any, ...]:
 
 
 def _judge(both: list[tuple[SideRow, SideRow]], tolerance: float, relevance: float) -> list[DiffRow]:
-    """Test each aligned pair with the best that both sides offer, moderated and corrected over all rows."""
+    """Test each matched pair of rows, and correct the p-values for the number of tests.
+
+    A pair is compared by the most detailed data that both sides have. Variances over seeds are moderated before.
+    """
     tests = _moderated([_test(before, after) for before, after in both])
     p_values = [test.p_value for test in tests]
     tested = [p_value for p_value in p_values if p_value is not None]
@@ -197,7 +202,10 @@ def _judge(both: list[tuple[SideRow, SideRow]], tolerance: float, relevance: flo
 
 
 def _moderated(tests: list["_Test"]) -> list["_Test"]:
-    """Let the variances over seeds of rows inform each other: rows of a diff share no model, so all are independent."""
+    """Moderate the variances over seeds of the rows (see `moderation`).
+
+    No two comparisons of a diff share a row, so all of them count as independent.
+    """
     paired = [
         test.comparison
         for test in tests
@@ -215,6 +223,8 @@ def _moderated(tests: list["_Test"]) -> list["_Test"]:
 
 
 class _Test(NamedTuple):
+    """How two rows were compared; without a comparison where there is nothing to test."""
+
     basis: str
     comparison: Comparison | None
     p_holm: float | None = None
@@ -238,7 +248,7 @@ class _Test(NamedTuple):
 
 
 def _test(before: SideRow, after: SideRow) -> _Test:
-    """Compare with the best that both sides offer."""
+    """Compare two rows by the most detailed data that both sides have."""
     if moved(before, after):
         return _Test("", None)
     if before.sample and after.sample:
@@ -260,7 +270,7 @@ def _verdict(before: SideRow, after: SideRow, test: _Test, tolerance: float, rel
         return Verdict("identical", "to four digits")
     if test.comparison and (test.comparison.identical or test.p_holm is not None):
         return judge(test.comparison, test.p_holm, test.num_tests, relevance)
-    # One seed on a side: no test is possible, and the tolerance draws the line.
+    # One side has a single seed: no test is possible, so the tolerance decides.
     judged = judge(test.comparison, None) if test.comparison else None
     if judged and judged.tied:
         return judged
@@ -270,13 +280,17 @@ def _verdict(before: SideRow, after: SideRow, test: _Test, tolerance: float, rel
 
 
 def _same_digits(before: SideRow, after: SideRow) -> bool:
-    """Whether two rows, one of them from a table, are the same as far as a table tells."""
+    """Whether two rows agree in all digits of a rounded table, and one of them comes from such a table."""
     digits = [(f"{row.mae:.4g}", row.mae_std and f"{row.mae_std:.4g}", row.num_seeds) for row in (before, after)]
     return digits[0] == digits[1] and (before.rounded or after.rounded)
 
 
 def diff_table(compared: Diff) -> pd.DataFrame:
-    """Return a row a row, with `COLUMNS`; `old`, `new` and `delta` are MAE in `unit`, `percent` is of `old`."""
+    """Return a table with one row per row of the diff.
+
+    `old` and `new` are MAEs in `unit`, `delta` is their difference in `unit`, `percent` the same difference in percent
+    of `old`.
+    """
     rows = []
     for row in compared.rows:
         old, new = (side.mae if side else math.nan for side in (row.old, row.new))

@@ -1,7 +1,7 @@
-"""The distribution of a mean over few seeds and many molecules, estimated each with its own degrees of freedom.
+"""The distribution of a mean over few seeds and many molecules, each with a variance known to its own precision.
 
-The few seeds enter through Student's t, the many molecules through a normal distribution (or a t, where they are few),
-and the two add up as independent (Fisher-Behrens).
+Few seeds vary as Student's t, many molecules as a normal distribution (or as a t, where they are few). The two parts
+are independent, and their sum is the distribution of Behrens and Fisher.
 """
 
 import functools
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-_NEARLY_NORMAL = 200  # degrees of freedom from which on Student's t is taken as normal
+_NEARLY_NORMAL = 200  # with as many degrees of freedom or more, Student's t is taken as normal
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ def _normals(
     scale, weights = _mixture(degrees) if seed_variance > 0 else (np.ones(1), np.ones(1))
     if not molecule_variance or not 0 < num_molecules - 1 < _NEARLY_NORMAL:
         return np.sqrt(seed_variance / scale + molecule_variance), weights
-    # Coarser, as there are nodes of both: the tail is right to 5e-5 of itself.
+    # The grid has nodes of both variables, so each gets fewer: the relative error of the tail is then 5e-5.
     scale, weights = scale[::2], weights[::2]
     others, other_weights = (part[::5] for part in _mixture(num_molecules - 1))
     spread = np.sqrt(seed_variance / scale[:, None] + molecule_variance / others)
@@ -44,11 +44,11 @@ def _normals(
 def survival(
     value: float, seed_variance: float, molecule_variance: float, degrees: float, num_molecules: int = 0
 ) -> float:
-    """Return P(T > value) of T = sqrt(seed variance) t + sqrt(molecule variance) u.
+    """Return P(T > value) for T = sqrt(seed variance) t + sqrt(molecule variance) u.
 
     t is Student's with `degrees` of freedom; u is Student's with `num_molecules` - 1, and normal where these are many
-    (or 0, for unknown). Student's t is a normal variable over the root of a chi-square one, so T is a mixture of
-    normals, summed here.
+    (or if `num_molecules` is 0, for an unknown number). Student's t is a normal variable divided by the root of a
+    chi-square one, so T is a mixture of normal distributions. This function sums over the mixture numerically.
     """
     if seed_variance + molecule_variance <= 0:
         return 0.5 if value == 0 else float(value < 0)
@@ -56,11 +56,11 @@ def survival(
     return float(weights @ special.ndtr(-value / spread))
 
 
-@functools.lru_cache(maxsize=20_000)  # the same comparison is asked for by the table, the pairs, and both its rows
+@functools.lru_cache(maxsize=20_000)  # the table, the pairs and both rows of a comparison need the same quantile
 def quantile(
     alpha: float, seed_variance: float, molecule_variance: float, degrees: float, num_molecules: int = 0
 ) -> float:
-    """Return the value that |T| of `survival` exceeds with probability `alpha`."""
+    """Return the value that |T| exceeds with probability `alpha`; T and the other arguments are those of `survival`."""
     unit = math.sqrt(seed_variance + molecule_variance)
     if unit <= 0:
         return 0.0
@@ -72,7 +72,7 @@ def quantile(
     def excess(value: float) -> float:
         return 2 * float(weights @ special.ndtr(-value / spread)) - alpha
 
-    # Between what it is if it were normal, and if all came from the part of the fewest degrees of freedom.
+    # The quantile lies between that of a normal distribution and that of a t with the fewer degrees of freedom.
     fewest = [degrees] * (a > 0) + [num_molecules - 1] * (b > 0 and num_molecules > 1)
     low, high = -0.99 * float(special.ndtri(alpha / 2)), -1.05 * float(special.stdtrit(min(fewest), alpha / 2))
     return unit * float(optimize.brentq(excess, low, high, xtol=1e-5, rtol=1e-5))

@@ -1,4 +1,4 @@
-"""Which runs of a study predict together, and what to call them so that no two are taken for one another."""
+"""Which runs of a study predict together as an ensemble, and a name for each ensemble that no other has."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +18,9 @@ class Chosen(NamedTuple):
     """The runs that are to predict.
 
     Attributes:
-        ensembles: for each name the folders of its runs, which differ in seeds and targets only. A run that is alone
-            has no name: it is that of its model.
-        left_out: sentences about runs of the study that cannot predict.
+        ensembles: folders of the runs of each ensemble, by its name. The runs differ in seeds and targets only. A
+            single run has the empty name, which stands for the name of its model.
+        left_out: one sentence for each run of the study that cannot predict, or for several such runs.
     """
 
     ensembles: dict[str, tuple[Path, ...]]
@@ -39,14 +39,14 @@ class _Key(NamedTuple):
 
 
 def choose_ensembles(folder: Path, models: Sequence[str] = ()) -> Chosen:
-    """Find the runs that predict, of a study or alone.
+    """Find the runs that predict: those of a study, or a single run.
 
     Args:
         folder: the folder of a study, such as `results/quick`, or of a run in its `runs/`.
-        models: the models of the study to take, or names of runs; all if there are none.
+        models: names of the models (or runs) of the study that are to predict; empty for all.
 
     Raises:
-        InputError: the folder is neither, no run has weights, or a model is not in the study.
+        InputError: the folder is neither a study nor a run, no run has weights, or a model is not in the study.
     """
     if (folder / WEIGHTS).is_file():
         if models:
@@ -82,7 +82,7 @@ def choose_ensembles(folder: Path, models: Sequence[str] = ()) -> Chosen:
 
 
 def _choose_unrecorded(folder: Path, models: Sequence[str]) -> Chosen:
-    """Find runs of which nothing but the weights is there: each predicts under its own name."""
+    """Find the runs of a folder that has weights but no records: each predicts under its own name."""
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}: expected a study, such as results/quick, or a run of one")
     runs = [path.parent for path in sorted(folder.glob(f"{RUNS}/*/{WEIGHTS}"))]
@@ -112,7 +112,7 @@ def _check_models(folder: Path, models: Sequence[str], known: set[str]) -> None:
 
 
 def _name(done: list[Record]) -> dict[str, tuple[_Key, str]]:
-    """Return for each run what it shares with others, and the shortest name that tells that apart."""
+    """Return for each run the key of its ensemble, and the shortest name that tells this ensemble from the others."""
     variants = find_variants(done)
     keys = [
         _Key(

@@ -1,4 +1,7 @@
-"""A mean over seeds and molecules, and its variance: a two-way analysis of variance, since both are crossed."""
+"""A mean over seeds and molecules and its variance, by a two-way analysis of variance.
+
+Each seed predicts each test molecule (the two are crossed), so both contribute to the variance of the mean.
+"""
 
 from typing import NamedTuple
 
@@ -6,17 +9,18 @@ import numpy as np
 
 from ibbench.compare.distribution import Floats, quantile, survival
 
-ALPHA = 0.05  # of every test, after Holm's correction; intervals are at 1 - ALPHA
+ALPHA = 0.05  # level of every test, after Holm's correction; intervals are at the level 1 - ALPHA
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds and molecules, and how far it would vary.
+    """A mean over seeds and molecules, and how much it would vary.
 
     Attributes:
-        value: the mean.
-        seed_variance: of the mean, for seeds drawn anew; None with one seed.
-        molecule_variance: of the mean, for test molecules drawn anew; 0 where errors of molecules are not known.
-        num_seeds: how many seeds there were, the smaller number of two.
+        value: mean, such as an MAE, a difference of two MAEs, or the logarithm of their ratio.
+        seed_variance: variance of the mean if seeds were drawn anew, in the square of its unit; None with one seed.
+        molecule_variance: variance of the mean if test molecules were drawn anew, in the square of its unit; 0 where
+            the errors of single molecules are not known.
+        num_seeds: number of seeds; of two models with different seeds the smaller number.
         degrees: degrees of freedom that `seed_variance` was estimated with.
         num_molecules: number of test molecules that `molecule_variance` was estimated from; 0 for very many.
     """
@@ -30,25 +34,29 @@ class Estimate(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether there is any variance to judge the value by; one of 0 comes from what no seed can change."""
+        """Whether there is a variance to judge the value by; it is 0 for a baseline that no seed changes."""
         return (self.seed_variance or 0.0) + self.molecule_variance > 0
 
     def interval(self) -> tuple[float, float] | None:
-        """Return the 95 % interval; with one seed it covers other test molecules only; None if nothing is known."""
+        """Return the ends of the 95 % interval; None if no variance is known.
+
+        With one seed it is the interval for other test molecules only.
+        """
         if not self.is_known:
             return None
         half = self.margin(ALPHA)
         return self.value - half, self.value + half
 
     def margin(self, alpha: float) -> float:
-        """Return by how much an estimate errs with probability `alpha`."""
+        """Return the distance from the true mean that the estimate exceeds with probability `alpha`."""
         variances = self.seed_variance or 0.0, self.molecule_variance
         return quantile(alpha, *variances, self.degrees, self.num_molecules)
 
     def p_value(self) -> float | None:
-        """Return the two-sided p-value of the hypothesis that the true mean is 0; None where nothing can be tested.
+        """Return the two-sided p-value of the hypothesis that the true mean is 0.
 
-        That is so with one seed, and where no variance is known.
+        Returns:
+            The p-value; None with one seed, and where no variance is known: then nothing can be tested.
         """
         if self.seed_variance is None or not self.is_known:
             return None
@@ -56,18 +64,19 @@ class Estimate(NamedTuple):
         return 2 * survival(abs(self.value), *variances, self.degrees, self.num_molecules)
 
     def negated(self) -> "Estimate":
-        """Return the estimate of the negative."""
+        """Return the estimate of minus the mean: that of B - A from that of A - B."""
         return self._replace(value=-self.value)
 
 
 def estimate(values: Floats, parts: Floats | None, scratch: Floats | None = None) -> Estimate:
-    """Estimate a mean over seeds and molecules, with the variance that each of them gives it.
+    """Estimate a mean over seeds and molecules, with the variances due to seeds and due to molecules.
 
     Args:
-        values: one for each seed, `[S]`.
-        parts: what each molecule contributes to them, `[S, M]`, up to a constant for each seed; or None.
-        scratch: an array to overwrite, `[S, M]`, such as the parts themselves: a new one takes longer than its
-            figures.
+        values: value of each seed, `[S]`, such as its MAE.
+        parts: contribution of each molecule to the value of each seed, `[S, M]`, such as its absolute error; a constant
+            for each seed may be missing. None if contributions are not known.
+        scratch: array to overwrite, `[S, M]`, such as `parts` itself; None for a new one, which takes longer to
+            allocate than to fill.
     """
     num_seeds = len(values)
     seed_variance = float(values.var(ddof=1)) / num_seeds if num_seeds > 1 else None
@@ -75,7 +84,7 @@ def estimate(values: Floats, parts: Floats | None, scratch: Floats | None = None
     if parts is not None and parts.shape[1] > 1:
         centred = centred_means(parts)
         spread = float(np.square(centred).sum() / (parts.shape[1] - 1)) / parts.shape[1]
-        # What differs from seed to seed within a molecule is in the seeds' variance already.
+        # The scatter of one molecule between seeds is part of the variance over seeds, and must not count twice.
         molecule_variance = max(0.0, spread - molecule_noise(parts, centred, scratch))
     num_molecules = 0 if parts is None else parts.shape[1]
     degrees = max(1, num_seeds - 1)
@@ -83,13 +92,21 @@ def estimate(values: Floats, parts: Floats | None, scratch: Floats | None = None
 
 
 def centred_means(parts: Floats) -> Floats:
-    """Return the mean over seeds of each molecule, `[S, M]` to `[M]`, less the mean of all."""
+    """Return the mean over seeds of each molecule minus the mean over all molecules, from `[S, M]` to `[M]`."""
     means = parts.mean(0)
     return means - means.mean()
 
 
 def molecule_noise(parts: Floats, centred: Floats, scratch: Floats | None = None) -> float:
-    """Return the part of the variance over molecules of a mean over seeds, `[S, M]`, that the seeds brought in."""
+    """Return the part of the variance over molecules that comes from the scatter between seeds.
+
+    It is the mean square of the interaction of seeds and molecules in the two-way analysis of variance, divided by S M.
+
+    Args:
+        parts: contribution of each molecule to the value of each seed, `[S, M]`.
+        centred: result of `centred_means(parts)`, `[M]`.
+        scratch: array to overwrite, `[S, M]`; None for a new one.
+    """
     num_seeds, num_molecules = parts.shape
     if num_seeds == 1 or num_molecules == 1:
         return 0.0
@@ -100,7 +117,14 @@ def molecule_noise(parts: Floats, centred: Floats, scratch: Floats | None = None
 
 
 def welch_degrees(variance_a: float, variance_b: float, num_a: int, num_b: int) -> float:
-    """Return the degrees of freedom of the sum of two variances of means (Welch 1947, Biometrika 34, 28)."""
+    """Return the degrees of freedom of the sum of two variances of means (Welch 1947, Biometrika 34, 28).
+
+    Args:
+        variance_a: variance of the mean of A.
+        variance_b: variance of the mean of B.
+        num_a: number of seeds of A, at least 2.
+        num_b: number of seeds of B, at least 2.
+    """
     larger = max(variance_a, variance_b)
     if not larger > 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""What a study lacks: runs that were asked for and are not done, and seeds and sizes that only some rows have."""
+"""What a study lacks: runs that a command asked for and that are not done; seeds and sizes that only some rows have."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,9 +21,10 @@ class MissingRun(NamedTuple):
     Attributes:
         run: the name of the run.
         state: one of `STATES`.
-        note: why, as far as it is known; of a run that is not finished, the overrides that tell it from others.
-        path: the file that cannot be read, where that is the reason.
-        targets: those that it predicts; None where that is unknown.
+        note: reason why it is missing, as far as it is known; for a run that is not finished, the overrides that tell
+            it from the others of its command.
+        path: the file that cannot be read, if that is the reason.
+        targets: targets that the run predicts; None where they are unknown.
         train_size: the number of train molecules; None where that is unknown.
     """
 
@@ -35,10 +36,11 @@ class MissingRun(NamedTuple):
     train_size: int | None = None
 
     def tell(self, whole_path: bool = True) -> str:
-        """Say what is missing in a sentence.
+        """Say in a sentence which run is missing, and why.
 
         Args:
-            whole_path: whether a file is named as this command has found it, and not from the folder of the study on.
+            whole_path: whether to name a file with its whole path; if not, with its path inside the folder of the
+                study.
         """
         if self.path:
             path = str(self.path) if whole_path else f"{RUNS}/{self.run}/{self.path.name}"
@@ -46,7 +48,7 @@ class MissingRun(NamedTuple):
         return f"{self.state.capitalize()}: {self.run}" + (f": {self.note}" if self.note else "")
 
     def may_be_of(self, group: "Group") -> bool:
-        """Whether it could have a row among those that are compared in a group."""
+        """Whether the run, once finished, could have a row in this group of rows that are compared."""
         of_target = self.targets is None or group.target in self.targets
         return of_target and (self.train_size is None or self.train_size == group.train_size)
 
@@ -55,8 +57,8 @@ def count_missing(missing: Sequence[MissingRun], num_runs: int | None = None) ->
     """Say in a sentence how many runs are missing, and why; empty if none is.
 
     Args:
-        missing: the runs that are.
-        num_runs: the number of all runs, where it is known.
+        missing: the missing runs.
+        num_runs: the number of all runs, with the missing ones; None where it is not known.
     """
     if not missing:
         return ""
@@ -68,12 +70,12 @@ def count_missing(missing: Sequence[MissingRun], num_runs: int | None = None) ->
 
 
 def find_missing(study: Path, records: Iterable[Record], broken: Iterable[BrokenError]) -> tuple[MissingRun, ...]:
-    """Find the runs of a study that its entries lack.
+    """Find the runs of a study whose figures are in no table.
 
     Args:
         study: the folder of the study.
         records: the records that can be read.
-        broken: the reasons why others, or their predictions, cannot be.
+        broken: one error for each run whose record or predictions cannot be read.
     """
     planned = read_agenda(study)
     missing, accounted = [], set()
@@ -100,13 +102,13 @@ def _describe(missing: MissingRun, planned: Planned | None) -> MissingRun:
 
 
 class Uneven(NamedTuple):
-    """A row that lacks something that other rows have.
+    """A row that lacks seeds or train sizes which other rows have.
 
     Attributes:
         row: name of the model, with its variant.
-        target: what it predicts.
-        train_size: the number of train molecules; None where sizes are what it lacks.
-        lacking: seeds or train sizes, in ascending order.
+        target: short name of the target.
+        train_size: the number of train molecules; None for a model that lacks train sizes.
+        lacking: the seeds or train sizes that are missing, in ascending order.
     """
 
     row: str

@@ -1,14 +1,15 @@
-"""Variances over few seeds that inform each other (moderated variances, empirical Bayes).
+"""Variances over few seeds, made more certain by those of other rows (moderated variances, empirical Bayes).
 
-With two or three seeds the variance over seeds of one comparison is hardly known, and a t-test sees next to nothing.
-But the comparisons of a table are alike: their relative variances scatter around a common value. Each is therefore
-drawn towards it, as if it had been seen on some more seeds (Smyth 2004, Stat. Appl. Genet. Mol. Biol. 3, 3, who does
-it for genes). How strongly follows from how much the variances scatter beyond what so few seeds explain.
+With two or three seeds the variance over seeds of one comparison is hardly known, and a t-test finds next to nothing.
+But the comparisons of a table are alike: their relative variances scatter around a common value. Each variance is
+therefore drawn towards the common one, as if it had been measured on some more seeds (Smyth 2004, Stat. Appl. Genet.
+Mol. Biol. 3, 3, for genes). The less the variances scatter beyond what so few seeds explain, the more strongly they are
+drawn.
 
 Two things differ from Smyth's estimate, because a table has few rows, and pairs of one table share models. The common
 value is the mean of the variances rather than of their logarithms, and one standard error is added to their scatter:
-both borrow less. And no comparison gets more degrees of freedom than all seeds of the table together have. Without
-these three, 7 to 11 of 100 equal models would be told apart in a table of four; with them, 3 to 6
+both draw variances less strongly. And no comparison gets more degrees of freedom than all seeds of the table together
+have. Without these three, 7 to 11 of 100 equal models would be told apart in a table of four; with them, 3 to 6
 (tests/compare/test_moderation.py).
 """
 
@@ -21,7 +22,7 @@ from ibbench.compare.distribution import Floats
 from ibbench.compare.estimate import Estimate
 from ibbench.compare.statistics import Comparison
 
-MIN_INDEPENDENT = 3  # comparisons that share no model: below, there is nothing to learn the scatter from
+MIN_INDEPENDENT = 3  # comparisons that share no model; with fewer, the scatter of their variances cannot be estimated
 _MOST_DEGREES = 1000.0
 
 
@@ -29,8 +30,8 @@ class Prior(NamedTuple):
     """What the comparisons of a table have in common.
 
     Attributes:
-        variance: the common variance over seeds of a relative difference, of one seed.
-        degrees: degrees of freedom that it counts as.
+        variance: common variance over seeds of the logarithm of the ratio of two MAEs, for a single seed.
+        degrees: degrees of freedom that the common variance adds to a comparison.
         pooled: degrees of freedom of all seeds of the table, the most that any comparison gets.
     """
 
@@ -39,23 +40,31 @@ class Prior(NamedTuple):
     pooled: float
 
     def moderate(self, variance: float, degrees: float) -> tuple[float, float]:
-        """Draw a variance with its degrees of freedom towards the common one; return both as they are then."""
+        """Draw a variance towards the common one, as a mean weighted by degrees of freedom (Smyth 2004, section 3).
+
+        Args:
+            variance: variance of one comparison, for a single seed.
+            degrees: degrees of freedom of that variance.
+
+        Returns:
+            The moderated variance and its degrees of freedom.
+        """
         both = min(self.degrees + degrees, max(self.pooled, degrees))
         share = (both - degrees) / both
         return share * self.variance + (1 - share) * variance, both
 
 
 def estimate_prior(variances: Floats, degrees: Floats, num_independent: int, pooled: float) -> Prior | None:
-    """Estimate what variances have in common.
+    """Estimate the common variance of comparisons, and how closely their variances scatter around it.
 
     Args:
-        variances: the variance of each comparison, for one seed, `[P]`.
-        degrees: degrees of freedom of each, `[P]`.
+        variances: variance of each comparison, for a single seed, `[P]`.
+        degrees: degrees of freedom of each variance, `[P]`.
         num_independent: number of comparisons that share no model.
         pooled: degrees of freedom of all seeds together.
 
     Returns:
-        The prior; None where there is nothing to borrow from.
+        The prior; None if fewer than `MIN_INDEPENDENT` comparisons are independent or have a variance above 0.
     """
     known = variances > 0
     if num_independent < MIN_INDEPENDENT or known.sum() < MIN_INDEPENDENT:
@@ -69,7 +78,10 @@ def estimate_prior(variances: Floats, degrees: Floats, num_independent: int, poo
 
 
 def degrees_of_scatter(scatter: float) -> float:
-    """Return the degrees of freedom whose log-variance scatters so much: trigamma(d / 2) = scatter."""
+    """Return the degrees of freedom d at which the logarithm of a sample variance has the variance `scatter`.
+
+    They solve trigamma(d / 2) = scatter; the result lies between 0 and 1,000.
+    """
 
     def excess(log_half: float) -> float:
         return float(special.polygamma(1, np.exp(log_half))) - scatter

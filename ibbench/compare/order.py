@@ -8,12 +8,12 @@ from ibbench.models import built_in_models
 
 
 def target_order(target: str) -> tuple[int, str]:
-    """Return what sorts targets in the order of QM9, and others behind them."""
+    """Return a sort key: the targets of QM9 in their usual order, then all others by name."""
     return _place(target, tuple(QM9_TARGETS))
 
 
 def model_order(model: str) -> tuple[int, str]:
-    """Return what sorts baselines first, then the models from the fewest assumptions on, then others."""
+    """Return a sort key: baselines first, then models from the fewest assumptions to the most, then others by name."""
     return _place(model, _models())
 
 

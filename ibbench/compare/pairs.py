@@ -1,4 +1,4 @@
-"""All pairs of models on each target and train size: how far apart, how surely, and the verdict."""
+"""Pairs of models on each target and train size: the difference of their errors, its certainty, and the verdict."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -25,10 +25,10 @@ class Pair(NamedTuple):
     Attributes:
         a: the row that the verdict is about.
         b: the row that it is compared with.
-        comparison: its statistics.
-        p_holm: its p-value, corrected over all comparisons of its family; None with one seed.
-        verdict: what it tells of A.
-        num_tests: size of the family: all pairs of rows on the same target and train size, over all of these.
+        comparison: statistics of A against B.
+        p_holm: p-value, corrected over all comparisons of its family; None with one seed.
+        verdict: verdict on A.
+        num_tests: number of comparisons in the family: all pairs of rows that share target and train size.
         relevance: relative difference below which it does not matter which error is lower.
     """
 
@@ -77,11 +77,19 @@ def best_of(group: list[Entry]) -> Key:
 
 
 def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None, relevance: float = RELEVANCE) -> Pairs:
-    """Compare all pairs that a table speaks of, an earlier entry as A with a later one as B.
+    """Compare the pairs of rows that a table shows; A is the entry that comes first.
 
-    These are, on each target and train size: different models of the same variant; any row and each that is the
-    best on one of the targets; any row and those of the model `relative_to`. In a study of many variants all pairs
-    would be a multiple of that, of which nobody asked most.
+    On each target and train size these are: pairs of models of the same variant; pairs of any row with a row that is
+    the best on at least one target; pairs of any row with a row of the model `relative_to`. Other pairs, such as two
+    variants of different models, are left out: a study of many variants has very many of them.
+
+    Args:
+        entries: the rows of a study.
+        relative_to: model that all rows are compared with; None for the best rows only.
+        relevance: relative difference below which it does not matter which error is lower.
+
+    Returns:
+        Each pair by the keys of A and B. p-values are corrected over all pairs, also over those that are left out.
     """
     groups = by_group(entries)
     best: dict[tuple[Section, int], set[tuple[str, str, bool]]] = {}
@@ -90,7 +98,7 @@ def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None, rele
     comparisons = {}
     for group, members in groups.items():
         references = best[group.section, group.train_size]
-        # Of thousands of variants few are compared, so those of each are looked up rather than sought among all pairs.
+        # With thousands of variants a loop over all pairs would take long, and most of them are not compared.
         wanted = [place for place, (key, *_) in enumerate(members) if key[1:] in references or key.model == relative_to]
         of_variant: dict[str, list[int]] = {}
         for place, entry in enumerate(members):
@@ -100,7 +108,7 @@ def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None, rele
             others = range(len(members)) if place in everywhere else {*wanted, *of_variant[a.key.variant]}
             for b in (members[other] for other in sorted(others) if other > place):
                 comparisons[a.key, b.key] = compare(a.sample, b.sample)
-    # All pairs of a group count, though not all are compared: which ones are depends on which model came out best.
+    # All pairs of a group count as tests: which of them are compared was chosen after the best model was known.
     num_tests = sum(len(members) * (len(members) - 1) // 2 for members in groups.values())
     return correct(comparisons, num_tests, relevance)
 
@@ -109,8 +117,8 @@ def correct(comparisons: dict[tuple[Key, Key], Comparison], num_tests: int = 0, 
     """Moderate the variances over seeds, and correct the p-values over all comparisons: they are one family.
 
     Args:
-        comparisons: A against B, by their keys.
-        num_tests: size of the family, if it has more comparisons than these.
+        comparisons: comparison of A with B, by their keys.
+        num_tests: number of comparisons in the family, if it is larger than the number of `comparisons`.
         relevance: relative difference below which it does not matter which error is lower.
     """
     prior = _common_prior(comparisons)
@@ -144,19 +152,23 @@ def _common_prior(comparisons: dict[tuple[Key, Key], Comparison]) -> Prior | Non
 
 
 def _can_borrow(comparison: Comparison, keys: tuple[Key, Key]) -> bool:
-    """Whether a comparison is one of two trained models, seed by seed: others vary for other reasons."""
+    """Whether two trained models are compared seed by seed; the variances of other comparisons have other causes."""
     ratio = comparison.log_ratio
     paired = comparison.wins is not None and ratio is not None and ratio.seed_variance is not None
     return paired and not any(key.is_baseline for key in keys)
 
 
 def versus(pairs: Pairs, a: Key, b: Key) -> Pair:
-    """Return A against B, whichever way round they were compared."""
+    """Return the pair with `a` as A and `b` as B, also where they were compared the other way round.
+
+    Raises:
+        KeyError: the two were not compared.
+    """
     return pairs[a, b] if (a, b) in pairs else pairs[b, a].reversed()
 
 
 def pairs_table(pairs: Pairs) -> pd.DataFrame:
-    """Return a row a pair, with `COLUMNS`; `verdict` names the better of the two."""
+    """Return a table with one row per pair, with `COLUMNS`; `verdict` names the better of the two models."""
     rows = []
     for pair in pairs.values():
         group = pair.a.group
@@ -180,6 +192,6 @@ def pairs_table(pairs: Pairs) -> pd.DataFrame:
 
 
 def _in_names(pair: Pair) -> str:
-    """Write the verdict with the names of the models: `gnn better` for what is worse than the GNN."""
+    """Write the verdict with the name of the better model: `gnn better` also where A is worse than B, the GNN."""
     better = pair.reversed() if pair.verdict.word in {"worse", "higher"} else pair
     return str(better.verdict) if better.verdict.tied else f"{better.a.name} {better.verdict}"

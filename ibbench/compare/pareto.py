@@ -7,15 +7,21 @@ import numpy as np
 from ibbench.compare.study import Entry
 
 COSTS = {"parameters": "parameters", "flops": "flops_per_molecule", "seconds": "train_seconds"}
-SAME_COST = 1.02  # a budget is met to within 2 %, so costs that near to each other are the same
+SAME_COST = 1.02  # budgets are met to within 2 %, so costs count as the same up to this factor
 
 
 def pareto(group: Sequence[Entry]) -> list[str]:
-    """Name for each entry of a group the costs (of `COSTS`) at which it stands on the Pareto front.
+    """Return for each entry of a group the names of the costs (keys of `COSTS`) for which it is on the Pareto front.
 
     An entry is off the front of a cost if another has a lower mean MAE at no more than 1.02 times the cost, or the
-    same MAE at a cost that is lower by more than that. Seconds are those of a replica. Entries without that cost,
-    such as the FLOPs of a baseline, have no part in it.
+    same MAE at a cost that is lower by more than that factor. Seconds are those of one replica. An entry whose cost is
+    unknown, such as the FLOPs of a baseline, is not on the front, and no other entry is compared with it.
+
+    Args:
+        group: entries on the same target and train size.
+
+    Returns:
+        Names with blanks between them, such as `parameters flops`, in the order of `group`.
     """
     maes = np.array([entry.sample.mae for entry in group])
     fronts: list[list[str]] = [[] for _ in group]
@@ -29,7 +35,12 @@ def pareto(group: Sequence[Entry]) -> list[str]:
 
 
 def cost_of(entry: Entry, field: str) -> float:
-    """Return a cost of one replica, of the fields of `COSTS`; nan where there is none."""
+    """Return a cost of one replica: parameters, FLOPs per molecule or training seconds; NaN where it is unknown.
+
+    Args:
+        entry: a row.
+        field: one of the values of `COSTS`.
+    """
     cost = getattr(entry.cost, field)
     if cost is None:
         return float("nan")

@@ -1,4 +1,4 @@
-"""study.json: with what a study's table was made, so that a table without its runs can still be explained."""
+"""study.json: the options, versions and devices behind a table, for readers who do not have its runs."""
 
 from typing import Any, NamedTuple
 
@@ -7,14 +7,14 @@ from pydantic import BaseModel, ConfigDict
 from ibbench.compare.study import Entry, Study
 from ibbench.compare.unseen import UnseenOfSource, gather_unseen
 from ibbench.errors import InputError
-from ibbench.record.schema import DataEntry, explain, read_versioned
+from ibbench.record.schema import DataEntry, explain_unreadable, read_versioned
 
 SCHEMA_VERSION = 1
 _IN_THE_TABLE = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
 
 
 class Row(NamedTuple):
-    """What options are recorded for: rows of a table that differ in target only."""
+    """The rows of a table that have the same options: those that differ in target only."""
 
     model: str
     variant: str
@@ -40,10 +40,17 @@ class _Missing(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Options, versions and devices of a study, counts of its data sets, its missing runs, and what models do not see.
+    """The content of study.json: how a study was made.
 
-
-    `options` are those that all rows share.
+    Attributes:
+        schema_version: version of this format.
+        options: flat options that all rows share, such as `optimizer.name`.
+        rows: options of each row that are not shared by all.
+        versions: versions of each package, over all runs.
+        devices: names of the devices, over all runs.
+        data: counts of each data set, by its name.
+        unseen: what the molecules of each data set carry, and what of it the models do not read.
+        missing: the runs that are not in the table.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,7 +65,7 @@ class Provenance(BaseModel):
     missing: tuple[_Missing, ...] = ()
 
     def content(self) -> dict[str, Any]:
-        """Return it as JSON types; of a study that is whole without a word of what is missing."""
+        """Return the content as JSON types; `missing` is left out if no run is missing."""
         return self.model_dump(mode="json", exclude=None if self.missing else {"missing"})
 
     def row_options(self) -> dict[Row, dict[str, Any]]:
@@ -67,7 +74,7 @@ class Provenance(BaseModel):
 
 
 def provenance(study: Study) -> Provenance:
-    """Gather with what the finished runs of a study were made."""
+    """Gather the options, versions and devices that the finished runs of a study were made with."""
     by_row: dict[Row, list[Entry]] = {}
     for entry in study.entries:
         if entry.options:
@@ -106,12 +113,18 @@ def _options(entries: list[Entry]) -> dict[str, Any]:
 def read_provenance(text: str, name: str) -> Provenance:
     """Read a study.json.
 
+    Args:
+        text: content of the file.
+        name: name of the file for error messages.
+
     Raises:
-        InputError: it is not one that this version can read.
+        InputError: the text is not a study.json that this version can read.
     """
     try:
         content = read_versioned(text, SCHEMA_VERSION)
-        content.pop("checksums", None)  # for whom it reads the tables, see `record.tables`
+        content.pop("checksums", None)  # only `record.tables` needs them
         return Provenance.model_validate(content)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{name} is not readable: {explain(error)}. `ibbench table` writes it anew") from None
+        raise InputError(
+            f"{name} is not readable: {explain_unreadable(error)}. `ibbench table` writes it anew"
+        ) from None

@@ -1,4 +1,4 @@
-"""The commands that train the runs of a study again, for who has its records and not its weights."""
+"""The commands that train the runs of a study again, for users who have its records but not its weights."""
 
 import shlex
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from ibbench.options.defaults import config_folder, default_options
 from ibbench.record.folder import RUNS
 from ibbench.record.schema import RECORD, Record
 
-_NAMED = 3  # commands
-_OWN_FILE = {"csv": ("data.path=FILE.csv",)}  # what a record does not know, by the source of the data
+_NAMED = 3  # a sentence shows at most so many commands
+_OWN_FILE = {"csv": ("data.path=FILE.csv",)}  # options that a record does not hold, by the source of the data
 
 
 def tell_training(study: Path, records: Sequence[Record]) -> str:
-    """Say in a sentence by which commands these runs of a study are trained.
+    """Say in a sentence which commands train these runs of a study.
 
     Args:
         study: the folder of the study.
-        records: those of the runs.
+        records: the records of the runs.
     """
     commands = list_commands(study, records)
     if not commands:
@@ -30,11 +30,19 @@ def tell_training(study: Path, records: Sequence[Record]) -> str:
 
 
 def list_commands(study: Path, records: Sequence[Record]) -> list[str]:
-    """Return the commands that train runs of a study: as they were typed if that is known, else from the config."""
+    """Return the commands that train runs of a study.
+
+    They are the commands that were typed, if all records hold them. Otherwise they are made from the configs: one
+    command for all runs that differ in their models only.
+
+    Args:
+        study: the folder of the study.
+        records: the records of the runs.
+    """
     if not records:
         return []
     known = [record.made.command if record.made else "" for record in records]
-    # Where the record is in place, the run counts as done.
+    # A run whose folder has a record counts as done: only `rerun=true` trains it again.
     again = [(study / RUNS / record.run / RECORD).is_file() for record in records]
     if all(command.startswith("ibbench train") for command in known):
         commands = [command + " rerun=true" * redo for command, redo in zip(known, again, strict=True)]
@@ -58,7 +66,7 @@ def _join(models: list[str]) -> str:
 
 
 def _words(record: Record) -> list[str]:
-    """Return the options of a run that are not the usual ones of its model, as they are typed."""
+    """Return the overrides to type for a run: the options that differ from the defaults of its model."""
     from ibbench.options.compose import compose_config
 
     config, source = record.config, str(record.config["data"]["source"])
@@ -80,7 +88,7 @@ def _words(record: Record) -> list[str]:
 
 
 def _nearest(group: str, options: dict[str, Any]) -> str:
-    """Return the choice of a group that has most of these options."""
+    """Return the name of the file in a config group whose values agree with most of these options."""
     flat = flatten(options)
     names = sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
     usual = {name: flatten(default_options(group, name)) for name in names}

@@ -22,7 +22,7 @@ from ibbench.record.tables import read_text
 
 
 class Place(NamedTuple):
-    """What a row is about. `hydrogens` and `source` are empty in tables that do not tell them."""
+    """The columns that tell a row from others. `hydrogens` and `source` are empty for tables without these columns."""
 
     model: str
     variant: str
@@ -38,15 +38,15 @@ class SideRow(NamedTuple):
     """A row of one side.
 
     Attributes:
-        place: what it is about.
-        mae: the mean over seeds.
-        mae_std: the sample standard deviation over seeds; None with one.
-        num_seeds: how many.
-        sample: the errors of each seed, where there are records or a table tells them.
-        options: the flat config; None where it is unknown, as for a baseline.
-        rounded: whether the figures went through a table of an older version, with its four digits.
-        basis: what they rest on.
-        is_baseline: whether it is of a predictor that is not a model; of a table, known by its name alone.
+        place: model, target, train size and so on.
+        mae: test MAE averaged over seeds, in the target's unit.
+        mae_std: sample standard deviation of the MAE over seeds, in the target's unit; None with one seed.
+        num_seeds: number of seeds.
+        sample: test errors of each seed; None for a table of an older version, which has means only.
+        options: flat config; None where it is unknown, as for a baseline.
+        rounded: whether the figures come from a table of an older version, which has four digits.
+        basis: sizes of the train and test sets behind the figures.
+        is_baseline: whether the row is one of a baseline; a row of a table is recognised by its name alone.
     """
 
     place: Place
@@ -61,13 +61,13 @@ class SideRow(NamedTuple):
 
 
 class Side(NamedTuple):
-    """All rows of one side, and with what they were made, where that is known.
+    """One side of a diff: its rows, and how they were made.
 
     Attributes:
-        name: what it was given as.
-        rows: in the order of the table.
-        provenance: with what they were made; None for a table without its study.json.
-        missing: the runs that it lacks, as far as that is known.
+        name: text that the user gave for this side, such as `results/quick` or `main:results/quick`.
+        rows: rows in the order of the table.
+        provenance: options, versions and devices of the runs; None for a table without its study.json.
+        missing: runs that the side lacks, as far as they are known.
     """
 
     name: str
@@ -79,8 +79,11 @@ class Side(NamedTuple):
 def read_side(given: str) -> Side:
     """Read a study folder, a table.csv, or `REVISION:path` of the repository around the current folder.
 
+    Args:
+        given: text that the user gave.
+
     Raises:
-        InputError: there is no such thing, or it cannot be read.
+        InputError: `given` names none of these, or it cannot be read, or it has no finished run.
     """
     path = Path(given)
     if path.is_dir():
@@ -141,7 +144,7 @@ def _table_row(row: "pd.Series[Any]") -> SideRow:
 
 
 def _known(row: "pd.Series[Any]", column: str) -> float | None:
-    """Return a figure of a table; None where it is missing, or the table of a version that had no such column."""
+    """Return a figure of a table; None if the cell is empty, or if an older version wrote no such column."""
     value = row.get(column)
     return float(value) if pd.notna(value) else None
 
@@ -171,21 +174,21 @@ def _with_options(
 
 def _of_revision(name: str, revision: str, inside: str) -> Side:
     folder = inside.rstrip("/")
-    if not folder.endswith(".csv") and (evidence := _shown(revision, f"{folder}/{EVIDENCE}")):
+    if not folder.endswith(".csv") and (evidence := _file_at(revision, f"{folder}/{EVIDENCE}")):
         return of_study(
-            name, _study_of(name, {EVIDENCE: evidence, PROVENANCE: _shown(revision, f"{folder}/{PROVENANCE}")})
+            name, _study_of(name, {EVIDENCE: evidence, PROVENANCE: _file_at(revision, f"{folder}/{PROVENANCE}")})
         )
-    table = _shown(revision, folder) if folder.endswith(".csv") else _shown(revision, f"{folder}/{TABLE}")
+    table = _file_at(revision, folder) if folder.endswith(".csv") else _file_at(revision, f"{folder}/{TABLE}")
     if table is None:
         raise InputError(f"revision {revision} has no {folder}/{TABLE} (nor a table {folder})")
     parent = folder.rpartition("/")[0] if folder.endswith(".csv") else folder
     file = folder.rpartition("/")[2] if folder.endswith(".csv") else TABLE
-    made_with = _shown(revision, f"{parent}/{PROVENANCE}" if parent else PROVENANCE)
+    made_with = _file_at(revision, f"{parent}/{PROVENANCE}" if parent else PROVENANCE)
     return _of_table(name, file, _text(table), None if made_with is None else _text(made_with))
 
 
 def _study_of(name: str, files: dict[str, bytes | None]) -> Study:
-    """Read a study from some of its files, by their names there."""
+    """Read a study from the contents of some of its files, by their names in the study's folder."""
     with TemporaryDirectory() as place:
         for file, content in files.items():
             if content is not None:
@@ -200,8 +203,11 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
-def _shown(revision: str, path: str) -> bytes | None:
-    """Return a file of a revision, from the current folder or else from the root of the repository."""
+def _file_at(revision: str, path: str) -> bytes | None:
+    """Return the content of a file at a revision of the git repository; None if there is no such file.
+
+    The path is looked up from the current folder first, then from the root of the repository.
+    """
     _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", problem=f"`{revision}` is not a revision here")
     for inside in (f"./{path}", path):
         shown = _git("show", f"{revision}:{inside}")

@@ -1,4 +1,4 @@
-"""Rows that support no claim, and why: they have not converged, or do not beat what needs no model.
+"""Rows that support no claim, and why: they have not converged, or a baseline without a model beats them.
 
 An error that still falls when training goes on says something about the schedule, not about the model. And a model
 that loses to a regression on atom counts is badly trained, whatever it assumes.
@@ -15,18 +15,18 @@ from ibbench.compare.pairs import by_group
 from ibbench.compare.study import Entry, Key
 from ibbench.record.schema import ReplicaEntry, TrialEntry
 
-TOLERANCE = 0.02  # by which a converged row may still fall when its steps are doubled
+TOLERANCE = 0.02  # a row counts as converged if twice the steps lower its MAE by less than this fraction
 GUARD = "composition"  # the baseline that every model must beat
 
 
 class Doubling(NamedTuple):
-    """What twice the steps change of an error, as a fraction of it: -0.05 is 5 % lower.
+    """How much twice the training steps change the test MAE, as a fraction of it: -0.05 means 5 % lower.
 
     Attributes:
-        change: the mean over seeds, of ratios.
+        change: change as the geometric mean over seeds.
         low: lower end of its 95 % interval over seeds (Student's t on logarithms); None with one seed.
-        high: upper end.
-        steps: of the whole training.
+        high: upper end of that interval; None with one seed.
+        steps: number of steps of the longer training.
     """
 
     change: float
@@ -41,10 +41,16 @@ class Doubling(NamedTuple):
 
 
 def measure_doubling(replicas: Sequence[ReplicaEntry]) -> Doubling | None:
-    """Compare each replica with the same trial trained for half of the steps, with a schedule of its own.
+    """Compare each replica with a training of the same hyper-parameters for half of the steps.
+
+    The shorter training has a schedule of its own, which ends at its last step.
+
+    Args:
+        replicas: replicas of one row, as recorded.
 
     Returns:
-        None where some replica was not trained for half of its steps (`tuning=convergence` and `tuning=halving` do).
+        The change; None if there is a replica without such a shorter training. `tuning=convergence` and
+        `tuning=halving` make them.
     """
     halves = [_half(replica) for replica in replicas]
     logs = [
@@ -76,9 +82,15 @@ def _is_half(trial: TrialEntry, chosen: TrialEntry) -> bool:
 
 
 def find_faults(entries: Sequence[Entry]) -> dict[Key, str]:
-    """Say of each row of a study that supports no claim why it does not.
+    """Find the rows of a study that support no claim.
 
-    Whether a row has converged is not known of every row; one of which it is not known is not named here.
+    A row for which doubled steps were not measured may not have converged either, but it does not count as faulty.
+
+    Args:
+        entries: all rows of the study, with its baselines.
+
+    Returns:
+        The reason for each of these rows, by its key.
     """
     faults: dict[Key, str] = {}
     for group in by_group(entries).values():
@@ -108,10 +120,12 @@ def _falling(entry: Entry) -> list[str]:
 
 
 def rates_at_the_edge(entry: Entry) -> str | None:
-    """Say if most seeds of a row chose a learning rate from the lowest or the highest part of the range.
+    """Find out whether most seeds of a row chose the lowest or the highest learning rate that they tried.
+
+    The best learning rate may then lie outside of the range of the search.
 
     Returns:
-        `lowest` or `highest`; None for most rows, and for those whose seeds did not choose.
+        `lowest` or `highest`; None if most seeds chose another rate, or if a seed tried fewer than three.
     """
     places = []
     for replica in entry.replicas:

@@ -1,10 +1,11 @@
 """Is a difference between two models real? Paired statistics over seeds and test molecules.
 
-Two models that are compared were mostly trained on the same seeds (each seed gives both the same train subset) and
-are measured on the same test molecules. Their difference of MAE varies with both: another seed and other test molecules
-would have given another figure. Seeds and molecules are crossed, so a two-way analysis of variance tells the two
+Two models that are compared were mostly trained with the same seeds (each seed gives both the same train subset) and
+are measured on the same test molecules. Their difference of MAE would be another one with other seeds, and with other
+test molecules. Seeds and molecules are crossed, so a two-way analysis of variance tells the two
 apart (Clark 1973, The language-as-fixed-effect fallacy, J. Verbal Learn. Verbal Behav. 12, 335), see
-`ibbench.compare.estimate`. Resampling seeds is no way out: with three of them a percentile bootstrap is far too narrow.
+`ibbench.compare.estimate`. A bootstrap over seeds is no alternative: with three seeds its percentile intervals are far
+too narrow.
 """
 
 import functools
@@ -17,15 +18,16 @@ from scipy import special
 from ibbench.compare.distribution import Floats
 from ibbench.compare.estimate import ALPHA, Estimate, centred_means, estimate, molecule_noise, welch_degrees
 
-MIN_SEEDS_OF_SHARE = 6
-_ROUNDING = 1e-9  # relative: MAEs that differ by less differ in the order of a sum only
+MIN_SEEDS_OF_SHARE = 6  # with fewer seeds the share of seeds that A won is not reported, see `Comparison.probability`
+_ROUNDING = 1e-9  # relative difference of two MAEs that the order of a sum can cause
 
 
 class Spread(NamedTuple):
-    """How far test molecules move an MAE, where the error of each is not known, as in a table.
+    """How much an MAE would vary with other test molecules, for a table that does not hold the error of each molecule.
 
     Attributes:
-        variance: of the MAE, averaged over seeds, for test molecules drawn anew; in the square of the target's unit.
+        variance: variance of the MAE averaged over seeds, if test molecules were drawn anew; in the square of the
+            target's unit.
         num_molecules: number of test molecules that it was estimated from.
     """
 
@@ -37,10 +39,10 @@ class Sample(NamedTuple):
     """The test errors of one model on one target at one train size, in the target's unit.
 
     Attributes:
-        seeds: of the replicas, `[S]`.
-        maes: of each replica, `[S]`.
-        errors: absolute error of each replica on each test molecule, `[S, M]`; None where that is not known.
-        stated: what a table says of the variance over molecules; None where there are errors, or nothing is known.
+        seeds: seeds of the replicas, `[S]`.
+        maes: test MAE of each replica, `[S]`.
+        errors: absolute error of each replica on each test molecule, `[S, M]`; None where it is not known.
+        stated: variance over molecules as a table states it; None where `errors` are known, or nothing is.
     """
 
     seeds: tuple[int, ...]
@@ -60,31 +62,34 @@ class Sample(NamedTuple):
 
     @property
     def is_constant(self) -> bool:
-        """Whether all of several seeds have the same MAE, but for rounding.
+        """Whether there are several seeds and all have the same MAE, apart from rounding.
 
-        So have baselines whose seeds all train on the whole pool. It tells nothing of other train sets, and a
-        variance over seeds of 0 must not be taken for knowledge.
+        This is so for baselines whose seeds all train on the whole pool. Their variance over seeds is 0, but this says
+        nothing about other train sets, so it must not be used as a variance.
         """
         return len(self.maes) > 1 and float(np.ptp(self.maes)) <= _ROUNDING * self.mae
 
     def spread(self) -> Spread | None:
-        """Return how far test molecules move the MAE; None if that is not known."""
+        """Return how much the MAE would vary with other test molecules; None if that is not known."""
         if self.errors is None:
             return self.stated
         return Spread(estimate(self.maes, self.errors).molecule_variance, self.errors.shape[1])
 
     def one_seed(self) -> "Sample":
-        """Return what is known where all seeds are the same: one of them."""
+        """Return a sample with the first seed only, for samples whose seeds are all the same."""
         errors = None if self.errors is None else self.errors[:1]
         return Sample(self.seeds[:1], self.maes[:1], errors, self.stated)
 
     def mae_interval(self) -> tuple[float, float] | None:
-        """Return the 95 % interval of the MAE, taken on the logarithm so that it stays above 0; None if unknown."""
+        """Return the 95 % interval of the MAE, in the target's unit; None if unknown.
+
+        It is computed for the logarithm of the MAE, so that its lower end stays above 0.
+        """
         if not (self.maes > 0).all():
             return None
         if self.is_constant:
             return self.one_seed().mae_interval()
-        # d log(mean e) = d mean(e) / mean(e): what each molecule adds to the logarithm.
+        # d log(mean e) = d mean(e) / mean(e), so each molecule contributes e / mean(e) to the logarithm.
         parts = None if self.errors is None else self.errors / self.maes[:, None]
         found = estimate(np.log(self.maes), parts, scratch=parts)
         if self.errors is None and self.stated:
@@ -96,17 +101,18 @@ class Sample(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Model A against model B: negative differences and ratios below 1 speak for A.
+    """Model A against model B: with a negative difference, or a ratio below 1, A has the lower error.
 
     Attributes:
         difference: MAE of A minus MAE of B, in the target's unit.
-        log_ratio: of the MAEs, averaged over seeds; None where an MAE is 0 or the seeds are not known one by one.
-        wins: of the seeds that both have, on how many A has the lower MAE, and `losses` B; None if not paired.
-        losses: see `wins`.
-        identical: whether both have the same MAE on the same seeds.
-        basis: what is known of both: "predictions" (errors of molecules), "variances" (an MAE for each seed and the
-            variance over molecules, but not whether the same molecules are hard for both), "seeds" (an MAE for
-            each), or "deviations" (their mean and standard deviation only).
+        log_ratio: natural logarithm of MAE of A over MAE of B, averaged over seeds; None where an MAE is 0, or the MAEs
+            of single seeds are not known.
+        wins: number of seeds on which A has the lower MAE; None if A and B do not have the same seeds.
+        losses: number of seeds on which B has the lower MAE; None likewise.
+        identical: whether both have the same MAE on each of the same seeds.
+        basis: data that both models have: "predictions" (errors of molecules), "variances" (an MAE for each seed and
+            the variance over molecules, but not whether the same molecules are hard for both), "seeds" (an MAE for
+            each seed), or "deviations" (mean and standard deviation over seeds only).
     """
 
     difference: Estimate
@@ -126,17 +132,26 @@ class Comparison(NamedTuple):
         )
 
     def ratio(self) -> tuple[float, float, float] | None:
-        """Return MAE of A over MAE of B, as the geometric mean over seeds, with its interval (nan if unknown)."""
+        """Return MAE of A over MAE of B, with the lower and upper end of its 95 % interval.
+
+        Returns:
+            The geometric mean over seeds, and the ends of its interval, which are NaN if unknown; None without
+            `log_ratio`.
+        """
         if self.log_ratio is None:
             return None
         low, high = self.log_ratio.interval() or (math.nan, math.nan)
         return math.exp(self.log_ratio.value), math.exp(low), math.exp(high)
 
     def probability(self) -> tuple[float, float, float] | None:
-        """Return P(A < B) on a new seed: the share of seeds that A won, ties counted half; None if not paired.
+        """Return the probability that A has the lower MAE on a new seed, with the ends of its 95 % interval.
 
-        Its interval is that of Clopper and Pearson, with ties counted against whichever end it is. None below
-        `MIN_SEEDS_OF_SHARE` seeds, where even an A that won on all of them could not be told from chance.
+        It is the share of seeds that A won; ties count half. The interval is that of Clopper and Pearson (1934,
+        Biometrika 26, 404); its lower end counts ties as losses, its upper end counts them as wins.
+
+        Returns:
+            Share, lower end and upper end; None if A and B do not have the same seeds, or have fewer than
+            `MIN_SEEDS_OF_SHARE`: then even a win on every seed could be chance.
         """
         if self.wins is None or self.losses is None or self.difference.num_seeds < MIN_SEEDS_OF_SHARE:
             return None
@@ -152,11 +167,15 @@ def _proportion(wins: int, ties: int, total: int) -> tuple[float, float, float]:
 
 
 def compare(a: Sample, b: Sample) -> Comparison:
-    """Compare two models: seed by seed if both have the same seeds, and otherwise all of one with all of the other.
+    """Compare two models: seed by seed if both have the same seeds, and otherwise by their means over seeds.
 
-    Where errors of molecules are known of neither or one side, but its variance over molecules is, the two variances
-    are added: as if other molecules were hard for the one than for the other, which makes intervals wide rather than
-    narrow. Of two models whose seeds are all the same, no variance over seeds is known, as with one seed.
+    Where the errors of single molecules are not known for both models, but both variances over molecules are, these
+    variances are added. This ignores that the same molecules tend to be hard for both, so it makes intervals wide
+    rather than narrow. If neither model changes with its seeds, no variance over seeds is known, as with one seed.
+
+    Args:
+        a: test errors of model A.
+        b: test errors of model B, on the same target and in the same unit.
     """
     if a.is_constant and b.is_constant:
         return _compare_constant(a, b)
@@ -165,13 +184,13 @@ def compare(a: Sample, b: Sample) -> Comparison:
     errors = (a.errors, b.errors) if known else (None, None)
     logarithms = None
     if (a.maes > 0).all() and (b.maes > 0).all():
-        # As in `Sample.mae_interval`, of the logarithm of the ratio.
+        # Contributions of molecules to the logarithm of an MAE, as in `Sample.mae_interval`.
         parts = [
             None if part is None else part / maes[:, None] for part, maes in zip(errors, (a.maes, b.maes), strict=True)
         ]
         logarithms = _difference(np.log(a.maes), np.log(b.maes), parts[0], parts[1], paired)
     difference = _difference(a.maes, b.maes, *errors, paired)
-    spreads = None if known else _both(a.spread(), b.spread())
+    spreads = None if known else _pair_if_known(a.spread(), b.spread())
     if spreads:
         difference = _with_molecules(difference, spreads, (1.0, 1.0))
         logarithms = logarithms and _with_molecules(logarithms, spreads, (a.mae, b.mae))
@@ -185,18 +204,24 @@ def compare(a: Sample, b: Sample) -> Comparison:
     )
 
 
-def _both(a: Spread | None, b: Spread | None) -> tuple[Spread, Spread] | None:
+def _pair_if_known(a: Spread | None, b: Spread | None) -> tuple[Spread, Spread] | None:
     return (a, b) if a and b else None
 
 
 def _with_molecules(found: Estimate, spreads: tuple[Spread, Spread], scales: tuple[float, float]) -> Estimate:
-    """Add the variances over molecules of two MAEs, each relative to its scale, to the estimate of their difference."""
+    """Return the estimate of a difference of MAEs (or of their logarithms) with the variances over molecules of both.
+
+    Args:
+        found: estimate without a variance over molecules.
+        spreads: variances over molecules of the MAEs of A and of B.
+        scales: divisors of the MAEs of A and of B: 1 for the MAEs themselves, the MAEs for their logarithms.
+    """
     variance = sum(spread.variance / scale**2 for spread, scale in zip(spreads, scales, strict=True))
     return found._replace(molecule_variance=variance, num_molecules=min(spread.num_molecules for spread in spreads))
 
 
 def _compare_constant(a: Sample, b: Sample) -> Comparison:
-    """Compare two models whose MAE no seed changes: over molecules alone."""
+    """Compare two models whose MAEs do not change with the seed: by their errors on molecules alone."""
     one, other = a.one_seed(), b.one_seed()
     found = compare(one, other._replace(seeds=one.seeds))
     num_seeds = min(len(a.seeds), len(b.seeds))
@@ -210,9 +235,13 @@ def _compare_constant(a: Sample, b: Sample) -> Comparison:
 
 
 def compare_summaries(a: tuple[float, float, int], b: tuple[float, float, int]) -> Comparison:
-    """Compare two models of which mean, standard deviation and number of seeds are all that is known.
+    """Compare two models by the mean and standard deviation of their MAEs over seeds alone.
 
-    This is Welch's test, the seeds not being paired; molecules are not counted.
+    This is Welch's test (Welch 1947, Biometrika 34, 28). It does not pair seeds, and counts no variance over molecules.
+
+    Args:
+        a: mean MAE, sample standard deviation over seeds, and number of seeds of model A; at least two seeds.
+        b: the same figures of model B, in the same unit.
     """
     variance_a, variance_b = (std**2 / num_seeds for _, std, num_seeds in (a, b))
     degrees = welch_degrees(variance_a, variance_b, a[2], b[2])
@@ -221,7 +250,15 @@ def compare_summaries(a: tuple[float, float, int], b: tuple[float, float, int]) 
 
 
 def _difference(a: Floats, b: Floats, parts_a: Floats | None, parts_b: Floats | None, paired: bool) -> Estimate:
-    """Estimate the mean of `a` `[S]` minus that of `b` `[T]`; what each molecule adds to them is in the parts."""
+    """Estimate the mean of `a` minus the mean of `b`.
+
+    Args:
+        a: value of each seed of A, `[S]`.
+        b: value of each seed of B, `[T]`; S = T if paired.
+        parts_a: contribution of each molecule to the values of A, `[S, M]`; None if unknown.
+        parts_b: contribution of each molecule to the values of B, `[T, M]`; None if unknown.
+        paired: whether both have the same seeds.
+    """
     if paired:
         parts = None if parts_a is None or parts_b is None else parts_a - parts_b
         return estimate(a - b, parts, scratch=parts)
@@ -232,7 +269,7 @@ def _difference(a: Floats, b: Floats, parts_a: Floats | None, parts_b: Floats | 
         degrees = welch_degrees(one.seed_variance, other.seed_variance, len(a), len(b))
     molecule_variance = 0.0
     if parts_a is not None and parts_b is not None:
-        # The molecules are the same on both sides, whichever the seeds.
+        # Both models are measured on the same molecules, also where their seeds differ.
         shared = estimate(np.zeros(1), (parts_a.mean(0) - parts_b.mean(0))[None]).molecule_variance
         noise_a, noise_b = (molecule_noise(parts, centred_means(parts)) for parts in (parts_a, parts_b))
         molecule_variance = max(0.0, shared - noise_a - noise_b)

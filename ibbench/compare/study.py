@@ -1,4 +1,4 @@
-"""A study read from its folder: the replicas of all runs, gathered by what they are to be compared as."""
+"""A study read from its folder: the replicas of all runs, gathered into the rows of its table."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ Flags = NDArray[np.bool_]
 
 
 class Section(NamedTuple):
-    """What two errors must share to be compared at all: the molecules, what is seen of them, and the division."""
+    """What two errors must share to be compared at all: data source, kind of hydrogens, and split of the molecules."""
 
     source: str
     hydrogens: str
@@ -31,7 +31,7 @@ class Section(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Models are compared within a group."""
+    """The rows that are compared with each other: those of one section, target (with its unit) and train size."""
 
     section: Section
     target: str
@@ -40,7 +40,7 @@ class Group(NamedTuple):
 
     @property
     def chemical_accuracy(self) -> float | None:
-        """Of the target, in its unit; None where the source names none."""
+        """The chemical accuracy of the target, in its unit; None where the data source does not define one."""
         target = find_target(self.section.source, self.target)
         return target.chemical_accuracy if target and target.unit == self.unit else None
 
@@ -60,12 +60,12 @@ class Key(NamedTuple):
 
 
 def in_full(model: str, variant: str) -> str:
-    """Name a model with its variant, if it has one."""
+    """Return the name of a model, followed by its variant in brackets if it has one."""
     return f"{model} ({variant})" if variant else model
 
 
 class Cost(NamedTuple):
-    """What a row cost; FLOPs and seconds are None for a baseline."""
+    """What a row cost; FLOPs (of one prediction) and training seconds are None for a baseline."""
 
     parameters: int
     flops_per_molecule: int | None
@@ -76,13 +76,13 @@ class Entry(NamedTuple):
     """All replicas of one row, with their seeds in ascending order.
 
     Attributes:
-        key: of the row.
-        replicas: as recorded.
-        sample: their test errors.
-        cost: parameters and FLOPs of one replica, training seconds of all of these.
-        options: the flat config of the (first) run that they come from; empty for a baseline.
-        rung: the place of that run in a ladder, if it has one.
-        rests: see `basis`; what is recorded of it.
+        key: group, model and variant of the row.
+        replicas: replicas as recorded, `[S]`.
+        sample: test errors of the replicas.
+        cost: parameters and FLOPs of one replica, training seconds of all replicas of the row together.
+        options: flat config of the (first) run that the replicas come from; empty for a baseline.
+        rung: place of that run in a ladder; None if it is in none.
+        rests: sizes of its train and test sets as recorded; see `basis`.
         too_low: whether each replica predicts less than the true value of each test molecule, `[S, M]`; None for a
             baseline, and where errors are not known.
     """
@@ -98,19 +98,25 @@ class Entry(NamedTuple):
 
     @property
     def signed_errors(self) -> Floats | None:
-        """Predicted less true value of each replica and test molecule, `[S, M]`; None as for `too_low`."""
+        """Predicted minus true value of each replica and test molecule, `[S, M]`, in the target's unit.
+
+        None for a baseline, and where the errors of single molecules are not known.
+        """
         errors = self.sample.errors
         return None if errors is None or self.too_low is None else np.where(self.too_low, -errors, errors)
 
     @property
     def basis(self) -> Basis:
-        """What its figures rest on: the number of test molecules is that of the errors, where these are known."""
+        """The sizes of the train and test sets behind the figures.
+
+        Where the errors of single molecules are known, their number is the number of test molecules.
+        """
         basis, spread = self.rests or Basis(self.key.group.train_size), self.sample.errors
         return basis if spread is None else basis._replace(num_test=spread.shape[1])
 
 
 class Study(NamedTuple):
-    """A study: its records, the entries of its table in their stable order, and the runs that these lack."""
+    """A study: its records, the rows of its table in their stable order, and the runs that are missing in the table."""
 
     name: str
     records: list[Record]
@@ -119,7 +125,7 @@ class Study(NamedTuple):
 
     @property
     def num_runs(self) -> int:
-        """The number of runs, with those that are missing."""
+        """The number of all runs, with the missing ones."""
         return len({record.run for record in self.records} | {one.run for one in self.missing})
 
     @property
@@ -140,13 +146,14 @@ class _Replica(NamedTuple):
 def read_study(folder: Path | str) -> Study:
     """Read the records of a study, and the predictions where they are kept.
 
-    A run of which either cannot be read is left out; `Study.missing` has it, and those that failed or are not finished.
+    A run whose record or predictions cannot be read is left out. `Study.missing` lists such runs, and those that failed
+    or are not finished.
 
     Args:
         folder: the folder of the study, such as `results/quick`.
 
     Raises:
-        InputError: there are no records, or two of them are of the same config.
+        InputError: there are no records, or two runs have the same config.
     """
     folder = Path(folder)
     study_folder = StudyFolder.at(folder)
@@ -154,7 +161,7 @@ def read_study(folder: Path | str) -> Study:
         told = count_missing(missing, len(missing))
         raise InputError(f"{folder} has no finished run yet. {told} `ibbench status {folder}` tells how far they are")
     records, broken = study_folder.readable_records()
-    while True:  # what is damaged is rare: then the others are read again
+    while True:  # damaged files are rare, so it does no harm that all others are then read again
         try:
             study = gather(folder.resolve().name, records, folder)
         except BrokenError as error:
@@ -165,9 +172,14 @@ def read_study(folder: Path | str) -> Study:
 
 
 def gather(name: str, records: list[Record], folder: Path | None = None) -> Study:
-    """Gather the replicas of finished runs; without a folder, those of their records alone.
+    """Gather the replicas of finished runs into the rows of a table.
 
     A replica that was trained in two runs (such as with `seeds=[0]` and with `seeds=[0,1]`) counts once.
+
+    Args:
+        name: name of the study.
+        records: records of its runs; those of failed runs are ignored.
+        folder: folder of the study, to read the errors of single test molecules; None to leave these out.
 
     Raises:
         BrokenError: the predictions of a run cannot be read.
@@ -183,14 +195,14 @@ def gather(name: str, records: list[Record], folder: Path | None = None) -> Stud
     return Study(name, records, sorted(entries, key=lambda entry: _order(entry.key)))
 
 
-_Found = dict[Key, dict[int, list[_Replica]]]  # of each row and seed, the runs that it is recorded in
+_Found = dict[Key, dict[int, list[_Replica]]]  # for each row and seed: the replica, once per run that recorded it
 
 
 def _read_errors(done: list[Record], found: _Found, folder: Path) -> dict[Key, Floats]:
-    """Read predicted less true values of each row, `[S, M]`, right to where they stay; of rows all of whose are known.
+    """Read predicted minus true values of each row, `[S, M]`; rows of which any are missing are left out.
 
-    The files of all runs are read, also those that no row needs: a broken one is to be noticed. A baseline is
-    recorded beside each model; any file that has its errors will do, which those of older versions have not.
+    The files of all runs are read, also those that no row needs, so that a broken file is noticed. A baseline is
+    recorded beside each model: its errors are taken from any file that has them (files of older versions do not).
     """
     wanted: dict[str, list[tuple[Key, int, int]]] = {}
     for key, by_seed in found.items():
@@ -212,7 +224,7 @@ def _read_errors(done: list[Record], found: _Found, folder: Path) -> dict[Key, F
 
 
 def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _Replica]]:
-    assert record.cost is not None  # of a run that is done
+    assert record.cost is not None  # every run that is done has one
     section = Section(record.data_source, str(record.config["data"]["hydrogens"]), record.split_fingerprint)
     seconds = record.cost.train_seconds / len(record.replicas)
     cost = Cost(record.cost.parameters, record.cost.flops_per_molecule, seconds)
@@ -224,7 +236,7 @@ def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _R
     of_data = {key: text for key, text in variant.items() if key.startswith(("data.", "plugins.source"))}
     for baseline in record.baselines:
         ignored, code = ignored_by(baseline.name), f"plugins.baselines.{baseline.name}"
-        known = of_data | {key: text for key, text in variant.items() if key == code}  # what it may know of
+        known = of_data | {key: text for key, text in variant.items() if key == code}  # all that it can depend on
         seen = describe({key: text for key, text in known.items() if key not in ignored})
         for entry in baseline.replicas:
             group = Group(section, entry.target, entry.unit, record.train_size)
@@ -250,7 +262,7 @@ def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:
-    """Return the mean of what is known, or None."""
+    """Return the mean of the values that are not None; None if there are none."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 

@@ -21,11 +21,11 @@ def summarise(entries: Sequence[Entry]) -> pd.DataFrame:
     """Summarise each model over the targets of a section at one train size, where there are at least two.
 
     Returns:
-        One row per model that was measured on all of them, with `COLUMNS`: the mean of MAE / standard deviation of the
-        target, the mean rank among trained models, the difference of mean ranks that is critical at the 5 % level
-        (Nemenyi's test) and the p-value of Friedman's test that all rank alike (both as in Demsar 2006, J. Mach.
-        Learn. Res. 7, 1), these two from `MIN_BLOCKS` different quantities on. `within_chemical_accuracy` counts
-        targets, of those for which that is defined.
+        One row per model that was measured on all these targets, with `COLUMNS`: the mean of MAE / standard deviation
+        of the target, the mean rank among trained models, the difference of mean ranks that is critical at the 5 %
+        level (Nemenyi's test) and the p-value of Friedman's test that all rank alike (both as in Demsar 2006, J. Mach.
+        Learn. Res. 7, 1). The last two are given only for targets of at least `MIN_BLOCKS` different quantities.
+        `within_chemical_accuracy` is text such as `3 of 5`: of 5 targets that define a chemical accuracy, 3 are met.
     """
     rows: list[dict[str, Any]] = []
     for _, part in itertools.groupby(
@@ -36,20 +36,27 @@ def summarise(entries: Sequence[Entry]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-MIN_BLOCKS = 6  # of which a test of ranks needs at least so many to reject anything
+MIN_BLOCKS = 6  # different quantities; with fewer, a test of ranks can hardly reject anything
 _ONE_QUANTITY = dict.fromkeys(("u0", "u", "h", "g"), "energy") | dict.fromkeys(
     ("u0_atom", "u_atom", "h_atom", "g_atom"), "atomisation energy"
 )
 
 
 def count_blocks(targets: Sequence[str]) -> int:
-    """Count the quantities that targets stand for: the four energies of QM9 are nearly one."""
+    """Count the different quantities among targets: the four energies of QM9 (u0, u, h, g) are nearly the same one."""
     return len({_ONE_QUANTITY.get(target, target) for target in targets})
 
 
 def critical_difference(num_models: int, num_targets: int) -> float:
-    """Return by how much the mean ranks of two models must differ (Demsar 2006, section 3.2.2)."""
-    from scipy import stats  # half a second, for studies of several targets
+    """Return by how much the mean ranks of two models must differ to be told apart at the level `ALPHA`.
+
+    This is the critical difference of Nemenyi's test (Demsar 2006, J. Mach. Learn. Res. 7, 1, section 3.2.2).
+
+    Args:
+        num_models: number of models that are ranked, at least 2.
+        num_targets: number of targets that count as independent.
+    """
+    from scipy import stats  # takes half a second to import, and only studies of several targets need it
 
     q = float(stats.studentized_range.ppf(1 - ALPHA, num_models, math.inf)) / math.sqrt(2)
     return q * math.sqrt(num_models * (num_models + 1) / (6 * num_targets))
@@ -63,13 +70,13 @@ def _rows(entries: list[Entry]) -> list[dict[str, Any]]:
     complete = {row: found for row, found in by_row.items() if len(found) == len(targets)}
     if len(targets) < 2 or not complete:
         return []
-    from scipy import stats  # see above
+    from scipy import stats  # slow to import, as in `critical_difference`
 
     trained = {row: found for row, found in complete.items() if not found[0].key.is_baseline}
     maes = np.array([[entry.sample.mae for entry in found] for found in trained.values()])
     ranks = dict(zip(trained, stats.rankdata(maes, axis=0).mean(1), strict=True)) if trained else {}
     defined = sum(entry.key.group.chemical_accuracy is not None for entry in next(iter(complete.values())))
-    # Friedman's statistic is for three or more that do not all rank alike; with two there is the verdict of the pair.
+    # Friedman's test needs three models or more whose ranks are not all equal; two have the verdict of their pair.
     blocks = count_blocks([target for target, _ in targets])
     ranked = len(trained) > 2 and len(set(ranks.values())) > 1 and blocks >= MIN_BLOCKS
     friedman = float(stats.friedmanchisquare(*maes).pvalue) if ranked else None
@@ -85,7 +92,7 @@ def _rows(entries: list[Entry]) -> list[dict[str, Any]]:
             if len(trained) > 1 and blocks >= MIN_BLOCKS
             else None,
             "friedman_p": friedman,
-            "within_chemical_accuracy": f"{sum(map(_within, found))} of {defined}" if defined else None,
+            "within_chemical_accuracy": f"{sum(map(_is_chemically_accurate, found))} of {defined}" if defined else None,
             **found[0].key.group.section._asdict(),
         }
         for row, found in complete.items()
@@ -97,6 +104,6 @@ def _mean_mae_over_std(entries: list[Entry]) -> float | None:
     return None if None in means else mean_of(means)
 
 
-def _within(entry: Entry) -> bool:
+def _is_chemically_accurate(entry: Entry) -> bool:
     accuracy = entry.key.group.chemical_accuracy
     return accuracy is not None and entry.sample.mae <= accuracy

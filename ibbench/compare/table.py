@@ -1,4 +1,4 @@
-"""A study to its comparison table: one row a model and target, with its errors, its cost and its verdict."""
+"""The comparison table of a study: one row per model, target and train size, with errors, cost and verdict."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _VERSUS = [
 ]  # fmt: skip
 _FIGURES = ["difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high", "p_holm"]
 BEST = "best"
-SO_FAR = "lowest so far"  # of the finished rows, where one could still be missing
+SO_FAR = "lowest so far"  # verdict on the best finished row while a run of its group is missing
 COLUMNS = [
     "model", "variant", "target", "unit", "train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high",
     "rmse_mean", "r2_mean", "mae_over_std_mean", "mae_over_chemical_accuracy",
@@ -36,15 +36,15 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
     Args:
         study: a study as read.
         pairs: the pairs of its entries, if they were compared already.
-        relative_to: a model that each row is compared with in further columns, `ratio_to_<model>` and so on.
+        relative_to: model that each row is compared with in further columns, `ratio_to_<model>` and so on.
 
     Returns:
-        One row an entry, in their order, with `COLUMNS`. `mae_std` is the sample standard deviation over seeds,
+        One row per entry, in their order, with `COLUMNS`. `mae_std` is the sample standard deviation over seeds,
         missing for one seed; `mae_low` and `mae_high` bound the MAE at 95 % for other seeds and test molecules (for
         other molecules only with one seed, for other seeds only where there are no predictions).
         `among_best` is true for the best row of a group and those that are not distinguishable from it; it is missing
         where a run could have another row in the group, and the row that is then lowest is not called the best.
-        `doubling` is by what share of it the MAE changed when the steps were doubled, with its 95 % interval over
+        `doubling` is the relative change of the MAE when the steps were doubled, with its 95 % interval over
         seeds; missing where that was not measured. `fault` says why a row supports no claim (`compare.soundness`).
         `ensemble_mae` is the MAE of the mean over seeds, an ensemble that costs as many trainings as there are seeds,
         with the others of `compare.calibration`; missing for one seed, without predictions, and for baselines.
@@ -120,7 +120,7 @@ def _figures(entry: Entry) -> dict[str, Any]:
 
 
 def _ensemble(entry: Entry) -> dict[str, float | None]:
-    """Return the figures of the mean over seeds; no verdict counts them, as they cost several trainings."""
+    """Return the figures of the mean over seeds. Verdicts ignore them: they cost several trainings."""
     measured = measure_calibration(entry)
     if measured is None:
         return {}
@@ -141,9 +141,9 @@ def _versus(pairs: Pairs, key: Key, reference: Key | None, name: str, itself: st
     Args:
         pairs: the pairs that have the row with its reference.
         key: the key of the row.
-        reference: the key of the row that it is compared with; None where that is not one.
+        reference: the key of the row that it is compared with; None where no single row of the model fits.
         name: the name that the columns have for the reference.
-        itself: the verdict on the reference itself; `name` by default.
+        itself: the verdict in the row of the reference; `name` by default.
     """
     columns = [column.format(name) for column in _VERSUS]
     if reference is None or key == reference:
@@ -166,8 +166,8 @@ def select(table: pd.DataFrame, targets: list[str], sort: str | None) -> pd.Data
 
     Args:
         table: the table as built.
-        targets: short names.
-        sort: a column; with `-` before it, in descending order.
+        targets: short names of the targets to keep; empty for all.
+        sort: name of a column; with `-` before it, the order is descending. None keeps the order.
 
     Raises:
         InputError: a target or column is not in the table.

@@ -1,4 +1,4 @@
-"""table.csv as text: numbers written stably, and read again."""
+"""table.csv as text: written with all digits, and read again."""
 
 from typing import Any
 
@@ -35,15 +35,15 @@ def read_table(text: str, name: str, checksum: str | None = None) -> pd.DataFram
     """Read a table.csv that this or an older version has written.
 
     Args:
-        text: its content.
-        name: what messages call it.
-        checksum: what study.json says that it should be; None if it says nothing.
+        text: content of the file.
+        name: name of the file for error messages.
+        checksum: checksum that study.json has for the file; None if it has none.
 
     Returns:
-        The columns that are there; numbers as float64, what is missing as nan.
+        The columns that the file has; numbers as float64, empty cells of numbers as NaN.
 
     Raises:
-        InputError: it is not such a table, or it was edited by hand.
+        InputError: the text is not such a table, or it was edited by hand.
     """
     header, *rows = read_cells(text, name)
     cells = pd.DataFrame(rows, columns=header, dtype=str)

@@ -13,14 +13,21 @@ class UnseenOfSource(Counts):
     models: dict[str, Sight]
 
     def sentences(self) -> list[str]:
-        """Say it, and whether models of the study differ in information."""
+        """Say what the models do not read, and whether some models of the study read more than others."""
         return describe_unseen(self, self.models)
 
 
 def gather_unseen(records: Iterable[Record]) -> tuple[UnseenOfSource, ...]:
-    """Gather what the finished runs of a study know of their data; those of older versions know nothing.
+    """Gather what the records of finished runs say about their data; records of older versions say nothing.
 
-    Of runs with other targets, the one that most molecules contradict counts.
+    The number of molecules that look alike to a model but have different labels depends on the targets. If runs have
+    different targets, the run with the largest number counts.
+
+    Args:
+        records: records of a study.
+
+    Returns:
+        One entry per data source, in the order of their names.
     """
     found: dict[str, list[Record]] = {}
     for record in records:

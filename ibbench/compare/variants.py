@@ -1,4 +1,4 @@
-"""What tells the runs of one model in a study apart, in the words in which a user types it."""
+"""The options that tell the runs of one model in a study apart, written as a user types them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from ibbench.options.defaults import default_options
 from ibbench.record.schema import Record
 
-# Options that keys name anyway; `seeds` are what is averaged over.
+# Options that a row of a table names in other columns, and `seeds`, which are averaged over.
 NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
-# How long a training is and when it is looked at: where each train size has one value, the size says it.
+# Options that may follow from the train size: where all runs of a train size share a value, the size tells it.
 _BY_SIZE = {"trainer.steps", "trainer.epochs", "trainer.validate_every"}
-_NAMED = ("optimizer", "schedule")  # groups of which a file is chosen, which brings values of its own
+_NAMED = ("optimizer", "schedule")  # config groups: one name chooses a file that sets several options
 _Flat = dict[str, Any]
 
 
@@ -20,11 +20,17 @@ def find_variants(records: Sequence[Record]) -> list[dict[str, str]]:
 
 
 def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return for each config, as recorded, the options in which they differ; an option that is absent is null.
+    """Return for each config the options in which the configs differ; an option that is absent counts as null.
 
-    Options that only some models have are compared between the records of those models alone. Where optimizers or
-    schedules differ, their names stand for what their files say. Where each train size has a length of training of its
-    own, the same for all models, the rows of different sizes are one curve, and the length is no variant.
+    Options that only some models have are compared between the configs of those models alone. Where optimizers or
+    schedules differ, their names stand for the values in their files. The length of the training is left out where it
+    depends on the train size alone: rows of different sizes are then points of one learning curve, not variants.
+
+    Args:
+        configs: configs as recorded, with nested options.
+
+    Returns:
+        Options and values as typed, such as `{"model.depth": "4"}`, for each config; empty where none differs.
     """
     flat = [flatten(config) for config in configs]
     models = [str(options["model.name"]) for options in flat]
@@ -48,9 +54,9 @@ def _follows_size(values: dict[int, str], flat: list[_Flat]) -> bool:
 
 
 def _implied(key: str, values: dict[int, str], flat: list[_Flat]) -> set[int]:
-    """Return the records whose value follows from the name of their optimizer or schedule, and need not be said.
+    """Return the rows whose value follows from the name of their optimizer or schedule, so that it can be left out.
 
-    That is where all records with this name have the value that its file gives.
+    It follows if all rows with this name have the value that the file of this name sets.
     """
     group, _, option = key.partition(".")
     if group not in _NAMED or option == "name":
@@ -73,12 +79,12 @@ def _as_typed(key: str, options: _Flat) -> tuple[str, str]:
     if group in _NAMED and option == "name":
         return group, typed(options.get(key))
     if dot and not any(other.startswith(f"{group}.") for other in options):
-        return group, "null"  # the whole group is
+        return group, "null"  # the whole group is null
     return key, typed(options.get(key))
 
 
 def typed(value: Any) -> str:
-    """Write a value as it is typed, without blanks where that is possible."""
+    """Write a value as a user types it on the command line, such as `null`, `true` or `[1,2]`."""
     if value is None:
         return "null"
     if isinstance(value, bool):

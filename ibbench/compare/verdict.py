@@ -1,4 +1,4 @@
-"""What a comparison tells, in words, after correction for the number of tests; and what would tell more."""
+"""The verdict of a comparison in words, after correction for the number of tests, and how small a difference shows."""
 
 import math
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from ibbench.compare.estimate import ALPHA, Estimate
 from ibbench.compare.statistics import Comparison
 from ibbench.errors import InputError
 
-POWER = 0.8  # with which a difference of the size named in a verdict would be found
+POWER = 0.8  # probability to find a difference of the size that a verdict says would be found
 _POWER_QUANTILE = float(special.ndtri(POWER))
-_MOST_LOGARITHM = 700.0  # beyond it there is no float
+_MOST_LOGARITHM = 700.0  # the exponential of a larger number is too large for a float
 RELEVANCE = 0.01  # relative difference of two MAEs below which it does not matter which is lower
-_SILLY = 1000  # percent: beyond that, a figure tells no more
+_SILLY = 1000  # percent: larger figures are written as "over 1000"
 ONE_SEED = "one seed: seed variance unknown"
 SAME_SEEDS = "all seeds are the same: seed variance unknown"
 
@@ -24,9 +24,13 @@ def holm(p_values: list[float], num_tests: int = 0) -> list[float]:
     The smallest is multiplied by their number, the next by one less, and so on; none falls below the one before.
 
     Args:
-        p_values: those to correct.
-        num_tests: how many tests there are in all, if more than these: which ones were made was chosen by what came
-            out, such as those against the best. The correction is then on the safe side.
+        p_values: uncorrected p-values.
+        num_tests: number of tests in the family, if it is larger than the number of p-values. It is larger where the
+            tests were chosen after their results were known, such as tests against the best row. The correction is then
+            on the safe side.
+
+    Returns:
+        The corrected p-values, in the order of `p_values`.
     """
     count = max(len(p_values), num_tests)
     adjusted = [0.0] * len(p_values)
@@ -38,32 +42,41 @@ def holm(p_values: list[float], num_tests: int = 0) -> list[float]:
 
 
 def detectable(estimate: Estimate, num_tests: int = 1) -> float:
-    """Return the smallest true value that these seeds and molecules tell from 0 with probability `POWER`.
+    """Return the smallest true value that a test with these seeds and molecules finds with probability `POWER`.
 
-    The test is at `ALPHA` over `num_tests` tests. Unlike the number of seeds that would tell the difference that was
-    measured, it does not depend on that difference, which is mostly noise where nothing was found.
+    The test has the level `ALPHA` divided by `num_tests`. The result depends on the variances only, not on the measured
+    value, which is mostly noise where nothing was found.
+
+    Args:
+        estimate: measured value with its variances.
+        num_tests: number of tests in the family.
+
+    Returns:
+        The value in the unit of the estimate.
     """
     deviation = math.sqrt((estimate.seed_variance or 0.0) + estimate.molecule_variance)
     return estimate.margin(ALPHA / num_tests) + _POWER_QUANTILE * deviation
 
 
 def check_relevance(relevance: float) -> None:
-    """Refuse what is no relative difference.
+    """Check the value of `--relevance`.
 
     Raises:
-        InputError: it is not between 0 and 1.
+        InputError: the value is not between 0 and 1.
     """
     if not 0 < relevance < 1:
         raise InputError(f"--relevance {relevance} is not possible: expected a fraction, such as 0.01 for 1 %")
 
 
 class Verdict(NamedTuple):
-    """What a comparison tells of A in a word, and a note to it where one is due.
+    """One word on the error of A against that of B, with a note where one is needed.
 
-    `better` or `worse`: the corrected p-value is below `ALPHA`; the note says if the difference is surely smaller than
-    is relevant. `equal`: the p-value is not below, and the difference is surely smaller than is relevant.
-    `not distinguishable`: it is not below, and the note says how much lower or higher the error could be. `lower` or
-    `higher`: so it was, but no test is possible, as with one seed. `identical`: the same MAE on each seed.
+    - `better` or `worse`: the corrected p-value is below `ALPHA`. If the whole 95 % interval is too close to 0 to be
+      relevant, the note says so.
+    - `equal`: the p-value is not below `ALPHA`, and the whole interval is too close to 0 to be relevant.
+    - `not distinguishable`: neither; the note says how much lower or higher the error could be.
+    - `lower` or `higher`: the error was lower or higher, but no test is possible, as with one seed.
+    - `identical`: both have the same MAE on each seed.
     """
 
     word: str
@@ -78,7 +91,7 @@ class Verdict(NamedTuple):
         return self.word not in _OPPOSITES
 
     def reversed(self) -> "Verdict":
-        """Return what it tells of B."""
+        """Return the verdict on B against A, with the same note."""
         return self._replace(word=_OPPOSITES.get(self.word, self.word))
 
 
@@ -86,11 +99,11 @@ _OPPOSITES = {"better": "worse", "worse": "better", "lower": "higher", "higher":
 
 
 def judge(comparison: Comparison, p_value: float | None, num_tests: int = 1, relevance: float = RELEVANCE) -> Verdict:
-    """Say what a comparison tells of A.
+    """Return the verdict on A.
 
     Args:
-        comparison: A against B.
-        p_value: its p-value, corrected for `num_tests` tests; None where nothing can be tested.
+        comparison: comparison of A with B.
+        p_value: p-value of that comparison, corrected for `num_tests` tests; None where nothing can be tested.
         num_tests: the number of tests in the family.
         relevance: relative difference below which it does not matter which error is lower.
     """
@@ -130,7 +143,7 @@ def _change(ratio: float) -> str:
 
 
 def _digits(share: float) -> str:
-    """Format a share in percent with two digits; beyond a factor of a hundred it says no more."""
+    """Format a share in percent with two digits; above `_SILLY` percent as `over 1000`."""
     percent = 100 * share
     if percent > _SILLY:
         return f"over {_SILLY}"

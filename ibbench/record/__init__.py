@@ -1,1 +1,1 @@
-"""A study on disk: the only room that knows the names of its files."""
+"""A study on disk: the only room that knows the names of a study's files."""

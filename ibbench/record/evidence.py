@@ -1,13 +1,13 @@
-"""Evidence: what the tables of a study rest on, in one file that is small enough for git.
+"""Evidence: the data behind the tables of a study, in one file that is small enough for git.
 
-It holds the records of all runs and what is in their predictions.npz. Predictions are kept as errors, rounded to a
+It holds the records of all runs and the content of their predictions.npz. Predictions are kept as errors, rounded to a
 fortieth of the MAE of their row: eight bits instead of 64, while the variance of an error over molecules grows by
 0.005 % of the squared MAE. The errors that statistics are computed from are always rounded so (`record.predictions`),
 whether they come from predictions.npz or from here: both give the same digits. Means over molecules stay exact.
 
 The file is a zip of `evidence.json` (records; for each run the members that hold its arrays) and .npy members:
 `NAME-i.npy` is an array as it was, `NAME-i/` the errors of predictions: `(256 coarse + fine) mae / 40`. An array that
-several runs have is there once. A byte of its own for the few values of `coarse` is what lets zlib pack them.
+several runs share is stored once. `coarse` has few different values, so zlib packs it well in an array of its own.
 """
 
 import io
@@ -22,25 +22,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.errors import InputError
-from ibbench.record.schema import Record, explain, read_versioned
+from ibbench.record.schema import Record, explain_unreadable, read_versioned
 
 SCHEMA_VERSION = 1
-BROKEN = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)  # what a bad file raises
-_PARTS = 40  # of an MAE: the unit of rounded errors
+BROKEN = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)  # raised by damaged files
+_PARTS = 40  # rounded errors are whole multiples of the MAE divided by this
 _INDEX, _TRUTH = "evidence.json", "truth"
 _REMEDY = "Restore it; where the runs are at hand, remove it, and `ibbench table` packs it again"
-_DATE = (1980, 1, 1, 0, 0, 0)  # of all members: the same study gives the same file
+_DATE = (1980, 1, 1, 0, 0, 0)  # date of all members, so that the same study gives the same file
 
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
 
 
 class Rounded(NamedTuple):
-    """Errors of rows of predictions, rounded.
+    """Rounded errors of one or more rows of predictions; a row belongs to one predictor.
 
     Attributes:
-        steps: whole numbers of a fortieth of the row's MAE, with their signs, `[..., M]`.
-        mae: mean absolute error of each row before it was rounded, in the target's unit, `[...]`.
+        steps: errors as whole multiples of a fortieth of the row's MAE, with their signs, `[..., M]`.
+        mae: mean absolute error of each row before rounding, in the target's unit, `[...]`.
     """
 
     steps: Floats
@@ -48,18 +48,18 @@ class Rounded(NamedTuple):
 
     @property
     def errors(self) -> Floats:
-        """Predicted less true values, rounded, in the target's unit, `[..., M]`."""
+        """Predicted minus true values, rounded, in the target's unit, `[..., M]`."""
         return self.steps * _unit(self.mae)
 
 
 class Arrays(Protocol):
-    """The arrays of one run, wherever they are read from."""
+    """The arrays of one run, from its predictions.npz or from evidence."""
 
     def plain(self, name: str) -> Array:
         """Return an array as it was written."""
 
     def rounded(self, name: str) -> Rounded:
-        """Return the errors of an array of predictions."""
+        """Return the rounded errors of an array of predictions."""
 
     def __contains__(self, name: str) -> bool: ...
 
@@ -68,25 +68,25 @@ class Packable(Arrays, Protocol):
     """The arrays of one run, so that they can be packed."""
 
     def names(self) -> Iterable[str]:
-        """List them."""
+        """List the names of the arrays."""
 
     def is_predicted(self, name: str) -> bool:
-        """Whether an array holds predictions, of which the errors are packed."""
+        """Whether an array holds predictions, whose errors are packed."""
 
     def sign(self, name: str) -> tuple[int, int]:
-        """Return the checksum and size of an array, by which copies of it in other runs are known."""
+        """Return the checksum and size of an array, by which the same array in other runs is recognised."""
 
 
 def round_errors(prediction: Floats, truth: Floats) -> Rounded:
-    """Round what predictions differ from true values by.
+    """Round the errors of predictions to multiples of a fortieth of their MAE.
 
     Args:
         prediction: predicted values, in the target's unit, `[..., M]`.
-        truth: true values, likewise, or of fewer dimensions.
+        truth: true values, in the same unit, of a shape that broadcasts to that of `prediction`.
     """
     errors = prediction - truth
     mae = np.abs(errors).mean(-1)
-    with np.errstate(all="ignore"):  # of a file with infinities, which is refused for its MAE
+    with np.errstate(all="ignore"):  # a file with infinities is refused later, for its MAE
         errors /= _unit(mae)
     return Rounded(np.rint(errors, out=errors), mae)
 
@@ -97,26 +97,27 @@ def _unit(mae: Floats) -> Floats:
 
 
 def pack_evidence(records: Iterable[Record], arrays_of: Callable[[str], Packable | None]) -> bytes:
-    """Return the content of the evidence of a study.
+    """Return the content of the evidence file of a study.
 
     Args:
         records: the records of all runs, in the order of their names.
-        arrays_of: function that returns what predictions.npz of a run, or older evidence, holds; None where nothing is.
+        arrays_of: function that returns the arrays of a run, by its name, from predictions.npz or from older evidence;
+            None if its predictions were deleted.
     """
     content, published, packed = io.BytesIO(), [], {}
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        pack = _Packing(archive)
+        packing = _Packing(archive)
         for record in records:
             published.append(_published(record).model_dump(mode="json"))
             arrays = arrays_of(record.run)
-            packed[record.run] = {name: pack.add(name, arrays) for name in arrays.names()} if arrays else {}
+            packed[record.run] = {name: packing.add(name, arrays) for name in arrays.names()} if arrays else {}
         index = {"schema_version": SCHEMA_VERSION, "records": published, "arrays": packed}
-        pack.write(_INDEX, json.dumps(index, ensure_ascii=False).encode())
+        packing.write(_INDEX, json.dumps(index, ensure_ascii=False).encode())
     return content.getvalue()
 
 
 def _published(record: Record) -> Record:
-    """Leave out what tells of a user's machine (its name, paths in commands and tracebacks), and no number."""
+    """Return a record without details of the user's machine: its name, and paths in commands and tracebacks."""
     made, error, plugins = record.made, record.error, record.plugins
     return record.model_copy(
         update={
@@ -128,7 +129,7 @@ def _published(record: Record) -> Record:
 
 
 class _Packing:
-    """The members of evidence, as they are written."""
+    """Writes the members of an evidence file, each different array once."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -136,12 +137,16 @@ class _Packing:
         self._count: Counter[str] = Counter()
 
     def add(self, name: str, arrays: Packable) -> str:
-        """Write an array, unless it is there already; return its member, with `/` at the end if it was rounded."""
+        """Write an array unless the file has it already.
+
+        Returns:
+            The name of its member in the file; with `/` at the end if the array holds predictions and was rounded.
+        """
         key: tuple[object, ...] = (name, *arrays.sign(name))
         if key in self._known:
             return self._known[key]
         is_predicted = arrays.is_predicted(name)
-        if is_predicted:  # as many as there are runs: CRCs alone would be the same by chance one day
+        if is_predicted:  # there are as many as runs, so two different arrays could have the same CRC by chance
             rounded = arrays.rounded(name)
             key = (*key, rounded.mae.tobytes())
             if key in self._known:
@@ -161,13 +166,13 @@ class _Packing:
 
 
 def is_predicted(name: str, arrays: Arrays) -> bool:
-    """Whether one of the arrays of a run holds predictions: numbers for each true value."""
+    """Whether an array of a run holds predictions: floats, with one number for each true value."""
     array, truth = arrays.plain(name), arrays.plain(_TRUTH) if _TRUTH in arrays else np.empty(0)
     return name != _TRUTH and array.dtype.kind == "f" and array.shape[-truth.ndim :] == truth.shape
 
 
 def _split(rounded: Rounded) -> dict[str, Array]:
-    """Split rounded errors into the arrays that are written."""
+    """Split rounded errors into the arrays that are written: `coarse`, `fine` and `mae`."""
     steps = rounded.steps.astype(np.int64)
     coarse = (steps + 128) >> 8  # so that `fine` is around 0, and `coarse` is 0 for most
     largest = np.abs(coarse).max(initial=0)
@@ -182,18 +187,22 @@ def _npy(array: Array) -> bytes:
 
 
 class Evidence:
-    """The evidence of a study, read.
+    """The evidence of a study, as read from its file.
 
     Attributes:
-        name: what messages call it, such as its path.
+        name: name of the file for messages, such as its path.
         runs: the names of the runs.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
-        """Read the content of a file.
+        """Read the content of an evidence file.
+
+        Args:
+            content: content of the file.
+            name: name of the file for messages, such as its path.
 
         Raises:
-            InputError: it is no evidence that this version can read.
+            InputError: the content is no evidence that this version can read.
         """
         self.name = name
         try:
@@ -202,26 +211,26 @@ class Evidence:
             self._published = {str(record["run"]): record for record in index["records"]}
             self._arrays = {str(run): dict(arrays) for run, arrays in index["arrays"].items()}
         except (*BROKEN, AttributeError, RecursionError) as error:
-            raise InputError(f"{name} is not readable: {explain(error)}. {_REMEDY}") from None
+            raise InputError(f"{name} is not readable: {explain_unreadable(error)}. {_REMEDY}") from None
         self._unpacked: dict[str, Array] = {}
         self.runs = [*self._published]
 
     def records(self, without: Container[str] = ()) -> list[Record]:
-        """Return the records of its runs, in the order of their names.
+        """Return the records of the runs, in the order of their names.
 
         Args:
-            without: names of runs whose records are not wanted.
+            without: names of runs to leave out.
 
         Raises:
-            InputError: one of them cannot be read.
+            InputError: a record cannot be read.
         """
         try:
             return [Record.model_validate(self._published[run]) for run in self.runs if run not in without]
         except ValueError as error:
-            raise InputError(f"{self.name} is not readable: {explain(error)}. {_REMEDY}") from None
+            raise InputError(f"{self.name} is not readable: {explain_unreadable(error)}. {_REMEDY}") from None
 
     def arrays(self, run: str) -> "_Packed | None":
-        """Return the arrays of a run; None if its predictions were deleted before."""
+        """Return the arrays of a run; None if its predictions had been deleted when the evidence was written."""
         members = self._arrays.get(run)
         return _Packed(self, members) if members else None
 
@@ -231,7 +240,12 @@ class Evidence:
         return info.CRC, info.file_size
 
     def unpack(self, member: str, keep: bool) -> Array:
-        """Return one array of the file; it is unpacked once if it is kept, as is worth it for those of many runs."""
+        """Return one array of the file.
+
+        Args:
+            member: name of the array in the file.
+            keep: whether to keep the array in memory for the next call, which pays for arrays that many runs share.
+        """
         if member in self._unpacked:
             return self._unpacked[member]
         array = np.load(io.BytesIO(self._archive.read(member)), allow_pickle=False)
@@ -242,7 +256,7 @@ class Evidence:
 
 
 class _Packed:
-    """The arrays of one run, in evidence."""
+    """The arrays of one run in an evidence file."""
 
     def __init__(self, evidence: Evidence, members: Mapping[str, str]) -> None:
         self._evidence, self._members = evidence, members
@@ -255,11 +269,15 @@ class _Packed:
         return list(self._members)
 
     def is_predicted(self, name: str) -> bool:
-        """Whether an array holds predictions, of which the errors were packed."""
+        """Whether an array holds predictions, whose errors were packed."""
         return self._members[name].endswith("/")
 
     def sign(self, name: str) -> tuple[int, int]:
-        """Return the checksum and size that an array had in predictions.npz, or has here if its errors were rounded."""
+        """Return the checksum and size of an array.
+
+        They are those that the array had in predictions.npz; for predictions, whose errors were rounded, those of the
+        packed array.
+        """
         if self.is_predicted(name):
             return self._evidence.sign(f"{self._members[name]}fine.npy")
         content = _npy(np.ascontiguousarray(self.plain(name)))

@@ -1,17 +1,17 @@
-"""Studies on disk, found by the beginning of their path."""
+"""Studies on disk whose path begins with some text, for the completion of a shell."""
 
 from pathlib import Path
 
 from ibbench.record.folder import PROVENANCE, RUNS
 
-_MOST = 200  # that a shell shows without asking
+_MOST = 200  # a shell would ask before it shows more
 
 
 def find_studies(typed: str) -> list[str]:
-    """List the folders of studies whose paths begin with what is typed, or lie in a folder whose path does.
+    """List the folders of studies whose path begins with some text, or whose parent's path does.
 
     Args:
-        typed: the beginning of a path, as a shell has it; none finds those of `results/`.
+        typed: beginning of a path, as a user has typed it; the empty text finds the studies in `results/`, too.
     """
     parent, slash, name = typed.rpartition("/")
     folders = [path for path in _folders(Path(f"{parent}{slash}") if slash else Path()) if path.name.startswith(name)]

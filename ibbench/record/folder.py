@@ -1,4 +1,4 @@
-"""A study on disk: where its files lie, and the records of its runs, each read and checked once."""
+"""A study on disk: the names of its files, and the records of its runs, each read and checked once."""
 
 import contextlib
 import functools
@@ -13,20 +13,20 @@ from ibbench.record.checksum import checksum, read_checksums
 from ibbench.record.evidence import Evidence
 from ibbench.record.schema import RECORD, BrokenError, Record, RungEntry, read_record, write_record
 
-# In the folder of a study.
+# Files and folders in the folder of a study.
 RUNS, MATCHED = "runs", "matched"
 TABLE, TABLE_TEXT, PAIRS, PROVENANCE = "table.csv", "table.md", "pairs.csv", "study.json"
 EVIDENCE = "evidence.zip"
-TENSORBOARD = "tensorboard"  # what `log=[tensorboard]` writes, a folder for each run
+TENSORBOARD = "tensorboard"  # written by `log=[tensorboard]`, one folder per run
 PROBES = "probes.csv"
-# In the folder of a run.
-HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.npz", "weights.safetensors"  # and RECORD
-DOMAIN = "domain.safetensors"  # what its train molecules were like
+# Files in the folder of a run.
+HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.npz", "weights.safetensors"  # the record is schema.RECORD
+DOMAIN = "domain.safetensors"  # elements, sizes and charges of its train molecules
 LOCK, START_ERROR, CHECKPOINTS = "lock", "start_error.json", "checkpoint-*.safetensors"
 
 
 class RunIdentity(NamedTuple):
-    """What tells a run from others: name, config as recorded, source of the data, fingerprint of the split."""
+    """What identifies a run: its name, config as recorded, data source, and fingerprint of the split."""
 
     run: str
     config: dict[str, Any]
@@ -35,9 +35,10 @@ class RunIdentity(NamedTuple):
 
 
 class StudyFolder:
-    """The folder of a study. `StudyFolder.at` returns the one object of a folder, which remembers what it has read.
+    """The folder of a study, with the records that were read from it.
 
-    A record is read again only when its file has changed: one command asks for the same records many times.
+    `StudyFolder.at` returns the same object each time for a folder. A record is read again only when its file has
+    changed, since one command asks for the same records many times.
 
     Attributes:
         path: the folder.
@@ -59,7 +60,7 @@ class StudyFolder:
         return self.path / RUNS
 
     def run_names(self, prefix: str = "") -> list[str]:
-        """List the runs that have left a record, in the order of their names.
+        """List the names of the runs that have a record, in alphabetical order.
 
         Args:
             prefix: beginning of the names, such as `gnn-`.
@@ -67,27 +68,27 @@ class StudyFolder:
         return sorted(path.parent.name for path in self.runs.glob(f"{prefix}*/{RECORD}"))
 
     def record(self, run: str) -> Record | None:
-        """Return the record of a run; None if it has left none.
+        """Return the record of a run; None if it has none.
 
         Raises:
-            BrokenError: there is one, but it cannot be read, or is that of another run.
+            BrokenError: the record cannot be read, or belongs to another run.
         """
         path = self.runs / run / RECORD
-        sign = _sign(path)
-        if not sign:
+        stamp = _stamp_of(path)
+        if not stamp:
             return None
         known = self._records.get(run)
-        if known is None or known[0] != sign:
-            known = self._records[run] = sign, read_record(path)
+        if known is None or known[0] != stamp:
+            known = self._records[run] = stamp, read_record(path)
         if known[1].run != run:
             raise BrokenError(path, f"it is the record of {known[1].run}: a copy, or renamed", "Move its folder away")
         return known[1]
 
     def finished(self, run: str) -> Record | None:
-        """Return the record of a run that is done; None if it has failed, or has left no record or a damaged one.
+        """Return the record of a run that is done; None if it failed, has no record, or has a damaged one.
 
         Raises:
-            BrokenError: there is a record that cannot be read, and it is not lost: as one of a newer version.
+            BrokenError: the record cannot be read but is not damaged, such as one of a newer version.
         """
         try:
             record = self.record(run)
@@ -99,57 +100,60 @@ class StudyFolder:
 
     @property
     def evidence(self) -> Evidence | None:
-        """What was packed of the runs of this study, here or on another machine; None if nothing was.
+        """The evidence file of the study, made on this or another machine; None if there is none.
 
         Raises:
-            InputError: it cannot be read, or belongs to other tables than those beside it.
+            InputError: the evidence cannot be read, or belongs to other tables than those beside it.
         """
         path, made = self.path / EVIDENCE, self.path / PROVENANCE
-        sign = _sign(path)
-        if not sign:
+        stamp = _stamp_of(path)
+        if not stamp:
             return None
-        if self._evidence is None or self._evidence[0] != sign:
+        if self._evidence is None or self._evidence[0] != stamp:
             content, known = self._read_evidence()
             if known is not None and checksum(content) not in known:
                 raise InputError(
                     f"{path} is not the evidence of the tables beside it, as {made} knows it: restore both together"
                 )
-            self._evidence = sign, Evidence(content, str(path))
+            self._evidence = stamp, Evidence(content, str(path))
         return self._evidence[1]
 
     def _read_evidence(self) -> tuple[bytes, list[str] | None]:
-        """Return the evidence, and the checksums that study.json has for it, from between two writes of the tables."""
+        """Return the content of the evidence, and the checksums that study.json has for it (None without study.json).
+
+        Both files are read again if one of them has changed meanwhile, so that they belong together.
+        """
         path, made = self.path / EVIDENCE, self.path / PROVENANCE
         while True:
-            signs = _sign(path), _sign(made)
+            stamps = _stamp_of(path), _stamp_of(made)
             content = path.read_bytes()
-            known = read_checksums(made.read_text()).get(EVIDENCE, "").split() if signs[1] else None
-            if signs == (_sign(path), _sign(made)):
+            known = read_checksums(made.read_text()).get(EVIDENCE, "").split() if stamps[1] else None
+            if stamps == (_stamp_of(path), _stamp_of(made)):
                 return content, known
 
     def foreign_records(self) -> list[Record]:
-        """Return the records that only the evidence has, of runs that no command was to train here: a fresh clone's.
+        """Return the records of runs that are in the evidence only, such as all runs in a fresh clone.
 
-        A run that was to be trained here, and has left no record or was deleted, is not among them.
+        Runs that a command has planned in this folder are left out, also where they failed or were deleted.
 
         Raises:
             InputError: the evidence cannot be read, or belongs to other tables than those beside it.
         """
-        from ibbench.record.agenda import read_agenda  # which needs this file
+        from ibbench.record.agenda import read_agenda  # here, since that module imports this one
 
         if not self.evidence:
             return []
         return self.evidence.records(without={*self.run_names(), *read_agenda(self.path)})
 
     def has_records(self) -> bool:
-        """Whether there are records, in the folders of runs or as evidence."""
+        """Whether the study has records, in the folders of its runs or in its evidence."""
         return bool(self.run_names()) or (self.path / EVIDENCE).exists()
 
     def records(self) -> list[Record]:
-        """Return the records of all runs, in the order of their names, with those that only the evidence has.
+        """Return the records of all runs, also of those that are in the evidence only, in the order of their names.
 
         Raises:
-            InputError: there are none; or one of them cannot be read, is a copy, or is of the same config as another.
+            InputError: there are no records, one of them cannot be read or is a copy, or two have the same config.
         """
         records, broken = self.readable_records()
         if broken:
@@ -157,10 +161,10 @@ class StudyFolder:
         return records
 
     def readable_records(self) -> tuple[list[Record], list[BrokenError]]:
-        """Return the records that can be read, in the order of their names, and what is wrong with the others.
+        """Return the records that can be read, in the order of their names, and an error for each of the others.
 
         Raises:
-            InputError: there are no records, or two of them are of the same config.
+            InputError: there are no records, or two of them have the same config.
         """
         names, foreign = self.run_names(), self.foreign_records()
         if not (names or foreign):
@@ -176,17 +180,20 @@ class StudyFolder:
             except BrokenError as error:
                 broken.append(error)
         self._refuse_same_configs(records)
-        here = {_identity_of(record) for record in records if record.status == "done"}
-        records += [record for record in foreign if _identity_of(record) not in here]
+        done = {_identity_of(record) for record in records if record.status == "done"}
+        records += [record for record in foreign if _identity_of(record) not in done]
         return sorted(records, key=lambda record: record.run), broken
 
     def refuse_doubles(self, planned: Iterable[RunIdentity]) -> None:
-        """Check that the study holds no other run of the same config, before runs are trained beside it.
+        """Check, before runs are trained, that the study has no run of the same config under another name.
 
-        Only the records of the models that are planned are read. One that cannot be read is left out.
+        Only records of the planned models are read; records that cannot be read are skipped.
+
+        Args:
+            planned: the runs that are to be trained.
 
         Raises:
-            InputError: it does, made by another version of the code or the data.
+            InputError: there is such a run, made by another version of the code or the data.
         """
         planned = list(planned)
         done: dict[str, list[str]] = {}
@@ -204,7 +211,7 @@ class StudyFolder:
                     )
 
     def _refuse_same_configs(self, records: list[Record]) -> None:
-        """Refuse two runs of one config on the same data: whose figures to take, nobody could tell."""
+        """Refuse two runs of the same config on the same data: it would not be clear which one a table shows."""
         found: dict[str, str] = {}
         for record in records:
             if record.status != "done":
@@ -217,8 +224,8 @@ class StudyFolder:
                 )
 
 
-def _sign(path: Path) -> tuple[int, ...]:
-    """Return what changes when a file is written anew; nothing if there is none."""
+def _stamp_of(path: Path) -> tuple[int, ...]:
+    """Return time, size and inode of a file, which change when the file is written anew; empty if there is no file."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -251,13 +258,13 @@ def read_records(study: Path | str) -> list[Record]:
         study: the folder of the study.
 
     Raises:
-        InputError: there are none; or one of them cannot be read, is a copy, or is of the same config as another.
+        InputError: there are no records, one of them cannot be read or is a copy, or two have the same config.
     """
     return StudyFolder.at(Path(study)).records()
 
 
 def read_finished(folder: Path) -> Record | None:
-    """Return the record in the folder of a run if the run is done. Nothing is written.
+    """Return the record in the folder of a run; None if the run is not done. Nothing is written.
 
     Raises:
         BrokenError: see `StudyFolder.finished`.
@@ -266,16 +273,16 @@ def read_finished(folder: Path) -> Record | None:
 
 
 def record_age(folder: Path) -> int:
-    """Return when the record of a run was written, only to tell it from another; 0 if there is none."""
+    """Return when the record of a run was written, in nanoseconds, to notice a new record; 0 if there is none."""
     with contextlib.suppress(FileNotFoundError):
         return (folder / RECORD).stat().st_mtime_ns
     return 0
 
 
 def adopt_names(folder: Path, config: Config) -> None:
-    """Give a finished run the names that a config has for it, and write its record if they are new.
+    """Note in the record of a finished run what the run is in its study, as the config says (see `name_in_study`).
 
-    A run that was trained for itself can be asked for later as a rung of a ladder. This changes no number.
+    A run that was trained before can be asked for again as a rung of a ladder. This changes no number.
 
     Raises:
         InputError: the record cannot be read.
@@ -286,7 +293,7 @@ def adopt_names(folder: Path, config: Config) -> None:
 
 
 def name_in_study(config: Config) -> dict[str, Any]:
-    """Return the fields of a record that say what the run is in its study: its rung, and where its worth is told."""
+    """Return the fields of a record that say what the run is in its study: its rung, and where worth is reported."""
     names: dict[str, Any] = {}
     if config.rung:
         names["rung"] = RungEntry(**config.rung.model_dump())

@@ -1,4 +1,4 @@
-"""The history of a run: what each replica's errors were after each validation."""
+"""The history of a run: the errors of each replica after each validation."""
 
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,14 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     """Read the rows of `history.csv`, in the order in which they were written.
 
     Args:
-        folder: that of a run.
+        folder: the folder of a run.
+
+    Returns:
+        One dictionary per replica and validation, with the columns of the file: `step` and `seed` as int, `target` as
+        text, all others as float.
 
     Raises:
-        BrokenError: there is none, or it cannot be read.
+        BrokenError: there is no history, or it cannot be read.
     """
     import pandas as pd
 
@@ -25,7 +29,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
         found = pd.read_csv(path, float_precision="round_trip", dtype={"target": str}, keep_default_na=False)
     except OSError as error:
         raise BrokenError(path, error.strerror or str(error)) from None
-    except ValueError as error:  # that it is empty, too
+    except ValueError as error:  # also where the file is empty
         raise BrokenError(path, str(error).splitlines()[0]) from None
     if missing := sorted(_COLUMNS - set(found.columns)):
         raise BrokenError(path, f"it has no column {missing[0]}")

@@ -1,4 +1,4 @@
-"""Whether what a run has left can be used: a run whose files are damaged counts as one that is yet to be trained."""
+"""Whether the files of a finished run can be read: a run with a damaged file counts as not yet trained."""
 
 from pathlib import Path
 
@@ -8,25 +8,25 @@ from ibbench.record.schema import BrokenError, Record
 
 
 def read_done(folder: Path) -> Record | None:
-    """Return the record of a run that is done, if its record and its predictions can be read. Nothing is written.
+    """Return the record of a run that is done; None if it is not, or if its record or predictions are damaged.
 
     Args:
         folder: the folder of the run.
 
     Raises:
-        BrokenError: a file cannot be read and is not lost, as one of a newer version.
+        BrokenError: a file cannot be read but is not damaged, such as one of a newer version.
     """
     return None if find_damage(folder) else read_finished(folder)
 
 
 def find_damage(folder: Path) -> BrokenError | None:
-    """Return which file of a run is damaged, so that the run has to be trained again; None if none is.
+    """Return an error that names a damaged file of a run, which has to be trained again; None if no file is damaged.
 
     Args:
         folder: the folder of the run.
 
     Raises:
-        BrokenError: a file cannot be read and is not lost, as one of a newer version.
+        BrokenError: a file cannot be read but is not damaged, such as one of a newer version.
     """
     try:
         record = StudyFolder.at(folder.parents[1]).record(folder.name)

@@ -1,8 +1,9 @@
-"""Who trains a run: one process at a time, also among machines that share nothing but the folder of results.
+"""Locks of runs: one process at a time trains a run, also if machines share nothing but the folder of results.
 
-The lock is a file in the run's folder that names its owner and is touched as long as the owner lives. Whoever waits
-watches by a clock of its own, so that clocks may jump or differ. An owner on the same machine that has died is known at
-once, one on another machine after `EXPIRES_SECONDS` without a sign of life. No `flock` is needed.
+The lock is a file in the run's folder that names its owner. The owner touches it every `BEAT_SECONDS`. A process that
+waits measures the time between touches by its own clock, so clocks of machines may jump or differ. It notices at once
+if an owner on the same machine has died, and after `EXPIRES_SECONDS` without a touch if the owner is on another
+machine. No `flock` is needed, which many network file systems lack.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from filelock import SoftFileLease, Timeout
 from ibbench.record.folder import LOCK
 
 BEAT_SECONDS = 15.0
-_LOOK_SECONDS = 5.0  # between two checks, while waiting, whether the owner is a zombie process
+_LOOK_SECONDS = 5.0  # a process that waits checks so often whether the owner is a zombie process
 EXPIRES_SECONDS = 120.0  # a network file system may show a touch a minute late
 
 
@@ -29,7 +30,7 @@ class TakenError(Exception):
 
 
 class LostError(Exception):
-    """A run is not this process's any more: its folder is gone, or another process has taken it over."""
+    """This process no longer holds the lock of a run: the folder is gone, or another process has taken the lock."""
 
 
 class Lease:
@@ -39,10 +40,10 @@ class Lease:
         self._folder, self._lock = folder, lock
 
     def check(self) -> None:
-        """Check that the run is still this process's.
+        """Check that this process still holds the lock.
 
         Raises:
-            LostError: it is not, and nothing may be written.
+            LostError: it does not, and must not write into the folder.
         """
         owner = self._lock.owner
         if owner and owner.token == self._lock.token and not self._lock.compromise:
@@ -55,14 +56,14 @@ class Lease:
 
 @contextlib.contextmanager
 def hold(folder: Path, patience: float = 0.0) -> Iterator[Lease]:
-    """Hold the lock of a run.
+    """Hold the lock of a run while the context lasts.
 
     Args:
         folder: the folder of the run; it is made if it does not exist.
-        patience: seconds to wait for another process to let go, or to be known as dead; -1 for as long as it takes.
+        patience: seconds to wait until another process releases the lock or turns out to be dead; -1 for no limit.
 
     Raises:
-        TakenError: another process holds it.
+        TakenError: another process holds the lock.
         OSError: the folder or the lock cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,16 +88,16 @@ def hold(folder: Path, patience: float = 0.0) -> Iterator[Lease]:
 
 
 def describe_owner(folder: Path) -> str:
-    """Say which process holds the lock of a run; empty if none does."""
+    """Return host and number of the process that holds the lock of a run, as text; empty if no process does."""
     owner = _lock(folder).owner
     return f"{owner.hostname}, process {owner.pid}" if owner else ""
 
 
 def seconds_since_sign(folder: Path) -> float:
-    """Return how long the owner of a run has given no sign of life; infinite if it has none.
+    """Return the seconds since the last sign of life of the owner of a run; infinite if it is dead or there is none.
 
-    An owner on this machine is looked for. Of another machine there is only the time of its last touch, by a clock that
-    may not be ours: good enough to be shown, and not used for anything else.
+    An owner on this machine is looked up among the processes: 0 if it is alive. For an owner on another machine this is
+    the time since the last touch of its lock. Clocks of the machines may differ, so that figure is only for display.
     """
     owner = _lock(folder).owner
     if owner is None:
@@ -110,7 +111,10 @@ def seconds_since_sign(folder: Path) -> float:
 
 
 def _read_sign(path: Path) -> tuple[int, int] | None:
-    """Return what changes when the owner of a lock touches it, or another one takes it; None if it is not there."""
+    """Return inode and time of a lock file, which change when its owner touches it or another process takes it.
+
+    None if there is no lock.
+    """
     try:
         status = path.stat()
     except OSError:
@@ -119,11 +123,11 @@ def _read_sign(path: Path) -> tuple[int, int] | None:
 
 
 def _is_dead(folder: Path, silence: float) -> bool:
-    """Whether the owner of a lock is dead though filelock does not take it over.
+    """Whether the owner of a lock is dead, in cases where filelock does not take over the lock.
 
-    filelock does not see that a zombie process is dead (common in containers, where nobody reaps them). It does not
-    take over a lock on a file system that cannot exchange two names, such as NFS, nor an empty lock, which a machine
-    leaves that loses power before it has written who it is.
+    There are three such cases. filelock takes a zombie process for alive; zombies are common in containers, where no
+    parent collects them. It cannot take over a lock on a file system that cannot exchange two names, such as NFS. And
+    it does not take over an empty lock, which a machine leaves behind that lost power before it wrote its name.
 
     Args:
         folder: the folder of the run.
@@ -132,7 +136,7 @@ def _is_dead(folder: Path, silence: float) -> bool:
     owner = _lock(folder).owner
     if owner and owner.hostname == _own_name():
         return not _is_alive(owner.pid)
-    return silence > 1.1 * EXPIRES_SECONDS  # filelock comes first, where it can
+    return silence > 1.1 * EXPIRES_SECONDS  # a little later than filelock, which comes first where it can
 
 
 def _remove_lock(folder: Path, seen: tuple[int, int]) -> None:
@@ -142,7 +146,7 @@ def _remove_lock(folder: Path, seen: tuple[int, int]) -> None:
         if _read_sign(path) != seen:
             return
         path.rename(aside)
-        if _read_sign(aside) != seen:  # another has taken it over in this very moment: it gets it back
+        if _read_sign(aside) != seen:  # another process took the lock over just now, and gets it back
             with contextlib.suppress(FileExistsError):
                 path.hardlink_to(aside)
         aside.unlink()
@@ -154,13 +158,13 @@ def _is_alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except (ProcessLookupError, psutil.NoSuchProcess):
         return False
-    except (PermissionError, psutil.AccessDenied):  # of another user
+    except (PermissionError, psutil.AccessDenied):  # the process belongs to another user
         return True
 
 
 @functools.cache
 def _own_name() -> str:
-    """Return what filelock calls this machine: a container has more than its host's name."""
+    """Return the name that filelock gives this machine; in a container it is more than the host name."""
     with TemporaryDirectory() as folder:
         lock = _lock(Path(folder))
         with lock:

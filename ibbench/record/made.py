@@ -1,4 +1,4 @@
-"""How a record came about: when, on which machine, by which command, from which state of the code around it."""
+"""How a record was made: when, on which machine, by which command, and from which state of the code."""
 
 import functools
 import os
@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 
 from ibbench.record.schema import MadeEntry
 
-COMMAND = "IBBENCH_COMMAND"  # the environment variable that tells processes and jobs which command has started them
+COMMAND = "IBBENCH_COMMAND"  # environment variable by which processes and jobs know the command that started them
 _GIT_SECONDS = 5.0
 
 
 def note_command(words: list[str]) -> None:
-    """Remember the command line, for this process and those that it starts."""
+    """Remember the command line, for the records of this process and of the processes that it starts."""
     os.environ[COMMAND] = shlex.join(words)
 
 
 def describe_making() -> MadeEntry:
-    """Say when (now, UTC), where and by which command a record is made; nothing of it is part of a run's name."""
+    """Return when (now, in UTC), where and by which command a record is made. None of this changes a run's name."""
     return MadeEntry(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         host=platform.node(),
@@ -33,8 +33,8 @@ def describe_making() -> MadeEntry:
 def find_revision() -> str | None:
     """Return the commit of the git repository around the current folder, with `+` if files differ from it.
 
-    None where there is no git, no repository, or no answer in time. It is asked once per process: a run asks before it
-    trains, since the code may change meanwhile.
+    None without git or a repository, or if git takes longer than 5 seconds. git is asked once per process; a run asks
+    before it trains, since the code may change meanwhile.
     """
     words = ["git", "--no-optional-locks", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
     try:

@@ -1,4 +1,4 @@
-"""What a run and its baselines predicted for each test molecule: read to compare them molecule by molecule."""
+"""Predictions of a run and its baselines for each test molecule: written, and read to compare models on molecules."""
 
 import io
 import zipfile
@@ -15,19 +15,19 @@ from ibbench.record.folder import PREDICTIONS, StudyFolder
 from ibbench.record.schema import RECORD, BrokenError, Record
 
 Floats = NDArray[np.float64]
-_shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a study have, by checksum and size
-_OF_ONE_RUN = {"prediction"}  # arrays that no two runs have in common
-_AGREEMENT = 1e-6  # relative: the record's MAE is a sum in another order, no more
-_TINY = 1e-8  # absolute, of an MAE that is nearly zero
+_shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a study share, by checksum and size
+_OF_ONE_RUN = {"prediction"}  # arrays that no two runs share
+_AGREEMENT = 1e-6  # relative difference from the MAE in the record, which was summed in another order
+_TINY = 1e-8  # absolute difference, for an MAE that is nearly zero
 _BASELINES, _OF_BASELINES = "baseline", "baseline_prediction"  # arrays that files of older versions lack
 
 
 class Predictor(NamedTuple):
-    """Who made a row of predictions.
+    """The replica, or the baseline beside it, that made a row of predictions.
 
     Attributes:
-        target: what is predicted.
-        seed: of the replica.
+        target: short name of the target.
+        seed: seed of the replica.
         baseline: name of the baseline that was fitted to the replica's train subset; empty for the replica itself.
     """
 
@@ -51,11 +51,11 @@ def write_predictions(
     Args:
         folder: the folder of the run.
         index: positions of the test molecules in the data set, `[M]`.
-        ids: names that the source gives them, `[M]`.
-        replicas: target and seed of each row.
+        ids: numbers that the data source gives the test molecules, `[M]`.
+        replicas: target and seed of each of the R replicas.
         truth: true values, in the unit of the row's target, `[R, M]`.
-        prediction: predicted values, likewise.
-        baselines: predicted values of each baseline, by its name; likewise, with one row per replica.
+        prediction: predicted values, in the same units, `[R, M]`.
+        baselines: predicted values of each baseline, in the same units, `[R, M]`, by its name.
     """
     arrays = {
         "index": index,
@@ -79,10 +79,10 @@ def write_predictions(
 
 
 def check_archive(folder: Path) -> None:
-    """Check, in a tenth of the time that reading takes, that the predictions of a run are a whole file.
+    """Check that the file of a run's predictions is not cut off, in a tenth of the time that it takes to read it.
 
     Args:
-        folder: the folder of the run; predictions that were deleted are no fault.
+        folder: the folder of the run. Predictions that were deleted are no error.
 
     Raises:
         BrokenError: the file was cut off, or is no archive.
@@ -99,9 +99,9 @@ def check_archive(folder: Path) -> None:
 
 
 def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, Floats]:
-    """Read predicted less true value of each test molecule, `[M]` in the target's unit, for each predictor of a run.
+    """Read predicted minus true value of each test molecule, `[M]` in the target's unit, for each predictor of a run.
 
-    Takes, returns and raises what `read_predictions` does.
+    Arguments and errors are those of `read_predictions`.
     """
     blocks = _read(folder, record, baselines)
     return {who: row for predictors, _, errors in blocks for who, row in zip(predictors, errors, strict=True)}
@@ -110,16 +110,16 @@ def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Pr
 def read_predictions(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, tuple[Floats, Floats]]:
     """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each predictor of a run.
 
-    What predictions differ from true values by is rounded, as `record.evidence` says.
+    Errors are rounded as `record.evidence` says, so predicted values are true values plus rounded errors.
 
     Args:
         folder: the folder of the run.
-        record: its record.
-        baselines: whether those of baselines are read, too.
+        record: the record of the run.
+        baselines: whether to read the predictions of baselines, too.
 
     Returns:
-        Those of the replicas, and those of the baselines if the file has them: older versions did not write them.
-        Nothing for a run whose predictions were deleted: its seeds can still be compared.
+        True and predicted values of each replica, and of each baseline if the file has them (older versions did not
+        write them). Empty for a run whose predictions were deleted; its seeds can still be compared.
 
     Raises:
         BrokenError: the file is damaged, or belongs to another record.
@@ -133,7 +133,7 @@ def read_predictions(folder: Path, record: Record, baselines: bool = True) -> di
 
 
 def open_predictions(folder: Path) -> "Predictions | None":
-    """Return the arrays that a run has written of its predictions; None if they were deleted.
+    """Return the arrays in the predictions.npz of a run; None if the file was deleted.
 
     Raises:
         BrokenError: the file is damaged.
@@ -147,7 +147,7 @@ def open_predictions(folder: Path) -> "Predictions | None":
         raise BrokenError(path, str(error)) from None
 
 
-_Block = tuple[list[Predictor], Floats, Floats]  # with true values and rounded errors, `[R, M]`
+_Block = tuple[list[Predictor], Floats, Floats]  # R predictors, their true values and rounded errors, `[R, M]`
 
 
 def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
@@ -199,11 +199,11 @@ class Predictions:
         return name in self._content
 
     def names(self) -> list[str]:
-        """List the arrays."""
+        """List the names of the arrays."""
         return list(self._content)
 
     def sign(self, name: str) -> tuple[int, int]:
-        """Return the checksum and size of an array, by which copies of it in other runs are known."""
+        """Return the checksum and size of an array, by which the same array in other runs is recognised."""
         member = self._content.zip.getinfo(f"{name}.npy")
         return member.CRC, member.file_size
 
@@ -212,7 +212,7 @@ class Predictions:
         return is_predicted(name, self)
 
     def plain(self, name: str) -> NDArray[Any]:
-        """Return an array; one that most runs share is unpacked once: that saves a quarter of the time of a table."""
+        """Return an array. Arrays that most runs share are unpacked once, which saves a quarter of a table's time."""
         if name in _OF_ONE_RUN:
             return self._content[name]
         sign = self.sign(name)
@@ -224,5 +224,5 @@ class Predictions:
         return _shared[sign]
 
     def rounded(self, name: str) -> Rounded:
-        """Return the errors of an array of predictions."""
+        """Return the rounded errors of an array of predictions."""
         return round_errors(self.plain(name), self.plain("truth"))

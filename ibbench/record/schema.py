@@ -1,4 +1,4 @@
-"""The record: what a run leaves behind, checked when it is read."""
+"""The record of a run: its fields, checked when it is written and read."""
 
 import json
 from pathlib import Path
@@ -11,22 +11,22 @@ from ibbench.errors import InputError
 from ibbench.files import write_atomically
 
 SCHEMA_VERSION = 1
-RECORD = "record.json"  # in the folder of a run
+RECORD = "record.json"  # name of the file in the folder of a run
 
 
 class BrokenError(InputError):
-    """A file that a run has left cannot be read, or is of another run.
+    """A file of a run cannot be read, or belongs to another run.
 
     Args:
         path: the file.
-        reason: what is wrong with it.
-        remedy: what to do; by default to train the run again, which replaces the file.
+        reason: what is wrong with the file.
+        remedy: what the user can do; by default to train the run again, which replaces the file.
 
     Attributes:
-        path: as given.
-        reason: as given.
-        remedy: what to do, in a sentence without its full stop.
-        is_lost: whether nothing but another training helps.
+        path: the file.
+        reason: what is wrong with the file.
+        remedy: what the user can do, as a sentence without its full stop.
+        is_lost: whether the file is damaged, so that nothing but another training helps.
     """
 
     def __init__(self, path: Path, reason: str, remedy: str = "") -> None:
@@ -44,7 +44,10 @@ class _Entry(BaseModel):
 
 
 class MetricsEntry(_Entry):
-    """Errors over one set of molecules: `training.metrics.Metrics`, null where that is undefined."""
+    """Errors over one set of molecules; MAE and RMSE in the target's unit, null where a figure is undefined.
+
+    The figures are those of `training.metrics.Metrics`.
+    """
 
     mae: NonNegativeFloat
     rmse: NonNegativeFloat
@@ -55,7 +58,8 @@ class MetricsEntry(_Entry):
 class TrialEntry(_Entry):
     """One training of a replica, with hyper-parameters that its seed drew, or with those of the config.
 
-    `test_mae` is known of the trainings for half of the steps and for all of them. Errors are in the target's unit.
+    Errors are in the target's unit. `test_mae` is null for trainings that took fewer than half of the
+    steps, or that diverged.
     """
 
     steps: int
@@ -67,11 +71,12 @@ class TrialEntry(_Entry):
 
 
 class ReplicaEntry(_Entry):
-    """One (target, seed) of a run, or of a baseline.
+    """One target and seed of a run, or of a baseline.
 
-    `epochs` and `best_epoch` are passes over the train subset, `steps` and `molecules` (with those of all its trials)
-    None in records of older versions. `trials` are all trainings that the replica was chosen from, if there was more
-    than one; the last of them is the one that was chosen, and the errors below are its.
+    `epochs` and `best_epoch` are passes over the train subset. `molecules` is how often a molecule was trained on, in
+    all trials together; it and `steps` are null in records of older versions. `trials` lists all trainings that the
+    replica was chosen from, if there were several. The last one was chosen: `train`, `validation` and `test` are its
+    errors.
     """
 
     target: str
@@ -88,7 +93,7 @@ class ReplicaEntry(_Entry):
 
 
 class CostEntry(_Entry):
-    """What a run cost. Parameters and FLOPs are those of one replica; times are those of all together."""
+    """What a run cost. Parameters and FLOPs (of one prediction) are those of one replica; seconds are those of all."""
 
     parameters: int
     flops_per_molecule: int
@@ -99,7 +104,7 @@ class CostEntry(_Entry):
 
 
 class BaselineEntry(_Entry):
-    """A prediction that needs no model, on the same molecules."""
+    """A baseline: a predictor that is not a model, measured on the same molecules as the run."""
 
     name: str
     parameters: int
@@ -107,14 +112,14 @@ class BaselineEntry(_Entry):
 
 
 class ErrorEntry(_Entry):
-    """Why a run failed."""
+    """The reason why a run failed: a message for the user, and Python's traceback."""
 
     message: str
     traceback: str
 
 
 class DataEntry(_Entry):
-    """Counts of the data set: rows that can be used, those that cannot, and what `data.repeats.Repeats` has."""
+    """Counts of the data set: usable rows, rejected rows, and the counts of `data.repeats.Repeats`."""
 
     molecules: int
     rejected: int
@@ -132,13 +137,13 @@ class RungEntry(_Entry):
 
 
 class UnseenEntry(Counts):
-    """What the molecules of a run carry, and what of a molecule its model reads."""
+    """What the molecules of a run carry beyond atoms and bonds, and which part of a molecule its model reads."""
 
     sight: Sight
 
 
 class MadeEntry(_Entry):
-    """How a record came about: time (UTC, ISO 8601), host, command line, and the git commit of the current folder.
+    """How a record was made: time (UTC, ISO 8601), host, command line, and git commit of the current folder.
 
     `revision` ends with `+` where files differed from the commit; it is None outside of a repository.
     """
@@ -163,7 +168,7 @@ class PluginEntry(_Entry):
 
 
 class SplitSizesEntry(_Entry):
-    """How many molecules each part of a split has; train subsets are drawn from the pool."""
+    """The number of molecules in each part of a split; seeds draw their train subsets from the train pool."""
 
     train_pool: int
     validation: int
@@ -205,7 +210,7 @@ class Record(_Entry):
     plugins: tuple[PluginEntry, ...] | None = None
 
     @model_validator(mode="after")
-    def _says_what_it_must(self) -> Self:
+    def _require_contents(self) -> Self:
         model, data = self.config.get("model"), self.config.get("data")
         if not isinstance(model, dict) or "name" not in model or not isinstance(data, dict) or "hydrogens" not in data:
             raise ValueError("config lacks model.name or data.hydrogens")
@@ -215,7 +220,11 @@ class Record(_Entry):
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Write `record.json` into the folder of a run, whole or not at all."""
+    """Write `record.json` into the folder of a run, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     text = json.dumps(json.loads(record.model_dump_json()), indent=1, ensure_ascii=False)
     write_atomically(folder / RECORD, text + "\n")
 
@@ -224,7 +233,7 @@ def read_record(path: Path) -> Record:
     """Read one `record.json`.
 
     Raises:
-        BrokenError: it is not a record that this version can read.
+        BrokenError: the file is not a record that this version can read.
     """
     try:
         return Record.model_validate(read_versioned(path.read_text(), SCHEMA_VERSION))
@@ -233,14 +242,15 @@ def read_record(path: Path) -> Record:
     except OSError as error:
         raise BrokenError(path, error.strerror or str(error), "See that it can be read") from None
     except (ValueError, RecursionError) as error:
-        raise BrokenError(path, explain(error)) from None
+        raise BrokenError(path, explain_unreadable(error)) from None
 
 
 def read_versioned(text: str, version: int) -> Any:
     """Read JSON that carries a `schema_version`.
 
     Raises:
-        ValueError: it is not JSON, or of another version than this code reads (`NewerError`: of a newer one).
+        ValueError: the text is not JSON, or of another version than this code reads.
+        NewerError: the text is of a newer version; a kind of ValueError.
     """
     content = json.loads(text)
     found = content.get("schema_version") if isinstance(content, dict) else None
@@ -252,8 +262,8 @@ def read_versioned(text: str, version: int) -> Any:
     return content
 
 
-def explain(error: Exception) -> str:
-    """Say in a line why a file could not be read."""
+def explain_unreadable(error: Exception) -> str:
+    """Say in one line why a file could not be read, from the error that its check raised."""
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors()[0]

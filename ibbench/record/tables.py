@@ -1,4 +1,4 @@
-"""The tables of a study on disk, and the checksums by which an edit by hand is noticed before it is overwritten."""
+"""The tables of a study on disk, with checksums: a table that was edited by hand is noticed, and not overwritten."""
 
 import csv
 import io
@@ -15,18 +15,18 @@ from ibbench.record.checksum import checksum, read_checksums
 from ibbench.record.folder import PAIRS, PROVENANCE, RUNS, TABLE, TABLE_TEXT
 from ibbench.record.lease import TakenError, hold
 
-OLD_MARK = "check"  # until 2026 the last column of tables held a checksum of each row; such tables are still read
+OLD_MARK = "check"  # until 2026 the last column of tables had this name and a checksum of each row
 REMEDY = "Restore or remove it; `ibbench table` builds the tables of a study from its records"
-_WRITE_SECONDS = 150.0  # a process that was killed on another machine is known as dead after 132
-_SINCE_MARKS = "verdict_vs_best"  # a column of all tables.csv that have had checksums
+_WRITE_SECONDS = 150.0  # to wait for another writer; one that was killed on another machine is noticed after 132
+_SINCE_MARKS = "verdict_vs_best"  # a column that every table.csv with checksums has
 _OLD_MARK_OF_TEXT = re.compile(r"\n<!-- check (\w{8}) -->\n$")
 
 
 def read_text(path: Path) -> str:
-    """Read a text file, with one kind of line end.
+    """Read a text file in UTF-8; any kind of line end becomes a newline.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -35,10 +35,14 @@ def read_text(path: Path) -> str:
 
 
 def write_tables(folder: Path, tables: Mapping[str, str | bytes]) -> None:
-    """Write each content under its name into a folder.
+    """Write files into a folder.
+
+    Args:
+        folder: the folder.
+        tables: content of each file, by its name.
 
     Raises:
-        OSError: one could not be written; those before it are.
+        OSError: a file could not be written; those before it were.
     """
     for name, content in tables.items():
         write_atomically(folder / name, content)
@@ -47,8 +51,8 @@ def write_tables(folder: Path, tables: Mapping[str, str | bytes]) -> None:
 def write_checked(study: Path, tables: Mapping[str, str | bytes], made_with: dict[str, Any]) -> None:
     """Write the tables of a study and its evidence, and study.json with their checksums.
 
-    While the tables are written, study.json has the checksums of the old and of the new ones: a process that is killed
-    in between, or a disk that is full, leaves tables of which each is known to be unedited. One process writes at a
+    While the tables are written, study.json has the checksums of both the old and the new ones. If a process is killed
+    in between, or the disk is full, every table still has a checksum in study.json. A lock lets one process write at a
     time: two commands that fill one study may end at the same moment.
 
     Args:
@@ -57,7 +61,7 @@ def write_checked(study: Path, tables: Mapping[str, str | bytes], made_with: dic
         made_with: the rest of study.json.
 
     Raises:
-        OSError: a file could not be written; those before it are.
+        OSError: a file could not be written; those before it were.
         TakenError: another process has been writing for minutes.
     """
     with hold(study / RUNS, patience=_WRITE_SECONDS):
@@ -73,13 +77,13 @@ def write_checked(study: Path, tables: Mapping[str, str | bytes], made_with: dic
 
 
 def try_to_write(write: Callable[[], object]) -> str:
-    """Write results, if that is possible: a colleague's study, or one on a full disk, can be looked at all the same.
+    """Write results if that is possible, so that a read-only study, or one on a full disk, can still be shown.
 
     Args:
-        write: a function that writes them.
+        write: function that writes the results.
 
     Returns:
-        Why they could not be written; empty if they were.
+        The reason why they could not be written; empty if they were.
     """
     try:
         write()
@@ -93,16 +97,16 @@ def _study_json(made_with: dict[str, Any], checksums: dict[str, str]) -> str:
 
 
 def refuse_edited(text: str, name: str, expected: str | None) -> None:
-    """Check that a table is as it was written.
+    """Check that a table was not edited by hand.
 
     Args:
-        text: the content of the table.
-        name: what messages call it.
-        expected: checksums that study.json has for it, one of which must fit; None if it has none, as for tables of
-            older versions.
+        text: content of the table.
+        name: name of the table for error messages.
+        expected: checksums that study.json has for the table, with blanks between them, one of which must fit; None if
+            it has none, as for tables of older versions.
 
     Raises:
-        InputError: somebody has edited it.
+        InputError: somebody has edited the table.
     """
     if expected is not None and checksum(text) not in expected.split() and not _has_old_mark(text, name):
         raise InputError(f"{name} was edited by hand. {REMEDY}")
@@ -115,13 +119,13 @@ def refuse_edited(text: str, name: str, expected: str | None) -> None:
 
 
 def refuse_if_edited(study: Path) -> None:
-    """Check that the tables of a study, if it has any, are as they were written, so that no one's work is lost.
+    """Check that no table of a study was edited by hand, so that nobody's work is overwritten.
 
     Args:
         study: the folder of the study.
 
     Raises:
-        InputError: somebody has edited one of them, or taken away the study.json that tells.
+        InputError: somebody has edited a table, or removed the study.json with its checksum.
     """
     made = study / PROVENANCE
     checksums = read_checksums(read_text(made)) if made.exists() else {}
@@ -147,8 +151,12 @@ def _has_old_mark(text: str, name: str) -> bool:
 def read_cells(text: str, name: str) -> list[list[str]]:
     """Return the rows of a CSV, the header first.
 
+    Args:
+        text: content of the file.
+        name: name of the file for error messages.
+
     Raises:
-        InputError: a row has not as many cells as the header.
+        InputError: the number of cells of a row is not that of the header.
     """
     header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
     for line, row in enumerate(rows, 2):
@@ -158,10 +166,14 @@ def read_cells(text: str, name: str) -> list[list[str]]:
 
 
 def refuse_edited_rows(cells: list[list[str]], name: str) -> None:
-    """Check the rows of a table of an older version, which carry checksums in their last column.
+    """Check the rows of a table of an older version, which have checksums in their last column.
+
+    Args:
+        cells: rows of the table, the header first.
+        name: name of the table for error messages.
 
     Raises:
-        InputError: a row is not as it was written.
+        InputError: somebody has edited a row.
     """
     header, *rows = cells
     if header[-1:] != [OLD_MARK]:

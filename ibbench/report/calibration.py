@@ -1,4 +1,4 @@
-"""The mean over the seeds of each row: what it errs by, and whether the deviation between seeds tells how far."""
+"""The mean over the seeds of each row, in words: its error, and whether the deviation between seeds foretells it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from ibbench.compare.calibration import LEVEL, NUM_BINS, Calibration, interval_f
 from ibbench.report.cells import FAULTY, Notation, about, notation_of, with_interval, with_spread
 from ibbench.report.document import Heading, Remark, Shape, Table, legend
 
-_MOST_ROWS = 60  # that people read
-_MOST_SHARES = 12  # that a sentence lists
+_MOST_ROWS = 60  # longer tables are left to table.csv
+_MOST_SHARES = 12  # shares that a sentence lists one by one
 _TITLE = "Ensembles"
 _LEGEND = (
     "MAE of the mean: of the mean over seeds, with its 95 % interval over seeds and test molecules. It takes as many "
@@ -25,11 +25,11 @@ _LEGEND = (
 
 
 def ensembles(table: pd.DataFrame, fields: Sequence[str] = ()) -> list[Shape]:
-    """Tell of the mean over seeds of each row that has several, below the other tables of a page.
+    """Return the table about the mean over seeds of each row with several seeds, for the end of a page.
 
     Args:
-        table: the table as built.
-        fields: the columns that come first, in which sections differ.
+        table: table of `compare.table.build_table`.
+        fields: columns that come first, since the sections of the study differ in them.
 
     Returns:
         A table and its legend; nothing where no row has several seeds whose predictions are kept.
@@ -46,16 +46,16 @@ def ensembles(table: pd.DataFrame, fields: Sequence[str] = ()) -> list[Shape]:
 
 
 def tell_factors(numbers: Sequence[int]) -> str:
-    """Say how wide the 90 % interval is for some numbers of seeds."""
+    """Say how wide the 90 % interval is, in standard deviations, for some numbers of seeds."""
     first, *others = (f"{interval_factor(number):.2f} standard deviations ({number} seeds)" for number in numbers)
     return " or ".join([first, *(other.replace(" standard deviations", "") for other in others)])
 
 
 def tell_coverage(measured: Mapping[str, Mapping[str, Calibration]]) -> list[str]:
-    """Say how often the deviation between seeds held what it promises, in a sentence per number of seeds.
+    """Say for how many test molecules the true value lay in the 90 % interval, one sentence per number of seeds.
 
     Args:
-        measured: the calibration of each ensemble and target, by their names.
+        measured: calibration by the name of the ensemble, then by the name of the target.
     """
     shares: dict[int, dict[str, dict[str, float]]] = {}
     for name, of_targets in measured.items():
@@ -89,10 +89,10 @@ def _figures(row: dict[Any, Any]) -> dict[str, str]:
         "unit": row["unit"],
         "lower by": f"{Notation(1).write(100 * (1 - mean / one))} %" if one > 0 else "",
         f"in the {LEVEL:.0%} interval".replace("%", " %"): f"{Notation(1).write(100 * row['coverage_90'])} %",
-        "ENCE": _of_ence(row["ence"]),
-        "ENCE if right": _of_ence(row["ence_ideal"]),
+        "ENCE": _write_ence(row["ence"]),
+        "ENCE if right": _write_ence(row["ence_ideal"]),
     }
 
 
-def _of_ence(value: float | None) -> str:
+def _write_ence(value: float | None) -> str:
     return "" if pd.isna(value) else notation_of(value, 2).write(value) if value >= 100 else Notation(2).write(value)

@@ -1,4 +1,4 @@
-"""How the figures of a table are written for people: columns, digits, intervals, marks."""
+"""Cells of tables for people: which columns are shown, and how figures, intervals and marks are written."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,25 +11,34 @@ from ibbench.compare.study import in_full
 from ibbench.compare.table import BEST, SO_FAR
 
 TIED = "≈"
-FAULTY = "†"  # a row that supports no claim
-_LEAST, _MOST = 1e-4, 1e6  # figures below and from here on have an exponent
+FAULTY = "†"  # marks a row that supports no claim
+_LEAST, _MOST = 1e-4, 1e6  # figures below the first, or not below the second, are written with an exponent
 OF_POOL = "; for this pool"
-# A row of a table by its columns. What is read often is a dict: a series takes several times the time.
+# A row of a table by its columns. Long tables use dicts, since a pandas series takes several times as long.
 _Row: TypeAlias = "Mapping[Any, Any] | pd.Series[Any]"
 
 
 def task(target: str, unit: str, train_size: str) -> str:
-    """Name what models are compared on, as a title."""
+    """Return the title of a table: target, unit and number of train molecules."""
     return f"{target} in {unit or 'no unit'}, {train_size} train molecules"
 
 
 def renamed(rows: Sequence[dict[str, str]], names: Mapping[str, str]) -> list[dict[str, str]]:
-    """Give some columns the names that `names` has for them."""
+    """Return rows with some columns renamed; `names` maps old names to new ones."""
     return [{names.get(column, column): cell for column, cell in row.items()} for row in rows]
 
 
 def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Choose, name and format the columns that people read, for each row; `fields` are columns that come first."""
+    """Choose, name and format the columns of a comparison table for people.
+
+    Args:
+        table: table of `compare.table.build_table`.
+        reference: denominator of the ratios to show: `best`, or the name of a model.
+        fields: columns that come first.
+
+    Returns:
+        The cells of each row by column.
+    """
     variants = bool(table["variant"].any())
     known = {name for name in ("mae_over_chemical_accuracy", "doubling") if table[name].notna().any()}
     shown = [*fields, "target", "train_size", "model", *(["variant"] if variants else [])]
@@ -37,7 +46,7 @@ def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] =
 
 
 def about(row: _Row, columns: Sequence[str]) -> dict[str, str]:
-    """Format the columns that say what a row is about."""
+    """Format the columns that identify a row, such as target, train size and model."""
     sizes = {"train size": f"{row['train_size']:,}"}
     return {k: v for column in columns for k, v in (sizes if column == "train_size" else {column: row[column]}).items()}
 
@@ -67,21 +76,27 @@ def _figures(row: _Row, reference: str, known: set[str]) -> dict[str, str]:
 
 
 class Notation(NamedTuple):
-    """How the figures of a cell are written, all alike."""
+    """How all figures of one cell are written.
+
+    Attributes:
+        decimals: number of digits after the decimal point.
+        exponent: power of ten that is written as `e5`; 0 for figures without an exponent.
+    """
 
     decimals: int
-    exponent: int = 0  # of ten; 0 for plain figures
+    exponent: int = 0
 
     def write(self, value: float) -> str:
-        """Format one figure."""
+        """Format one figure in this notation."""
         scaled = round(value / 10.0**self.exponent, self.decimals) + 0.0  # + 0.0: no "-0.000"
         return f"{scaled:.{self.decimals}f}" + (f"e{self.exponent}" if self.exponent else "")
 
 
 def notation_of(value: float, digits: int, otherwise: int = 0) -> Notation:
-    """Choose how to write a figure with this many significant digits, and others beside it; see `decimals_of`.
+    """Choose the notation in which a figure has some number of significant digits.
 
-    Very large and very small ones get an exponent.
+    Other figures of the same cell can then be written in the same notation. Very large and very small figures get an
+    exponent. The arguments are those of `decimals_of`.
     """
     size = abs(value) if pd.notna(value) else 0.0
     if 0 < size < math.inf and not _LEAST <= size < _MOST:
@@ -95,7 +110,7 @@ def figure(value: float, digits: int) -> str:
 
 
 def _change(row: _Row) -> str:
-    """Format what twice the steps changed, in percent, with its interval."""
+    """Format the change of the MAE by twice the steps, in percent, with its interval."""
     percent = [
         None if pd.isna(row[name]) else 100 * row[name] for name in ("doubling", "doubling_low", "doubling_high")
     ]
@@ -110,7 +125,7 @@ def _with_decimals(value: Any, decimals: int) -> str:
 
 
 def of_pool(verdict: str, is_of_pool: bool) -> str:
-    """Say of a verdict whether it is one for this pool of train molecules alone."""
+    """Add to a verdict that it holds for this pool of train molecules only, if that is so."""
     return verdict + OF_POOL * is_of_pool
 
 
@@ -121,32 +136,34 @@ def with_spread(mean: float, spread: float | None) -> str:
 
 
 def decimals_of(value: float, digits: int, otherwise: int = 0) -> int:
-    """Return how many decimals give a positive value this many significant digits.
+    """Return the number of decimals at which a positive figure has some number of significant digits.
 
     Args:
-        value: a figure; for one that is 0, negative or infinite there is no answer.
-        digits: significant digits; all those before the decimal point are kept.
-        otherwise: the decimals where there is no answer.
+        value: the figure.
+        digits: number of significant digits; digits before the decimal point are always kept.
+        otherwise: number of decimals for a figure that is 0, negative, infinite or NaN.
     """
     return max(0, digits - 1 - math.floor(math.log10(value))) if 0 < value < math.inf else otherwise
 
 
 def ratio(row: _Row, reference: str) -> str:
-    """Format the ratio to the reference with its interval."""
+    """Format the ratio of the MAE to that of the reference, with its interval; 1 for the reference itself."""
     value: float | None = row[f"ratio_to_{reference}"]
     if pd.isna(value):
         return "1" if str(row[f"verdict_vs_{reference}"]) in {reference, SO_FAR} else ""
-    return with_interval(value, row[f"ratio_to_{reference}_low"], row[f"ratio_to_{reference}_high"], _of_ratio(value))
+    return with_interval(
+        value, row[f"ratio_to_{reference}_low"], row[f"ratio_to_{reference}_high"], _notation_of_ratio(value)
+    )
 
 
-def _of_ratio(value: float) -> Notation:
-    """Choose how to write a ratio: with two decimals, and two digits at least."""
+def _notation_of_ratio(value: float) -> Notation:
+    """Choose the notation of a ratio: at least two decimals and two significant digits."""
     notation = notation_of(value, 2)
     return notation if notation.exponent else Notation(max(2, notation.decimals))
 
 
 def with_interval(value: float, low: float | None, high: float | None, notation: Notation) -> str:
-    """Format `value [low, high]`, without the interval where that is unknown."""
+    """Format `value [low, high]`, or the value alone if its interval is unknown."""
     if low is None or high is None or pd.isna(low):
         return notation.write(value)
     return f"{notation.write(value)} [{notation.write(low)}, {notation.write(high)}]"
@@ -158,27 +175,27 @@ def without_interval(cell: str) -> str:
 
 
 def difference(row: _Row) -> str:
-    """Format a difference with its interval, and three digits of what is largest among them."""
+    """Format a difference with its interval; the largest of the three figures gets three significant digits."""
     values = [row["difference"], row["difference_low"], row["difference_high"]]
     largest = max((abs(value) for value in values if pd.notna(value)), default=0.0)
     return with_interval(row["difference"], row["difference_low"], row["difference_high"], notation_of(largest, 3))
 
 
 def probability(p_value: float | None) -> str:
-    """Format a p-value."""
+    """Format a p-value with two significant digits; empty if it is unknown."""
     if p_value is None or pd.isna(p_value):
         return ""
     return "< 0.0001" if p_value < 1e-4 else f"{p_value:.2g}"
 
 
 def readable_pairs(pairs: pd.DataFrame, fields: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Choose, name and format the columns of pairs that people read; `fields` are columns that come first."""
+    """Choose, name and format the columns of `pairs_table` for people; `fields` are columns that come first."""
     return [_pair(row, [*fields, "target", "train_size"]) for row in pairs.astype(object).to_dict("records")]
 
 
 def _pair(row: _Row, named: Sequence[str]) -> dict[str, str]:
     def interval(value: str, low: str, high: str) -> str:
-        notation = _of_ratio(row[value]) if value == "ratio" else Notation(2)
+        notation = _notation_of_ratio(row[value]) if value == "ratio" else Notation(2)
         return with_interval(row[value], row[low], row[high], notation) if pd.notna(row[value]) else ""
 
     return about(row, named) | {
@@ -194,7 +211,7 @@ def _pair(row: _Row, named: Sequence[str]) -> dict[str, str]:
 
 
 def readable_summary(summary: pd.DataFrame, fields: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Choose, name and format the columns of a summary that people read; `fields` are columns that come first."""
+    """Choose, name and format the columns of `summarise` for people; `fields` are columns that come first."""
     named = [*fields, "train_size", "model", *(["variant"] if summary["variant"].any() else [])]
     return [
         about(row, named)

@@ -1,4 +1,4 @@
-"""Claims under other recipes, in words."""
+"""Claims and the recipes under which they hold, in words."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ CLAIMS_LEGEND = (
 
 
 def claim_sentences(claims: Sequence[Claim]) -> Iterator[str]:
-    """Say of each claim under how many recipes it holds; one that holds under all is said without naming them."""
+    """Say for each claim under how many recipes it holds, and under which recipes it does not."""
     for claim in claims:
         where = f"{claim.target}: at {claim.train_size:,} labels, {claim.a} is better than {claim.b}"
         if not claim.num_held:
@@ -34,7 +34,7 @@ def claim_sentences(claims: Sequence[Claim]) -> Iterator[str]:
 
 
 def claims_table(claims: Sequence[Claim]) -> list[dict[str, str]]:
-    """Format one row per claim and recipe."""
+    """Format claims as a table for people, with one row per claim and recipe."""
     return [
         {
             "target": claim.target,

@@ -1,4 +1,4 @@
-"""The comparison of a study in words: its table with all that belongs to it."""
+"""The comparison of a study in words: its tables, and what must be known to read them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,8 +20,8 @@ from ibbench.report.lengths import tell_lengths
 from ibbench.report.missing import missing_content, tell_missing, tell_seeds, tell_sizes
 from ibbench.report.soundness import tell_faults
 
-_MOST_PAIRS = 60  # that people read
-_MOST_UNDECIDED = 12  # verdicts below a table on the screen
+_MOST_PAIRS = 60  # longer tables are left to pairs.csv
+_MOST_UNDECIDED = 12  # verdicts that are listed below a table on the screen
 _SHORT = {
     "parameters": "params",
     "MFLOPs/molecule": "MFLOPs",
@@ -51,7 +51,7 @@ _PAIRS_LEGEND = (
 
 
 def page(report: Report) -> list[Shape]:
-    """Tell all of a comparison: the table, pairs, summary, assumptions, and where the figures come from."""
+    """Return a comparison in full, for a file: table, pairs, summary, assumptions, and the origin of the figures."""
     fields = differing(report.sections)
     return [
         Heading(report.study.name, level=1),
@@ -69,7 +69,7 @@ def page(report: Report) -> list[Shape]:
 
 
 def tables(report: Report) -> list[Shape]:
-    """Return the table of a comparison, one for each section, after what is missing in it."""
+    """Return the tables of a comparison, one for each section, after remarks on missing runs."""
     return [*map(Remark, tell_missing(report.study, whole_path=False)), *_tables(report)]
 
 
@@ -88,12 +88,12 @@ def _tables(report: Report) -> list[Shape]:
 
 
 def paper(report: Report) -> list[Shape]:
-    """Return the tables of a comparison, and what must be known to read them."""
+    """Return the tables of a comparison and the remarks that a reader needs, for a paper."""
     return [*tables(report), *map(Remark, _remarks(report))]
 
 
 def brief(report: Report) -> list[Shape]:
-    """Tell a comparison for a screen: a table for each section, target and train size, and what stands out."""
+    """Return a comparison in short, for a screen: one table per section, target and train size, and remarks."""
     shapes: list[Shape] = [*map(Remark, tell_missing(report.study))]
     for heading, section in _sections(report):
         for _, group in section.groupby(list(GROUP), sort=False):
@@ -107,7 +107,7 @@ def brief(report: Report) -> list[Shape]:
 
 
 def content(report: Report) -> dict[str, Any]:
-    """Return what a program may want to know of a comparison, for `ibbench.report.json`."""
+    """Return a comparison as names and values for programs, which `ibbench.report.json` writes."""
     return {
         "study": report.study.name,
         "rows": report.table,
@@ -123,7 +123,7 @@ def content(report: Report) -> dict[str, Any]:
 
 
 def _sections(report: Report) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Divide the table by section, with a heading if there are several."""
+    """Yield the table of each section with its heading, which is empty if there is one section only."""
     for values, part in report.table.groupby(list(Section._fields), sort=False):
         section = Section(*map(str, values))
         yield ", ".join(f"{field} {getattr(section, field)}" for field in differing(report.sections)), part
@@ -163,7 +163,7 @@ def _undecided(group: pd.DataFrame, reference: str) -> list[str]:
 
 
 def _remarks(report: Report) -> Iterator[str]:
-    """Say what must be known to read the table right."""
+    """Yield the remarks that a reader of the table needs, one sentence each."""
     if len(report.sections) > 1:
         fields = " and ".join(differing(report.sections))
         yield f"The sections differ in {fields}: their errors are not of the same task, and are not compared."
@@ -198,7 +198,7 @@ def _trains_on_all(record: Record) -> bool:
 
 
 def _cautions(report: Report) -> Iterator[str]:
-    """Say where the figures hold for less than a reader may think."""
+    """Yield the reasons why figures hold for less than a reader may think, one sentence each."""
     yield from cautions(entry.basis for entry in report.study.entries)
     constant = [entry.key.model for entry in report.study.entries if entry.sample.is_constant]
     if constant:
@@ -236,7 +236,7 @@ def _brief_summary(report: Report) -> list[Shape]:
 
 
 def _rank_remarks(report: Report, fields: list[str]) -> Iterator[str]:
-    """Say how far apart mean ranks must be."""
+    """Say how far apart the mean ranks of two models must be to tell them apart."""
     for _, row in report.summary.drop_duplicates(["train_size", *Section._fields]).iterrows():
         if pd.isna(row["critical_difference"]):
             continue
@@ -256,7 +256,7 @@ def _assumptions(report: Report) -> list[dict[str, str]]:
 
 
 def _origin(report: Report) -> str:
-    """Say with what the figures were made."""
+    """Name the splits, devices and versions that the figures were made with."""
     versions = (f"{package} {' or '.join(known)}" for package, known in report.provenance.versions.items())
     splits = (f"{section.split} of {section.source}" for section in report.sections)
     devices = ", ".join(report.provenance.devices)
@@ -264,5 +264,5 @@ def _origin(report: Report) -> str:
 
 
 def _failed(report: Report) -> list[tuple[str, str]]:
-    """Name the runs that failed, with what went wrong."""
+    """Return the names of the failed runs, with their error messages."""
     return [(record.run, record.error.message) for record in report.study.records if record.error]

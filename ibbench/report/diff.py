@@ -1,4 +1,4 @@
-"""What has changed between two results, in words."""
+"""The differences between two results, in words."""
 
 import collections
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _LEGEND = (
 
 
 def page(compared: Diff) -> list[Shape]:
-    """Tell all differences in one table, for a pull request."""
+    """Return a diff in full, with all differences in one table, for a file or a pull request."""
     a, b = compared.names
     return [
         Remark(f"A: `{a}`, B: `{b}`. {_summary(compared)}"),
@@ -33,7 +33,7 @@ def page(compared: Diff) -> list[Shape]:
 
 
 def brief(compared: Diff) -> list[Shape]:
-    """Tell the differences for a screen: one table per target and train size."""
+    """Return a diff in short, for a screen: one table per target and train size."""
     a, b = compared.names
     shapes: list[Shape] = [Points([f"A: {a}", f"B: {b}", *_missing(compared), ""])]
     groups: dict[str, list[dict[str, str]]] = {}
@@ -51,11 +51,11 @@ def brief(compared: Diff) -> list[Shape]:
 
 
 def content(compared: Diff, fails: bool) -> dict[str, Any]:
-    """Return what a program may want to know of a diff, for `ibbench.report.json`.
+    """Return a diff as names and values for programs, which `ibbench.report.json` writes.
 
     Args:
-        compared: the two sides.
-        fails: whether it is what `--fail-on` looks for.
+        compared: the diff of the two sides.
+        fails: whether it has what `--fail-on` looks for.
     """
     return {
         "a": compared.names[0],
@@ -69,7 +69,7 @@ def content(compared: Diff, fails: bool) -> dict[str, Any]:
 
 
 def _missing(compared: Diff) -> Iterator[str]:
-    """Say what the sides lack."""
+    """Say which runs the two sides lack."""
     for side, missing in zip(("A", "B"), compared.missing, strict=True):
         if missing:
             yield f"{side}: {count_missing(missing)} Rows are those of the finished runs."
@@ -77,7 +77,7 @@ def _missing(compared: Diff) -> Iterator[str]:
 
 
 def _rows(compared: Diff) -> list[dict[str, str]]:
-    """Format all rows, with the columns that are needed to tell them apart."""
+    """Format all rows, with those of the columns variant, hydrogens, source and split that tell some rows apart."""
     optional = ("variant", "hydrogens", "source", "split")
     places = [row.place for row in compared.rows]
     named = [name for name in optional if len({getattr(place, name) for place in places} - {""}) > (name != "variant")]

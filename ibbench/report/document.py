@@ -1,7 +1,7 @@
-"""What a command tells: a list of shapes, which each format has a writer for.
+"""A document: what a command prints or writes, as a list of shapes that each output format knows how to write.
 
-Builders in this room and commands choose the content; a writer (`screen`, `markdown`, `latex`) knows nothing of it.
-Most results are told in two documents: `page` for a file that is read in full, `brief` for a terminal.
+Builders in this room and commands choose the content; a writer (`screen`, `markdown`, `latex`) only writes it.
+Most results have two documents: `page`, in full, for a file, and `brief` for a terminal.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,14 +16,14 @@ TEXT_COLUMNS = frozenset(
 
 
 class Heading(NamedTuple):
-    """The start of a document (level 1) or of a part of it (level 2)."""
+    """The title of a document (level 1) or of a part of a document (level 2)."""
 
     text: str
     level: int = 2
 
 
 class Remark(NamedTuple):
-    """A paragraph."""
+    """A paragraph of text."""
 
     text: str
 
@@ -39,14 +39,14 @@ class Table(NamedTuple):
 
     Attributes:
         rows: the cells of each row by column; the columns are in the same order in all rows.
-        title: the line above it.
-        text: the columns that are aligned to the left; numbers are aligned to the right.
-        emphasised: whether each row stands out; empty where none does.
-        headline: the column that is bold in such a row, in formats that emphasise a cell.
-        optional: the columns to leave out, one after another, until the others fit the screen.
-        folded: the columns that may break into several lines on a screen; others are cut rather than broken.
-        narrow: the table to show on a screen that this one is too wide for.
-        header: the columns, for a table that may have no rows to name them.
+        title: the line above the table.
+        text: names of the columns that are aligned to the left; all others hold numbers and are aligned to the right.
+        emphasised: whether each row is emphasised; empty if no row is.
+        headline: name of the column that is bold in an emphasised row, in formats that emphasise a single cell.
+        optional: names of columns to leave out on a screen, one after another, until the others fit.
+        folded: names of columns that may break into several lines on a screen; other columns are cut.
+        narrow: the table to show instead on a screen that is too narrow for this one; None for this one in any case.
+        header: names of the columns, for a table that may have no rows.
     """
 
     rows: Sequence[dict[str, str]]
@@ -61,7 +61,7 @@ class Table(NamedTuple):
 
     @property
     def columns(self) -> list[str]:
-        """The columns in their order."""
+        """The names of the columns in their order."""
         return list(self.rows[0] if self.rows else self.header)
 
 
@@ -73,11 +73,11 @@ class Picture(NamedTuple):
 
 
 class Details(NamedTuple):
-    """Shapes that explain others, such as a legend: a page may fold them away, a screen leaves them out.
+    """Shapes that explain others, such as a legend. A page may fold them away; a screen leaves them out.
 
     Attributes:
-        summary: the line that stands for them where they are folded away.
-        shapes: what is folded away.
+        summary: the line that is shown while the shapes are folded away.
+        shapes: the shapes that can be folded away.
     """
 
     summary: str
@@ -89,5 +89,5 @@ Document: TypeAlias = Sequence[Shape]
 
 
 def legend(text: str) -> Details:
-    """Return the explanation of the table before it."""
+    """Return a text as the explanation of the table before it."""
     return Details("How to read this", [Remark(text)])

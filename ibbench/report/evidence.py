@@ -1,4 +1,4 @@
-"""What a command says where it reads a study from its evidence."""
+"""The remark of a command that reads a study from its evidence instead of its runs."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from ibbench.report.document import Remark
 
 
 def name_evidence(folder: Path) -> list[Remark]:
-    """Say which part of a study was read from its evidence; nothing where it was read from its runs."""
+    """Say which runs of a study were read from its evidence; empty if all were read from their folders."""
     study = StudyFolder.at(folder)
     foreign = study.foreign_records()
     if not (study.evidence and foreign):

@@ -1,4 +1,4 @@
-"""What models look at, in words, tables and rows of a CSV."""
+"""Attributions of predictions to atoms (occlusion and attention), in words, tables and rows of a CSV."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from ibbench.report.document import Remark, Shape, Table
 COLUMNS = ["molecule", "model", "target", "unit", "seed", "atom", "element", "occlusion", "attention"]
 PAIR_COLUMNS = ["molecule", "model", "target", "seed", "layer", "head", "hearer", "heard", "weight"]
 _DIGITS = Notation(2)
-_STRONG = 0.5  # of a rank correlation: a quarter of the variance of ranks
+_STRONG = 0.5  # a rank correlation of this size explains a quarter of the variance of ranks
 _WEAK = 0.3
 _HELP = (
     "Occlusion: change of the prediction when the features of an atom become the mean of the train atoms; bonds stay. "
@@ -30,7 +30,11 @@ _HELP = (
 
 
 def symbols(numbers: "np.ndarray") -> list[str]:
-    """Return the symbols of the elements of atoms, of those that are there."""
+    """Return the symbols of elements.
+
+    Args:
+        numbers: atomic numbers, `[N]`; 0 for padding, which is left out.
+    """
     from rdkit import Chem
 
     table = Chem.GetPeriodicTable()
@@ -38,16 +42,16 @@ def symbols(numbers: "np.ndarray") -> list[str]:
 
 
 def spread(values: Floats) -> Floats:
-    """Return the sample standard deviation over seeds, NaN for one; `[S, ...]` to `[...]`."""
+    """Return the sample standard deviation over seeds, from `[S, ...]` to `[...]`; NaN for a single seed."""
     return values.std(0, ddof=1) if len(values) > 1 else np.full(values.shape[1:], np.nan)
 
 
 def to_rows(smiles: Sequence[str], looks: Sequence[Look]) -> pd.DataFrame:
-    """Return a row per molecule, model, target, seed and atom, with `COLUMNS`.
+    """Return a table with one row per molecule, model, target, seed and atom, with `COLUMNS`.
 
     Args:
-        smiles: the molecules, m of them.
-        looks: what models look at in them.
+        smiles: SMILES of the m molecules.
+        looks: occlusion and attention of each model and target in these molecules.
     """
     rows = []
     for found in looks:
@@ -63,7 +67,12 @@ def to_rows(smiles: Sequence[str], looks: Sequence[Look]) -> pd.DataFrame:
 
 
 def to_pairs(smiles: str, looks: Sequence[Look]) -> pd.DataFrame:
-    """Return a row per pair of atoms that meet, for each layer and head, with `PAIR_COLUMNS`."""
+    """Return the attention between atoms: one row per seed, layer, head and pair of atoms, with `PAIR_COLUMNS`.
+
+    Args:
+        smiles: SMILES of a single molecule.
+        looks: attention of each model in this molecule; models without attention are left out.
+    """
     rows = []
     for found in looks:
         if found.pairs is None:
@@ -83,7 +92,7 @@ def to_pairs(smiles: str, looks: Sequence[Look]) -> pd.DataFrame:
 
 
 def tabulate(one: Explained) -> list[Shape]:
-    """Return what each model predicts, and a table with a row for each atom."""
+    """Return a table of occlusion and attention, one row per atom of a molecule, and each model's prediction."""
     first = max(one.looks, key=lambda found: int((found.numbers > 0).sum()))
     elements = symbols(first.numbers[0])
     target, unit = first.column.target, first.column.unit
@@ -110,12 +119,12 @@ def tabulate(one: Explained) -> list[Shape]:
 
 
 def explain_words() -> Remark:
-    """Return what the figures of a table are."""
+    """Return the remark that explains the figures of `tabulate`."""
     return Remark(_HELP)
 
 
 def write(mean: float, deviation: float, notation: Notation) -> str:
-    """Write a mean with its deviation, if that is known."""
+    """Format a mean with its standard deviation over seeds, if that is known; empty if the mean is unknown."""
     if not np.isfinite(mean):
         return ""
     return notation.write(mean) + (f" ± {notation.write(deviation)}" if np.isfinite(deviation) else "")
@@ -128,11 +137,11 @@ def _figure(values: Floats, atom: int, notation: Notation) -> str:
 
 
 def tell_agreement(found: Look, agreements: Sequence[Agreement]) -> list[str]:
-    """Say in sentences whether attention and occlusion agree; nothing for models without attention.
+    """Say in sentences whether attention and occlusion agree; empty for models without attention.
 
     Args:
-        found: what the model looks at.
-        agreements: see `ibbench.probes.explain.agreement.agree`.
+        found: occlusion and attention of one model and target.
+        agreements: result of `ibbench.probes.explain.agreement.agree` for them.
     """
     if found.attention is None:
         return []

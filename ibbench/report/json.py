@@ -1,4 +1,4 @@
-"""Results for programs: with all digits, and null where something is unknown."""
+"""JSON for programs: figures with all digits, and null where a figure is unknown or infinite."""
 
 import json
 import math
@@ -9,10 +9,10 @@ import pandas as pd
 
 
 def write(content: Mapping[str, Any]) -> str:
-    """Format as JSON.
+    """Format names and values as JSON.
 
     Args:
-        content: names and values that `json` can write, or tables, which become lists of rows.
+        content: values that `json` can write, or tables, which become lists of rows, by their names.
     """
     plain = {name: _rows(value) if isinstance(value, pd.DataFrame) else value for name, value in content.items()}
     return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"

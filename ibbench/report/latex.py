@@ -31,7 +31,7 @@ _MINUS = re.compile(r"(?<![\w.$^{])-(?=[\d.])")
 def write(document: Document) -> str:
     """Format each table as a tabular and each remark as a comment; other shapes are left out.
 
-    The headline of an emphasised row is bold.
+    In an emphasised row the cell of the headline column is bold.
     """
     parts = []
     for shape in document:
@@ -64,11 +64,11 @@ def _tabular(table: Table) -> Iterator[str]:
 
 def _row(cells: list[str]) -> str:
     line = " & ".join(cells)
-    return ("{}" if line.startswith("[") else "") + line + r" \\"  # a bracket would belong to the `\\` before it
+    return ("{}" if line.startswith("[") else "") + line + r" \\"  # or a bracket would be an argument of the last `\\`
 
 
 def _escape(text: str, is_number: bool = False) -> str:
-    """Write a text so that LaTeX shows it as it is, and figures with a minus sign and powers of ten."""
+    """Escape a text for LaTeX; in a number, also write a proper minus sign, and the exponent as a power of ten."""
     escaped = " ".join(text.splitlines()).translate(_ESCAPED)
     if is_number:
         escaped = _MINUS.sub("$-$", _POWER.sub(r"$\\times 10^{\1}$", escaped))

@@ -1,4 +1,4 @@
-"""How long the rows of a learning curve were trained, in words."""
+"""The length of training at each train size of a learning curve, in words."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ def tell_lengths(entries: Sequence[Entry]) -> str | None:
         entries: rows of trained models.
 
     Returns:
-        A sentence; None if all were trained equally long, or if rows of the same size differ (then their variants say
-        it).
+        A sentence; None if all were trained equally long, or if rows of the same size differ (their variants then tell
+        the length).
     """
     lengths = find_lengths(entries)
     if len(set(lengths.values())) < 2:
@@ -22,7 +22,7 @@ def tell_lengths(entries: Sequence[Entry]) -> str | None:
 
 
 def find_lengths(entries: Sequence[Entry]) -> dict[int, str]:
-    """Return train size -> length of training, such as `2,000 steps`; empty if rows of one size differ, or lack it."""
+    """Return the length of training, such as `2,000 steps`, by train size; empty if a size has several, or none."""
     found: dict[int, set[str]] = {}
     for entry in entries:
         found.setdefault(entry.key.group.train_size, set()).add(_length(entry))

@@ -6,7 +6,7 @@ from ibbench.report.document import Details, Document, Heading, Picture, Points,
 
 
 def write(document: Document) -> str:
-    """Format a document as Markdown; the pictures are taken to lie beside it as SVG files."""
+    """Format a document as Markdown. Pictures are linked as SVG files in the same folder."""
     return "\n\n".join(_blocks(document)) + "\n"
 
 
@@ -39,6 +39,6 @@ def _lines(table: Table) -> Iterator[str]:
 
 
 def _line(cells: list[str]) -> str:
-    """Return a row; what would end a cell or the row is written so that it does not."""
+    """Return a row of a table; bars in cells are escaped and line ends replaced, since they would end cell or row."""
     cells = [" ".join(cell.replace("|", r"\|").splitlines()) for cell in cells]
     return f"| {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""What a study lacks, in words: what every view of it says first, and what one must know of seeds and sizes."""
+"""What a study lacks, in words: missing runs, which every view names first, and missing seeds and train sizes."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from ibbench.compare.missing import MissingRun, count_missing, uneven_seeds, uneven_sizes
 from ibbench.compare.study import Entry, Study
 
-_MOST_RUNS = 5  # that people read; `ibbench status` lists all
-_MOST_ROWS = 5
+_MOST_RUNS = 5  # runs that a sentence names; `ibbench status` lists all
+_MOST_ROWS = 5  # rows that a sentence names
 
 
 def tell_missing(study: Study, whole_path: bool = True) -> list[str]:
-    """Say what is missing in a study, in the sentences that stand above all that is told of it; none if it is whole.
+    """Say which runs of a study are missing, in sentences that stand above its tables; empty if none is missing.
 
     Args:
         study: a study as read.
-        whole_path: whether to name files as this command has found them, and not from the folder of the study on.
+        whole_path: whether to name files with their whole paths; if not, with their paths inside the study's folder.
     """
     if not study.missing:
         return []
@@ -32,7 +32,7 @@ def tell_missing(study: Study, whole_path: bool = True) -> list[str]:
 
 
 def missing_content(missing: Sequence[MissingRun]) -> list[dict[str, Any]]:
-    """Return what a program may want to know of missing runs, as JSON types."""
+    """Return missing runs for programs, as JSON types."""
     return [
         {
             "run": one.run,
@@ -46,11 +46,11 @@ def missing_content(missing: Sequence[MissingRun]) -> list[dict[str, Any]]:
 
 
 def tell_seeds(entries: Sequence[Entry], unpaired: str = "") -> Iterator[str]:
-    """Say which rows lack seeds that others have; nothing if none does.
+    """Yield a sentence about the rows that lack seeds which other rows have, if there are such rows.
 
     Args:
         entries: rows of trained models.
-        unpaired: what it means for their comparison, as the rest of a sentence.
+        unpaired: what this means for their comparison, as the end of a sentence.
     """
     found = uneven_seeds(entries)
     if found:
@@ -63,7 +63,7 @@ def tell_seeds(entries: Sequence[Entry], unpaired: str = "") -> Iterator[str]:
 
 
 def tell_sizes(entries: Sequence[Entry]) -> Iterator[str]:
-    """Say which models were trained at fewer sizes than others; nothing if none was."""
+    """Yield a sentence about the models that were trained at fewer sizes than others, if there are such models."""
     found = uneven_sizes(entries)
     if found:
         lacking = [f"{_listed(one.lacking)} of {one.row}, {one.target}" for one in found]

@@ -1,4 +1,4 @@
-"""Predictions of molecules: rows of a CSV, a table for people, JSON for programs."""
+"""Predictions of molecules as rows of a CSV, as a table for people, and as JSON for programs."""
 
 import csv
 import io
@@ -24,13 +24,13 @@ _HELP = (
 
 
 class Predicted(NamedTuple):
-    """One row with what is predicted of it.
+    """One row of the input with its predictions.
 
     Attributes:
-        number: of the row, counted from 1.
-        row: as it was given.
-        figures: mean and deviation of each column; NaN where there is none.
-        remark: what is not to be trusted of it; empty if nothing.
+        number: number of the row, from 1.
+        row: row as it was given.
+        figures: mean and deviation for each column of the forecast, in its unit; NaN where nothing is predicted.
+        remark: reasons not to trust the predictions; empty if there are none.
     """
 
     number: int
@@ -45,14 +45,17 @@ class Predicted(NamedTuple):
 
 
 class Tally:
-    """What is said of all rows together.
+    """Counts over all rows, and the rows that are printed.
+
+    Args:
+        most_shown: largest number of rows to show; may be infinite.
 
     Attributes:
-        rows: how many there were.
-        lacking: how many lack a prediction of some column.
-        kinds: how many have a remark of each kind.
-        listed: the first of those that lack one.
-        shown: the first rows, as many as are to be shown.
+        rows: number of rows so far.
+        lacking: number of rows that lack a prediction for at least one column.
+        kinds: number of rows with a remark of each kind of `KINDS`.
+        listed: the first rows that lack a prediction.
+        shown: the first rows, at most `most_shown`.
     """
 
     def __init__(self, most_shown: float) -> None:
@@ -63,7 +66,7 @@ class Tally:
         self._most_shown = most_shown
 
     def add(self, rows: Sequence[SmilesRow], forecast: Forecast) -> list[Predicted]:
-        """Count the rows of one chunk, and return them with what is predicted of them."""
+        """Count the rows of one chunk, and return them with their predictions."""
         figures = zip(forecast.mean.T.tolist(), forecast.deviation.T.tolist(), strict=True)
         done = []
         for row, (means, deviations), remark in zip(rows, figures, forecast.remarks, strict=True):
@@ -79,7 +82,7 @@ class Tally:
 
 
 def list_names(columns: Sequence[Column]) -> list[str]:
-    """Name mean and deviation of each column, with target, unit and model, and the remark behind them."""
+    """Return the names of the CSV's columns: mean and deviation of each column of the forecast, and the remark."""
     names = [f"{_task(column)} {column.ensemble} {statistic}" for column in columns for statistic in ("mean", "std")]
     return [*names, REMARK]
 
@@ -96,7 +99,7 @@ def csv_line(cells: Iterable[str]) -> str:
 
 
 def csv_rows(rows: Iterable[Predicted]) -> str:
-    """Write rows as a CSV: all that was given of them, then what is predicted, with all digits."""
+    """Write rows as a CSV: all cells as given, then the predictions with all digits, then the remark."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for one in rows:
@@ -110,12 +113,12 @@ def _digits(value: float) -> str:
 
 
 def page(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> list[Shape]:
-    """Tell all predictions, for a file.
+    """Return all predictions, for a file.
 
     Args:
-        tally: with all rows shown.
-        columns: what was predicted.
-        said: sentences on what is not known of the models, or left out.
+        tally: tally that shows all rows.
+        columns: columns of the forecast.
+        said: sentences about what is not known about the models, and about runs that were left out.
     """
     return [
         Heading("Predictions", level=1),
@@ -127,13 +130,13 @@ def page(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> list[S
 
 
 def brief(tally: Tally, columns: Sequence[Column], said: Sequence[str], outcome: str = "") -> list[Shape]:
-    """Tell what has come of it, for a terminal.
+    """Return predictions in short, for a terminal.
 
     Args:
-        tally: with the rows to show; where none is, those that lack a prediction are listed.
-        columns: what was predicted.
-        said: sentences on what is not known of the models, or left out.
-        outcome: the sentence that says where the predictions are; empty if they are shown.
+        tally: tally with the rows to show. If it does not show all rows, those that lack a prediction are listed, too.
+        columns: columns of the forecast.
+        said: sentences about what is not known about the models, and about runs that were left out.
+        outcome: sentence that says where the predictions were written; empty if they are only shown.
     """
     shapes: list[Shape] = []
     if tally.shown:
@@ -149,10 +152,10 @@ def brief(tally: Tally, columns: Sequence[Column], said: Sequence[str], outcome:
 
 
 def summarise(tally: Tally) -> str:
-    """Count in a few sentences the rows, those without a prediction, and those with a remark."""
+    """Say how many rows there are, how many lack a prediction, and how many have a remark of each kind."""
     left = f", {tally.lacking:,} lack a prediction" if tally.lacking else ""
     told = [
-        f"{count:,} {words if count > 1 else _of_one(words)}"
+        f"{count:,} {words if count > 1 else _in_singular(words)}"
         for kind, words in KINDS.items()
         if (count := tally.kinds[kind])
     ]
@@ -160,8 +163,8 @@ def summarise(tally: Tally) -> str:
     return f"{tally.rows:,} {'row' if tally.rows == 1 else 'rows'}{left}.{listed}"
 
 
-def _of_one(words: str) -> str:
-    """Return the words on several molecules for one."""
+def _in_singular(words: str) -> str:
+    """Turn words about several molecules into words about one molecule."""
     first, _, rest = words.partition(" ")
     return f"{ {'are': 'is', 'have': 'has', 'were': 'was'}.get(first, first) } {rest}".replace(
         "train molecules", "a train molecule"
@@ -185,7 +188,7 @@ def _given(one: Predicted) -> dict[str, str]:
 
 
 def _figure(mean: float, deviation: float) -> str:
-    """Write a mean with as many decimals as give its deviation two digits; without one, itself four."""
+    """Format `mean ± deviation` so that the deviation has two digits; without a deviation the mean has four."""
     if not math.isfinite(mean):
         return ""
     if not 0 < deviation < math.inf:
@@ -195,7 +198,7 @@ def _figure(mean: float, deviation: float) -> str:
 
 
 def content(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> dict[str, Any]:
-    """Return what `report.json` writes; see `page`."""
+    """Return predictions as names and values for programs, written by `report.json`; arguments as for `page`."""
     return {
         "rows": tally.rows,
         "lacking": tally.lacking,
@@ -211,8 +214,8 @@ def content(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> dic
                         "target": column.target,
                         "unit": column.unit,
                         "model": column.ensemble,
-                        "mean": _known(mean),
-                        "std": _known(deviation),
+                        "mean": _finite_or_none(mean),
+                        "std": _finite_or_none(deviation),
                         "seeds": column.num_seeds,
                     }
                     for column, (mean, deviation) in zip(columns, one.figures, strict=True)
@@ -224,5 +227,5 @@ def content(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> dic
     }
 
 
-def _known(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What probes have measured, in words and tables."""
+"""The measurements of probes, in words and tables."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from ibbench.probes.subject.measure import Measured, average
 from ibbench.report.cells import notation_of, with_interval
 from ibbench.report.document import Heading, Points, Remark, Shape, Table, legend
 
-_FROM_ALL = ["target", "train_size", "model", "variant", "at", "part"]  # what names a row of a table
+_FROM_ALL = ["target", "train_size", "model", "variant", "at", "part"]  # columns that identify a row of a table
 _TEXT = {"target", "model", "weights", "part"}
 _LEGEND = "Mean over seeds with its 95 % interval (Student's t; none for one seed). `probes.csv` has every figure."
 _RANKS = (
@@ -21,13 +21,13 @@ _RANKS = (
 
 
 def page(name: str, measured: Measured, probes: dict[str, Probe], ranked: pd.DataFrame | None) -> list[Shape]:
-    """Tell all that was measured, and what each probe means.
+    """Return all measurements with the meaning of each probe, for a file.
 
     Args:
         name: the name of the study.
-        measured: the figures.
-        probes: those that were asked for, by name.
-        ranked: the models by evidence, see `ibbench.probes.subject.foretell`; None if that was not asked for.
+        measured: the measurements.
+        probes: the probes that a user asked for, by name.
+        ranked: models ranked by their evidence, see `ibbench.probes.subject.foretell`; None if nobody asked for it.
     """
     shapes: list[Shape] = [Heading(f"{name}: probes", level=1), *_tell_alike(measured)]
     if ranked is not None:
@@ -41,7 +41,7 @@ def page(name: str, measured: Measured, probes: dict[str, Probe], ranked: pd.Dat
 
 
 def brief(measured: Measured, probes: dict[str, Probe], ranked: pd.DataFrame | None) -> list[Shape]:
-    """Tell in sentences what was found; see `page`."""
+    """Return the findings as sentences, for a screen; arguments are those of `page`."""
     if ranked is not None:
         return [*_rankings(ranked), *_tell_alike(measured)]
     means = average(measured.table)
@@ -54,7 +54,7 @@ def brief(measured: Measured, probes: dict[str, Probe], ranked: pd.DataFrame | N
 
 
 def probe_list(probes: dict[str, Probe]) -> list[Shape]:
-    """List the probes."""
+    """Return a table of all probes, with what they measure and need."""
     rows = [
         {
             "probe": name,

@@ -1,4 +1,4 @@
-"""A document on the terminal, as wide as that is."""
+"""A document on the terminal, fitted to its width."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -7,17 +7,17 @@ from rich.text import Text
 
 from ibbench.report.document import Document, Heading, Points, Remark, Table
 
-_NARROWEST = 14  # characters of a variant before it breaks into several lines
-_LONGEST_WORD = 24  # characters of an option with its value that is kept on one line
+_NARROWEST = 14  # characters; a column of variants is not made narrower than this
+_LONGEST_WORD = 24  # characters; an option with its value stays on one line if it is not longer
 
 
 def show(document: Document, console: Console, fold: bool = True) -> None:
-    """Print a document; a terminal has no pictures, and details are for pages.
+    """Print a document without its pictures and details.
 
     Args:
-        document: what is told.
+        document: the document to print.
         console: the terminal to print on.
-        fold: whether sentences that are longer than a line are broken between words, and not by the terminal.
+        fold: whether to break long sentences between words; if not, the terminal breaks them.
     """
 
     def say(text: str, style: str = "") -> None:
@@ -37,7 +37,7 @@ def show(document: Document, console: Console, fold: bool = True) -> None:
 
 
 def _table(table: Table, width: int) -> RichTable:
-    """Lay out a table, within `width` where that is possible: text first, then numbers."""
+    """Lay out a table within `width` characters if possible: columns of text first, then columns of numbers."""
     if table.narrow is not None and _total(_sizes(table)) > width:
         table = table.narrow
     sizes = _sizes(table)
@@ -56,7 +56,7 @@ def _table(table: Table, width: int) -> RichTable:
             Text(column),
             justify="left" if column in table.text else "right",
             no_wrap=column not in table.folded,
-            # A variant is one long word to rich.
+            # rich takes a variant for one long word, so it must be told to break it anywhere.
             overflow="fold" if column == "variant" else "ellipsis",
             min_width=sizes[column] if column == "variant" else None,
         )
@@ -72,4 +72,4 @@ def _sizes(table: Table) -> dict[str, int]:
 
 
 def _total(sizes: dict[str, int]) -> int:
-    return sum(sizes.values()) + 2 * len(sizes)  # two characters are between columns
+    return sum(sizes.values()) + 2 * len(sizes)  # two characters separate columns

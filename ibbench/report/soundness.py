@@ -1,4 +1,4 @@
-"""Rows that support no claim, in words: what a view says of them, and of what was not measured."""
+"""Rows that support no claim, in words, and what was not measured to know it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,11 +6,11 @@ from ibbench.compare.soundness import find_faults, measure_doubling, rates_at_th
 from ibbench.compare.study import Entry
 from ibbench.report.cells import FAULTY
 
-_MOST = 8  # rows that are named
+_MOST = 8  # rows that a sentence names
 
 
 def tell_faults(entries: Sequence[Entry]) -> Iterator[str]:
-    """Say which rows of a study support no claim, and where that is not known.
+    """Say which rows of a study support no claim, whether convergence was measured, and where a search was too narrow.
 
     Args:
         entries: all rows of the study, with its baselines.

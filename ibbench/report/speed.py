@@ -1,4 +1,4 @@
-"""Timings in words."""
+"""The timings of `ibbench speed`, in words and tables."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _SHOWN = ("model", "replicas", "phase", "molecules/s", "as", "peer's", "peer as"
 
 
 def page(name: str, table: pd.DataFrame, growth: pd.DataFrame | None, made_with: str) -> list[Shape]:
-    """Tell all timings.
+    """Return all timings, for a file.
 
     Args:
         name: the name of the study.
@@ -44,7 +44,7 @@ def page(name: str, table: pd.DataFrame, growth: pd.DataFrame | None, made_with:
 
 
 def brief(table: pd.DataFrame, growth: pd.DataFrame | None) -> list[Shape]:
-    """Tell the timings for a screen, without their spread; see `page`."""
+    """Return the timings without their spread, for a screen; arguments are those of `page`."""
     rows = [{name: without_interval(row[name]) for name in _SHOWN} for row in _rows(table)]
     return [
         Table(rows, title="Speed", text={"model", "phase"}, optional=("batching", "of the ceiling")),

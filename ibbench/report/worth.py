@@ -1,4 +1,4 @@
-"""What the assumptions of a study's models are worth, in words."""
+"""What the assumptions of the models of a study are worth, in words and tables."""
 
 import itertools
 import math
@@ -33,10 +33,10 @@ from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import MIN_SIZES
 from ibbench.worth.worth import Worth
 
-_MOST_PAIRS = 20  # that people read
-_POOR = 0.05  # a residual of a law, relative to it
+_MOST_PAIRS = 20  # longer tables are left to multipliers.csv
+_POOR = 0.05  # a law with a larger relative residual does not fit its curve
 _TEXT = {*Section._fields, "target", "A", "B", "model", "unit", "rung", "assumes in addition", "after", "verdict"}
-_LONG = ("assumes in addition", "p", "largest residual", "unit", "labels", "held out")  # left out of a narrow screen
+_LONG = ("assumes in addition", "p", "largest residual", "unit", "labels", "held out")  # left out on a narrow screen
 
 _TABLES: dict[str, tuple[str, Callable[[Worth], list[dict[str, str]]]]] = {  # title and rows
     "ladder": ("The ladder", ladder_rows),
@@ -70,7 +70,7 @@ _LEGENDS = {
 
 
 def page(worth: Worth) -> list[Shape]:
-    """Tell all that the curves of a study tell: sentences, tables, and what must be known to read them."""
+    """Return all that is computed from the curves of a study, for a file: sentences, tables and remarks."""
     command = f"ibbench worth results/{worth.study}" + ("" if worth.by == "labels" else f" --by {worth.by}")
     shapes: list[Shape] = [
         Heading(f"What assumptions are worth: {worth.study}", level=1),
@@ -90,7 +90,7 @@ def page(worth: Worth) -> list[Shape]:
 
 
 def brief(worth: Worth) -> list[Shape]:
-    """Tell it for a screen."""
+    """Return sentences, short tables and remarks, for a screen."""
     return [
         *map(Remark, tell_missing(worth.source)),
         Points([*sentences(worth), *claim_sentences(worth.claims)]),
@@ -104,13 +104,13 @@ def brief(worth: Worth) -> list[Shape]:
 
 
 def _tables(worth: Worth) -> list[tuple[str, str, list[dict[str, str]]]]:
-    """Return name, title and rows of the tables that have rows."""
+    """Return name, title and rows of each table that is not empty."""
     made = [(name, title, make(worth)) for name, (title, make) in _TABLES.items()]
     return [table for table in made if table[2]]
 
 
 def _brief_table(title: str, rows: list[dict[str, str]]) -> Table:
-    """Return a table that, on a narrow screen, has no intervals and fewer columns."""
+    """Return a table with a narrow version for small screens, which has no intervals and fewer columns."""
     sizes = [name for name in reversed(rows[0]) if name.replace(",", "").isdecimal()]
     same = ["target"] if len({row["target"] for row in rows}) == 1 else []
     table = Table(rows, title, text=_TEXT, optional=(*same, *sizes, "after", "verdict"))
@@ -123,12 +123,12 @@ def _shortened(cell: str) -> str:
 
 
 def _too_many_pairs(worth: Worth) -> bool:
-    """Whether nobody would read all multipliers: they are in the CSV."""
+    """Whether there are too many multipliers to print; they are in multipliers.csv."""
     return len(multiplier_rows(worth)) > _MOST_PAIRS
 
 
 def sentences(worth: Worth) -> Iterator[str]:
-    """Say in words what each model's assumptions are worth against those of the one before it."""
+    """Say what the assumptions of each model are worth against the model before it, or of each rung against its own."""
     for curves in comparable(worth.curves):
         for one, other in _neighbours(curves):
             row = _row(worth, one, other)
@@ -151,10 +151,10 @@ def _neighbours(curves: list[Curve]) -> Iterator[tuple[Curve, Curve]]:
 
 
 def _row(worth: Worth, one: Curve, other: Curve) -> "pd.Series[Any] | None":
-    """Choose what to tell of a pair: the model with the lower error as A, near the reference size.
+    """Choose the multiplier of a pair that a sentence reports: with the better model as A, near the size `worth.at`.
 
-    If nobody asked for that size, one where the factor is known from both sides is preferred: 1 to 16 times as many
-    labels say more than "more than 4".
+    If nobody asked for that size, a size at which both ends of the interval are known is preferred: "1 to 16 times the
+    labels" says more than "more than 4 times".
     """
     names = {one.model, other.model}
     table = worth.multipliers.astype(object)
@@ -175,7 +175,7 @@ def _row(worth: Worth, one: Curve, other: Curve) -> "pd.Series[Any] | None":
 
 
 def _sentence(worth: Worth, row: "pd.Series[Any]", tested: bool) -> str:
-    """Say what a pair tells; without a verdict where nothing is known of how much seeds change it."""
+    """Report the multiplier of a pair; without a verdict if the seeds are too few for a test (`tested` is False)."""
     at, noun = amount(row["at"], worth.by), NOUN[worth.by]
     a, b = row["a"], row["b"]
     if not tested:
@@ -191,7 +191,7 @@ def _sentence(worth: Worth, row: "pd.Series[Any]", tested: bool) -> str:
 
 
 def _remarks(worth: Worth) -> Iterator[str]:
-    """Say what must be known to read the figures right."""
+    """Yield the remarks that a reader of the figures needs, one sentence each."""
     for _, row in worth.laws.iterrows():
         which = ", ".join([row["target"], row["model"], *(row[field] for field in differing(worth.sections))])
         if not row["floor_known"]:

@@ -1,4 +1,4 @@
-"""What the curves of a study tell, as the rows of tables for people."""
+"""Rows of tables for people about the curves of a study: multipliers, bits, laws, and rungs."""
 
 import math
 from typing import Any
@@ -15,7 +15,7 @@ NOUN = {"labels": "labels", "seconds": "training seconds", "parameters": "parame
 
 
 def factor(row: "pd.Series[Any]") -> str:
-    """Format a data multiplier with its interval; beyond the sizes that were trained only a bound is known."""
+    """Format a data multiplier with its interval; if only a bound is known, as `more than` or `less than` the bound."""
     least, most = row["multiplier_least"], row["multiplier_most"]
     if pd.isna(row["multiplier"]):
         return ""
@@ -37,7 +37,7 @@ def _bound(value: float, least: float, most: float) -> str:
 
 
 def _two_digits(value: float) -> str:
-    """Format with two significant digits, or all before the decimal point."""
+    """Format a figure with two significant digits, or with all of its digits before the decimal point."""
     return f"{value:,.{decimals_of(value, 2)}f}"
 
 
@@ -70,12 +70,12 @@ def multiplier_rows(worth: Worth) -> list[dict[str, str]]:
 
 
 def _where(worth: Worth, row: "pd.Series[Any]") -> dict[str, str]:
-    """Return the first cells of a row: in what the sections of a study differ, and the target."""
+    """Return the first cells of a row: the fields in which the sections of the study differ, and the target."""
     return {field: str(row[field]) for field in differing(worth.sections)} | {"target": row["target"]}
 
 
 def _leading(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep the first direction of each pair: A the model with the lower error at its largest size."""
+    """Keep one direction of each pair: the one with the model of lower error (at its largest size) as A."""
     fields = ["target", *Section._fields, "a", "b"]
     directions = list(zip(*(table[field] for field in fields), strict=True))
     leading: dict[tuple[Any, ...], None] = {}
@@ -86,7 +86,7 @@ def _leading(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def bits_rows(worth: Worth) -> list[dict[str, str]]:
-    """Format how many bits A saves on each label."""
+    """Format the bits per label that A saves against B, one row per pair."""
     return [
         _where(worth, row)
         | {
@@ -100,7 +100,7 @@ def bits_rows(worth: Worth) -> list[dict[str, str]]:
 
 
 def law_rows(worth: Worth) -> list[dict[str, str]]:
-    """Format the laws MAE = a N^-b + c."""
+    """Format the laws MAE = a N^-b + c, one row per curve."""
     return [
         _where(worth, row)
         | {
@@ -114,7 +114,7 @@ def law_rows(worth: Worth) -> list[dict[str, str]]:
 
 
 def form_rows(worth: Worth) -> list[dict[str, str]]:
-    """Format by how much each law misses the largest size, which it was not fitted to."""
+    """Format the relative error of each law at the largest size, which it was not fitted to; one row per curve."""
     return [
         _where(worth, row)
         | {"model": row["model"], "held out": amount(row["held_out"], worth.by)}
@@ -131,7 +131,7 @@ def _with_ends(row: "pd.Series[Any]", name: str) -> str:
 
 
 def ladder_rows(worth: Worth) -> list[dict[str, str]]:
-    """Format the rungs of a ladder."""
+    """Format the rungs of a ladder, one row per rung and target."""
     rows = []
     for _, row in worth.ladder.astype(object).iterrows():
         gain = {"difference": row["gain"], "difference_low": row["gain_low"], "difference_high": row["gain_high"]}

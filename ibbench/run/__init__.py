@@ -1,1 +1,1 @@
-"""One run: planned, trained, measured."""
+"""One run: planned, trained and measured; and predictions by trained runs."""

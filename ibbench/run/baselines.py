@@ -1,4 +1,4 @@
-"""The baselines of a run, measured on the molecules that its replicas were measured on."""
+"""The baselines of a run, fitted and measured on the same molecules as its replicas."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from ibbench.training.replicas import Replica
 
 
 class Measured(NamedTuple):
-    """A baseline: its errors as recorded, and its predictions of the test molecules, float64 `[R, M]`."""
+    """A baseline: its entry for the record, and its test predictions, float64 `[R, M]` in the units of the targets."""
 
     entry: BaselineEntry
     prediction: Tensor
@@ -25,13 +25,13 @@ class Measured(NamedTuple):
 def measure_baselines(
     dataset: DataSet, split: Split, replicas: list[Replica], plugins: Sequence[str] = ()
 ) -> tuple[Measured, ...]:
-    """Fit every baseline to the train subset of each replica, and measure it.
+    """Fit every baseline to the train subset of each replica, and measure its errors.
 
     Args:
         dataset: the molecules.
-        split: their division.
+        split: division of these molecules into train pool, validation and test set.
         replicas: the targets and seeds of the run.
-        plugins: those of the run, which may bring baselines.
+        plugins: plugins of the run, which may bring baselines of their own.
     """
     names = (*baseline_names(), *names_of("baseline", plugins))
     return tuple(_measure(name, dataset, split, replicas) for name in names)

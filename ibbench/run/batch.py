@@ -1,4 +1,4 @@
-"""SMILES that are predicted together: read once, for all models."""
+"""A batch of SMILES, read once for all models that predict it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,24 +13,24 @@ from ibbench.data.pack import pack_features
 
 
 class _Graphs(NamedTuple):
-    """The molecules that a model can be given, and their places in the batch, `[m]`."""
+    """The molecules that can be given to a model, and their places in the batch, int64 `[m]`."""
 
     molecules: Molecules
     places: NDArray[np.int64]
 
 
 class Batch:
-    """M molecules, of which some may not be readable.
+    """M molecules, some of which may not be readable.
 
     Args:
-        smiles: one string for each.
-        with_geometry: whether models may ask for coordinates, which are then computed.
+        smiles: SMILES of the molecules, `M` of them.
+        with_geometry: whether to compute coordinates for models that read them.
 
     Attributes:
-        places: those of the molecules that can be read, int64 `[m]`.
-        refused: why others cannot be read, by their places.
+        places: places of the molecules that can be read, int64 `[m]`.
+        refused: reasons why the others cannot be read, by their places.
         charges: formal charges of the charged atoms, by the places of the molecules that have any.
-        keys: the identity of each molecule, see `key_molecules`; of an empty text where it cannot be read. `[M]`
+        keys: key of each molecule, see `key_molecules`, `[M]`; where it cannot be read, the key of the empty text.
     """
 
     def __init__(self, smiles: Sequence[str], with_geometry: bool = False) -> None:
@@ -50,12 +50,14 @@ class Batch:
         return len(self._smiles)
 
     def molecules(self, hydrogens: str, with_positions: bool = False) -> _Graphs:
-        """Return the molecules that can be read and are not too large, features as counts, and their places.
+        """Return the molecules that can be read and are not too large, and their places in the batch.
+
+        Features are counts, not standardised.
 
         Args:
             hydrogens: `implicit` or `explicit`, see `featurize`.
-            with_positions: whether they need coordinates. Atoms are then in the order of the canonical SMILES: a
-                molecule has one geometry, however it is spelt.
+            with_positions: whether to add coordinates. Atoms are then in the order of the canonical SMILES, so that a
+                molecule has the same geometry however its SMILES is written.
         """
         with_positions = with_positions and self._with_geometry
         known = self._known.get((hydrogens, with_positions))

@@ -1,4 +1,4 @@
-"""Work on one chunk after another in the processes of all cores, in order, with a few chunks in memory at a time."""
+"""Work on many chunks in parallel processes; results come in order, and few chunks are in memory at a time."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -6,21 +6,21 @@ from typing import TypeVar
 
 from ibbench.errors import InputError
 
-_AHEAD = 2  # chunks per process that are handed out before the first of them is asked for
+_AHEAD = 2  # chunks per process that are handed out before the result of the first one is awaited
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def map_chunks(work: Callable[[T], R], chunks: Iterable[T], processes: int) -> Iterator[R]:
-    """Return what `work` makes of each chunk, in their order.
+    """Yield the result of `work` for each chunk, in the order of the chunks.
 
     Args:
-        work: a function that other processes can import, with arguments that can be sent to them.
-        chunks: what it works on; they are taken as they are needed.
-        processes: how many work at a time; with 1 it is this process.
+        work: function that other processes can import; chunks and results must be picklable.
+        chunks: arguments of the function, taken one by one as they are needed.
+        processes: number of processes that work at a time; 1 for this process alone.
 
     Raises:
-        InputError: a process was ended from outside.
+        InputError: a process was killed, such as for lack of memory.
     """
     if processes == 1:
         yield from map(work, chunks)

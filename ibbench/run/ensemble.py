@@ -1,4 +1,4 @@
-"""The replicas of a model together: what their seeds predict on average, how far apart, and what not to trust of it."""
+"""The replicas of a model as an ensemble: mean and deviation over seeds, and predictions that should not be trusted."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,13 +19,13 @@ Flags = NDArray[np.bool_]
 
 
 class Column(NamedTuple):
-    """What an ensemble predicts of a molecule.
+    """One target that an ensemble predicts.
 
     Attributes:
-        ensemble: its name.
-        target: what is predicted.
-        unit: of mean and deviation.
-        num_seeds: how many replicas they are over.
+        ensemble: name of the ensemble.
+        target: short name of the target.
+        unit: unit of mean and deviation.
+        num_seeds: number of replicas that mean and deviation are taken over.
     """
 
     ensemble: str
@@ -35,12 +35,12 @@ class Column(NamedTuple):
 
 
 class Note(NamedTuple):
-    """Why a prediction of a molecule should not be trusted, or is not there.
+    """A reason why the prediction of a molecule should not be trusted, or is missing.
 
     Attributes:
-        kind: one of `KINDS`.
-        place: of the molecule in its batch.
-        text: the reason, in words.
+        kind: one of the keys of `KINDS`.
+        place: place of the molecule in its batch, from 0.
+        text: the reason in words.
     """
 
     kind: str
@@ -64,13 +64,14 @@ class Ensemble:
     """The replicas of one or more runs that differ in targets and seeds only.
 
     Args:
-        name: what it is called; empty for the name of its model.
-        folders: those of the runs. A replica that several of them have counts once.
+        name: name of the ensemble; empty for the name of its model.
+        folders: folders of the runs. A replica that several runs have counts once.
         device: the device to predict on, see `load_predictor`.
 
     Attributes:
-        columns: what it predicts, a column for each target.
-        domain: what its train molecules were like; None where a run has not kept that.
+        name: name of the ensemble.
+        columns: the targets that it predicts, C of them.
+        domain: elements, sizes and charges of its train molecules; None if a run was trained before these were kept.
 
     Raises:
         InputError: see `load_predictor` and `read_domain`.
@@ -82,7 +83,7 @@ class Ensemble:
         domains = [read_domain(folder / DOMAIN) for folder in folders]
         known = [domain for domain in domains if domain is not None]
         self.domain: Domain | None = merge_domains(known) if len(known) == len(domains) else None
-        self._rows: dict[str, dict[int, tuple[int, int]]] = {}  # of each target and seed: predictor, and row in it
+        self._rows: dict[str, dict[int, tuple[int, int]]] = {}  # by target and seed: predictor, row
         units: dict[str, str] = {}
         for number, predictor in enumerate(self._predictors):
             for row, ((target, seed), unit) in enumerate(zip(predictor.replicas, predictor.units, strict=True)):
@@ -93,7 +94,7 @@ class Ensemble:
 
     @property
     def needs_geometry(self) -> bool:
-        """Whether it reads coordinates, which a SMILES does not have."""
+        """Whether the model reads coordinates, which a SMILES does not have."""
         return any("positions" in predictor.reads for predictor in self._predictors)
 
     @property
@@ -103,19 +104,19 @@ class Ensemble:
 
     @property
     def reads_tokens(self) -> bool:
-        """Whether it reads the tokens of the SMILES, and not the atoms."""
+        """Whether the model reads the tokens of the SMILES instead of the atoms."""
         return any("tokens" in predictor.reads for predictor in self._predictors)
 
     def replicas(self, target: str) -> dict[int, tuple[Predictor, int]]:
-        """Return where the replicas of a target are, by their seeds: the predictor of a run, and the row in it."""
+        """Return the predictor that holds each replica of a target, and the replica's row in it, by seed."""
         return {seed: (self._predictors[number], row) for seed, (number, row) in self._rows[target].items()}
 
     def predict(self, batch: Batch) -> tuple[Floats, Floats, list[Note]]:
-        """Predict a batch of m molecules.
+        """Predict a batch of M molecules.
 
         Returns:
-            Mean and sample standard deviation over seeds, `[C, m]` in the units of the columns, NaN where there is
-            none, and what is to be noted.
+            Mean and sample standard deviation over seeds, float64 `[C, M]` each, in the units of the columns; NaN where
+            nothing is predicted (the deviation also for a single seed). And notes on single molecules.
         """
         predicted, notes = [], []
         for predictor in self._predictors:
@@ -134,10 +135,10 @@ class Ensemble:
 
 
 def tell_unknown(ensembles: Sequence[Ensemble]) -> list[str]:
-    """Say what is not known of the train molecules of ensembles; nothing if all is known."""
-    here = rdkit_version()
+    """Say for which ensembles the train molecules are not known, or may not be recognised; empty for none."""
+    installed = rdkit_version()
     unknown = [one.name for one in ensembles if one.domain is None]
-    elsewhere = {one.name: one.domain.rdkit for one in ensembles if one.domain and one.domain.rdkit != here}
+    elsewhere = {one.name: one.domain.rdkit for one in ensembles if one.domain and one.domain.rdkit != installed}
     told = []
     if unknown:
         told.append(
@@ -147,14 +148,14 @@ def tell_unknown(ensembles: Sequence[Ensemble]) -> list[str]:
     if elsewhere:
         versions = ", ".join(dict.fromkeys(elsewhere.values()))
         told.append(
-            f"{', '.join(elsewhere)} trained with RDKit {versions}, and this is {here}, which may spell molecules in "
-            "another way: train molecules may not be recognised"
+            f"{', '.join(elsewhere)} trained with RDKit {versions}, and this is {installed}, which may spell molecules "
+            "in another way: train molecules may not be recognised"
         )
     return told
 
 
 def _predict(predictor: Predictor, batch: Batch) -> tuple[Floats, list[Note]]:
-    """Predict what can be predicted, `[R, m]` with NaN elsewhere, and note what cannot."""
+    """Predict the molecules that can be predicted, `[R, M]` with NaN for the others, and note why these cannot."""
     values = np.full((len(predictor.replicas), len(batch)), np.nan)
     molecules, places = batch.molecules(predictor.hydrogens, "positions" in predictor.reads)
     kind, why = "large", f"not predicted: more than {MAX_ATOMS} atoms with its hydrogens"
@@ -184,7 +185,7 @@ def _note_faults(predictor: Predictor, faults: Faults, places: NDArray[np.int64]
 
 
 def _compare(domain: Domain, batch: Batch, hydrogens: str) -> Iterator[Note]:
-    """Note what no train molecule has, and which molecules are train molecules."""
+    """Note elements, sizes and charges that no train molecule has, and molecules that are train molecules."""
     molecules, places = batch.molecules(hydrogens)
     numbers, mask = molecules.atoms[..., ATOMIC_NUMBER].numpy(), molecules.mask.numpy()
     elements = np.array(sorted(domain.elements))

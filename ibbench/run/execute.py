@@ -1,4 +1,4 @@
-"""One run: a planned point in, a folder with a record out."""
+"""One run from its plan to its record: locked, trained pack by pack, measured, and written into its folder."""
 
 import contextlib
 import importlib.metadata
@@ -64,24 +64,26 @@ _PACKAGES = ("ibbench", "torch", "numpy", "rdkit")
 def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record | None:
     """Train all replicas of a run and write its folder; a run that is finished already is only read.
 
-    A failure becomes a `failed` record with the reason, so that the other runs of a sweep go on. Only a signal that
-    asks to stop is passed on; the run then resumes from its last checkpoint next time, as it does after a failure that
-    was not its own, such as a full disk.
+    A failure becomes a `failed` record with the reason, so that the other runs of a sweep go on. The next attempt
+    resumes from the last checkpoint, unless the losses stopped being finite: then the checkpoints are removed.
 
     Args:
-        point: the run.
-        patience: seconds to wait for another process that trains it; -1 for as long as it takes.
-        place: the process and the display that it trains with.
+        point: the planned run.
+        patience: seconds to wait for another process that trains the run; -1 for no limit.
+        place: how its progress is shown and how many replicas train at once.
 
     Returns:
-        Its record; None if another process trains it.
+        The record of the run; None if another process trains it.
+
+    Raises:
+        Stopped: a signal has asked to stop; the state is saved.
     """
     try:
         record = _find_finished(point)
         if record is None:
             age = record_age(point.folder)
             with hold(point.folder, patience) as lease, contextlib.ExitStack() as packs:
-                redone = record_age(point.folder) != age  # by the process that held it
+                redone = record_age(point.folder) != age  # by the process that held the lock before
                 record = _find_finished(point, redone) or _attempt_followed(point, lease, place, packs)
             for emptied in point.folder.glob(_lock_of_pack("*")):
                 with contextlib.suppress(OSError):
@@ -103,20 +105,20 @@ def _find_finished(point: Point, redone: bool = False) -> Record | None:
 
 
 def _attempt_followed(point: Point, lease: Lease, place: Place, packs: contextlib.ExitStack) -> Record:
-    """Train a run that is this process's, and tell its trackers how that begins and ends."""
+    """Train a run whose lock this process holds, and tell its trackers how the training begins and ends."""
     study = study_folder(point.config)
     units = {target.name: target.unit for target in point.dataset.targets if target.name in point.config.targets}
     follower = Follower(study, point.run, point.config.log)
-    with follower.following(lambda: card_of(study, _record(point, "failed"), units)) as outcome:  # not known yet
+    with follower.following(lambda: card_of(study, _record(point, "failed"), units)) as outcome:  # for now
         record = _attempt(point, lease, place, packs)
         outcome.append(outcome_of(record))
     return record
 
 
 def _attempt(point: Point, lease: Lease, place: Place, packs: contextlib.ExitStack) -> Record:
-    """Train a run that is this process's, and leave its record whatever happens."""
+    """Train a run whose lock this process holds, and write its record whether it succeeds or fails."""
     find_revision()
-    for leftover in (*point.folder.glob(".*.tmp"), point.folder / START_ERROR):  # of those that were here before
+    for leftover in (*point.folder.glob(".*.tmp"), point.folder / START_ERROR):  # of earlier attempts
         leftover.unlink(missing_ok=True)
     try:
         device = choose_device(point.resolved.device)
@@ -124,13 +126,13 @@ def _attempt(point: Point, lease: Lease, place: Place, packs: contextlib.ExitSta
             record = _train(point, lease, place, packs, device)
         lease.check()
         write_record(point.folder, record)
-    except Exception as error:  # the sweep must go on, whatever it was
+    except Exception as error:  # the sweep must go on after any failure
         record = _fail(point, error)
         try:
             lease.check()
-            if not read_done(point.folder):  # with `rerun=true` the old record is kept until there is a new one
+            if not read_done(point.folder):  # with `rerun=true` a good old record stays until a new one is done
                 write_record(point.folder, record)
-        except (LostError, OSError, InputError):  # a full disk has no room for the record of it either
+        except (LostError, OSError, InputError):  # the record cannot be written either, such as on a full disk
             return record
         if not isinstance(error, DivergedError):
             return record
@@ -141,7 +143,7 @@ def _attempt(point: Point, lease: Lease, place: Place, packs: contextlib.ExitSta
 
 
 def note_death(point: Point, message: str) -> None:
-    """Leave the record of a run whose process has died, unless another process trains it already."""
+    """Write a `failed` record for a run whose process has died, unless another process trains the run already."""
     say(f"{point.run}: failed: {message}")
     try:
         with hold(point.folder):
@@ -158,37 +160,39 @@ def _fail(point: Point, error: Exception) -> Record:
 
 
 def help_train(point: Point, age: int, owner: str, place: Place) -> None:
-    """Train packs of a run that another process of this machine trains, from the last one on.
+    """Help another process of this machine (the owner) to train the packs of a run, from the last pack backwards.
 
-    Each has a lock in the run's folder. The process that the run belongs to takes them from the first one on; when it
-    comes to one that was trained here, it waits for its end and goes on from its last state, also if that is none.
+    Each pack has a lock in the run's folder. The owner trains packs from the first one on. When it comes to a pack that
+    this process trains, it waits for the lock and goes on from the last saved state, or from the start without one.
 
     Args:
-        point: the run.
-        age: what `record_age` said before the other process began.
-        owner: what `describe_owner` says of the run.
-        place: the process and the display that it trains with.
+        point: the planned run.
+        age: result of `record_age` for the run before the owner began.
+        owner: result of `describe_owner` for the run.
+        place: how progress is shown and how many replicas train at once.
     """
     device = choose_device(point.resolved.device)
     packs = split_into_packs(list_replicas(point.resolved), choose_size(point, device, place))
     for number in reversed(range(1, len(packs))):
-        # What is wrong here, such as a loss that is not finite, the other process will find wrong, too.
+        # An error, such as a loss that is not finite, will come up in the owner, too, which then reports it.
         with contextlib.suppress(TakenError, LostError, DivergedError, OSError), one_thread(device):
             if describe_owner(point.folder) != owner:
                 return
             with hold(point.folder / _lock_of_pack(number)) as lease:
                 if describe_owner(point.folder) != owner or record_age(point.folder) != age:
-                    return  # it has ended just now
+                    return  # the run has just ended
                 advance_pack(point, lease, packs[number], number, len(packs), device, place.show)
 
 
 def choose_size(point: Point, device: torch.device, place: Place = ALONE) -> int:
-    """Return how many replicas of a run train at once: as they did when a state of it was saved, if one was.
+    """Return how many replicas of a run train at once.
+
+    If a state of the run was saved, its packs keep their size, unless the config sets another one.
 
     Args:
-        point: the run.
+        point: the planned run.
         device: the CPU or a GPU.
-        place: the process and the display that it trains with.
+        place: where the run trains, which may set the size of its packs.
     """
     config = point.resolved
     saved = saved_pack_size(point.folder) if config.trainer.replicas_per_pack == "auto" else None
@@ -208,7 +212,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
     reset_peak_memory(device)
     trained = []
     for number, pack in enumerate(packs):
-        if len(packs) > 1:  # others may train some of them: see `help_train`
+        if len(packs) > 1:  # helpers may train some of the packs: see `help_train`
             held.enter_context(hold(folder / _lock_of_pack(number), patience=-1))
         trained.append(train_pack(point, lease, pack, number, len(packs), device, place.show))
     baselines = measure_baselines(point.dataset, point.split, replicas, config.plugins)
@@ -227,7 +231,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
     write_weights(folder / WEIGHTS, weights, _describe_weights(point, replicas, trained[0].elements))
     subsets = {seed: point.split.train_subset(seed) for seed in dict.fromkeys(seed for _, seed in replicas)}
-    with contextlib.suppress(ImportError):  # RDKit spells the molecules; training from a ready cache works without it
+    with contextlib.suppress(ImportError):  # needs RDKit for canonical SMILES; training from a ready cache does not
         write_domain(folder / DOMAIN, find_domain(point.dataset, subsets))
     train_seconds = sum(pack.train_seconds for pack in trained)
     entries = tuple(entry for pack in trained for entry in pack.entries)

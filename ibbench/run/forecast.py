@@ -1,4 +1,4 @@
-"""Predictions of any number of molecules by the runs of a study: in chunks, on all cores, with what not to trust."""
+"""Predictions of any number of molecules by the runs of a study: in chunks, on all cores, with remarks."""
 
 import functools
 import itertools
@@ -16,22 +16,22 @@ from ibbench.run.chunks import map_chunks
 from ibbench.run.ensemble import KINDS, Column, Ensemble, Floats, Note
 from ibbench.training.device import choose_device, count_cores, one_thread
 
-CHUNK = 2048  # molecules at a time, the same on any number of cores: numbers do not depend on it
-_CHUNK_IN_SPACE = 256  # where coordinates are computed, which takes long
+CHUNK = 2048  # molecules at a time; the same for any number of cores, so that predictions do not depend on the cores
+_CHUNK_IN_SPACE = 256  # molecules at a time where coordinates are computed, which takes long
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
-_FEWEST = 4  # chunks that are worth the seconds that a process takes to start
+_FEWEST = 4  # chunks; with fewer, further processes would take longer to start than they save
 
 
 class Crew(NamedTuple):
-    """Who predicts.
+    """The ensembles that predict, and where they do so.
 
     Attributes:
-        ensembles: for each its name, empty for that of its model, and the folders of its runs.
+        ensembles: name of each ensemble (empty for the name of its model), and the folders of its runs.
         device: the device to predict on, see `load_predictor`.
-        geometry: `etkdg` for coordinates from RDKit; None for none.
-        plugins: what `load_plugins` has returned, so that each process loads the same.
-        written: when the files of the runs were written, in any form. A process that outlives them, such as a notebook,
-            tells by it that the models which it has loaded are still those of the folders.
+        geometry: `etkdg` to compute coordinates with RDKit; None to compute none.
+        plugins: result of `load_plugins`, so that each process loads the same plugins.
+        written: times at which the files of the runs were written. A process that lives long, such as a notebook, can
+            tell by them whether the models that it has loaded are still those in the folders.
     """
 
     ensembles: tuple[tuple[str, tuple[Path, ...]], ...]
@@ -42,13 +42,13 @@ class Crew(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What is predicted of M molecules.
+    """The predictions of M molecules.
 
     Attributes:
-        mean: over seeds, `[C, M]` in the units of the columns; NaN where nothing is predicted.
-        deviation: sample standard deviation over seeds, likewise; NaN for one seed.
-        remarks: what is not to be trusted, for each molecule; mostly empty.
-        kinds: how many molecules have a remark of each kind of `KINDS`.
+        mean: mean over seeds, float64 `[C, M]` in the units of the columns; NaN where nothing is predicted.
+        deviation: sample standard deviation over seeds, `[C, M]` in the same units; NaN also for one seed.
+        remarks: reasons not to trust the prediction of each molecule, `M` texts; most are empty.
+        kinds: number of molecules with a remark of each kind of `KINDS`.
     """
 
     mean: Floats
@@ -88,16 +88,20 @@ def load_crew(crew: Crew) -> list[Ensemble]:
 
 
 def list_columns(crew: Crew) -> list[Column]:
-    """List what each molecule is predicted of, ensemble by ensemble."""
+    """List the C columns of a forecast: the targets of each ensemble, ensemble by ensemble.
+
+    Raises:
+        InputError: see `load_crew`.
+    """
     return [column for ensemble in load_crew(crew) for column in ensemble.columns]
 
 
 def forecast(crew: Crew, smiles: Iterable[str], count: int) -> Iterator[Forecast]:
-    """Predict molecules, some at a time, in their order.
+    """Predict molecules in their order, and yield a forecast for each chunk of them.
 
     Args:
-        crew: who predicts.
-        smiles: the molecules, which are taken as they are needed.
+        crew: the ensembles that predict.
+        smiles: SMILES of the molecules, taken one by one as they are needed.
         count: the number of molecules.
 
     Raises:
@@ -109,7 +113,7 @@ def forecast(crew: Crew, smiles: Iterable[str], count: int) -> Iterator[Forecast
     processes = min(count_cores(), num_chunks) if num_chunks >= _FEWEST else 1
     if choose_device(crew.device).type == "cpu":
         yield from map_chunks(functools.partial(_forecast, crew), chunks, processes)
-    else:  # which has room for the models of one process
+    else:  # a GPU has room for the models of one process, so the other processes only read molecules
         read = functools.partial(_read, with_geometry=bool(crew.geometry))
         yield from (_predict(crew, batch) for batch in map_chunks(read, chunks, processes))
 
@@ -152,7 +156,14 @@ def _predict(crew: Crew, batch: Batch) -> Forecast:
 
 
 def _join(notes: dict[str, list[Note]]) -> dict[int, str]:
-    """Return the remark on each molecule that has one: reasons, with whom they hold for unless for all."""
+    """Join the notes on each molecule into one remark; ensembles are named unless a note holds for all of them.
+
+    Args:
+        notes: notes of each ensemble, by its name.
+
+    Returns:
+        The remark on each molecule that has one, by its place.
+    """
     by_place: dict[int, dict[str, list[str]]] = {}
     for name, found in notes.items():
         for note in sorted(found, key=lambda note: _ORDER[note.kind]):

@@ -5,7 +5,7 @@ state can be saved first. At any other time the handler raises `Stopped` at once
 runs the handler wherever the main thread happens to be, and an exception that is raised within a destructor or a
 callback from C is printed and dropped.
 
-Signals belong to the process, and their handlers are called without arguments of ours. So the state is in this module.
+A signal handler belongs to the whole process and cannot be given arguments of ours, so the state is in this module.
 """
 
 import contextlib
@@ -17,16 +17,20 @@ from typing import Any
 
 # USR1 and USR2 are what SLURM is told to send ahead of a time limit; HUP comes when a terminal is closed.
 _SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-GRACE_SECONDS = 5.0  # to come to the end of a step; compiling one can take longer
+GRACE_SECONDS = 5.0  # time to finish a step; if it takes longer, such as while it is compiled, `Stopped` is raised
 
-_asked: int | None = None  # the signal that has come
+_asked: int | None = None  # number of the signal that has come
 _deferred = False  # whether signals wait for `raise_if_asked`
-_grace = GRACE_SECONDS  # for how long they do
-_handlers_before: dict[int, Any] = {}  # what to restore, per signal; empty unless within `listening`
+_grace = GRACE_SECONDS  # seconds that they wait
+_handlers_before: dict[int, Any] = {}  # handlers to restore, by signal; empty outside of `listening`
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal has asked to stop. It is no fault of the code, so `except Exception` must not catch it."""
+    """A signal has asked to stop. Since it is no error, `except Exception` must not catch it.
+
+    Attributes:
+        number: number of the signal.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -38,15 +42,15 @@ def listening(remembering: bool = False) -> Iterator[None]:
     """Listen to the signals that ask to stop; within another `listening`, or in another thread, do nothing.
 
     Args:
-        remembering: whether a signal that has come still counts in the next `listening` of this process. A worker that
-            was told to stop must not begin the next run that it is given.
+        remembering: whether a signal still counts after this `listening` has ended. A worker that was told to stop must
+            not begin another run.
     """
     global _asked
     if threading.current_thread() is not threading.main_thread() or _handlers_before:
         yield
         return
     for number in _SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` means it
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` asks to ignore SIGHUP
             _handlers_before[number] = signal.signal(number, _note)
     _handlers_before[signal.SIGALRM] = signal.signal(signal.SIGALRM, _lose_patience)
     try:
@@ -61,10 +65,10 @@ def listening(remembering: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferring(seconds: float = GRACE_SECONDS) -> Iterator[None]:
-    """Let signals wait for `raise_if_asked`, but no longer than some seconds; a second Ctrl-C does not wait.
+    """Only note signals until the code calls `raise_if_asked`, for some seconds; a second Ctrl-C does not wait.
 
     Args:
-        seconds: time after which `Stopped` is raised anyway.
+        seconds: time after a signal at which `Stopped` is raised anyway.
     """
     global _deferred, _grace
     _deferred, _grace = True, seconds
@@ -77,7 +81,7 @@ def deferring(seconds: float = GRACE_SECONDS) -> Iterator[None]:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Hold signals back while a process is forked, which would otherwise handle them as if it were this one."""
+    """Block signals while a process is forked: the new process would otherwise handle them as if it were this one."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
@@ -86,7 +90,7 @@ def held_back() -> Iterator[None]:
 
 
 def listen_anew() -> None:
-    """Listen in a process that was forked, within `held_back`: whatever the other one was doing, this one is not."""
+    """Let a process that was forked within `held_back` receive signals, and forget that its parent deferred them."""
     global _deferred
     _deferred = False
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
@@ -98,7 +102,7 @@ def asked() -> bool:
 
 
 def raise_if_asked() -> None:
-    """Raise `Stopped` if a signal has come that was deferred, or whose exception was dropped.
+    """Raise `Stopped` if a signal has come meanwhile: it was deferred, or Python dropped its exception.
 
     Raises:
         Stopped: a signal has asked to stop.
@@ -108,10 +112,13 @@ def raise_if_asked() -> None:
 
 
 def hand_over(stop: Stopped) -> bool:
-    """Pass a signal on to the handler that was there before, such as submitit's, which queues the job again.
+    """Pass a signal on to the handler that was set before `listening`, such as submitit's, which queues the job again.
+
+    Args:
+        stop: the exception of the signal.
 
     Returns:
-        Whether there was one.
+        Whether there was such a handler.
     """
     handler = _handlers_before.get(stop.number)
     if not callable(handler) or handler is signal.default_int_handler:

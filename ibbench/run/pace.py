@@ -24,29 +24,29 @@ from ibbench.training.optim import LOSSES
 from ibbench.training.packs import bytes_per_replica, list_replicas
 from ibbench.training.step import Step
 
-_GRAIN = 8  # widths tried are multiples of it
-_NEAR = 1.5  # times the budget: a pace farther off is refused
+_GRAIN = 8  # only multiples of this are tried as widths
+_NEAR = 1.5  # the pace must lie within this factor of the budget
 _WARM_UP, _STEPS, _REPEATS = 2, 4, 5
-_WIDEST = 1 << 11  # beyond it a step takes longer than any budget that trains models to the end
+_WIDEST = 1 << 11  # a wider model takes longer per step than any budget at which models can be trained to the end
 _LONGEST_SECONDS = 120.0  # for one model; a search that takes longer is given up
 
 
 def fit_to_seconds(config: Config, dataset: DataSet, split: Split, device: torch.device, study: Path) -> ModelOptions:
-    """Choose the width, and twice that inside a block, at which training takes `budget.value` seconds a molecule.
+    """Choose the width at which training takes `budget.value` seconds per molecule and replica.
 
-    A molecule counts once a replica. What was measured is kept in the study's folder `matched/`, so that the same
-    command means the same widths again; there is no telling how near a later timing would come.
+    The hidden width inside a block is twice the width. The measured width is kept in the study's folder `matched/`, so
+    that the same command gives the same width again; a second timing could give another one.
 
     Args:
-        config: the run, with `budget.match=seconds`.
+        config: config of the run, with `budget.match=seconds`.
         dataset: the molecules.
         split: the division of that data set.
         device: the device to train on.
         study: the folder of the study.
 
     Raises:
-        InputError: no width comes near that pace, to find it takes too long, or there are fewer train molecules than
-            a batch has.
+        InputError: no width comes near that pace, the search takes too long, or there are fewer train molecules than a
+            batch holds.
     """
     assert config.budget
     path = study / MATCHED / f"{config.model.name}-{_digest(config, dataset, device)}.json"
@@ -60,7 +60,7 @@ def fit_to_seconds(config: Config, dataset: DataSet, split: Split, device: torch
 
 
 def _digest(config: Config, dataset: DataSet, device: torch.device) -> str:
-    """Name all that the time of a step depends on: runs that differ in other options get the same width."""
+    """Return a hash of all that the time of a step depends on, so that runs which differ otherwise share a width."""
     facts = {
         "model": config.model.model_dump(mode="json"),
         "padding": dataset.molecules.padding,
@@ -128,14 +128,14 @@ def seconds_per_molecule(
     """Time training steps, not compiled, of all replicas of a run.
 
     Args:
-        config: the run, with a width.
+        config: config of the run, with a width.
         dataset: the molecules.
         split: the division of that data set.
         device: the device to train on.
-        enough: a pace at which it does not matter how much slower it is: a few steps that are slower end the timing.
+        enough: seconds per molecule; the timing ends early if a few steps are slower than that.
 
     Returns:
-        The median per molecule and replica, or that of the steps that ended the timing.
+        Seconds per molecule and replica: the median of several timings, or the one that ended early.
     """
     task, state = prepare(config, dataset, split, device, list_replicas(config))
     step, size = Step(state.models, LOSSES[config.loss], compiled=False), config.trainer.batch_size
@@ -150,7 +150,7 @@ def seconds_per_molecule(
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         pace = (time.perf_counter() - started) / (_STEPS * batch.numel())
-        if repeat >= 1 and pace > enough:  # the first steps of all are slow for other reasons
+        if repeat >= 1 and pace > enough:  # the very first steps are slow for other reasons
             return pace
         if repeat >= _WARM_UP:
             spent.append(pace)

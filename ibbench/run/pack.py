@@ -1,7 +1,7 @@
-"""One pack of a run's replicas: trained from its checkpoint to its end, saved on the way, measured.
+"""One pack of a run's replicas: trained from its checkpoint to the end, saved on the way, and measured.
 
-A pack goes through the stages of `options.trial`: in each, the trials that are left of every replica train side by
-side from the start; those with the lowest validation errors go on.
+A pack goes through the stages of `options.trial`. In each stage the remaining trials of every replica train side by
+side from the start; those with the lowest validation errors go on to the next stage.
 """
 
 import time
@@ -31,12 +31,12 @@ from ibbench.training.weights import to_tensors
 
 
 class Place(NamedTuple):
-    """Where a run trains: in a process of its own beside others, or alone.
+    """How a run trains in its process: alone, or beside other runs in other processes.
 
     Attributes:
-        show: a function that begins the line of its progress.
-        pack_size: how many replicas train at once, unless a state was saved of packs of another size; None if the run
-            is alone, and is to choose by itself.
+        show: function that begins a line of progress.
+        pack_size: number of replicas that train at once, unless a state of packs of another size was saved; None for a
+            run that trains alone and chooses the size by itself.
     """
 
     show: ShowLine = show_line
@@ -47,11 +47,11 @@ ALONE = Place()
 
 
 class Trained(NamedTuple):
-    """What a pack of replicas came to; every row is one of them."""
+    """The result of training a pack of R replicas: one row per replica."""
 
     entries: list[ReplicaEntry]
-    truth: Tensor  # of the test molecules, float64 [R, M]
-    prediction: Tensor  # float64 [R, M]
+    truth: Tensor  # true values of the test molecules, float64 [R, M] in target units
+    prediction: Tensor  # predicted values, float64 [R, M] in target units
     weights: dict[str, Tensor]  # name -> [R, ...], on the CPU, with the scaling of inputs and targets
     elements: tuple[int, ...]  # atomic numbers, in the order of that scaling
     history: list[dict[str, float | int | str]]
@@ -70,11 +70,11 @@ class _Part(NamedTuple):
     """One stage of one pack.
 
     Attributes:
-        name: for the user.
-        number: of its checkpoints; a run's parts are counted in the order of training, from 0.
-        stage: from 1.
-        share: of the steps.
-        rows: what trains side by side.
+        name: name of the run, pack and stage, for messages.
+        number: place among all parts of the run in the order of training, from 0; its checkpoints have this number.
+        stage: number of the stage, from 1.
+        share: share of the full number of steps.
+        rows: replicas and trials that train side by side.
     """
 
     name: str
@@ -90,17 +90,17 @@ def train_pack(
     """Train one pack from its checkpoint, if there is one, to its end, and measure it.
 
     Args:
-        point: the run.
-        lease: the hold on its folder, where the checkpoints are.
+        point: the planned run.
+        lease: lock on the folder of the run, where the checkpoints are.
         replicas: the replicas of this pack.
         number: the place of this pack in its run, from 0.
         count: the number of packs of the run.
         device: the device to train on.
-        show: a function that begins the line of its progress.
+        show: function that begins a line of progress.
 
     Raises:
         DivergedError: the losses of all trials of a replica stopped being finite.
-        LostError: the run's folder is not this process's any more.
+        LostError: this process no longer holds the lock of the run.
         Stopped: a signal has asked to stop; the state is saved.
     """
     passed = _go_through(point, lease, replicas, number, count, device, show, keep_last=number + 1 < count)
@@ -110,12 +110,15 @@ def train_pack(
 def advance_pack(
     point: Point, lease: Lease, replicas: list[Replica], number: int, count: int, device: torch.device, show: ShowLine
 ) -> None:
-    """Train one pack as `train_pack` does, and leave its last states for the process that the run belongs to."""
+    """Train one pack as `train_pack` does, but only save its last states, for the process that owns the run.
+
+    Arguments and errors are those of `train_pack`.
+    """
     _go_through(point, lease, replicas, number, count, device, show, keep_last=True)
 
 
 class _Passed(NamedTuple):
-    """A pack after its last stage, and what its earlier ones left: all trials of each replica, histories, times."""
+    """A pack after its last stage, with the trials, histories and times of all of its stages."""
 
     task: Task
     state: State
@@ -135,7 +138,7 @@ def _go_through(
     show: ShowLine,
     keep_last: bool,
 ) -> _Passed:
-    """Train a pack through all of its stages; `keep_last` saves the end of the last one, too."""
+    """Train a pack through all of its stages; with `keep_last` the final state of the last stage is saved, too."""
     stages = list_stages(point.config)
     rows = [_Row(replica, trial) for replica in replicas for trial in draw_trials(point.config, replica.seed)]
     name = point.run if count == 1 else f"{point.run} ({number + 1} of {count})"
@@ -157,11 +160,11 @@ def _go_through(
 
 
 def _best(rows: list[_Row], trials: dict[Replica, list[TrialEntry]], stage: Stage) -> list[_Row]:
-    """Return the rows that go on to a stage: those of each replica with the lowest validation errors so far."""
+    """Return the rows that go on to a stage: of each replica those with the lowest validation errors so far."""
     left = []
     for replica, done in trials.items():
         own = [row for row in rows if row.replica == replica]
-        # What was trained last stands last; a trial that diverged goes on only where no other is left.
+        # The last entries are those of the stage before. A trial that diverged goes on only if no other is left.
         errors = [float("inf") if entry.validation_mae is None else entry.validation_mae for entry in done[-len(own) :]]
         order = sorted(range(len(own)), key=lambda at: errors[at]) if done else range(len(own))
         left += [own[at] for at in sorted(order[: stage.trials])]
@@ -171,7 +174,7 @@ def _best(rows: list[_Row], trials: dict[Replica, list[TrialEntry]], stage: Stag
 def _train_part(
     point: Point, lease: Lease, part: _Part, device: torch.device, show: ShowLine, keep: bool
 ) -> tuple[Task, State]:
-    """Train one stage of a pack; `keep` saves its end, so that an interruption of a later part does not lose it."""
+    """Train one stage of a pack; with `keep` its final state is saved, in case a later part is interrupted."""
     config = point.resolved
     replicas, trials = [row.replica for row in part.rows], [row.trial for row in part.rows]
     task, state = prepare(config, point.dataset, point.split, device, replicas, trials)
@@ -205,7 +208,7 @@ def _train_part(
 
 
 class _Saving:
-    """When a state is saved, and what becomes of a training whose state cannot be."""
+    """Decides when a state is saved, and lets the training go on if it cannot be saved."""
 
     def __init__(self, checkpoints: Checkpoints, lease: Lease, seconds: float, name: str) -> None:
         self._checkpoints, self._lease, self._seconds, self._name = checkpoints, lease, seconds, name
@@ -213,13 +216,20 @@ class _Saving:
         self._failed = False
 
     def is_due(self, validated: bool = False) -> bool:
-        """Whether a signal has asked to stop, or it is time."""
+        """Whether to save now: a signal has asked to stop, or enough time has passed since the last save.
+
+        With `trainer.checkpoint_seconds=0` it is time after every validation.
+        """
         if not self._seconds:
             return asked() or validated
         return asked() or time.monotonic() - self._saved_at >= self._seconds
 
     def save(self, state: State) -> None:
-        """Save the state; a full disk does not end the training, which may find room for its results later."""
+        """Save the state. If the disk is full, the training goes on: there may be room for its results later.
+
+        Raises:
+            LostError: this process no longer holds the lock of the run.
+        """
         self._lease.check()
         try:
             self._checkpoints.save(state)
@@ -233,7 +243,7 @@ class _Saving:
 def _measure_trials(
     point: Point, task: Task, state: State, part: _Part, with_test: bool
 ) -> list[tuple[Replica, TrialEntry]]:
-    """Return what each row of a stage came to, with the test error if that is wanted."""
+    """Return the errors of each row of a stage, with the test error if `with_test`."""
     length = measure_length(point.resolved.trainer, point.split.train_size, part.share)
     test = [None] * len(part.rows)
     if with_test:
@@ -251,7 +261,7 @@ def _measure_trials(
 
 
 def _evaluate(point: Point, passed: _Passed) -> Trained:
-    """Measure each replica on train, validation and test molecules."""
+    """Measure each replica of a trained pack on its train, validation and test molecules."""
     task, state, trials, *_ = passed
     split = point.split
     predictions, truths = {}, {}
@@ -297,5 +307,8 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
 
 
 def _steps_that_counted(state: State, row: int, patience: int | None) -> int:
-    """Return how many steps counted for a replica: it goes on with the others when its patience is over."""
+    """Return the number of steps that counted for a replica.
+
+    A replica whose patience is over goes on training with the others of its pack, but these steps do not count.
+    """
     return state.step if patience is None else min(state.step, int(state.best_step[row]) + patience)

@@ -1,4 +1,4 @@
-"""A validated config in, all that follows from it before training out: the data, the width, the name of the run."""
+"""The plan of a run: all that follows from its config before training, such as its data, its width and its name."""
 
 import contextlib
 import functools
@@ -33,8 +33,8 @@ from ibbench.training.device import choose_device, one_thread
 from ibbench.training.length import measure_length
 from ibbench.training.step import compiler, pays
 
-# The options of the data that do not matter for how molecules are divided, nor, with more, for which there are: one
-# value stands for all, so that points that differ in nothing else share what is in memory.
+# Values that stand in for options of the data when data are loaded (`_WHOLE`) or divided (`_DIVIDED`): these options do
+# not change the result, so points that differ only in them share the data set and the split in memory.
 _DIVIDED: dict[str, Any] = {"train_size": None, "graph": "true", "augmentation": "none", "features": "qm9"}
 _WHOLE = _DIVIDED | {"validation_size": 1, "test_size": 1, "split_seed": 0}
 _AT_RANDOM: dict[str, Any] = {"split": "random", "held_out": None, "split_target": None}
@@ -44,13 +44,13 @@ class Point(NamedTuple):
     """One point of a sweep, with all that follows from its config before training.
 
     Attributes:
-        config: the options as given; the run is identified by these.
-        resolved: the options as trained on this machine. `model.width` and `model.hidden` are solved and there is no
-            budget any more, `model.dropout` is the largest that is tried, `trainer.compile` is true or false.
+        config: options as given; they identify the run.
+        resolved: options as trained on this machine. The budget is replaced by `model.width` and `model.hidden` that
+            meet it, `model.dropout` is the largest one that a trial uses, `trainer.compile` is true or false.
         dataset: the molecules.
-        split: of that data set.
-        facts: all that can change the numbers, as JSON types.
-        run: the run's name, `<model>-<hash>`, with a hash of the facts.
+        split: division of that data set.
+        facts: all that can change the numbers of the run, as JSON types.
+        run: name of the run, `<model>-<hash>`, with a hash of the facts.
     """
 
     config: Config
@@ -67,11 +67,11 @@ class Point(NamedTuple):
 
 
 def plan(config: Config, here: bool = True) -> Point:
-    """Find out everything about a run that can be wrong before it is started.
+    """Work out the plan of a run, and check everything that can be wrong before training.
 
     Args:
-        config: the run.
-        here: whether this machine is to train it. If not, it need not have the device and the compiler for it.
+        config: config of the run.
+        here: whether this machine trains the run. If not, it need not have the device and the compiler for it.
 
     Raises:
         InputError: the data, the targets, the sizes, the device or the budget are not possible.
@@ -79,7 +79,7 @@ def plan(config: Config, here: bool = True) -> Point:
     return _plan(config.model_dump_json(), here or (config.budget is not None and config.budget.match == "seconds"))
 
 
-@functools.cache  # the check before a sweep plans each point, and the job that runs in the same process again
+@functools.cache  # a sweep plans each point for its check, and again to run it in the same process
 def _plan(composed: str, here: bool) -> Point:
     config = Config.model_validate_json(composed)
     device = choose_device(config.device if here else "cpu")
@@ -105,8 +105,8 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
         resolved = _resolve(config, dataset, split, device)
         wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
     resolved = _set_trainer(resolved, compile=wanted and _can_compile(resolved, device, here))
-    # Not whether it is compiled here, or a run would have other names on machines with and without a compiler. That
-    # changes rounding only, as the device does.
+    # The facts say whether the run should be compiled, not whether it is: otherwise its name would differ between
+    # machines with and without a compiler. Compiling changes rounding only, as the device does.
     facts = config.numerics() | {
         "compiled": wanted,
         "source": dataset.source,
@@ -122,7 +122,7 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
 
 
 def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.device) -> Config:
-    """Return the config with its width solved; see `_size_model` for errors."""
+    """Return the config with the width that meets its budget; errors are those of `_size_model`."""
     model = _size_model(config, dataset, split, device)
     width, hidden = model.sizes
     dropout = max(trial.dropout for seed in config.seeds for trial in draw_trials(config, seed))
@@ -131,10 +131,11 @@ def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.devic
 
 
 def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.device) -> ModelOptions:
-    """Return the model with its width solved, if it has a budget.
+    """Return the options of the model, with the width that meets the budget if there is one.
 
     Raises:
-        InputError: the budget cannot be met, the data lack what the model reads, or have altered what it does not.
+        InputError: the budget cannot be met, the data lack something that the model reads, or an option changes
+            something that the model does not read.
     """
     options, budget = config.model, config.budget
     reads = get_model(options.name).reads_with(options)
@@ -159,7 +160,7 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
 
 
 def _parts_altered(data: DataOptions) -> dict[str, str]:
-    """Name the options of the data that are not the usual ones, with what of a molecule each of them alters."""
+    """Return the options of the data that alter molecules, each with the part of a molecule that it alters."""
     altered = {}
     if data.graph != "true":
         altered[f"data.graph={data.graph}"] = "atoms" if data.graph == "shuffled_features" else "bonds"
@@ -177,12 +178,12 @@ def _set_trainer(config: Config, **options: Any) -> Config:
 
 
 def _is_to_be_compiled(config: Config, split: Split, padding: Padding) -> bool:
-    """Whether the training step is to be compiled where it can be: for `auto`, if there is enough to do."""
+    """Whether the training step should be compiled where possible; `auto` means if the training is long enough."""
     trainer = config.trainer
     if trainer.compile != "auto":
         return trainer.compile
     if not get_model(config.model.name).compiles:
-        return False  # not worth it
+        return False  # this model gains nothing from it
     # The longest training decides: each stage of a search has a step of its own to compile.
     length = measure_length(trainer, split.train_size)
     flops = count_training_flops(padding, config.model) * length.molecules * config.num_replicas
@@ -208,7 +209,7 @@ def _divide(data: DataOptions) -> Split:
     return _divide_once(data.model_copy(update=_DIVIDED).model_dump_json()).take(data.train_size)
 
 
-@functools.lru_cache(maxsize=2)  # the points of a sweep mostly share their data, and how they are divided
+@functools.lru_cache(maxsize=2)  # the points of a sweep mostly share data and split
 def _load_once(options: str) -> DataSet:
     return load_dataset(DataOptions.model_validate_json(options), mention)
 

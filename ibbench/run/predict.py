@@ -20,9 +20,9 @@ from ibbench.training.device import choose_device
 from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas
 from ibbench.training.weights import Weights, read_weights
 
-_BATCH_BYTES = 2**29  # of activations that all replicas together may take at a time
-_SMILES_BLOCK = 8192  # whose features are in memory at a time
-_SIZES = (16, 32, 64, MAX_ATOMS)  # that molecules are padded to together, where their sizes differ much
+_BATCH_BYTES = 2**29  # most memory for the activations of all replicas together
+_SMILES_BLOCK = 8192  # SMILES whose features are in memory at a time
+_SIZES = (16, 32, 64, MAX_ATOMS)  # molecules are padded to the next of these numbers of atoms
 
 
 def load_predictor(folder: Path | str, device: str = "auto") -> "Predictor":
@@ -51,13 +51,13 @@ def load_predictor(folder: Path | str, device: str = "auto") -> "Predictor":
 
 
 class Faults(NamedTuple):
-    """Which of m molecules a run cannot predict.
+    """The molecules, of m, that a run cannot predict.
 
     Attributes:
-        too_large: those with more atoms than its model takes, bool `[m]`.
-        without_place: those that lack coordinates which it reads, bool `[m]`.
-        of_unknown_element: those that have an element whose part in the target of a replica is not known, bool
-            `[R, m]`.
+        too_large: whether a molecule has more atoms than the model takes, bool `[m]`.
+        without_place: whether a molecule lacks coordinates that the model reads, bool `[m]`.
+        of_unknown_element: whether a molecule has an element that no train molecule had, and whose contribution to the
+            target of a replica is therefore not known, bool `[R, m]`.
     """
 
     too_large: Tensor
@@ -70,15 +70,15 @@ class Predictor:
 
     Attributes:
         replicas: target and seed of each of the R rows of a prediction.
-        units: of each row.
-        model: the name of the model.
-        hydrogens: how the features of the molecules are to be computed.
-        reads: what the model reads of them, of `atoms`, `bonds`, `positions` and `tokens`.
-        most_atoms: the largest molecule that it takes; None for any.
-        models: the replicas themselves, which take what `prepare` returns.
+        units: unit of each row.
+        model: name of the model.
+        hydrogens: `implicit` or `explicit`: how the features of molecules must be computed.
+        reads: fields of `Molecules` that the model reads, of `atoms`, `bonds`, `positions` and `tokens`.
+        most_atoms: largest number of atoms that the model takes; None if there is no limit.
+        models: the replicas; their input is the result of `prepare`.
 
     Raises:
-        ValueError: the weights are not those of their model.
+        ValueError: the weights do not fit the model.
     """
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
@@ -97,23 +97,30 @@ class Predictor:
         )
 
     def predict(self, molecules: Molecules) -> Tensor:
-        """Predict molecules, float64 `[R, m]` on the CPU.
+        """Predict molecules, float64 `[R, m]` on the CPU, in the units of the rows.
 
         Args:
-            molecules: `[m, ...]` with features as counts, hydrogens as `hydrogens` says, and what the model reads.
+            molecules: `[m, ...]`, with features as counts, hydrogens as in `hydrogens`, and the fields in `reads`.
 
         Raises:
-            InputError: they lack what the model reads, are too large for it, or have an element that was in no train
-                molecule.
+            InputError: molecules lack a field that the model reads, are too large for it, or have an element that was
+                in no train molecule.
         """
         self._check(molecules, ())
         return self._predict(molecules)
 
     def predict_possible(self, molecules: Molecules) -> tuple[Tensor, Faults]:
-        """Predict what can be predicted, float64 `[R, m]` on the CPU with NaN elsewhere, and say what cannot.
+        """Predict the molecules that can be predicted, and find out why others cannot.
 
         Args:
-            molecules: see `predict`. They may differ much in size: each is padded to little more than its own.
+            molecules: molecules as for `predict`. Their sizes may differ much: each is padded to little more than its
+                own.
+
+        Returns:
+            Predictions, float64 `[R, m]` on the CPU, in the units of the rows, NaN where there is none; and the faults.
+
+        Raises:
+            InputError: molecules lack a field that the model reads.
         """
         self._check_fields(molecules)
         faults = self.find_faults(molecules)
@@ -129,10 +136,10 @@ class Predictor:
         return predicted.masked_fill(faults.of_unknown_element, torch.nan), faults
 
     def predict_smiles(self, smiles: Sequence[str]) -> Tensor:
-        """Predict molecules given as SMILES, float64 `[R, m]` on the CPU.
+        """Predict molecules given as SMILES, float64 `[R, m]` on the CPU, in the units of the rows.
 
         Raises:
-            InputError: the model reads coordinates, RDKit cannot parse one of them, or it is none that `predict` takes.
+            InputError: the model reads coordinates, RDKit cannot parse a SMILES, or `predict` refuses a molecule.
         """
         if "positions" in self.reads:
             raise InputError(f"`{self._facts.options.name}` reads coordinates, which a SMILES does not have")
@@ -150,49 +157,53 @@ class Predictor:
         return self.restore(self.models.predict(self._batches(molecules)), molecules)
 
     def restore(self, normalised: Tensor, molecules: Molecules) -> Tensor:
-        """Map what the replicas predict, `[R, m]`, to the units of the targets, float64 `[R, m]` on the CPU.
+        """Map normalised predictions to the units of the targets, float64 `[R, m]` on the CPU.
 
         Args:
-            normalised: what the replicas predict.
-            molecules: `[m, ...]`, whose composition is added where a target is predicted with a sum over atoms.
+            normalised: outputs of the replicas, `[R, m]`.
+            molecules: the predicted molecules, `[m, ...]`. For some targets a sum over their atoms is added.
         """
         composition = count_elements(molecules, self._facts.elements, self.hydrogens)
         references, explained = self._scaling.references(composition), self._scaling.explained(composition)
         return self._scaling.restore(normalised, references, explained)
 
     def _batches(self, molecules: Molecules) -> Iterator[Molecules]:
-        """Hand out the molecules as the model is to see them, as many at a time as the memory is meant for."""
+        """Yield the molecules in batches that fit the memory, as input of the models."""
         molecules = self.pad(molecules)
         chunks = torch.arange(len(molecules.mask)).split(self.most_at_a_time(molecules))
         return map(functools.partial(self.prepare, molecules), chunks)
 
     def most_at_a_time(self, molecules: Molecules) -> int:
-        """Return how many molecules that are padded as these the memory is meant for."""
+        """Return the number of molecules to predict at a time, so that their activations fit the memory.
+
+        Args:
+            molecules: padded molecules.
+        """
         padding = molecules.padding if "tokens" in self.reads else Padding(molecules.padding.num_atoms, 1)
         each = count_saved_bytes(padding, self._facts.options) * len(self.replicas)
         return min(PREDICTION_BATCH, max(1, _BATCH_BYTES // each))
 
     def pad(self, molecules: Molecules) -> Molecules:
-        """Return the molecules padded as the model needs them; none is larger than it takes."""
+        """Return molecules, none of which is too large for the model, with the padding that the model needs."""
         return molecules if self._model.any_size else resize(molecules, self._facts.num_atoms)
 
     def prepare(self, molecules: Molecules, index: Tensor) -> Molecules:
-        """Return some of the molecules, which are padded, as the models are to see them, on their device.
+        """Select molecules and turn them into the input of the models: altered as in training, and on their device.
 
         Args:
-            molecules: `[m, ...]`, with features as counts.
-            index: which of them, int64 `[b]`.
+            molecules: padded molecules, `[m, ...]`, with features as counts.
+            index: places of the molecules to select, int64 `[b]`.
         """
         batch = hide_features(alter_graph(molecules.select(index), self._facts.graph), self._facts.feature_set)
         return batch.keep(self.reads).to(self.models.device)
 
     def mean_features(self) -> Tensor:
-        """Return the mean of the features that each replica was shown of its train atoms, `[R, 11]`; 0 for others."""
+        """Return the mean over train atoms of each feature, `[R, 11]`; 0 for features that the run has hidden."""
         mean = self.models.buffers["atom_mean"]
         return mean * shown_features(self._facts.feature_set).to(mean.device)
 
     def find_faults(self, molecules: Molecules) -> Faults:
-        """Find the molecules that cannot be predicted; they have the fields that the model reads."""
+        """Find the molecules that cannot be predicted, among molecules that have all fields in `reads`."""
         atoms, mask = molecules.atoms, molecules.mask
         none = torch.zeros(len(mask), dtype=torch.bool)
         large = mask.sum(1) > self.most_atoms if self.most_atoms else none
@@ -201,7 +212,7 @@ class Predictor:
         return Faults(large, nowhere, self._by_element()[:, None] & (~known & mask).any(1))
 
     def _by_element(self) -> Tensor:
-        """Return whether elements have parts of their own in the target of each replica, bool `[R]`."""
+        """Return whether each element contributes to the target of a replica by a constant of its own, bool `[R]`."""
         return self._scaling.reference_per_element.any(1) | self._scaling.slope_per_element.any(1)
 
     def _check_fields(self, molecules: Molecules) -> None:
@@ -226,7 +237,16 @@ class Predictor:
 
 
 def _refuse(wrong: Tensor, smiles: Sequence[str], reason: str) -> None:
-    """Refuse the first of the molecules that are wrong, bool `[m]`, by its SMILES if they are given."""
+    """Raise an error for the first molecule that is wrong, if any.
+
+    Args:
+        wrong: whether a molecule is wrong, bool `[m]`.
+        smiles: SMILES of the molecules, for the message; may be empty.
+        reason: end of the message.
+
+    Raises:
+        InputError: a molecule is wrong.
+    """
     if wrong.any():
         index = int(wrong.nonzero()[0])
         raise InputError(f"{f'`{smiles[index]}`' if smiles else f'molecule {index}'} {reason}")

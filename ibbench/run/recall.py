@@ -1,7 +1,7 @@
-"""Which run a config is, remembered from when it was last worked out.
+"""A cache of the names of runs, by their configs.
 
-To name a run takes the data set, its split and torch: seconds, for a command that then finds all of its runs done. A
-config whose name was worked out before, with the same code and data, has the same name again.
+To work out the name of a run takes seconds, since it needs the data set, its split and torch. A command whose runs are
+all done would spend them for nothing. So the name is kept: the same config, code and data give the same name again.
 """
 
 import contextlib
@@ -21,19 +21,19 @@ from ibbench.record.schema import SCHEMA_VERSION, Record
 
 
 def remember(config: Config, run: str) -> None:
-    """Note the name of the run that a config stands for, where the cache can be written to."""
+    """Keep the name of the run of a config, if the cache can be written to."""
     with contextlib.suppress(InputError):
         write_to_cache(_note(config), run.encode())
 
 
 def recall_finished(config: Config) -> Record | None:
-    """Return the record of the run that a config stands for, if its name is known and it is done.
+    """Return the record of the run of a config; None if its name is not in the cache, or if it is not done.
 
     Raises:
-        InputError: there is such a record, and it cannot be read though it is not damaged.
+        InputError: the record cannot be read but is not damaged, such as one of a newer version.
     """
     note = _note(config)
-    # Another device than the CPU may be absent, which is an error.
+    # A missing GPU must be reported, which only the plan of the run does.
     if config.rerun or config.device not in {"auto", "cpu"} or not note.exists():
         return None
     return read_done(StudyFolder.at(study_folder(config)).runs / note.read_text())

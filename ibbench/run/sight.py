@@ -1,4 +1,4 @@
-"""What the models of runs see of their molecules, for what is said of a run and kept in its record."""
+"""Which part of their molecules the models of runs read, for the lines of a command and for records."""
 
 from collections.abc import Set
 from typing import TYPE_CHECKING
@@ -12,19 +12,29 @@ if TYPE_CHECKING:
 
 
 def sight_of(options: ModelOptions) -> Sight:
-    """Return what a model with these options sees of a molecule."""
+    """Return which part of a molecule a model with these options reads."""
     return name_sight(get_model(options.name).reads_with(options))
 
 
 def name_sight(reads: Set[str]) -> Sight:
-    """Name what a model reads that reads these fields of `Molecules`: the most telling of them."""
+    """Name the most informative of the fields of `Molecules` that a model reads.
+
+    Args:
+        reads: names of fields.
+    """
     if "tokens" in reads:
         return "SMILES"
     return "coordinates" if "positions" in reads else "atoms and bonds"
 
 
 def count_for(points: "list[Point]") -> Counts:
-    """Count what the molecules of some runs of one data set carry; who looks alike differs in a target of theirs."""
+    """Count what the molecules of runs of one data set carry beyond atoms and bonds.
+
+    Molecules that look alike to a model are counted if they differ in a target of these runs.
+
+    Args:
+        points: planned runs of one data set, at least one.
+    """
     dataset = points[0].dataset
     targets = dict.fromkeys(target for point in points for target in point.config.targets)
     columns = [dataset.column(target) for target in targets]
@@ -32,7 +42,7 @@ def count_for(points: "list[Point]") -> Counts:
 
 
 def tell_unseen(points: "list[Point]") -> list[str]:
-    """Say what the models of some runs do not see of the molecules of each of their data sets."""
+    """Say which information in the molecules of each data set the models of these runs do not read."""
     by_data: dict[int, list[Point]] = {}
     for point in points:
         by_data.setdefault(id(point.dataset), []).append(point)

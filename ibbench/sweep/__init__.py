@@ -1,1 +1,1 @@
-"""Many runs: checked together, trained or submitted, waited for."""
+"""Many runs of one command: checked together, trained or submitted as jobs, and waited for."""

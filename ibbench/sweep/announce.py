@@ -1,4 +1,4 @@
-"""The lines that a command prints before it starts: its points, which are done, and what the others will cost."""
+"""The lines that a command prints before it starts: its points, which of them are done, and what the others cost."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ibbench.training.length import count_molecules, measure_length
 
 
 def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planned]:
-    """Return what `ibbench status` needs to know of each point, before any has a record.
+    """Return what `ibbench status` needs to know about each point before it has a record.
 
     Args:
         points: the planned points.
@@ -41,10 +41,10 @@ def _plan(point: Point, text: str) -> Planned:
 
 
 def is_to_do(point: Point) -> bool:
-    """Whether a point is not done, or is to be trained again.
+    """Whether a point is not done yet, or is to be trained again.
 
     Raises:
-        InputError: its record cannot be read though it is not damaged.
+        InputError: its record cannot be read but is not damaged, such as one of a newer version.
     """
     return point.config.rerun or not read_done(point.folder)
 
@@ -52,14 +52,14 @@ def is_to_do(point: Point) -> bool:
 def announce(
     study: Path, points: list[Point], planned: list[Planned], with_cost: bool = False, here: bool = True
 ) -> None:
-    """Print a line per point.
+    """Print one line per point, after what is odd about the data.
 
     Args:
         study: the folder of the study.
         points: the planned points, at least one.
         planned: the entries of `list_planned` for these points.
-        with_cost: whether to add what each point costs, and what those that are to do cost together.
-        here: whether they are trained on this machine, so that its device can be told.
+        with_cost: whether to add the cost of each point, and the cost of all points that are not done.
+        here: whether the points are trained on this machine, so that its device can be named.
     """
     first = points[0]
     mention(f"Study {study}: {len(points)} runs, {len(first.dataset):,} molecules, split {first.split.fingerprint}")
@@ -68,7 +68,7 @@ def announce(
     if here and any(map(is_to_do, points)):
         devices = [choose_device(point.config.device) for point in points]
         on_gpu = dict.fromkeys(describe_device(device) for device in devices if device.type != "cpu")
-        if on_gpu:  # of the CPU the line says how many runs train at a time
+        if on_gpu:  # for the CPU, `cores.py` prints a line of its own
             mention(f"Trains on {' and '.join(on_gpu)}")
     left = []
     for point, entry in zip(points, planned, strict=True):
@@ -90,6 +90,6 @@ def announce(
 
 
 def describe_cost(planned: list[Planned]) -> str:
-    """Say what trainings cost: molecule-steps (how often any molecule is trained on), and the FLOPs of these."""
+    """Say what trainings cost together: molecule-steps (how often any molecule is trained on), and TFLOP."""
     steps, flops = sum(one.molecule_steps for one in planned), sum(one.flops for one in planned)
     return f"{steps:,} molecule-steps, {flops / 1e12:.3g} TFLOP"

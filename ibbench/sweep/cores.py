@@ -1,4 +1,4 @@
-"""The points of a sweep trained by its own command: on the CPU as many at a time as there are cores."""
+"""Training of points by the command itself: on the CPU as many at a time as there are cores."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:  # they import torch, which is not needed to find that all run
     from ibbench.run.plan import Point
     from ibbench.sweep.sweep import Sweep
 
-_BYTES_OF_WORKER = 500e6  # beside what its replicas take
+_BYTES_OF_WORKER = 500e6  # memory of a worker without its replicas
 
 
 def train_here(sweep: Sweep, numbers: Sequence[int]) -> None:
-    """Train points of a sweep, those that take longest first where several train at a time.
+    """Train points of a sweep. Where several train at a time, those that take longest begin first.
 
     Args:
-        sweep: the runs of this command, planned.
-        numbers: the places of these points in it, from 0.
+        sweep: a sweep whose points are planned.
+        numbers: the places of the points to train in the sweep, from 0.
     """
     from ibbench.sweep.announce import is_to_do
 
@@ -55,9 +55,12 @@ def _are_for_the_cpu(points: list[Point]) -> bool:
 
 
 def _divide(points: list[Point]) -> tuple[int, list[int]]:
-    """Find out how many packs train at a time, and say so; return that, and how many replicas a pack of each run has.
+    """Choose how many packs train at a time, and say so.
 
-    The number of cores has no say in the size of packs, which the last digits of a run depend on.
+    The last digits of a run depend on the size of its packs, so that size does not depend on the number of cores.
+
+    Returns:
+        The number of packs that train at a time, and the number of replicas in a pack of each point.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Runs as jobs of a cluster: submitted, waited for, and found again by `ibbench status`."""
+"""Runs as jobs of a cluster: submitted, waited for, and looked up by `ibbench status`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:  # it imports more than `ibbench status` needs
     from ibbench.sweep.sweep import Sweep
 
 _LOOK_SECONDS = 10.0  # between two questions to SLURM
-_MOST_IN_ARRAY = 1000  # SLURM's MaxArraySize is 1001 where nobody has changed it
-_SUBMISSION_SECONDS = 60.0  # that a Ctrl-C waits for the end of a submission
-_FOLDER = ".submitit"  # in a study's runs/; see configs/cluster
+_MOST_IN_ARRAY = 1000  # jobs; SLURM's MaxArraySize is 1001 by default
+_SUBMISSION_SECONDS = 60.0  # a Ctrl-C waits so long for the end of a submission
+_FOLDER = ".submitit"  # lies in the runs/ of a study; see configs/cluster
 UNKNOWN = "not known to this machine"
 
 
@@ -50,12 +50,12 @@ def launch(sweep: Sweep, launcher: Any, calls: dict[int, tuple[Any, ...]]) -> No
     """Submit the points of a sweep that are missing, and wait for all jobs unless the sweep detaches.
 
     Args:
-        sweep: the runs of this command, planned.
-        launcher: a launcher of hydra-submitit-launcher, set up; it is sent to each job, which calls it.
-        calls: the arguments of that call, per number of a point in the sweep.
+        sweep: a sweep whose points are planned.
+        launcher: a launcher of hydra-submitit-launcher, after its setup. It is sent to each job, which calls it.
+        calls: the arguments of that call for each point, by its place in the sweep.
 
     Raises:
-        InputError: there is no such cluster here, or it refuses the jobs.
+        InputError: this machine has no such cluster, or the cluster refuses the jobs.
         Stopped: a signal has asked to stop.
     """
     from ibbench.sweep.announce import is_to_do
@@ -68,7 +68,7 @@ def launch(sweep: Sweep, launcher: Any, calls: dict[int, tuple[Any, ...]]) -> No
         mention(f"{run}: is job {job.number} already, {at_work[job]}")
     missing, submitted = [run for run in wanted if run not in jobs], dict[str, Any]()
     for runs in (missing[start : start + _MOST_IN_ARRAY] for start in range(0, len(missing), _MOST_IN_ARRAY)):
-        with deferring(_SUBMISSION_SECONDS):  # an interruption in the middle would leave jobs that nobody knows of
+        with deferring(_SUBMISSION_SECONDS):  # an interruption in the middle would leave jobs that no file lists
             submitted |= dict(zip(runs, _submit(launcher, [wanted[run] for run in runs]), strict=True))
             _note_jobs(sweep.study, launcher._EXECUTOR, {run: submitted[run].job_id for run in runs})
         for run in runs:
@@ -106,15 +106,15 @@ def _submit(launcher: Any, calls: list[tuple[Any, ...]]) -> list[Any]:
 
 
 def _wait(study: Path, jobs: dict[str, Job], submitted: dict[str, Any]) -> None:
-    """Wait until no job is queued or running, and say how each one ended. Ctrl-C cancels those submitted here.
+    """Wait until no job is queued or running, and say how each one ended. Ctrl-C cancels the jobs of this command.
 
-    A job has ended when its result is there, or when `squeue` has not listed it two times in a row. SLURM's accounting
+    A job has ended when its result exists, or when `squeue` has not listed it two times in a row. SLURM's accounting
     would know more, but does not run on every cluster.
 
     Args:
         study: the folder of the study.
-        jobs: all jobs to wait for, per run.
-        submitted: those that this command has submitted, as submitit knows them, per run.
+        jobs: all jobs to wait for, by the name of the run.
+        submitted: jobs of submitit that this command has submitted, by the name of the run.
 
     Raises:
         Stopped: a signal has asked to stop.
@@ -135,10 +135,10 @@ def _wait(study: Path, jobs: dict[str, Job], submitted: dict[str, Any]) -> None:
             for run, job in list(left.items()):
                 if unseen[run] > 1 or (run in submitted and _has_ended(submitted[run])):
                     del left[run]
-                    how = _how(submitted[run]) if run in submitted else ""
+                    how = _describe_outcome(submitted[run]) if run in submitted else ""
                     tell = say if how else mention
                     tell(f"{run}: job {job.number} has ended{how}; {len(left)} are left")
-            time.sleep(max(0.5, len(left) / 100))  # a look at a file per job: spare a file system that is shared
+            time.sleep(max(0.5, len(left) / 100))  # each round looks at a file per job
     except KeyboardInterrupt as stop:
         if isinstance(stop, Stopped) and stop.number != signal.SIGINT:
             say(f"The jobs go on without this command: `ibbench status {study}` tells how far they are.")
@@ -153,7 +153,7 @@ def _has_ended(job: Any) -> bool:
     return job.paths.result_pickle.exists() or (isinstance(job, submitit.LocalJob) and job.done())
 
 
-def _how(job: Any) -> str:
+def _describe_outcome(job: Any) -> str:
     """Describe how a job ended and where its log is; empty if its run is done."""
     how = "without a result"
     if job.paths.result_pickle.exists():
@@ -181,25 +181,25 @@ def _note_jobs(study: Path, kind: str, jobs: dict[str, str]) -> None:
 
 
 def read_jobs(study: Path) -> dict[str, Job]:
-    """Return the last job that each run of a study was submitted as."""
+    """Return the last job that each run of a study was submitted as, by the name of the run."""
     jobs: dict[str, Job] = {}
     for path in sorted((study / RUNS / _FOLDER).glob("jobs-*.json"), key=lambda path: path.stat().st_mtime_ns):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # not as we write it
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged file is skipped
             noted = json.loads(path.read_text())
             jobs |= {run: Job(noted["kind"], str(number)) for run, number in noted["jobs"].items()}
     return jobs
 
 
 def find_logs(study: Path, job: Job) -> list[Path]:
-    """Return the files into which a job has written, errors first."""
+    """Return the log files of a job, in alphabetical order: errors before output."""
     return sorted((study / RUNS / _FOLDER / job.number).glob("*_log.*"))
 
 
 def ask_for_states(jobs: Sequence[Job]) -> dict[Job, str]:
-    """Ask what jobs are doing.
+    """Ask SLURM, or the processes of this machine, for the states of jobs.
 
     Returns:
-        A state such as `pending, Resources` for each job that has not ended, and `UNKNOWN` for the jobs of SLURM if it
+        A state such as `pending, Resources` for each job that has not ended; `UNKNOWN` for all jobs of SLURM if SLURM
         does not answer.
     """
     states = {job: "at work" for job in jobs if job.kind == "local" and _is_at_work(job)}
@@ -212,7 +212,7 @@ def ask_for_states(jobs: Sequence[Job]) -> dict[Job, str]:
         asked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return states | dict.fromkeys(queued, UNKNOWN)
-    if asked.returncode and "Invalid job id" not in asked.stderr:  # which is said of jobs that ended long ago
+    if asked.returncode and "Invalid job id" not in asked.stderr:  # SLURM says this about jobs that ended long ago
         return states | dict.fromkeys(queued, UNKNOWN)
     for line in asked.stdout.splitlines():
         number, state, reason = line.split(maxsplit=2)
@@ -221,7 +221,7 @@ def ask_for_states(jobs: Sequence[Job]) -> dict[Job, str]:
 
 
 def _is_at_work(job: Job) -> bool:
-    """Whether a process with the number of a local job lives, and is one that submitit has started."""
+    """Whether the process of a local job is alive, and is still the one that submitit started."""
     try:
         return any("submitit" in word for word in psutil.Process(int(job.number)).cmdline())
     except (psutil.Error, ValueError):

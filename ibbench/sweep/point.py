@@ -1,4 +1,4 @@
-"""One point of a sweep, as a launcher has it run: in this process, in another one, or on another machine."""
+"""One point of a sweep, run in the process that a launcher has chosen: this one, another one, or on another machine."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ Outcome = Literal["done", "failed", "elsewhere", "stopped"]
 
 
 def run_point(config: Config, place: Place | None = None) -> Outcome:
-    """Run one point. It never raises into the sweep, so that the other points go on.
+    """Run one point. A failure is not raised, so that the other points of the sweep go on.
 
     Args:
-        config: the run.
-        place: the process and the display that it trains with; None for alone.
+        config: the config of the run.
+        place: how its progress is shown and how many replicas train at once; None for a run that trains alone.
 
     Returns:
-        The status of its record, `done` or `failed`; `elsewhere` if another process trains it; `stopped` if a signal
-        has ended the job of a cluster.
+        `done` or `failed`, the status of the run's record; `elsewhere` if another process trains the run; `stopped` if
+        a signal has ended the job of a cluster that trained it.
 
     Raises:
         Stopped: a signal has asked this process to stop, and it is not the job of a cluster.
     """
     if _is_job_of_cluster():
-        be_quiet(False)  # nobody is disturbed by its log, which is read when something went wrong
+        be_quiet(False)  # its log is read only when something went wrong, and then needs all lines
     with listening():
         try:
             raise_if_asked()
@@ -42,7 +42,7 @@ def run_point(config: Config, place: Place | None = None) -> Outcome:
             if _is_job_of_cluster():
                 say(f"stopped by {stop}; what is trained is saved")
             try:
-                if not hand_over(stop):  # on SLURM's warning submitit queues the job again, and does not return
+                if not hand_over(stop):  # after SLURM's warning submitit queues the job again and ends the process
                     raise
             except Exception as error:
                 say(f"it could not be queued again: {error}")
@@ -57,13 +57,13 @@ def _run(config: Config, place: Place | None) -> Outcome:
 
     try:
         point = plan(config)
-    except Exception as error:  # it was possible when the sweep was checked: the data or the machine have changed
+    except Exception as error:  # the sweep was checked, but the data may have changed, or this machine is another one
         say(f"a run could not be started: {error}")
         if not isinstance(error, InputError):
             traceback.print_exc()
         note_start_error(config, error)
         return "failed"
-    # A job of a cluster has to find out for itself whether the last owner is dead; a command does so at its end.
+    # A job of a cluster must wait until a dead owner is noticed. A command need not: it waits at its end.
     patience = 1.25 * EXPIRES_SECONDS if _is_job_of_cluster() else 0.0
     record = execute(point, patience, place or ALONE)
     return record.status if record else "elsewhere"

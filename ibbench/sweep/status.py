@@ -1,4 +1,4 @@
-"""How far each run of a study is, found out from the files in its folder and from the queue of its cluster."""
+"""How far each run of a study is, according to the files in its folder and the queue of the cluster."""
 
 import math
 from pathlib import Path
@@ -14,7 +14,7 @@ from ibbench.sweep.jobs import Job, ask_for_states, find_logs, read_jobs
 from ibbench.training.saved import saved_part
 
 _MAY_BE_QUEUED = {"missing", "stopped", "failed"}
-_RUNNING = {"running", "at work"}  # the states of a job that has started, in SLURM and here
+_RUNNING = {"running", "at work"}  # states of a job that has started: in SLURM, and as a local process
 STATES = ("done", "running", "stopped", "failed", "missing")
 
 
@@ -23,9 +23,9 @@ class RunState(NamedTuple):
 
     Attributes:
         run: the name of the run.
-        point: the overrides that tell it from the others of its command, as far as they are known.
+        point: overrides that tell the run from the others of its command; empty if unknown.
         state: one of `STATES`.
-        note: what else is known of it, such as the last epoch saved, or why it failed.
+        note: details in words, such as the last step that was saved, or why the run failed; may be empty.
     """
 
     run: str
@@ -35,10 +35,13 @@ class RunState(NamedTuple):
 
 
 def read_status(study: Path) -> list[RunState]:
-    """Find out how far each run of a study is, also those that have a folder but were noted by no command.
+    """Find out how far each run of a study is, also of runs that have a folder but that no command has planned.
+
+    Args:
+        study: the folder of the study.
 
     Raises:
-        InputError: there is no study.
+        InputError: the folder holds no runs.
     """
     planned = read_agenda(study)
     folders = {path.name: path for path in study.glob(f"{RUNS}/*-*/") if path.is_dir()}
@@ -46,13 +49,14 @@ def read_status(study: Path) -> list[RunState]:
         raise InputError(f"{study} holds no runs: expected a study, such as results/quick, that was trained here")
     jobs = read_jobs(study)
     names = [*planned, *sorted(folders.keys() - planned.keys())]
-    states = [_look(study / RUNS / name, planned.get(name)) for name in names]
+    states = [_find_state(study / RUNS / name, planned.get(name)) for name in names]
     waiting = [jobs[state.run] for state in states if state.state in _MAY_BE_QUEUED and state.run in jobs]
     at_work = ask_for_states(waiting)
     return [_with_job(state, study, jobs.get(state.run), at_work) for state in states]
 
 
-def _look(folder: Path, planned: Planned | None) -> RunState:
+def _find_state(folder: Path, planned: Planned | None) -> RunState:
+    """Find out how far a run is, by the files in its folder."""
     run, point = folder.name, planned.point if planned else ""
     if not folder.exists():
         return RunState(run, point, "missing", "")
@@ -84,7 +88,7 @@ def _describe_saved(folder: Path, planned: Planned | None) -> str:
 
 
 def _read_outcome(folder: Path) -> tuple[str, str]:
-    """Return the state of a run by its files alone, and why it failed; one with a damaged file is not done."""
+    """Return the state of a run according to its record and predictions, and the reason if it failed or is damaged."""
     try:
         record = StudyFolder.at(folder.parents[1]).record(folder.name)
         if record is None:
@@ -98,7 +102,7 @@ def _read_outcome(folder: Path) -> tuple[str, str]:
 
 
 def _with_job(state: RunState, study: Path, job: Job | None, at_work: dict[Job, str]) -> RunState:
-    """Add what is known of the job that an unfinished run was submitted as."""
+    """Add the state of the job that an unfinished run was submitted as, and where its log is."""
     if not job or state.state in {"done", "running"}:
         return state
     if job in at_work:

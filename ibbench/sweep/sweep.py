@@ -1,7 +1,7 @@
 """The runs of one command: checked together before the first is started, and tabulated after the last.
 
-Nothing here knows Hydra, which runs the points: `commands/train.py` calls these methods when Hydra says that a sweep
-begins or ends. `README.md` beside this file says why things are done in this order.
+This file does not know Hydra, which runs the points: `commands/train.py` calls these methods when Hydra reports that a
+sweep begins or ends. `README.md` in this folder says why things are done in this order.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ class Sweep:
     Args:
         configs: the points, in the order in which they are run.
         overrides: the overrides that were given for each point.
-        tabulate: a function that writes and prints the table of a study, and returns whether it could be written and
-            all files of the study could be read.
-        here: whether this command trains the points itself. If not, they are trained by jobs that go on when the
-            command has ended, maybe on machines with devices that this one has not.
-        dry_run: whether to show the points only, and write nothing.
+        tabulate: function that writes and prints the table of a study, given its folder. It returns whether the table
+            could be written and all files of the study could be read.
+        here: whether this command trains the points itself. If not, jobs train them that go on when the command has
+            ended, perhaps on machines with other devices.
+        dry_run: whether to only show the points, and write nothing.
         detach: whether to end as soon as the jobs are submitted.
 
     Attributes:
         study: the folder of the study that all runs belong to.
-        points: the points as planned, in their order. Empty before `plan`, and if all runs were done before it.
-        detach: as given.
+        points: the planned points, in their order. Empty before `plan`, and if `plan` finds all runs done.
+        detach: whether to end as soon as the jobs are submitted.
     """
 
     def __init__(
@@ -59,16 +59,17 @@ class Sweep:
         self.detach = detach
         self._configs, self._overrides, self._tabulate = configs, overrides, tabulate
         self._here, self._dry_run = here, dry_run
-        self._folders: list[Path] = []  # of all runs, also where `points` is empty
-        self._replaced: dict[Path, int] = {}  # with `rerun=true`, the age of each record that is to be replaced
-        self._taken: set[int] = set()  # numbers of the points that another process was training in their turn
+        self._folders: list[Path] = []  # folders of all runs, also where `points` is empty
+        self._replaced: dict[Path, int] = {}  # with `rerun=true`, the time of each record that is to be replaced
+        self._taken: set[int] = set()  # places of points that another process was training when their turn came
 
     def check(self) -> None:
-        """Check what can be said of the points without their data.
+        """Check the points as far as this is possible without their data.
 
         Raises:
-            InputError: they belong to more than one study, are not all different, give a value for what a search
-                draws, are to be left to jobs that there are not, or have trackers that are not installed.
+            InputError: the points belong to several studies, differ in workers or trackers, or two are the same; a
+                value is given for an option that a search draws; `--detach` is given without jobs; or a tracker is not
+                installed.
         """
         if self.detach and self._here:
             raise InputError("`--detach` needs jobs that live on without this command: expected cluster=slurm")
@@ -83,14 +84,14 @@ class Sweep:
         _refuse_repeats(self._configs, self._overrides)
 
     def plan(self) -> bool:
-        """Plan all points, say what they are, and note them in the study for `ibbench status`.
+        """Plan all points, print them, and note them in the study for `ibbench status`.
 
         Returns:
-            Whether there is something to start: not in a dry run, nor if all runs are known to be done.
+            Whether the points are to be started: False in a dry run, and if all runs are known to be done.
 
         Raises:
-            InputError: a point is not possible, the study cannot be written, or it holds a run of the same config by
-                another version.
+            InputError: a point is not possible, the study cannot be written, or it has a run of the same config that
+                another version made.
         """
         if not self._dry_run and self._recall():
             return False
@@ -117,21 +118,23 @@ class Sweep:
         return not self._dry_run
 
     def note_taken(self, number: int) -> None:
-        """Note that another process was training a point when it was its turn, so that `finish` waits for it.
+        """Note that another process was training a point when its turn came, so that `finish` waits for it.
 
         Args:
-            number: the place of the point among all, from 0.
+            number: the place of the point among all points, from 0.
         """
         self._taken.add(number)
 
     def finish(self, wait: bool = True) -> bool:
-        """Wait for the runs that other processes train, and tabulate the study; but leave what is left to jobs.
+        """Wait for the runs that other processes train, and tabulate the study.
+
+        With `detach`, only say how to follow the jobs.
 
         Args:
-            wait: whether to wait.
+            wait: whether to wait for other processes.
 
         Returns:
-            Whether all runs are finished and the table is written, or are left to jobs.
+            Whether all runs are finished and the table is written; True if the runs are left to jobs.
 
         Raises:
             InputError: a record or the table cannot be read.
@@ -155,7 +158,7 @@ class Sweep:
         return written and not missing
 
     def _recall(self) -> bool:
-        """Whether all runs are known to be done, from the names that their configs had before; then say so."""
+        """Whether all runs are done, by the names that earlier commands worked out for these configs; if so, say it."""
         records = [record for record in map(recall_finished, self._configs) if record]
         if len(records) < len(self._configs):
             return False
@@ -167,7 +170,7 @@ class Sweep:
         return True
 
     def _wait_for_others(self) -> None:
-        """Wait for the runs that another command trains, and train those that it gives up."""
+        """Wait for the runs that other commands train, and train those that their owners give up."""
         for number, point in enumerate(self.points):
             owner = describe_owner(point.folder)
             if not (owner or number in self._taken) or self._is_finished(point.folder):
@@ -199,7 +202,7 @@ def _refuse_repeats(configs: list[Config], overrides: list[list[str]]) -> None:
 
 
 def _refuse_tuned_options(configs: list[Config], overrides: list[str]) -> None:
-    """Refuse values for options that each seed draws: they would be ignored."""
+    """Refuse values for options that each seed draws by itself: the values would be ignored."""
     if not any(config.tuning and config.tuning.trials[0] > 1 for config in configs):
         return
     for override in overrides:

@@ -1,4 +1,4 @@
-"""What is odd about the data of a sweep, said once before it starts."""
+"""Warnings about the data of a sweep, printed once before it starts."""
 
 import math
 
@@ -8,13 +8,17 @@ from ibbench.data.repeats import warn_of_repeats
 from ibbench.errors import InputError
 from ibbench.run.plan import Point
 
-_MOST = 0.99  # of the molecules: what is larger than all of these may be left out without loss
-_TIMES = 2  # as wide as it is, a model would be without the few largest molecules: less is no matter
+_MOST = 0.99  # share of the molecules that a user would keep; the few larger ones can be left out at little loss
+_TIMES = 2  # warn if a model would be so many times wider without the few largest molecules
 
 
 def list_warnings(points: list[Point]) -> list[str]:
-    """Return a sentence for each thing that a user should know of the data before training on them."""
-    datasets = {id(point.dataset): point.dataset for point in points}  # mostly one
+    """Return the warnings that a user needs before training on these data, one sentence each.
+
+    Args:
+        points: the planned points of a sweep.
+    """
+    datasets = {id(point.dataset): point.dataset for point in points}  # mostly a single data set
     usual = {key: _usual_size(dataset) for key, dataset in datasets.items()}
     found = [warn_of_repeats(dataset) for dataset in datasets.values()]
     found += [_warn_of_sizes(point) for point in points]
@@ -24,13 +28,13 @@ def list_warnings(points: list[Point]) -> list[str]:
 
 
 def _usual_size(dataset: DataSet) -> int:
-    """Return how many atoms nearly all molecules have at most."""
+    """Return the number of atoms that nearly all molecules (`_MOST`) do not exceed."""
     sizes = dataset.molecules.mask.sum(1)
     return int(sizes.kthvalue(math.ceil(_MOST * len(sizes))).values)
 
 
 def _warn_of_sizes(point: Point) -> str:
-    """Say where molecules that stay together kept a part of the split smaller than asked for."""
+    """Say if a part of the split is smaller than asked for, because molecules that must stay together did not fit."""
     data, split = point.config.data, point.split
     asked = {"test": (data.test_size, split.test), "validation": (data.validation_size, split.validation)}
     if data.split == "column":
@@ -45,7 +49,7 @@ def _warn_of_sizes(point: Point) -> str:
 
 
 def _warn_of_left_out(point: Point) -> str:
-    """Say how many molecules the split has in no part."""
+    """Say how many molecules are in no part of the split."""
     split = point.split
     count = len(point.dataset) - len(split.test) - len(split.validation) - len(split.train_pool)
     if not count:
@@ -56,11 +60,13 @@ def _warn_of_left_out(point: Point) -> str:
 
 
 def _warn_of_large_molecules(point: Point, usual: int) -> str:
-    """Say where a few large molecules take the width from a model whose inputs are as many as the largest needs.
+    """Say if a few large molecules make a model much narrower.
+
+    The number of inputs of some models is set by the largest molecule; at a fixed budget their width then shrinks.
 
     Args:
-        point: what is planned.
-        usual: the number of atoms that nearly all molecules have at most.
+        point: the planned point.
+        usual: the number of atoms that nearly all molecules do not exceed.
     """
     config, padding = point.config, point.dataset.molecules.padding
     if config.budget is None or config.budget.match == "seconds" or usual == padding.num_atoms:

@@ -1,4 +1,4 @@
-"""What a worker does: it carries out one order of its command after another, and tells it how far it is."""
+"""The process of a worker: it carries out the orders of its command, and sends back its output and progress."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ from ibbench.terminal import terminal
 
 
 def work(connection: Connection) -> None:
-    """Do what the command sends, until it sends nothing, ends, or a signal comes."""
+    """Carry out orders until the command sends None or ends, or a signal asks to stop.
+
+    Args:
+        connection: pipe to the command.
+    """
     with contextlib.suppress(Stopped, EOFError, OSError), listening(remembering=True):
         threading.Thread(target=_end_with_the_command, daemon=True).start()
         send = _sender(connection)
@@ -47,7 +51,7 @@ def work(connection: Connection) -> None:
 
 
 def _end_with_the_command() -> None:
-    """Wait for the end of the command, and then save what is trained and end, too."""
+    """Wait for the end of the command, then end this process, too, by a signal that has it save its state first."""
     command = multiprocessing.parent_process()
     assert command
     wait([command.sentinel])
@@ -55,7 +59,7 @@ def _end_with_the_command() -> None:
 
 
 def _sender(connection: Connection) -> Callable[..., None]:
-    """Return what sends a message to the command; where that has ended, it is dropped."""
+    """Return a function that sends a message to the command; if the command has ended, the message is dropped."""
 
     def send(*message: Any) -> None:
         with contextlib.suppress(OSError):
@@ -65,12 +69,12 @@ def _sender(connection: Connection) -> Callable[..., None]:
 
 
 class _SentLine:
-    """A line about something that takes long, as `LiveLine`, which the command shows.
+    """A line of progress like `LiveLine`, which the command shows in place of this process.
 
     Args:
-        send: a function that sends a message to the command.
-        name: what it is about.
-        total: the number of parts that it has to do.
+        send: function that sends a message to the command.
+        name: beginning of the line, such as the name of the run.
+        total: number of parts that the work has.
     """
 
     def __init__(self, send: Callable[..., None], name: str, total: int) -> None:
@@ -87,16 +91,16 @@ class _SentLine:
         self._send("end")
 
     def show(self, done: int, text: str, is_last: bool) -> None:
-        """Show how many parts are done, and a few words."""
+        """Have the command show how many parts are done, with a few words."""
         self._send("show", done, text, is_last)
 
 
 class _Lines(io.TextIOBase):
-    """Sends what is printed to the command, line by line.
+    """A text stream that sends all that is printed to the command, line by line.
 
     Args:
-        send: a function that sends a message.
-        kind: what the messages are called.
+        send: function that sends a message to the command.
+        kind: first word of each message: `say` or `complain`.
     """
 
     def __init__(self, send: Callable[..., None], kind: str) -> None:
@@ -104,7 +108,7 @@ class _Lines(io.TextIOBase):
         self._rest = ""
 
     def write(self, text: str) -> int:
-        """Send the lines that are whole."""
+        """Send all complete lines, and keep the rest for the next call."""
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             self._send(self._kind, line)

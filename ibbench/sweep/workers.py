@@ -1,9 +1,9 @@
 """Processes that train runs side by side for one command, each in one thread.
 
-They are forked when the data set is loaded and the compiler imported, so that all share one copy of these, and take
-one run after another; when no run is left to be begun, they help with the packs of those that have several. What they
-print and how far they are goes to the command, which has the terminal. A worker that dies takes the run with it that
-it was at; another one takes its place.
+The processes (workers) are forked after the data set is loaded and the compiler is imported, so that all share one copy
+of these. Each worker trains one run after another. When all runs have begun, free workers help with runs that have
+several packs. What a worker prints and how far it is goes to the command, which owns the terminal. If a worker dies,
+the run that it was training fails, and a new worker takes its place.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from ibbench.track.follow import open_office
 from ibbench.training.device import count_cores
 from ibbench.training.packs import list_replicas, split_into_packs
 
-# A forked process has what this one has loaded. Elsewhere than on Linux a fork is not safe, and each loads it itself.
+# A forked process shares what this one has loaded. Forking is safe on Linux only; elsewhere each worker loads it anew.
 _CONTEXT = cast(Any, multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn"))
-_SAVE_SECONDS = 9.0  # that workers get to end a step and save its state, before they are killed
-_LOOK_SECONDS = 0.2  # between two looks whether a signal has come
+_SAVE_SECONDS = 9.0  # time for workers to end a step and save their state, before they are killed
+_LOOK_SECONDS = 0.2  # between two checks whether a signal has come
 
 
 class Assignment(NamedTuple):
-    """A point to run.
+    """A point that is to be trained.
 
     Attributes:
-        number: its place among the points of the sweep.
-        point: the run.
-        pack_size: how many of its replicas train at once.
+        number: the place of the point in the sweep, from 0.
+        point: the planned point.
+        pack_size: number of replicas that train at once.
     """
 
     number: int
@@ -52,7 +52,7 @@ class Assignment(NamedTuple):
 
     @property
     def num_packs(self) -> int:
-        """How many packs it has."""
+        """The number of packs of the run."""
         return len(split_into_packs(list_replicas(self.point.config), self.pack_size))
 
 
@@ -60,14 +60,14 @@ def train_side_by_side(tasks: list[Assignment], num_workers: int) -> dict[int, O
     """Train points in processes of their own, some at a time.
 
     Args:
-        tasks: what to train, in the order in which they are begun.
-        num_workers: how many train at a time.
+        tasks: the points to train, in the order in which they begin.
+        num_workers: number of processes that train at a time.
 
     Returns:
-        What became of each, by its number.
+        The outcome of each point, by its place in the sweep.
 
     Raises:
-        Stopped: a signal has asked to stop; the workers have saved what they were at, and are gone.
+        Stopped: a signal has asked to stop; the workers have saved their states and ended.
     """
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(max(1, count_cores() // num_workers)))
     if any(task.point.config.log for task in tasks):
@@ -102,9 +102,12 @@ def train_side_by_side(tasks: list[Assignment], num_workers: int) -> dict[int, O
 
 
 class _Order(NamedTuple):
-    """What a worker is to do: train a run, or help the worker that does.
+    """An order to a worker: train a run, or help another worker that trains it.
 
-    `age` is what `record_age` said of the run before it was begun, `owner` the worker to be helped.
+    Attributes:
+        task: the point to train.
+        age: result of `record_age` for the run before it began.
+        owner: result of `describe_owner`, naming the worker to help; empty if this worker is to train the run itself.
     """
 
     task: Assignment
@@ -113,18 +116,22 @@ class _Order(NamedTuple):
 
 
 class _Queue:
-    """What is left to be done.
+    """The orders that are still to be given to workers.
 
     Args:
-        tasks: the runs, in the order in which they are begun.
+        tasks: the points to train, in the order in which they begin.
     """
 
     def __init__(self, tasks: list[Assignment]) -> None:
         self._left = deque(tasks)
-        self._divided: dict[int, _Order] = {}  # that are at work, and may have packs that nobody is at
+        self._divided: dict[int, _Order] = {}  # runs in training whose packs may need helpers, by number
 
     def next(self, workers: list[_Worker]) -> _Order | None:
-        """Return what a worker that is free is to do, beside those that there are; None if there is nothing."""
+        """Return the next order for a free worker; None if there is nothing to do.
+
+        Args:
+            workers: all workers, of which one may own a run that needs help.
+        """
         if self._left:
             task = self._left.popleft()
             order = _Order(task, record_age(task.point.folder))
@@ -139,39 +146,39 @@ class _Queue:
         return None
 
     def end(self, order: _Order, outcome: Outcome) -> dict[int, Outcome]:
-        """Note that an order was carried out; return what became of its run if that is over."""
-        self._divided.pop(order.task.number, None)  # a helper, too, leaves no pack that nobody has begun
+        """Note that an order was carried out; return the outcome of its run, by number, if that is over."""
+        self._divided.pop(order.task.number, None)  # after a helper is done, every pack has begun, too
         return {} if order.owner else {order.task.number: outcome}
 
 
 def _import_compiler(compiles: bool) -> None:
-    """Import what each worker would otherwise import by itself, for seconds; torch's optimizers take most of it."""
+    """Import modules that each worker would otherwise spend seconds on; torch's optimizers take most of that time."""
     import torch._dynamo
 
     if compiles:
         import torch._inductor.compile_fx
         import torch.fx.experimental.proxy_tensor  # noqa: F401
     gc.collect()
-    gc.freeze()  # or the workers' garbage collectors would touch, and so copy, all of it
+    gc.freeze()  # otherwise the garbage collectors of the workers would touch this memory, and so copy it
 
 
 def _speaking(workers: list[_Worker]) -> list[_Worker]:
-    """Return the workers that have sent something or ended, if need be after a short wait."""
+    """Return the workers that have sent a message or ended; wait a short time if there is none."""
     alive = [worker for worker in workers if worker.is_alive]
     signs = {sign: worker for worker in alive for sign in (worker.connection, worker.process.sentinel)}
     return list(dict.fromkeys(signs[sign] for sign in wait(list(signs), _LOOK_SECONDS)))
 
 
 class _Worker:
-    """A worker, as the command sees it.
+    """A worker process, on the side of the command.
 
     Args:
-        lines: those of the terminal.
+        lines: lines of progress on the terminal.
 
     Attributes:
-        process: its process.
-        connection: to it.
-        is_alive: whether it has not ended.
+        process: the process of the worker.
+        connection: pipe to the worker.
+        is_alive: whether the worker has not ended yet.
     """
 
     def __init__(self, lines: LiveLines) -> None:
@@ -187,27 +194,31 @@ class _Worker:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it has something to do."""
+        """Whether the worker carries out an order."""
         return self._order is not None
 
     def take(self, order: _Order) -> None:
-        """Give it something to do."""
+        """Send an order to the worker, which must be free."""
         self._order = order
         # Not the config itself: where processes are not forked, none can be read before its plugins are loaded.
         config = order.task.point.config.model_dump_json()
         self._send((loaded_plugins(), config, order.task.pack_size, order.age, order.owner))
 
     def dismiss(self, at_once: bool) -> None:
-        """Have it end, at once by the signal that has it save what it is at."""
+        """Have the worker end: after its order, or at once, by a signal that has it save its state first."""
         if at_once:
             self.process.terminate()
         else:
             self._send(None)
 
     def listen(self) -> tuple[_Order, Outcome] | None:
-        """Show what it has sent, and note if it has ended; return its order if that is over, and what became of it."""
+        """Show what the worker has sent, and find out whether it has ended.
+
+        Returns:
+            The order and its outcome, if the worker has carried it out or died; otherwise None.
+        """
         ended = None
-        with contextlib.suppress(EOFError, OSError):  # it has ended, in the middle of a message or not
+        with contextlib.suppress(EOFError, OSError):  # the worker has ended, perhaps in the middle of a message
             while self.connection.poll():
                 kind, *content = self.connection.recv()
                 if kind == "over":
@@ -219,13 +230,13 @@ class _Worker:
             self.is_alive = False
             self._end_line()
             if self._order and not asked():
-                if not self._order.owner:  # or the process that it has helped goes on from where it was
+                if not self._order.owner:  # the owner of a run goes on where a dead helper was
                     note_death(self._order.task.point, f"its process {_describe_end(self.process.exitcode)}")
                 ended = self._put_down("failed")
         return ended
 
     def kill(self) -> None:
-        """Have it end whatever it is at."""
+        """End the worker at once, whatever it is doing."""
         self.process.kill()
         self.process.join()
         self.process.close()
@@ -233,7 +244,7 @@ class _Worker:
         self._end_line()
 
     def _send(self, task: Any) -> None:
-        with contextlib.suppress(OSError):  # it has ended, as `listen` finds out
+        with contextlib.suppress(OSError):  # the worker has ended; `listen` will notice
             self.connection.send(task)
 
     def _put_down(self, outcome: Outcome) -> tuple[_Order, Outcome]:

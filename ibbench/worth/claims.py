@@ -1,4 +1,4 @@
-"""Claims: which comparisons of two models survive other recipes, in a study that was trained with several."""
+"""Claims: which comparisons of two models hold under other recipes, in a study that was trained with several."""
 
 import itertools
 from collections import Counter
@@ -18,22 +18,22 @@ THE_RECIPE = "the recipe itself"
 
 
 class Recipe(NamedTuple):
-    """One way in which models of a study were trained: a variant, on one division of the molecules."""
+    """One way in which models of a study were trained: the options of a variant, on one split of the molecules."""
 
     section: Section
     variant: str
 
 
 class Tried(NamedTuple):
-    """What came of a claim under one recipe.
+    """The result of a claim under one recipe.
 
     Attributes:
-        recipe: its options that differ from those of most recipes, or `THE_RECIPE`.
-        section: the molecules and their division.
-        ratio: MAE of A over that of B, with the ends of its 95 % interval where they are known.
-        verdict: what the table says of A.
-        fault: why one of the two rows supports no claim; empty if both do.
-        holds: whether A is better there, surely, and both rows are sound.
+        recipe: options in which the recipe differs from most recipes of the study, or `THE_RECIPE` if there are none.
+        section: data source, hydrogens and split of the recipe.
+        ratio: MAE of A over MAE of B, and the ends of its 95 % interval; None where they are unknown.
+        verdict: verdict on A, as a table writes it.
+        fault: reason why one of the two rows supports no claim; empty if both support one.
+        holds: whether A is significantly better and both rows support a claim.
     """
 
     recipe: str
@@ -45,15 +45,15 @@ class Tried(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """That model A has a lower error than B, and under which recipes it was tried.
+    """The claim that model A has a lower error than model B, with the recipes under which it was tried.
 
     Attributes:
         target: the short name of the target.
         unit: the unit of its errors.
         train_size: number of labels.
-        a: the model that is better under most recipes, if it is under any.
-        b: the other one.
-        trials: one per recipe, in the order of the recipes.
+        a: model that is better under more recipes than the other one.
+        b: the other model.
+        trials: one result per recipe; the most usual recipe comes first.
     """
 
     target: str
@@ -65,15 +65,21 @@ class Claim(NamedTuple):
 
     @property
     def num_held(self) -> int:
-        """Under how many recipes it holds."""
+        """The number of recipes under which the claim holds."""
         return sum(trial.holds for trial in self.trials)
 
 
 def find_claims(study: Study) -> list[Claim]:
-    """Find for all pairs of models, which were trained with two recipes or more, which of them is better where.
+    """Compare all pairs of models under each recipe that both were trained with.
 
-    Verdicts are corrected over all of these comparisons. (The table of such a study corrects over the pairs of all its
-    rows, also of different recipes, which are many times as many.)
+    Verdicts are corrected over all of these comparisons. (The table of such a study corrects over all pairs of rows,
+    also over those of different recipes: there are many more of them.)
+
+    Args:
+        study: a study as read; baselines and rungs of a ladder are left out.
+
+    Returns:
+        One claim per target, train size and pair of models with at least two recipes; empty if there is no such pair.
     """
     trained = [entry for entry in study.entries if not entry.key.is_baseline and not entry.rung]
     cells: dict[tuple[str, str, int], dict[Recipe, dict[str, Entry]]] = {}
@@ -109,7 +115,7 @@ def find_claims(study: Study) -> list[Claim]:
 def _claim(
     models: tuple[str, str], names: dict[Recipe, str], compared: dict[Recipe, Pair], faults: dict[Key, str]
 ) -> tuple[str, str, tuple[Tried, ...]] | None:
-    """Return the better model under most recipes, the other one, and the trials; None with one recipe."""
+    """Return the model that is better under more recipes, the other model, and the trials; None with one recipe."""
     words = Counter(pair.verdict.word for pair in compared.values())
     if len(compared) < 2:
         return None
@@ -127,7 +133,7 @@ def _claim(
 
 
 def _name_recipes(recipes: Sequence[Recipe]) -> dict[Recipe, str]:
-    """Name each recipe by the options in which it is not like most of them, and by its split if that is another."""
+    """Name each recipe by the options in which it differs from most recipes, and by its split if that differs."""
     options = {recipe: dict(word.partition("=")[::2] for word in recipe.variant.split()) for recipe in recipes}
     keys = list(dict.fromkeys(key for of_recipe in options.values() for key in of_recipe))
     usual = {key: Counter(options[recipe].get(key, "") for recipe in recipes).most_common(1)[0][0] for key in keys}
@@ -137,7 +143,7 @@ def _name_recipes(recipes: Sequence[Recipe]) -> dict[Recipe, str]:
         words = [
             f"{key}={value}"
             for key, value in options[recipe].items()
-            if value != usual[key] and key != "data.split_seed"  # which is another split
+            if value != usual[key] and key != "data.split_seed"  # the section names this difference as another split
         ]
         words += [
             "another split" if field == "split" else f"{field} {getattr(recipe.section, field)}"

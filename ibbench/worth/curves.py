@@ -1,4 +1,4 @@
-"""Learning curves: how the error of a model falls with labels, seconds or parameters, and how surely."""
+"""Learning curves: how the error of a model falls with labels, seconds or parameters, with its uncertainty."""
 
 import functools
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ AXES: dict[str, str] = {
     Axis.PARAMETERS: "parameters",
 }
 NUM_DRAWS = 1000
-_OF_BUDGET = ("budget.", "budget=", "model.width=", "model.hidden=")  # what differs along a curve over parameters
+_OF_BUDGET = ("budget.", "budget=", "model.width=", "model.hidden=")  # options that vary along a curve over parameters
 
-_SAME_TIME = 1.1  # times another
+_SAME_TIME = 1.1  # training times count as the same up to this factor, since timings vary
 
 Floats = NDArray[np.float64]
 
@@ -33,12 +33,12 @@ class Curve(NamedTuple):
     """The errors of one model on one target, along an axis.
 
     Attributes:
-        section: which molecules.
-        target: short name.
-        unit: of the target, and of all errors.
-        model: with its variant; a rung of a ladder goes by its own name.
-        sizes: along the axis, ascending, `[K]`.
-        entries: what was measured there, `K` of them.
+        section: data source, hydrogens and split of the molecules.
+        target: short name of the target.
+        unit: unit of the target and of all errors.
+        model: name of the model with its variant, or of a rung of a ladder.
+        sizes: positions along the axis (labels, seconds or parameters), ascending, `[K]`.
+        entries: rows of the study at these sizes, `K` of them.
     """
 
     section: Section
@@ -60,12 +60,12 @@ class Curve(NamedTuple):
 
 
 def read_curves(study: Study, by: str = "labels") -> list[Curve]:
-    """Gather the curves of a study with at least two sizes, those that can be compared next to each other.
+    """Gather the curves of a study that have at least two sizes; curves that can be compared follow each other.
 
     Args:
         study: a study as read.
-        by: one of `AXES`: along what the errors are laid out. Along seconds only trainings count whose error no
-            cheaper one of the model reached; a timing has no interval.
+        by: axis of the curves, one of `AXES`. A curve over seconds keeps only trainings whose error is lower than that
+            of all shorter trainings of the same model.
 
     Raises:
         InputError: there is no such axis, or no model was trained at two sizes of it.
@@ -105,7 +105,10 @@ def _name(entry: Entry, name: str, variant: str, by: str) -> str:
 
 
 def _cheapest(points: list[tuple[float, Entry]]) -> list[tuple[float, Entry]]:
-    """Keep what was reached by no cheaper training; times as near as timings vary count as one."""
+    """Keep the trainings whose error is lower than that of all shorter ones.
+
+    Of trainings that take nearly the same time, the one with the lowest error stands at the shortest of these times.
+    """
     kept: list[tuple[float, Entry]] = []
     for seconds, entry in points:
         if kept and entry.sample.mae >= kept[-1][1].sample.mae:
@@ -122,7 +125,7 @@ def _size(entry: Entry, by: str) -> float:
         return float(entry.key.group.train_size)
     if by == "parameters":
         return float(entry.cost.parameters)
-    assert entry.cost.train_seconds is not None  # of a trained model
+    assert entry.cost.train_seconds is not None  # every trained model has them
     return entry.cost.train_seconds / len(entry.replicas)
 
 
@@ -133,7 +136,7 @@ def _order(curve: Curve) -> tuple[object, ...]:
 
 
 def comparable(curves: Sequence[Curve]) -> list[list[Curve]]:
-    """Divide curves into those of the same molecules and target."""
+    """Divide curves into groups that can be compared: those of the same molecules, target and unit."""
     groups: dict[tuple[Section, str, str], list[Curve]] = {}
     for curve in curves:
         groups.setdefault((curve.section, curve.target, curve.unit), []).append(curve)
@@ -143,15 +146,19 @@ def comparable(curves: Sequence[Curve]) -> list[list[Curve]]:
 def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS) -> list[Floats]:
     """Draw the logarithms of the MAEs of several curves as they might have been with other seeds and test molecules.
 
-    A multiplier bootstrap over seeds and molecules at once: every seed and every molecule gets a random weight, the
-    same one in all curves and at all sizes, because a seed gives all of them the same train subset. A mean over
-    few seeds varies more than its own spread tells, so what seeds add is widened as Student's t is against the
-    normal distribution. Percentiles of the draws are then the intervals of `ibbench.compare.statistics`, for figures
-    that are no differences of means. With one seed only molecules vary; without predictions only seeds; of one seed
-    without predictions nothing is known.
+    This is a multiplier bootstrap over seeds and molecules at once. Every seed and every molecule gets a random weight,
+    which is the same in all curves and at all sizes, because a seed gives all models the same train subset. A mean over
+    few seeds varies more than their scatter shows, so the part that seeds contribute is widened by the ratio of
+    Student's t to the normal distribution. For a difference of means the percentiles of the draws are then the
+    intervals of `ibbench.compare.statistics`; the draws give such intervals for other figures, too. With one seed only
+    molecules vary; without predictions only seeds vary; for one seed without predictions nothing is known.
+
+    Args:
+        curves: all curves that are to be compared with each other.
+        num_draws: number of draws, D.
 
     Returns:
-        For each curve `[num_draws, K]`, around the logarithms of its MAEs; nan where nothing is known.
+        Draws of the natural logarithms of the MAEs of each curve, `[D, K]`; NaN where nothing is known.
     """
     random = np.random.RandomState(0)
     seeds = sorted({seed for curve in curves for sample in curve.samples for seed in sample.seeds})
@@ -162,7 +169,7 @@ def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS) -> list[Flo
     @functools.cache
     def widening(degrees: int) -> Floats:
         """Return the factors by which Student's t is wider than the normal distribution, `[num_draws]`."""
-        return np.sqrt(degrees / (2 * special.gammaincinv(degrees / 2, rank)))  # 2 gammaincinv: of chi-square
+        return np.sqrt(degrees / (2 * special.gammaincinv(degrees / 2, rank)))  # 2 gammaincinv: chi-square quantile
 
     def of_seeds(sample: Sample) -> Floats:
         """Draw what other seeds would add to the logarithm of the MAE, `[num_draws]`; nothing with one seed."""
@@ -183,7 +190,7 @@ def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS) -> list[Flo
         count = len(each)
         if count not in molecules:
             molecules[count] = random.standard_normal((num_draws, count)).astype(np.float32)
-        # Some of the spread over molecules is the seeds' own, which is counted there.
+        # Part of the spread over molecules comes from the seeds: `of_seeds` counts that part.
         share = estimate(np.log(sample.maes), parts).molecule_variance / (each.var(ddof=1) / count or 1.0)
         return molecules[count] @ (each * np.sqrt(share / (count * (count - 1)))).astype(np.float32)
 
@@ -194,6 +201,6 @@ def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS) -> list[Flo
 
 
 def interval(draws: Floats) -> tuple[float, float]:
-    """Return the 95 % interval of a figure from its draws; an end may be infinite where they are."""
+    """Return the ends of the 95 % interval of a figure from its draws `[D]`; an end is infinite where draws are."""
     low, high = np.quantile(draws, [0.025, 0.975], method="inverted_cdf")
     return float(low), float(high)

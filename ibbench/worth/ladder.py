@@ -1,4 +1,4 @@
-"""The ladder: what each rung gains over the one that it differs from in one assumption."""
+"""The ladder: how much each rung gains over the rung that lacks one of its assumptions."""
 
 from typing import Any
 
@@ -19,22 +19,23 @@ COLUMNS = [
     "multiplier_at", "multiplier", "multiplier_low", "multiplier_high", "multiplier_least", "multiplier_most",
     *Section._fields,
 ]  # fmt: skip
-NO_CLAIM = "no claim"  # verdict of a step from or to a rung that supports none
+NO_CLAIM = "no claim"  # verdict where one of the two rungs supports no claim, see `compare.soundness`
 
 
 def ladder_table(study: Study, curves: list[Curve], draws: list[Floats], at: float | None) -> pd.DataFrame:
     """Tabulate the rungs of a study on each target at the largest train size that all of them have.
 
     Args:
-        study: a study as read; entries without a rung have no part in it.
-        curves: the curves over labels, as far as there are any.
-        draws: the draws of these curves.
-        at: the train size at which the data multiplier is told; None if there are no curves.
+        study: a study as read; entries that are no rung are ignored.
+        curves: learning curves over labels; may be empty.
+        draws: draws of these curves, see `draw_curves`, each `[D, K]`.
+        at: train size at which the data multiplier is reported; None if there are no curves.
 
     Returns:
-        One row a target and rung, with `COLUMNS`. `gain` is the MAE of the rung `after` minus that of this one, so a
-        gain is positive; the verdict is of this rung against that one, corrected over targets. The data multiplier is
-        the factor of labels that the rung `after` needs to reach the error of this one at `multiplier_at`.
+        One row per target and rung, with `COLUMNS`. `after` names the rung that a row is compared with. `gain` is the
+        MAE of the rung `after` minus the MAE of this rung, so a lower error is a positive gain. The verdict is on this
+        rung, corrected over all steps of all targets. The data multiplier is the factor of labels that the rung `after`
+        needs to reach the error of this rung at `multiplier_at`.
     """
     groups: dict[Group, dict[str, Entry]] = {}
     names = name_entries(study.entries)
@@ -80,7 +81,7 @@ def _number(entry: Entry) -> int:
 
 
 def _after(entry: Entry, rest: str) -> str | None:
-    """Return the name of the rung that this one is compared with: of the same variant, where there are several."""
+    """Return the name of the rung that this one is compared with, of the same variant; None for the first rung."""
     assert entry.rung
     return in_full(entry.rung.after, rest) if entry.rung.after else None
 

@@ -1,4 +1,4 @@
-"""What entries are called in curves, ladders and pictures."""
+"""Names of entries for curves, ladders and pictures."""
 
 from collections.abc import Iterable
 
@@ -6,10 +6,10 @@ from ibbench.compare.study import Entry, Group, Key, in_full
 
 
 def name_entries(entries: Iterable[Entry]) -> dict[Key, tuple[str, str]]:
-    """Return for each entry its name, and what of it is not the name of its model or rung.
+    """Return for each entry its full name, and the options that this name has in brackets.
 
-    A rung of a ladder goes by its own name. Where a study has several variants of one rung, such as two learning
-    rates, the options in which these differ follow in brackets, as those of any model do.
+    A model has the options of its variant in brackets. A rung of a ladder has its own name; if a study has several
+    variants of one rung, such as two learning rates, the options in which these differ follow in brackets.
     """
     variants: dict[tuple[Group, str], list[str]] = {}
     entries = list(entries)

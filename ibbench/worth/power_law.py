@@ -1,4 +1,4 @@
-"""The law of a learning curve: MAE = a N^-b + c; and how well it, or another, foretells the largest size."""
+"""The power law of a learning curve, MAE = a N^-b + c, and how well this and other laws foretell the largest size."""
 
 import math
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from scipy import optimize, special
 from ibbench.worth.curves import Curve, Floats, interval
 
 MIN_SIZES = 5  # two more than the law has parameters
-_DRAWS = 300  # that the law is fitted to
-_MOST_STEPS = 200  # a floor of 0 is at minus infinity, where steps never end
-_FARTHEST = np.array([30.0, 3.0, 30.0])  # that the logarithms of a, b and c may go: b is at most 20
-_NOTHING = 1e-3  # of the lowest MAE: a floor below that is none
+_DRAWS = 300  # number of draws that the law is fitted to, for its intervals
+_MOST_STEPS = 200  # a fit may not end by itself: the logarithm of a floor of 0 is minus infinity
+_FARTHEST = np.array([30.0, 3.0, 30.0])  # largest absolute value of the logarithms of a, b and c; so b is at most 20
+_NOTHING = 1e-3  # a floor below this fraction of the lowest MAE counts as 0
 _UNKNOWN = (math.nan, math.nan)
-FORMS = {  # the laws that are compared, and what they are called
+FORMS = {  # the laws that are compared, with their names
     "without_floor": "power law",
     "with_floor": "power law with floor",
     "exponential": "exponential with floor",
@@ -22,19 +22,20 @@ FORMS = {  # the laws that are compared, and what they are called
 
 
 class Fit(NamedTuple):
-    """MAE = a N^-b + c, with 95 % intervals.
+    """A fitted law MAE = a N^-b + c, with 95 % intervals. N is the size along the axis, such as the number of labels.
 
     Attributes:
-        a: in the unit of the target; the error at one label, were the law to hold there.
-        b: the exponent.
-        c: the floor that more labels do not lower, in the unit of the target; at least 0.
-        a_interval: of a.
-        b_interval: of b.
-        c_interval: of c; nan where all draws agree, as on no floor at all: that is no knowledge of its width.
+        a: factor, in the unit of the target: the falling part of the error at N = 1.
+        b: exponent, without a unit; positive.
+        c: floor that larger sizes do not lower, in the unit of the target; at least 0.
+        a_interval: ends of the interval of a; NaN where unknown.
+        b_interval: ends of the interval of b; NaN where unknown.
+        c_interval: ends of the interval of c; NaN where all draws agree, such as on a floor of 0, since this does not
+            tell how far c may be from there.
         residuals: MAE / law - 1 at each size, `[K]`.
-        floor_known: whether the data tell c from 0.
+        floor_known: whether the interval of c excludes 0.
         grid: sizes at which the band is given, `[G]`.
-        band: the law's 95 % interval there, `[2, G]`.
+        band: ends of the 95 % interval of the law at the sizes of `grid`, `[2, G]`, in the unit of the target.
     """
 
     a: float
@@ -49,21 +50,25 @@ class Fit(NamedTuple):
     band: Floats
 
     def __call__(self, sizes: Floats) -> Floats:
-        """Return the law at `sizes`."""
+        """Return the error that the law has at some sizes, `[K]`, in the unit of the target."""
         return self.a * sizes**-self.b + self.c
 
 
 def fit_power_law(curve: Curve, draws: Floats) -> Fit | None:
-    """Fit the law to a curve by least squares of the logarithm of the MAE; None below `MIN_SIZES` sizes.
+    """Fit the law MAE = a N^-b + c to a curve by least squares of the logarithm of the MAE.
 
     Args:
-        curve: the errors as measured.
-        draws: logarithms of the MAEs as they might have been, `[D, K]`; the law is fitted to some of them too.
+        curve: errors as measured.
+        draws: draws of `draw_curves` for this curve, `[D, K]`; the law is fitted to some of them, too, for its
+            intervals.
+
+    Returns:
+        The fit; None if the curve has fewer than `MIN_SIZES` sizes.
     """
     if len(curve.sizes) < MIN_SIZES:
         return None
     a, b, c = _solve(curve.sizes, np.log(curve.maes))
-    known = bool(np.isfinite(draws).all())  # if not, there is no interval
+    known = bool(np.isfinite(draws).all())  # if nothing is known, all intervals are NaN
     drawn = np.array([_solve(curve.sizes, row, (a, b, c)) if known else (np.nan,) * 3 for row in draws[:_DRAWS]])
     of_a, of_b, of_c = (interval(column) for column in drawn.T)
     of_a, of_b = (ends if ends[1] > ends[0] else _UNKNOWN for ends in (of_a, of_b))
@@ -86,11 +91,11 @@ def fit_power_law(curve: Curve, draws: Floats) -> Fit | None:
 
 
 class Foretold(NamedTuple):
-    """How well laws that were fitted without the largest size foretell it.
+    """How well laws that were fitted to all sizes but the largest foretell the error at the largest.
 
     Attributes:
-        size: what was held out.
-        errors: of each of `FORMS`, law / MAE - 1 there.
+        size: the size that was held out.
+        errors: relative error of each law of `FORMS` at that size, law / MAE - 1.
     """
 
     size: float
@@ -98,18 +103,21 @@ class Foretold(NamedTuple):
 
     @property
     def best(self) -> str:
-        """The form that misses the least; of two that miss alike, to 0.1 %, the one without a floor."""
+        """The law (a key of `FORMS`) with the smallest error; if errors agree to 0.1 %, the law without a floor."""
         return min(FORMS, key=lambda form: round(abs(self.errors[form]), 3))
 
 
 def foretell(curve: Curve) -> Foretold | None:
     """Fit each of `FORMS` to all sizes but the largest, and compare it with what was measured there.
 
-    No law of learning curves is universal (Viering & Loog 2023, IEEE Trans. Pattern Anal. Mach. Intell. 45, 7799), so
-    what one says beyond the sizes that were trained is worth what it said of the last one before that was trained.
+    No law fits all learning curves (Viering & Loog 2023, IEEE Trans. Pattern Anal. Mach. Intell. 45, 7799). How well a
+    law foretells the largest size shows how far it can be trusted beyond that size.
+
+    Args:
+        curve: errors as measured.
 
     Returns:
-        None below `MIN_SIZES` sizes.
+        The errors of the laws; None if the curve has fewer than `MIN_SIZES` sizes.
     """
     if len(curve.sizes) < MIN_SIZES:
         return None
@@ -126,7 +134,7 @@ def foretell(curve: Curve) -> Foretold | None:
 
 
 def _solve_exponential(sizes: Floats, log_maes: Floats, at: float) -> float:
-    """Fit a exp(-b N) + c, and return it at a size."""
+    """Fit MAE = a exp(-b N) + c, and return the MAE of this law at the size `at`."""
     middle, scale = float(np.exp(np.log(sizes).mean())), float(np.exp(log_maes.min()))
     x, y = sizes / middle, log_maes - np.log(scale)
     height = max(float(y.max()), 0.01)
@@ -138,7 +146,16 @@ def _solve_exponential(sizes: Floats, log_maes: Floats, at: float) -> float:
 def _solve(
     sizes: Floats, log_maes: Floats, near: tuple[float, float, float] | None = None
 ) -> tuple[float, float, float]:
-    """Fit the logarithms of a, b and c, which keeps all three positive; sizes and errors are scaled to about 1."""
+    """Fit MAE = a N^-b + c, and return a, b and c.
+
+    The fit is over the logarithms of a, b and c, which keeps all three positive. Sizes and errors are scaled to about
+    1.
+
+    Args:
+        sizes: sizes N, `[K]`.
+        log_maes: natural logarithms of the MAEs, `[K]`.
+        near: a, b and c to start from; None for several usual starts.
+    """
     middle, scale = float(np.exp(np.log(sizes).mean())), float(np.exp(log_maes.min()))
     x, y = np.log(sizes / middle), log_maes - np.log(scale)
     slope, level = np.polyfit(x, y, 1)
@@ -161,10 +178,10 @@ def _least_squares(x: Floats, y: Floats, starts: list[tuple[float, float, float]
 
     def slopes(parameters: Floats) -> Floats:
         log_a, log_b, log_c = np.clip(parameters, -_FARTHEST, _FARTHEST)
-        share = special.expit(log_a - np.exp(log_b) * x - log_c)  # of what falls, in the whole
+        share = special.expit(log_a - np.exp(log_b) * x - log_c)  # share of the falling part in the whole error
         return np.stack([share, -share * np.exp(log_b) * x, 1 - share], axis=1)
 
-    # With its full output it returns where it got to, instead of warning that it could have gone on.
+    # With `full_output`, leastsq returns its last point after `maxfev` steps instead of warning about their number.
     found = [
         optimize.leastsq(residuals, start, Dfun=slopes, maxfev=_MOST_STEPS, full_output=True)[0] for start in starts
     ]

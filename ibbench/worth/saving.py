@@ -1,4 +1,4 @@
-"""What one model saves against another: labels to reach the same error, and bits a label."""
+"""What one model saves against another: labels to reach the same error, and bits per label."""
 
 from typing import NamedTuple
 
@@ -8,12 +8,17 @@ from ibbench.worth.curves import Curve, Floats, interval
 
 
 class Multiplier(NamedTuple):
-    """The factor of labels (or seconds, or parameters) that B needs to reach the error that A has at `at`.
+    """The factor of labels (or seconds, or parameters) that B needs to reach the error that A has at the size `at`.
 
-    The ends of its interval are nan where nothing is known of how much it varies.
-
-    Infinite where B never reached it, and 0 where B's smallest size had reached it already: then the factor is only
-    known to be more than `most`, or less than `least`, which the sizes that were trained bound.
+    Attributes:
+        at: size of A.
+        value: factor. It is infinite if B did not reach the error at any of its sizes: the factor is then known to be
+            more than `most`. It is 0 if B reached the error at its smallest size: then it is known to be less than
+            `least`.
+        low: lower end of the 95 % interval, infinite or 0 in the same sense; NaN if the interval is unknown.
+        high: upper end of that interval, likewise.
+        least: smallest factor that the sizes of B can show: its smallest size over `at`.
+        most: largest factor that the sizes of B can show: its largest size over `at`.
     """
 
     at: float
@@ -25,14 +30,16 @@ class Multiplier(NamedTuple):
 
 
 def multiplier(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats, at: float) -> Multiplier:
-    """Find by how much B must grow to reach A's error, between sizes by interpolation in log-log.
+    """Find the factor of the size `at` at which B reaches the error that A has at that size.
+
+    Errors between sizes are interpolated linearly in the logarithms of size and MAE.
 
     Args:
-        a: the model whose error at `at`, within its sizes, is the goal.
-        b: the model that is to reach it.
-        draws_a: draws of A, of the same `draw_curves` as those of B, `[D, K]`.
-        draws_b: draws of B.
-        at: a size.
+        a: curve of the model whose error is to be reached.
+        b: curve of the model that is to reach it.
+        draws_a: draws of A, `[D, K]`, from the same call of `draw_curves` as those of B.
+        draws_b: draws of B, `[D, L]`.
+        at: size of A, between its smallest and largest one.
     """
     sizes_a, sizes_b = np.log(a.sizes), np.log(b.sizes)
     curves_a, curves_b = (
@@ -40,7 +47,7 @@ def multiplier(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats, at: float) 
     )
     goal = _interpolate(sizes_a, curves_a, float(np.log(at)))
     factors = np.exp(_first_reached(sizes_b, curves_b, goal) - np.log(at))
-    factors[np.isnan(goal) | np.isnan(curves_b).any(1)] = np.nan  # comparisons took it for a goal out of reach
+    factors[np.isnan(goal) | np.isnan(curves_b).any(1)] = np.nan  # NaN compares as out of reach
     low, high = interval(factors[1:])
     return Multiplier(at, float(factors[0]), low, high, float(b.sizes[0] / at), float(b.sizes[-1] / at))
 
@@ -52,7 +59,15 @@ def _interpolate(sizes: Floats, curves: Floats, at: float) -> Floats:
 
 
 def _first_reached(sizes: Floats, curves: Floats, goal: Floats) -> Floats:
-    """Return for each row where its curve first comes down to its goal: inf if nowhere, -inf if before its start."""
+    """Return for each row the logarithm of the size at which its curve first falls to its goal.
+
+    It is infinite if the curve never falls so far, and minus infinity if its first value is below the goal.
+
+    Args:
+        sizes: logarithms of the sizes, `[K]`.
+        curves: logarithms of the MAEs, `[D, K]`.
+        goal: logarithms of the MAEs to reach, `[D]`.
+    """
     reached = curves <= goal[:, None]
     first = reached.argmax(1)
     right = np.maximum(first, 1)
@@ -66,7 +81,7 @@ def _first_reached(sizes: Floats, curves: Floats, goal: Floats) -> Floats:
 
 
 class Bits(NamedTuple):
-    """How many bits a label A saves against B, with its 95 % interval; negative where B saves."""
+    """Bits per label that A saves against B, with the ends of the 95 % interval; negative where B saves."""
 
     value: float
     low: float
@@ -74,19 +89,19 @@ class Bits(NamedTuple):
 
 
 def prequential_bits(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats) -> Bits:
-    """Compare the lengths of the codes that two models give the labels, each coded by what was learned before it.
+    """Compare how many bits two models need to encode the labels, each label given the labels before it.
 
     A label whose error is Laplace-distributed with mean absolute error s costs log2(2 e s) bits (and a constant
     for its precision). The labels from size n_i to n_(i+1) are coded by the model trained on n_i: A saves
     log2(MAE_B / MAE_A) on each of them. This is prequential coding (Dawid 1984, J. R. Stat. Soc. A 147, 278; in
     blocks as by Blier & Ollivier 2018, arXiv:1802.07044), averaged over all labels after the first block, which both
-    models are given. Half the MAE is one bit a label.
+    models are given. A model with half the MAE of the other at all sizes saves one bit per label.
 
     Args:
-        a: a model, its sizes those of B.
-        b: another.
-        draws_a: draws of A, of the same `draw_curves` as those of B, `[D, K]`.
-        draws_b: draws of B.
+        a: curve over labels of model A.
+        b: curve over labels of model B, with the same sizes.
+        draws_a: draws of A, `[D, K]`, from the same call of `draw_curves` as those of B.
+        draws_b: draws of B, `[D, K]`.
     """
     assert np.array_equal(a.sizes, b.sizes)
     share = np.diff(a.sizes) / (a.sizes[-1] - a.sizes[0])

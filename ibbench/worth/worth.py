@@ -1,4 +1,4 @@
-"""All that the curves of a study tell: fits, data multipliers, bits, and the rungs of a ladder."""
+"""All that is computed from the curves of a study: laws, data multipliers, bits, and the rungs of a ladder."""
 
 import itertools
 import math
@@ -32,28 +32,29 @@ FIT_COLUMNS = [
     "floor_known", "largest_residual", "residuals",
     "held_out", *(f"error_{form}" for form in FORMS), "best_law", *Section._fields,
 ]  # fmt: skip
-_USUAL = 1000.0  # labels, where data multipliers are told if it was trained
+_USUAL = 1000.0  # labels at which data multipliers are reported, if this size was trained
 
 
 class Worth(NamedTuple):
-    """What the curves of a study tell.
+    """All that is computed from the curves of a study.
 
     Attributes:
-        study: its name.
-        by: the axis, of `curves.AXES`.
-        at: the size at which sentences and rungs tell the multiplier; None without curves.
-        asked: whether that size was asked for, or named by the config; if not, a sentence may tell it where it is
-            known best.
-        curves: in their order.
-        fits: of each curve; None with too few sizes.
-        multipliers: `MULTIPLIER_COLUMNS`: of all pairs, those first whose A has the lower error at its largest size,
-            then B against A. `p_holm` is that of the table: that their errors at the size are the same, corrected over
-            all pairs of rows of the study; unknown between sizes that were trained, and along other axes than labels.
-        bits: `BITS_COLUMNS`, over labels only.
-        laws: `FIT_COLUMNS`.
-        ladder: `ladder.COLUMNS`; empty if the study is none.
+        study: name of the study.
+        by: axis of the curves, one of `curves.AXES`.
+        at: size at which sentences and rungs report the multiplier; None without curves.
+        asked: whether a user or the config named that size. If not, a sentence may report the multiplier at another
+            size where it is better known.
+        curves: curves in the order of tables.
+        fits: power law of each curve; None where it has too few sizes, or is over seconds.
+        multipliers: data multipliers, with `MULTIPLIER_COLUMNS`: all pairs with the model that has the lower error at
+            its largest size as A, then all pairs the other way round. `p_holm` is the p-value of the comparison table:
+            it tests whether both errors at this size are the same, corrected over all pairs of rows of the study. It is
+            missing between sizes that were trained, and along other axes than labels.
+        bits: bits per label that A saves against B, with `BITS_COLUMNS`; empty along other axes than labels.
+        laws: fitted laws, with `FIT_COLUMNS`.
+        ladder: rungs, with `ladder.COLUMNS`; empty if the study is no ladder.
         claims: comparisons that were tried under several recipes.
-        source: the study that all of that is told of, with the runs that it lacks.
+        source: study that all of this was computed from.
     """
 
     study: str
@@ -71,12 +72,12 @@ class Worth(NamedTuple):
 
     @property
     def missing(self) -> tuple[MissingRun, ...]:
-        """The runs that are missing in all of that."""
+        """The runs that the study lacks."""
         return self.source.missing
 
     @property
     def sections(self) -> list[Section]:
-        """The sections that curves and rungs are of; what is of two of them is never compared."""
+        """The sections of the curves, claims and rungs; figures of different sections are never compared."""
         found = [curve.section for curve in self.curves]
         found += [trial.section for claim in self.claims for trial in claim.trials]
         return list(dict.fromkeys(found or map(Section._make, self.ladder[list(Section._fields)].values.tolist())))
@@ -85,8 +86,13 @@ class Worth(NamedTuple):
 def read_worth(folder: Path | str, by: str = "labels", at: float | None = None) -> Worth:
     """Read a study and compare its curves.
 
+    Args:
+        folder: folder of the study.
+        by: axis of the curves, one of `curves.AXES`.
+        at: size at which to report multipliers; None for the size that the configs name, or a usual one.
+
     Raises:
-        InputError: it has no records or no curves, or `at` lies outside of all of them.
+        InputError: the study has no records or no curves, or `at` lies outside of all curves.
     """
     study = read_study(folder)
     try:
@@ -105,7 +111,7 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
     try:
         curves = read_curves(study, by)
     except InputError:
-        if not is_ladder and not claims:  # rungs and recipes of one train size can be compared all the same
+        if not is_ladder and not claims:  # rungs and recipes can be compared at a single train size, too
             raise
         curves = []
     draws = draw_curves(curves)
@@ -113,14 +119,16 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
         at = _named_by_config(study, curves)
     asked = at is not None
     at = _reference(curves, at) if curves else None
-    # Timings vary, which no interval would tell.
+    # Timings vary from run to run, and the intervals do not include that: no law is fitted to them.
     lawful = by != "seconds"
     fits = [fit_power_law(curve, drawn) if lawful else None for curve, drawn in zip(curves, draws, strict=True)]
     pairs = _pairs(curves, draws)
     both = [*pairs, *((b, a, draws_b, draws_a) for a, b, draws_a, draws_b in pairs)]
     faulty = set(find_faults(study.entries))
     multipliers = [
-        _multiplier_row(by, pair, size, faulty, tested) for pair in both for size in _told_at(pair[0].sizes, at, asked)
+        _multiplier_row(by, pair, size, faulty, tested)
+        for pair in both
+        for size in _list_sizes(pair[0].sizes, at, asked)
     ]
     common = [_at_common_sizes(pair) for pair in pairs] if by == "labels" else []
     return Worth(
@@ -145,14 +153,14 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
 
 
 def _named_by_config(study: Study, curves: list[Curve]) -> float | None:
-    """Return the train size that the configs of all runs name for it (`worth_at`), once there are curves over it."""
+    """Return the train size at which all configs say that worth is reported (`worth_at`), if a curve contains it."""
     named = {record.worth_at for record in study.records}
     size = named.pop() if len(named) == 1 else None
     return float(size) if size and any(curve.sizes[0] <= size <= curve.sizes[-1] for curve in curves) else None
 
 
 def _reference(curves: list[Curve], at: float | None) -> float:
-    """Return the size to tell multipliers at: as asked for, or the usual one, or the middle one."""
+    """Return the size at which multipliers are reported: the given one, else the usual one, else the middle one."""
     low, high = min(curve.sizes[0] for curve in curves), max(curve.sizes[-1] for curve in curves)
     if at is not None:
         if not low <= at <= high:
@@ -162,7 +170,8 @@ def _reference(curves: list[Curve], at: float | None) -> float:
     return _USUAL if _USUAL in sizes[:-1] else float(sizes[(len(sizes) - 1) // 2])
 
 
-def _told_at(sizes: Floats, at: float | None, asked: bool) -> list[float]:
+def _list_sizes(sizes: Floats, at: float | None, asked: bool) -> list[float]:
+    """Return all sizes of a curve, and the size that a user asked for if the curve contains it."""
     wanted = [at] if asked and at is not None and sizes[0] <= at <= sizes[-1] else []
     return sorted({*map(float, sizes), *wanted})
 
@@ -182,19 +191,19 @@ def _pairs(curves: list[Curve], draws: list[Floats]) -> list[_Pair]:
 
 
 def _at_common_sizes(pair: _Pair) -> _Pair:
-    """Keep the sizes that both curves have, as where a run of one of them has failed."""
+    """Keep only the sizes that both curves have: a run of one of them may have failed."""
     a, b, draws_a, draws_b = pair
     in_a, in_b = np.isin(a.sizes, b.sizes), np.isin(b.sizes, a.sizes)
-    return _only(a, in_a), _only(b, in_b), draws_a[:, in_a], draws_b[:, in_b]
+    return _keep_sizes(a, in_a), _keep_sizes(b, in_b), draws_a[:, in_a], draws_b[:, in_b]
 
 
-def _only(curve: Curve, kept: NDArray[np.bool_]) -> Curve:
+def _keep_sizes(curve: Curve, kept: NDArray[np.bool_]) -> Curve:
     entries = tuple(entry for entry, keep in zip(curve.entries, kept, strict=True) if keep)
     return curve._replace(sizes=curve.sizes[kept], entries=entries)
 
 
 def _multiplier_row(by: str, pair: _Pair, at: float, faulty: set[Key], tested: Pairs) -> dict[str, Any]:
-    """Tell a multiplier; nothing where it would rest on a row that supports no claim."""
+    """Return a row of `multipliers`; its figures are NaN where they would rest on a row that supports no claim."""
     a, b, *_ = pair
     found = multiplier(*pair, at)
     if _rests_on(a, at, faulty) or _rests_on(b, at * found.value, faulty):
@@ -216,7 +225,7 @@ def _corrected_p(a: Curve, b: Curve, at: float, tested: Pairs) -> float:
 
 
 def _rests_on(curve: Curve, size: float, faulty: set[Key]) -> bool:
-    """Whether the error of a curve at a size, or its bound beyond its ends, comes from a faulty row."""
+    """Whether the error of a curve at a size comes from a faulty row; beyond its ends the row at the end counts."""
     right = int(np.clip(np.searchsorted(curve.sizes, size), 0, len(curve.sizes) - 1))
     exact = curve.sizes[right] == size or right == 0 or size > curve.sizes[-1]
     used = curve.entries[right : right + 1] if exact else curve.entries[right - 1 : right + 1]
@@ -240,7 +249,7 @@ def _bits_row(pair: _Pair) -> dict[str, Any]:
 
 
 def _codes_with(pair: _Pair, faulty: set[Key]) -> bool:
-    """Whether a faulty row codes some of the labels: all but the largest size do."""
+    """Whether a faulty row encodes some of the labels; the rows of all sizes but the largest encode labels."""
     return any(entry.key in faulty for curve in pair[:2] for entry in curve.entries[:-1])
 
 
