@@ -83,12 +83,12 @@ class Diff(NamedTuple):
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per row of both sides or either, with `COLUMNS`; see `diff_table`."""
+        """The rows as a table with `COLUMNS`; see `diff_table`."""
         return diff_table(self)
 
     @property
     def regressions(self) -> pd.DataFrame:
-        """The rows of the table that B is proven worse in, by what is relevant; with one seed by the tolerance."""
+        """The rows of the table in which B is worse by a relevant amount (with one seed: by more than the tolerance)."""
         return self.table[[self._is_worse(row) for row in self.rows]]
 
     def fails(self, fail_on: FailOn) -> bool:

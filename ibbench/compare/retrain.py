@@ -48,7 +48,7 @@ def list_commands(study: Path, records: Sequence[Record]) -> list[str]:
         commands = [command + " rerun=true" * redo for command, redo in zip(known, again, strict=True)]
         return list(dict.fromkeys(commands))
     if any(record.plugins for record in records):
-        return []  # where the files of plugins are now, nobody knows
+        return []  # the files of plugins may lie elsewhere now
     by_words: dict[tuple[str, ...], list[str]] = {}
     for record, redo in zip(records, again, strict=True):
         by_words.setdefault((*_words(record), *(["rerun=true"] if redo else [])), []).append(

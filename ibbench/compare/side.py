@@ -103,10 +103,14 @@ def read_side(given: str) -> Side:
 
 
 def of_study(name: str, study: Study) -> Side:
-    """Return a study that is read already as a side, under a name.
+    """Turn a study into a side of a diff.
+
+    Args:
+        name: name of the side.
+        study: a study as read.
 
     Raises:
-        InputError: it has no finished run.
+        InputError: the study has no finished run.
     """
     rows = []
     for entry in study.entries:

@@ -236,7 +236,7 @@ def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _R
     of_data = {key: text for key, text in variant.items() if key.startswith(("data.", "plugins.source"))}
     for baseline in record.baselines:
         ignored, code = ignored_by(baseline.name), f"plugins.baselines.{baseline.name}"
-        known = of_data | {key: text for key, text in variant.items() if key == code}  # all that it can depend on
+        known = of_data | {key: text for key, text in variant.items() if key == code}  # all that may change it
         seen = describe({key: text for key, text in known.items() if key not in ignored})
         for entry in baseline.replicas:
             group = Group(section, entry.target, entry.unit, record.train_size)

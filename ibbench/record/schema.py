@@ -155,10 +155,11 @@ class MadeEntry(_Entry):
 
 
 class PluginEntry(_Entry):
-    """A plugin that a run was trained with: what it gave (`model`, `source` or `baselines.NAME`), and which it was.
+    """A plugin that a run was trained with.
 
-    `place` is a path on the machine where the run was trained, or the name of a module; nothing is loaded from there
-    because a record says so.
+    `gives` is the part of the run that comes from the plugin: `model`, `source` or `baselines.NAME`. `place` is a path
+    on the machine where the run was trained, or the name of a module; it is for information only, and nothing is loaded
+    from there. `digest` identifies the code of the plugin.
     """
 
     gives: str

@@ -59,7 +59,9 @@ class Forecast(NamedTuple):
 
 @functools.lru_cache(maxsize=4)  # a command has one crew; a notebook may ask several models in turn
 def load_ensembles(crew: Crew) -> list[Ensemble]:
-    """Load the models, once in each process; a crew is given without its geometry.
+    """Load the models of a crew; each process keeps those of the last few crews.
+
+    The geometry plays no part in this, so callers leave it out: crews that differ in it then share their models.
 
     Raises:
         InputError: weights cannot be read.
@@ -69,10 +71,11 @@ def load_ensembles(crew: Crew) -> list[Ensemble]:
 
 
 def load_crew(crew: Crew) -> list[Ensemble]:
-    """Load the models, and check that they can be given what they read.
+    """Load the models of a crew, and check that `geometry` fits them.
 
     Raises:
-        InputError: weights cannot be read, or models read coordinates and there is no geometry, or the other way round.
+        InputError: weights cannot be read, models read coordinates but `geometry` is None, or `geometry` is given but
+            no model reads coordinates.
     """
     loaded = load_ensembles(crew._replace(geometry=None))
     blind = [one.name for one in loaded if one.needs_geometry]
