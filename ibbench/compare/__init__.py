@@ -12,7 +12,7 @@ from typing import Any
 
 class _Callable(ModuleType):
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Compare two studies, as `ibbench.api.changes.compare` does, which is imported only now: it needs this room."""
+        """Compare two studies by `ibbench.api.changes.compare`, which is imported only now: it needs this room."""
         return importlib.import_module("ibbench.api.changes").compare(*arguments, **named)
 
 

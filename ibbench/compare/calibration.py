@@ -108,7 +108,8 @@ def measure_runs(folders: Sequence[Path]) -> dict[str, Calibration]:
         folders: folders of runs of one study that differ in seeds and targets only.
 
     Returns:
-        The calibration of each target, by its name. Targets whose files cannot be read are left out.
+        The calibration of each target, by its name; targets whose predictions were not kept are left out. Empty if a
+        file of the runs cannot be read.
     """
     study = folders[0].resolve().parent.parent
     try:

@@ -88,7 +88,7 @@ class Diff(NamedTuple):
 
     @property
     def regressions(self) -> pd.DataFrame:
-        """The rows of the table in which B is worse by a relevant amount (with one seed: by more than the tolerance)."""
+        """The rows of the table in which B is worse by a relevant amount; with one seed, by more than the tolerance."""
         return self.table[[self._is_worse(row) for row in self.rows]]
 
     def fails(self, fail_on: FailOn) -> bool:

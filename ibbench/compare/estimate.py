@@ -34,7 +34,7 @@ class Estimate(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether there is a variance to judge the value by; it is 0 for a baseline that no seed changes."""
+        """Whether a variance above 0 is known. One of 0, as of a baseline that no seed changes, tells nothing."""
         return (self.seed_variance or 0.0) + self.molecule_variance > 0
 
     def interval(self) -> tuple[float, float] | None:

@@ -40,7 +40,7 @@ class Prior(NamedTuple):
     pooled: float
 
     def moderate(self, variance: float, degrees: float) -> tuple[float, float]:
-        """Draw a variance towards the common one, as a mean weighted by degrees of freedom (Smyth 2004, section 3).
+        """Draw a variance towards the common one, as a mean weighted by degrees of freedom (Smyth 2004).
 
         Args:
             variance: variance of one comparison, for a single seed.

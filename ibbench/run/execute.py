@@ -109,7 +109,8 @@ def _attempt_followed(point: Point, lease: Lease, place: Place, packs: contextli
     study = study_folder(point.config)
     units = {target.name: target.unit for target in point.dataset.targets if target.name in point.config.targets}
     follower = Follower(study, point.run, point.config.log)
-    with follower.following(lambda: card_of(study, _record(point, "failed"), units)) as outcome:  # for now
+    # The status is not known yet, but a record must have one; the card does not show it.
+    with follower.following(lambda: card_of(study, _record(point, "failed"), units)) as outcome:
         record = _attempt(point, lease, place, packs)
         outcome.append(outcome_of(record))
     return record

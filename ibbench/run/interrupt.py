@@ -65,7 +65,9 @@ def listening(remembering: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferring(seconds: float = GRACE_SECONDS) -> Iterator[None]:
-    """Only note signals until the code calls `raise_if_asked`, for some seconds; a second Ctrl-C does not wait.
+    """Only note signals while the context lasts; the next `raise_if_asked` raises them.
+
+    They are raised at once after some seconds, and by a second Ctrl-C.
 
     Args:
         seconds: time after a signal at which `Stopped` is raised anyway.

@@ -212,7 +212,7 @@ class Predictor:
         return Faults(large, nowhere, self._by_element()[:, None] & (~known & mask).any(1))
 
     def _by_element(self) -> Tensor:
-        """Return whether each element contributes to the target of a replica by a constant of its own, bool `[R]`."""
+        """Return for each replica whether each element adds a constant of its own to the target, bool `[R]`."""
         return self._scaling.reference_per_element.any(1) | self._scaling.slope_per_element.any(1)
 
     def _check_fields(self, molecules: Molecules) -> None:
