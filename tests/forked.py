@@ -25,6 +25,7 @@ _COMMAND = [
     "ibbench.run.execute",
     "ibbench.commands.data",
     "ibbench.commands.table",
+    "ibbench.commands.report",
 ]
 # torch imports its compiler, for seconds, when the first optimizer is made.
 _CONTEXT.set_forkserver_preload([*_COMMAND, "torch._dynamo", "tests.forked"])

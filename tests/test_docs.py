@@ -104,7 +104,7 @@ def test_the_commands_of_a_block_run(block: Block, ibbench: Callable, tmp_path: 
                 assert ibbench("train", "experiment=tiny", "model=mlp", f"name={name}").returncode == 0
         if "cluster=ours" in command:
             _write_examples(tmp_path)
-        if command.startswith("ibbench diff") and not (tmp_path / ".git").exists():
+        if command.startswith(("ibbench diff", "ibbench report results/quick ")) and not (tmp_path / ".git").exists():
             shutil.rmtree(tmp_path / "results", ignore_errors=True)
             export_committed("results", tmp_path)
             _commit(tmp_path)

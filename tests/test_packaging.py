@@ -110,6 +110,7 @@ def test_a_wheel_has_every_config_and_no_tests(installed: Path) -> None:
     assert not (installed / "hydra_plugins/__init__.py").exists()  # other plugins share the folder
     assert not (installed / "tests").exists()
     assert (installed / "ibbench/py.typed").exists()
+    assert {path.name for path in installed.glob("ibbench/report/pages/*")} == {"page.html", "page.css", "page.js"}
 
 
 def test_an_editable_install_uses_the_configs_of_the_checkout() -> None:

@@ -117,3 +117,33 @@ def export(
     be_quiet(quiet)
     if not export_study(study, to, output, terminal()):
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    study: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY", help="A study, or the old side", show_default=False, autocompletion=complete_study
+        ),
+    ],
+    other: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="B",
+            help="The new side: the page is of what differs",
+            show_default=False,
+            autocompletion=complete_study,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="The file to write; by default report.html in the study's folder", show_default=False),
+    ] = None,
+) -> None:
+    """Write all of a study, or the diff of two, as one HTML page; exit with 1 if runs are missing."""
+    from ibbench.commands.report import show_report
+    from ibbench.terminal import terminal
+
+    if not show_report(study, other, terminal(), output):
+        raise typer.Exit(1)

@@ -29,6 +29,16 @@ def cache_folder() -> Path:
     return Path(given).expanduser() if given else platformdirs.user_cache_path("ibbench")
 
 
+def cache_path(identity: str, hydrogens: str) -> Path:
+    """Return where the cache of a data set lies, or is to lie.
+
+    Args:
+        identity: of the source, as its `identify` returns it and records keep it.
+        hydrogens: `implicit` or `explicit`.
+    """
+    return cache_folder() / f"{identity.replace(':', '-')}-{hydrogens}.safetensors"
+
+
 def write_cache(path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
     """Write arrays and the facts about them to one safetensors file with a checksum.
 

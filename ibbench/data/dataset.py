@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ibbench.data.cache import (
     CacheError,
-    cache_folder,
+    cache_path,
     check_lengths,
     check_writable,
     read_cache,
@@ -107,7 +107,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     """
     source = open_source(options)
     identity, expected = source.identify(), cache_facts(source) | {"unseen": UNSEEN_FORMAT}
-    path = cache_folder() / f"{identity.replace(':', '-')}-{options.hydrogens}.safetensors"
+    path = cache_path(identity, options.hydrogens)
     try:
         arrays, facts = read_cache(path, expected)
         check_lengths(arrays)

@@ -26,7 +26,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
 
     path = folder / HISTORY
     try:
-        found = pd.read_csv(path, float_precision="round_trip", dtype={"target": str}, keep_default_na=False)
+        found = pd.read_csv(path, dtype={"target": str}, keep_default_na=False)
     except OSError as error:
         raise BrokenError(path, error.strerror or str(error)) from None
     except ValueError as error:  # also where the file is empty

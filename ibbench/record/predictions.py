@@ -132,6 +132,29 @@ def read_predictions(folder: Path, record: Record, baselines: bool = True) -> di
     }
 
 
+class Tested(NamedTuple):
+    """The test molecules of a run: positions in the data set and the names that the source gives them, each `[M]`."""
+
+    places: NDArray[np.int64]
+    ids: NDArray[np.int64]
+
+
+def read_tested(folder: Path) -> Tested | None:
+    """Read which molecules a run was tested on, in the order of its predictions; None where these were deleted.
+
+    Args:
+        folder: the folder of the run, which may be there in the evidence of its study only.
+
+    Raises:
+        BrokenError: the file is damaged.
+    """
+    path, arrays = _open(folder)
+    try:
+        return Tested(arrays.plain("index"), arrays.plain("id")) if arrays else None
+    except BROKEN as error:
+        raise BrokenError(path, str(error)) from None
+
+
 def open_predictions(folder: Path) -> "Predictions | None":
     """Return the arrays in the predictions.npz of a run; None if the file was deleted.
 
@@ -150,12 +173,17 @@ def open_predictions(folder: Path) -> "Predictions | None":
 _Block = tuple[list[Predictor], Floats, Floats]  # R predictors, their true values and rounded errors, `[R, M]`
 
 
-def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
-    """Read the predictors of a run: a block of its replicas, and one for each baseline."""
-    path = folder / PREDICTIONS
+def _open(folder: Path) -> tuple[Path, Arrays | None]:
+    """Return the predictions of a run, from its folder or the evidence of its study, and the file that has them."""
     arrays: Arrays | None = open_predictions(folder)
     if not arrays and not (folder / RECORD).exists() and (evidence := StudyFolder.at(folder.parents[1]).evidence):
-        path, arrays = Path(evidence.name), evidence.arrays(folder.name)
+        return Path(evidence.name), evidence.arrays(folder.name)
+    return folder / PREDICTIONS, arrays
+
+
+def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
+    """Read the predictors of a run: a block of its replicas, and one for each baseline."""
+    path, arrays = _open(folder)
     if arrays is None:
         return []
     try:

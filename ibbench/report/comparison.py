@@ -52,20 +52,32 @@ _PAIRS_LEGEND = (
 
 def page(report: Report) -> list[Shape]:
     """Return a comparison in full, for a file: table, pairs, summary, assumptions, and the origin of the figures."""
-    fields = differing(report.sections)
     return [
         Heading(report.study.name, level=1),
         *map(Remark, tell_missing(report.study, whole_path=False)),
+        *body(report),
+        Remark(_origin(report)),
+        *map(Remark, tell_failed(report)),
+    ]
+
+
+def body(report: Report, most_pairs: int = _MOST_PAIRS) -> list[Shape]:
+    """Tell what was compared: the table, pairs, summary and assumptions; more than `most_pairs` are left to the CSV."""
+    fields = differing(report.sections)
+    return [
         *_tables(report),
         *map(Remark, _remarks(report)),
-        *_pairs(report, fields),
+        *_pairs(report, fields, most_pairs),
         *_summary(report, fields),
         *ensembles(report.table, fields),
         Table(_assumptions(report), title="Assumptions"),
         legend(_LEGEND.format(relevance=f"{report.relevance * 100:.3g} %", shared=f"{MOST_SHARED:.0%}")),
-        Remark(_origin(report)),
-        *(Remark(f"Failed: {name}: {message}") for name, message in _failed(report)),
     ]
+
+
+def tell_failed(report: Report) -> list[str]:
+    """Name the runs that failed, with what went wrong."""
+    return [f"Failed: {name}: {message}" for name, message in _failed(report)]
 
 
 def tables(report: Report) -> list[Shape]:
@@ -209,12 +221,12 @@ def _cautions(report: Report) -> Iterator[str]:
         )
 
 
-def _pairs(report: Report, fields: list[str]) -> list[Shape]:
+def _pairs(report: Report, fields: list[str], most: int) -> list[Shape]:
     baselines = {entry.key.model for entry in report.study.entries if entry.key.is_baseline}
     pairs = report.pairs[~report.pairs["a"].isin(baselines) & ~report.pairs["b"].isin(baselines)]
     if pairs.empty:
         return []
-    if len(pairs) > _MOST_PAIRS:
+    if len(pairs) > most:
         return [Heading("Pairs"), Remark(f"{len(pairs)} pairs of trained models were compared: see pairs.csv.")]
     return [Table(readable_pairs(pairs, fields), title="Pairs"), legend(_PAIRS_LEGEND)]
 

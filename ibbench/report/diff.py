@@ -6,7 +6,7 @@ from typing import Any
 
 from ibbench.compare.diff import Diff, DiffRow, diff_table
 from ibbench.compare.missing import count_missing
-from ibbench.compare.side import SideRow
+from ibbench.compare.side import Side, SideRow
 from ibbench.compare.study import in_full
 from ibbench.report.cells import OF_POOL, TIED, notation_of, of_pool, probability, task, with_interval, with_spread
 from ibbench.report.document import TEXT_COLUMNS, Points, Remark, Shape, Table, legend
@@ -30,6 +30,25 @@ def page(compared: Diff) -> list[Shape]:
         Points([*compared.changes, *compared.cautions]),
         legend(_LEGEND),
     ]
+
+
+def provenance_of_sides(old: Side, new: Side) -> list[Shape]:
+    """Say with what both sides were made, as far as that is known."""
+    columns: dict[str, dict[str, str]] = {}
+    for name, side in (("A", old), ("B", new)):
+        made = side.provenance
+        columns[name] = {
+            "study": side.name,
+            "split": ", ".join(dict.fromkeys(row.place.split for row in side.rows)),
+            "seeds": " or ".join(map(str, sorted({row.num_seeds for row in side.rows}))),
+            "device": ", ".join(made.devices) if made else "",
+            **({package: " or ".join(known) for package, known in made.versions.items()} if made else {}),
+        }
+    whats = dict.fromkeys(what for column in columns.values() for what in column)
+    rows = [
+        {"what": what} | {name: column.get(what) or "not known" for name, column in columns.items()} for what in whats
+    ]
+    return [Table(rows, text={"what", "A", "B"})]
 
 
 def brief(compared: Diff) -> list[Shape]:

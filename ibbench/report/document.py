@@ -1,6 +1,6 @@
 """A document: what a command prints or writes, as a list of shapes that each output format knows how to write.
 
-Builders in this room and commands choose the content; a writer (`screen`, `markdown`, `latex`) only writes it.
+Builders in this room and commands choose the content; a writer (`screen`, `markdown`, `html`, …) only writes it.
 Most results have two documents: `page`, in full, for a file, and `brief` for a terminal.
 """
 
@@ -66,10 +66,30 @@ class Table(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A figure of matplotlib, under the name of its files (without a suffix)."""
+    """A figure of matplotlib, under the name of its files (without a suffix); a page has the caption below it."""
 
     name: str
     figure: Any  # not typed: only `report/plot` imports matplotlib
+    caption: str = ""
+
+
+class Drawing(NamedTuple):
+    """A small drawing, such as a molecule, with the lines below it."""
+
+    svg: str
+    lines: Sequence[str]
+
+
+class Gallery(NamedTuple):
+    """Drawings side by side; only a page that can be looked at has them."""
+
+    drawings: Sequence[Drawing]
+
+
+class Listing(NamedTuple):
+    """Lines to be copied as they stand, such as a config; only a page has them."""
+
+    text: str
 
 
 class Details(NamedTuple):
@@ -84,7 +104,7 @@ class Details(NamedTuple):
     shapes: "Sequence[Shape]"
 
 
-Shape: TypeAlias = Heading | Remark | Points | Table | Picture | Details
+Shape: TypeAlias = Heading | Remark | Points | Table | Picture | Gallery | Listing | Details
 Document: TypeAlias = Sequence[Shape]
 
 

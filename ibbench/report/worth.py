@@ -76,30 +76,41 @@ def page(worth: Worth) -> list[Shape]:
         Heading(f"What assumptions are worth: {worth.study}", level=1),
         Remark(f"Written by `{command}`."),
         *map(Remark, tell_missing(worth.source, whole_path=False)),
-        Points([*sentences(worth), *claim_sentences(worth.claims)]),
+        Points(tell_claims(worth)),
     ]
+    return [*shapes, *tables(worth), Points(list(remarks(worth)))]
+
+
+def tell_claims(worth: Worth) -> list[str]:
+    """Say what assumptions are worth, and which claims hold under other recipes."""
+    return [*sentences(worth), *claim_sentences(worth.claims)]
+
+
+def tables(worth: Worth, most_pairs: int = _MOST_PAIRS) -> list[Shape]:
+    """Return the tables, each with how to read it; more factors than `most_pairs` are left to the CSV."""
+    shapes: list[Shape] = []
     if worth.claims:
         shapes += [Table(claims_table(worth.claims), "Claims under other recipes"), legend(CLAIMS_LEGEND)]
     for name, title, rows in _tables(worth):
-        if name == "factors" and _too_many_pairs(worth):
+        if name == "factors" and len(rows) > most_pairs:
             shapes += [Heading(title), Remark(f"{len(rows)} pairs were compared: see multipliers.csv.")]
         else:
             explained = _LEGENDS[name].format(noun=NOUN[worth.by], axis=AXES[worth.by])
             shapes += [Table(rows, title), legend(explained)]
-    return [*shapes, Points(list(_remarks(worth)))]
+    return shapes
 
 
 def brief(worth: Worth) -> list[Shape]:
     """Return sentences, short tables and remarks, for a screen."""
     return [
         *map(Remark, tell_missing(worth.source)),
-        Points([*sentences(worth), *claim_sentences(worth.claims)]),
+        Points(tell_claims(worth)),
         *(
             _brief_table(title, rows)
             for name, title, rows in _tables(worth)
             if name != "factors" or not _too_many_pairs(worth)
         ),
-        Points(list(_remarks(worth))),
+        Points(list(remarks(worth))),
     ]
 
 
@@ -190,7 +201,7 @@ def _sentence(worth: Worth, row: "pd.Series[Any]", tested: bool) -> str:
     return f"{row['target']}: for the error of {a} at {at} {noun}, {b} needs {factor(row)} times the {noun}."
 
 
-def _remarks(worth: Worth) -> Iterator[str]:
+def remarks(worth: Worth) -> Iterator[str]:
     """Yield the remarks that a reader of the figures needs, one sentence each."""
     for _, row in worth.laws.iterrows():
         which = ", ".join([row["target"], row["model"], *(row[field] for field in differing(worth.sections))])

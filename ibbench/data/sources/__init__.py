@@ -70,6 +70,7 @@ class Source(ABC):
         num_molecules: how many molecules it has, where that does not depend on the options.
         takes: options of the data that belong to another source, such as `path`, which it takes, too. What they change
             must be part of what `identify` returns.
+        references: the papers to cite for its data, each with its https://doi.org/ address.
         options: what the user chose.
     """
 
@@ -79,6 +80,7 @@ class Source(ABC):
     keeps_repeats_together: ClassVar[bool] = True
     num_molecules: ClassVar[int | None] = None
     takes: ClassVar[frozenset[str]] = frozenset()
+    references: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: DataOptions) -> None:
         self.options = options
@@ -181,3 +183,9 @@ def find_num_molecules(identity: str) -> int | None:
     """Return how many molecules a recorded source has; None if it is not known here, or that depends on the options."""
     source = identity.partition(":")[0]
     return get_source(source).num_molecules if source in known_sources() else None
+
+
+def find_references(identity: str) -> tuple[str, ...]:
+    """Return the papers to cite for the data of a recorded source; none if it is not known here, or names none."""
+    source = identity.partition(":")[0]
+    return get_source(source).references if source in known_sources() else ()

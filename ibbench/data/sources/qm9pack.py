@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from ibbench.data.molecules import Molecules
 
 QM9_PADDING = {"implicit": Padding(9, 28), "explicit": Padding(29, 28)}  # by how hydrogens are treated
+_RAMAKRISHNAN = (
+    "R. Ramakrishnan, P. O. Dral, M. Rupp, O. A. von Lilienfeld: Quantum chemistry structures and properties of 134 "
+    "kilo molecules. Scientific Data 1, 140022 (2014). https://doi.org/10.1038/sdata.2014.22"
+)
+_RUDDIGKEIT = (
+    "L. Ruddigkeit, R. van Deursen, L. C. Blum, J.-L. Reymond: Enumeration of 166 billion organic small molecules in "
+    "the chemical universe database GDB-17. J. Chem. Inf. Model. 52, 2864-2875 (2012). https://doi.org/10.1021/ci300415d"
+)
 # The spelling is the wheel's own.
 _COLUMNS = {
     "mu": "Dipole_debye", "alpha": "Polarizability_bohr3", "homo": "HOMO_au", "lumo": "LUMO_au",
@@ -40,6 +48,7 @@ class Qm9Pack(Source):
     # as well.
     keeps_repeats_together = False
     num_molecules = 130_831
+    references = (_RAMAKRISHNAN, _RUDDIGKEIT)
 
     def padding(self) -> Padding:
         """Return what QM9 is padded to."""

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Set
 from pathlib import Path
+from typing import NamedTuple
 
 from ibbench.compare.calibration import measure_calibration
 from ibbench.compare.cautions import FEW_MOLECULES
@@ -24,10 +25,34 @@ from ibbench.report.plot.ladder import draw_ladder
 from ibbench.report.plot.parity import Panel, draw_parity
 from ibbench.report.plot.reliability import draw_reliability
 from ibbench.report.plot.style import file_stems, in_style, write_above
+from ibbench.worth.curves import comparable
 from ibbench.worth.names import name_entries
-from ibbench.worth.worth import make_worth
+from ibbench.worth.worth import Worth, make_worth
 
 _MOST_PANELS = 16
+_PANEL = [*Section._fields, "target", "unit", "train_size"]
+
+
+class Drawn(NamedTuple):
+    """The pictures of a study by what they show, and a remark for each that the study does not give.
+
+    Attributes:
+        worth: learning curves and the ladder.
+        cost: error against cost.
+        parity: predictions against true values, by target.
+        reliability: what the deviation between seeds promises against the errors, by target.
+    """
+
+    worth: list[Picture | Remark]
+    cost: list[Picture | Remark]
+    parity: dict[Group, list[Picture | Remark]]
+    reliability: dict[Group, list[Picture | Remark]]
+
+    @property
+    def shapes(self) -> list[Picture | Remark]:
+        """All of them, in the order in which they are named."""
+        of_targets = [*self.parity.values(), *self.reliability.values()]
+        return [*self.worth, *self.cost, *(shape for shapes in of_targets for shape in shapes)]
 
 
 def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture | Remark]:
@@ -45,25 +70,48 @@ def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture |
     Raises:
         InputError: there are no finished runs, or `by` is not possible.
     """
-    largest = _largest(study)
+    drawn = draw_parts(study, folder, by)
+    return [*map(Remark, _remarks(study)), *drawn.shapes]
+
+
+def draw_parts(study: Study, folder: Path, by: str = "labels", apart: bool = False) -> Drawn:
+    """Draw what a study has, as `draw_study` does.
+
+    Args:
+        study: a study as read.
+        folder: the folder of the study, which has the predictions.
+        by: the axis of learning curves, one of `ibbench.worth.curves.AXES`.
+        apart: whether each target has a picture of its curves and ladder, as suits a narrow page, in the place of one
+            picture of them all.
+
+    Raises:
+        InputError: there are no finished runs, or `by` is not possible.
+    """
+    largest = find_largest(study)
     if not largest:
         raise InputError(f"{study.name} has no finished run to draw. {' '.join(tell_missing(study))}".strip())
     sections = list(dict.fromkeys(group.section for group in largest))
     faulty = set(find_faults(study.entries))
+    parity = file_stems([_name("parity", group, sections) for group in largest])
+    reliability = file_stems([_name("reliability", group, sections) for group in largest])
     with in_style():
-        shapes = _draw_worth(study, by, read_floors(folder))
-        shapes.append(Picture("cost", draw_costs(list(largest.values()), faulty)))
-        stems = file_stems([_name("parity", group, sections) for group in largest])
-        for stem, (group, entries) in zip(stems, largest.items(), strict=True):
-            shapes += _draw_predictions(folder, study, group, entries, stem, faulty)
-        stems = file_stems([_name("reliability", group, sections) for group in largest])
-        for stem, (group, entries) in zip(stems, largest.items(), strict=True):
-            shapes += _draw_reliability(group, entries, stem, faulty)
+        drawn = Drawn(
+            _draw_worth(study, by, read_floors(folder), apart),
+            [Picture("cost", draw_costs(list(largest.values()), faulty))],
+            {
+                group: _draw_predictions(folder, study, group, entries, stem, faulty)
+                for stem, (group, entries) in zip(parity, largest.items(), strict=True)
+            },
+            {
+                group: _draw_reliability(group, entries, stem, faulty)
+                for stem, (group, entries) in zip(reliability, largest.items(), strict=True)
+            },
+        )
         if study.missing:
-            for shape in shapes:
+            for shape in drawn.shapes:
                 if isinstance(shape, Picture):
                     write_above(shape.figure, count_missing(study.missing, study.num_runs))
-    return [*map(Remark, _remarks(study)), *shapes]
+    return drawn
 
 
 def _remarks(study: Study) -> Iterator[str]:
@@ -76,7 +124,7 @@ def _remarks(study: Study) -> Iterator[str]:
     yield from tell_sizes(trained)
 
 
-def _draw_worth(study: Study, by: str, floors: Floors) -> list[Picture | Remark]:
+def _draw_worth(study: Study, by: str, floors: Floors, apart: bool) -> list[Picture | Remark]:
     try:
         worth = make_worth(study, by)
     except InputError:
@@ -84,16 +132,31 @@ def _draw_worth(study: Study, by: str, floors: Floors) -> list[Picture | Remark]
             raise
         return [Remark("no learning curve: that takes several train sizes")]
     shapes: list[Picture | Remark] = []
+    suffix = "" if by == "labels" else f"_{by}"
     if worth.curves:
-        suffix = "" if by == "labels" else f"_{by}"
-        shapes.append(Picture(f"learning_curves{suffix}", draw_learning_curves(worth, floors)))
+        for end, part in _divide(worth, apart).items():
+            shapes.append(Picture(f"learning_curves{suffix}{end}", draw_learning_curves(part, floors)))
     if not worth.ladder.empty:
-        shapes.append(Picture("ladder", draw_ladder(worth.ladder)))
+        ladders = [rows for _, rows in worth.ladder.groupby(_PANEL, sort=False)] if apart else [worth.ladder]
+        ends = range(1, len(ladders) + 1) if len(ladders) > 1 else [""]
+        shapes += [Picture(f"ladder{end}", draw_ladder(one)) for end, one in zip(ends, ladders, strict=True)]
     return shapes
 
 
-def _largest(study: Study) -> dict[Group, list[Entry]]:
-    """Choose the entries of each target at its largest train size."""
+def _divide(worth: Worth, apart: bool) -> dict[str, Worth]:
+    """Divide the curves by what is one panel, under the ends of their names, or leave them together."""
+    groups = comparable(worth.curves)
+    if not apart or len(groups) < 2:
+        return {"": worth}
+    fits = {id(curve): fit for curve, fit in zip(worth.curves, worth.fits, strict=True)}
+    return {
+        str(number): worth._replace(curves=curves, fits=[fits[id(curve)] for curve in curves])
+        for number, curves in enumerate(groups, 1)
+    }
+
+
+def find_largest(study: Study) -> dict[Group, list[Entry]]:
+    """Choose the entries of each target at its largest train size; nothing where no run is finished."""
     chosen: dict[tuple[object, ...], tuple[Group, list[Entry]]] = {}
     for group, entries in by_group(study.entries).items():
         key = (group.section, group.target, group.unit)

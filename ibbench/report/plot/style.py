@@ -106,11 +106,16 @@ def _digest(text: str) -> str:
 def save(picture: Picture, folder: Path) -> list[str]:
     """Write a picture as PNG and SVG; return the names of the files."""
     names = []
-    with in_style():
-        for style in FORMATS:
-            content = io.BytesIO()
-            metadata = {"Date": None} if style == "svg" else {"Software": None}  # the same study, the same file
-            picture.figure.savefig(content, format=style, dpi=_DOTS_PER_INCH, metadata=metadata)
-            names.append(f"{picture.name}.{style}")
-            write_atomically(folder / names[-1], content.getvalue())
+    for style in FORMATS:
+        names.append(f"{picture.name}.{style}")
+        write_atomically(folder / names[-1], render(picture, style))
     return names
+
+
+def render(picture: Picture, style: str) -> bytes:
+    """Return the content of a file of a picture, in one of `FORMATS`: for the same study the same."""
+    content = io.BytesIO()
+    metadata = {"Date": None} if style == "svg" else {"Software": None}
+    with in_style():
+        picture.figure.savefig(content, format=style, dpi=_DOTS_PER_INCH, metadata=metadata)
+    return content.getvalue()
