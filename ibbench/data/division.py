@@ -142,7 +142,7 @@ def _by_element(dataset: DataSet, options: DataOptions, labels: np.ndarray, size
     if count < sizes[0] or has.all():
         what = "all" if has.all() else f"only {count:,}"
         raise InputError(
-            f"data.split=element data.held_out=[{','.join(symbols)}] is not possible with data.test_size="
+            f"data.split=element with {', '.join(symbols)} in data.held_out is not possible with data.test_size="
             f"{options.test_size}: {what} of the {len(dataset):,} molecules have such an atom"
         )
     part_of = np.full(len(groups.rows), TRAIN)
@@ -160,7 +160,7 @@ def _atomic_number(symbol: str) -> int:
     table = Chem.GetPeriodicTable()
     known = {table.GetElementSymbol(number): number for number in range(1, 119)}
     if symbol not in known:
-        raise InputError(f"`data.held_out=[{symbol}]` is no element: expected symbols, such as F")
+        raise InputError(f"data.held_out has `{symbol}`, which is no element: expected symbols, such as F")
     return known[symbol]
 
 

@@ -4,7 +4,7 @@ import torch
 
 from ibbench.data.dataset import DataSet
 from ibbench.data.featurize import Features, featurize
-from ibbench.data.positions import Geometry, align
+from ibbench.data.positions import Geometry, assign_coordinates
 
 # Their XYZ blocks list atoms in another order than their SMILES: by element in four, by element and neighbours in all.
 REORDERED = ["C#CC#C", "C#CC#N", "N#CC#CC#N", "CC#CC#CC#CC=O", "CC(C)N=COCC#C", "CC#CCCC(F)(F)F"]
@@ -58,7 +58,7 @@ def test_any_order_of_the_xyz_block_gives_the_same_positions(qm9_explicit: DataS
     for seed in range(5):
         order = np.random.RandomState(seed).permutation(size)
         block = Geometry(numbers[order], positions[:size].numpy()[order], np.zeros(size, dtype=np.int64))
-        found = align(graph, block, "explicit")[0]
+        found = assign_coordinates(graph, block, "explicit")[0]
         # Equivalent atoms may swap, which leaves bond lengths and the multiset of distances as they were.
         distance = np.linalg.norm(found[:, None] - found[None], axis=-1)
         assert np.allclose(np.sort(distance, axis=None), np.sort(expected, axis=None), atol=1e-5)
@@ -71,4 +71,4 @@ def test_another_molecule_is_refused() -> None:
     numbers = np.array([6, 8, 6], dtype=np.uint8)
     line = np.array([[0, 0, 0], [1.4, 0, 0], [2.8, 0, 0]], dtype=np.float32)  # C-O-C without hydrogens
     with pytest.raises(ValueError, match="not the same molecule"):
-        align(graph, Geometry(numbers, line, np.zeros(3, dtype=np.int64)), "implicit")
+        assign_coordinates(graph, Geometry(numbers, line, np.zeros(3, dtype=np.int64)), "implicit")
