@@ -110,7 +110,7 @@ def test_nothing_of_a_held_out_element_is_trained_on(
     count = sum("F" in text for text in qm9.smiles)
     with pytest.raises(InputError, match=f"only {count:,} of the 130,831 molecules have such an atom"):
         split_dataset(qm9, config("data.split=element", "data.held_out=F").data)
-    with pytest.raises(InputError, match="data.held_out has `Xx`, which is no element"):
+    with pytest.raises(InputError, match=r"data.held_out has `Xx`, which is no element"):
         split_dataset(qm9, config("data.split=element", "data.held_out=[Xx]").data)
     with pytest.raises(InputError, match="no molecules are left for train"):
         split_dataset(qm9, config("data.split=element", "data.held_out=C", "data.test_size=10").data)
