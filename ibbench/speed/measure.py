@@ -14,12 +14,33 @@ from ibbench.speed.crew import Arrangement, Crew, Timed
 from ibbench.speed.peers import PEERS
 from ibbench.training.replicas import PREDICTION_BATCH
 
-COLUMNS = [
-    "model", "replicas", "phase", "ours_molecules_per_second", "ours_low", "ours_high", "arrangement",
-    "peer_molecules_per_second", "peer_low", "peer_high", "peer_arrangement", "peer_compiled", "ratio", "gflops",
-    "ceiling_gflops", "fraction_of_ceiling", *(f"{phase}_share" for phase in PHASES), "peak_memory_mb", "parameters",
-    "width", "hidden", "depth", "batch_size", "compiled", "repeats",
-]  # fmt: skip
+COLUMNS = {
+    "model": "name of the model",
+    "replicas": "replicas that train or predict together in one process",
+    "phase": "`train` (steps of training) or `infer` (predictions)",
+    "ours_molecules_per_second": "molecules per second of ibbench: the median over repeats, in the faster arrangement",
+    "ours_low": "the lowest of the repeats",
+    "ours_high": "the highest of the repeats",
+    "arrangement": "the faster arrangement: processes x threads of each",
+    "peer_molecules_per_second": "molecules per second of the same model out of PyTorch Geometric's parts, at its best",
+    "peer_low": "the lowest of its repeats",
+    "peer_high": "the highest of its repeats",
+    "peer_arrangement": "the arrangement in which it is the fastest",
+    "peer_compiled": "whether it is compiled there",
+    "ratio": "`ours_molecules_per_second` over `peer_molecules_per_second`",
+    "gflops": "billions of floating point operations per second that ours come to",
+    "ceiling_gflops": "what the machine's matrix products of these sizes reach by themselves",
+    "fraction_of_ceiling": "`gflops` over `ceiling_gflops`",
+    **{f"{phase}_share": f"share of the time of a training step: {phase}" for phase in PHASES},
+    "peak_memory_mb": "the most memory that the processes took, in MB",
+    "parameters": "parameters of one replica",
+    "width": "width of a node's state",
+    "hidden": "width inside a block",
+    "depth": "number of layers",
+    "batch_size": "molecules per replica and step, or per prediction",
+    "compiled": "whether ours is compiled to machine code",
+    "repeats": "how often each was timed",
+}
 
 
 class Rate(NamedTuple):
@@ -69,7 +90,7 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
         for phase in get_args(Phase):
             rates = compete(crew, [*ours, *peers], phase, repeats, seconds)
             rows += [_row(point, crew, phase, entry, peers, rates, ceilings) | {"repeats": repeats} for entry in ours]
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values("replicas", kind="stable", ignore_index=True)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("replicas", kind="stable", ignore_index=True)
 
 
 def compete(crew: Crew, entries: Sequence[Entry], phase: Phase, repeats: int, seconds: float) -> dict[Timed, Rate]:

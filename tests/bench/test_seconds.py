@@ -51,7 +51,7 @@ def test_training_is_ahead_of_the_peer(name: str, config: Callable[..., Config])
     compiled = compiler() is not None
     point = plan(config(f"model={name}", f"trainer.compile={str(compiled).lower()}", "data.train_size=1000"))
     table = measure(point, repeats=5, seconds=0.3)
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == list(COLUMNS)
     _, train = table[table["phase"] == "train"].iloc
     assert train["replicas"] == 3
     assert train["ratio"] > LEAST[name] * (1 if compiled else 0.5)

@@ -62,7 +62,7 @@ def test_the_growth_exponent_is_that_of_the_data() -> None:
 def test_a_timing_says_where_the_time_went(config: Callable[..., Config]) -> None:
     point = plan(config("model=mlp", "seeds=[0,1]", "data.train_size=100", "trainer.compile=false"))
     table = measure(point, repeats=1, seconds=0.02)
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == list(COLUMNS)
     assert table[["replicas", "phase"]].to_numpy().tolist() == [[1, "train"], [1, "infer"], [2, "train"], [2, "infer"]]
     possible = {f"1 x {count_cores()}", f"{count_cores()} x 1"}
     assert set(table["arrangement"]) | set(table["peer_arrangement"]) <= possible
