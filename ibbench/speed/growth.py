@@ -9,20 +9,11 @@ import torch
 
 from ibbench.options.compose import compose_config
 from ibbench.run.plan import Point, plan
+from ibbench.speed.columns import GROWTH_COLUMNS
 from ibbench.speed.contestants import Ours
 from ibbench.speed.measure import Rate
 from ibbench.training.device import peak_memory_mb, reset_peak_memory
 
-COLUMNS = {
-    "model": "name of the model",
-    "varied": "what is varied: `batch_size`, `width`, `replicas` or `train_size`",
-    "value": "its value",
-    "molecules_per_second": "molecules trained on per second, the median over repeats",
-    "low": "the lowest of the repeats",
-    "high": "the highest of the repeats",
-    "epoch_seconds": "seconds of one pass over the train molecules; of train sizes only",
-    "peak_memory_mb": "the most memory that the process took, in MB",
-}
 _WARM_UP = 3  # steps
 SIZES = (1_000, 3_162, 10_000, 31_623, 100_000)  # molecules, evenly spaced on a logarithmic scale
 _VARIED = {
@@ -43,9 +34,9 @@ def sweep(overrides: Sequence[str], repeats: int, seconds: float) -> pd.DataFram
         seconds: how long a timing should take; an epoch is always timed as a whole.
 
     Returns:
-        A row per value, with `COLUMNS`; `epoch_seconds` is given for train sizes.
+        A row per value, with `GROWTH_COLUMNS`; `epoch_seconds` is given for train sizes.
     """
-    return pd.DataFrame(list(_rows(overrides, repeats, seconds)), columns=list(COLUMNS))
+    return pd.DataFrame(list(_rows(overrides, repeats, seconds)), columns=list(GROWTH_COLUMNS))
 
 
 def _rows(overrides: Sequence[str], repeats: int, seconds: float) -> Iterator[dict[str, object]]:

@@ -9,38 +9,11 @@ import pandas as pd
 from ibbench.budget.cost import count_flops, count_parameters, count_training_flops
 from ibbench.errors import InputError
 from ibbench.run.plan import Point
-from ibbench.speed.contestants import PHASES, Entry, Phase
+from ibbench.speed.columns import COLUMNS
+from ibbench.speed.contestants import Entry, Phase
 from ibbench.speed.crew import Arrangement, Crew, Timed
 from ibbench.speed.peers import PEERS
 from ibbench.training.replicas import PREDICTION_BATCH
-
-COLUMNS = {
-    "model": "name of the model",
-    "replicas": "replicas that train or predict together in one process",
-    "phase": "`train` (steps of training) or `infer` (predictions)",
-    "ours_molecules_per_second": "molecules per second of ibbench: the median over repeats, in the faster arrangement",
-    "ours_low": "the lowest of the repeats",
-    "ours_high": "the highest of the repeats",
-    "arrangement": "the faster arrangement: processes x threads of each",
-    "peer_molecules_per_second": "molecules per second of the same model out of PyTorch Geometric's parts, at its best",
-    "peer_low": "the lowest of its repeats",
-    "peer_high": "the highest of its repeats",
-    "peer_arrangement": "the arrangement in which it is the fastest",
-    "peer_compiled": "whether it is compiled there",
-    "ratio": "`ours_molecules_per_second` over `peer_molecules_per_second`",
-    "gflops": "billions of floating point operations per second that ours come to",
-    "ceiling_gflops": "what the machine's matrix products of these sizes reach by themselves",
-    "fraction_of_ceiling": "`gflops` over `ceiling_gflops`",
-    **{f"{phase}_share": f"share of the time of a training step: {phase}" for phase in PHASES},
-    "peak_memory_mb": "the most memory that the processes took, in MB",
-    "parameters": "parameters of one replica",
-    "width": "width of a node's state",
-    "hidden": "width inside a block",
-    "depth": "number of layers",
-    "batch_size": "molecules per replica and step, or per prediction",
-    "compiled": "whether ours is compiled to machine code",
-    "repeats": "how often each was timed",
-}
 
 
 class Rate(NamedTuple):

@@ -15,8 +15,8 @@ from ibbench.models import STANDARD_MODELS
 from ibbench.options.config import Config
 from ibbench.run.pace import fit_to_seconds, seconds_per_molecule
 from ibbench.run.plan import plan
-from ibbench.speed.contestants import PHASES
-from ibbench.speed.measure import COLUMNS, measure
+from ibbench.speed.columns import COLUMNS, PHASES
+from ibbench.speed.measure import measure
 from ibbench.training.step import compiler
 
 # Half of what is aimed at, with three replicas, against the peer at its best.

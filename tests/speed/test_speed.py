@@ -16,10 +16,11 @@ from ibbench.models import STANDARD_MODELS
 from ibbench.options.config import Config
 from ibbench.run.plan import plan
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
-from ibbench.speed.contestants import PHASES, Entry, Phase
+from ibbench.speed.columns import COLUMNS, PHASES
+from ibbench.speed.contestants import Entry, Phase
 from ibbench.speed.crew import Crew, Timed
 from ibbench.speed.growth import growth_exponent
-from ibbench.speed.measure import COLUMNS, compete, fastest, measure
+from ibbench.speed.measure import compete, fastest, measure
 from ibbench.speed.peers import PEERS, flatten_molecules, unpack
 from ibbench.training.device import count_cores
 
