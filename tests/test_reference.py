@@ -50,7 +50,7 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def test_every_option_is_told_with_its_meaning_and_no_other(rows: Rows) -> None:
     told = {name: cells for name, cells in rows.items() if "=" not in name and not name.startswith("hydra.")}
     assert set(told) == set(option_names()) - GROUPS
-    without = [name for name, (*_, meaning) in told.items() if not meaning.rpartition(": ")[2].strip()]
+    without = [name for name, (meaning, *_) in told.items() if not meaning.rpartition(": ")[2].strip()]
     assert not without, "a comment in configs/ is missing"
 
 
@@ -66,12 +66,12 @@ def test_the_defaults_that_are_told_are_those_of_a_config(choice: list[str], row
     typed = {word.partition("=")[0] for word in choice}
     for name, value in _flat(compose_config(choice).model_dump()):
         if name not in {*typed, *GROUPS} and not name.endswith(".name"):
-            assert markdown.code(value) in rows[name][1].replace("&#124;", "|"), name
+            assert markdown.code(value) in rows[name][2].replace("&#124;", "|"), name
 
 
 def test_values_beyond_a_bound_that_is_told_are_refused(rows: Rows) -> None:
     tried = 0
-    for name, (kind, default, _) in ((name, cells) for name, cells in rows.items() if len(cells) == 3):
+    for name, (_, kind, default) in ((name, cells) for name, cells in rows.items() if len(cells) == 3):
         above = re.match(r"(?:`auto` or )?(?:whole )?number (above|at least) ([\d.]+)", kind)
         if not above or name.startswith(("hydra.", "rung.")) or "(" in default or name in {"data.max_atoms"}:
             continue

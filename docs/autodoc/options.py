@@ -12,7 +12,12 @@ from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.options.defaults import config_folder, config_groups, default_options
 
-_TOP = """# Options
+_TOP = """---
+search:
+  boost: 2
+---
+
+# Options
 
 Every option of `ibbench train`, and of the commands that take options as it does: given as `OPTION=VALUE`, or for a
 group of options `GROUP=CHOICE`. Values with commas make a sweep; [change the
@@ -44,7 +49,7 @@ class Option(NamedTuple):
 
     def cells(self) -> tuple[str, ...]:
         """Return the row of the option; its name can be linked to."""
-        return f'<a id="{self.name}"></a>`{self.name}`', self.kind, self.default, plain(self.meaning)
+        return f'<a id="{self.name}"></a>`{self.name}`', plain(self.meaning), self.kind, self.default
 
 
 def page() -> str:
@@ -61,7 +66,7 @@ def page() -> str:
 
 
 def _tabulate(options: Iterator[Option]) -> str:
-    return table(("option", "takes", "default", "meaning"), (option.cells() for option in options))
+    return table(("option", "meaning", "takes", "default"), (option.cells() for option in options))
 
 
 def _compose(overrides: list[str]) -> dict[str, Any]:
@@ -185,10 +190,10 @@ def _launchers() -> Iterator[str]:
         path = config_folder() / "cluster" / f"{choice}.yaml"
         comments = read_comments(path).options
         rows = [
-            (f"`{name}`", code(value), plain(comments.get(name, "")))
+            (f"`{name}`", plain(comments.get(name, "")), code(value))
             for name, value in _leaves(default_options("cluster", choice))
             if name.startswith("hydra.launcher.")
         ]
         if rows:
             yield f"### With `cluster={choice}`\n"
-            yield table(("option", "default", "meaning"), rows)
+            yield table(("option", "meaning", "default"), rows)
