@@ -161,7 +161,7 @@ def test_the_tutorial_says_of_locality_what_the_ladder_says() -> None:
     page = committed_text("docs/tutorial/first-study.md")
     assert f"its error falls by {step['gain']:.4f} eV, from {before['mae_mean']:.4f}" in page
     assert step["verdict"] == "better"
-    assert rungs.loc["gnn", "verdict"] == "not distinguishable"
+    assert rungs.loc["gnn", "verdict"].startswith("not distinguishable")
     assert before["verdict"] == "worse"
     assert rungs.loc["cnn", "mae_mean"] > rungs.loc["gnn", "mae_high"]  # as docs/explanation/biases.md says
 
