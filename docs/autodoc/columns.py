@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from autodoc.markdown import in_words, plain, table
+from autodoc.markdown import in_words, plain, table, with_words_in_place
 from ibbench.commands.probe import PROBES, RANKING
 from ibbench.compare import diff, pairs, summary
 from ibbench.compare import table as comparison
@@ -96,11 +96,13 @@ def _tabulate(file: File) -> str:
 
 def _record() -> Iterator[str]:
     """Tell the fields of `record.json`, with those of what stands in it."""
-    schema = Record.model_json_schema()
+    schema = with_words_in_place(Record.model_json_schema())
     yield f"## `{RECORD}`\n"
     yield "What a run leaves in its folder, as JSON.\n"
     yield from _entry(schema)
     for name, part in schema["$defs"].items():
+        if "properties" not in part:
+            continue
         yield f"### `{name}`\n"
         yield from _entry(part)
 

@@ -49,6 +49,20 @@ def typed(value: Any) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
+def with_words_in_place(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON schema in which each list of possible words stands where it is referred to."""
+    words = {f"#/$defs/{name}": part for name, part in schema.get("$defs", {}).items() if "enum" in part}
+
+    def replace(part: Any) -> Any:
+        if isinstance(part, dict):
+            return (
+                words[part["$ref"]] if part.get("$ref") in words else {key: replace(one) for key, one in part.items()}
+            )
+        return [replace(one) for one in part] if isinstance(part, list) else part
+
+    return {str(key): replace(part) for key, part in schema.items()}
+
+
 def in_words(schema: Mapping[str, Any]) -> str:
     """Say what a JSON schema takes: its type and its bounds."""
     if "anyOf" in schema:

@@ -7,7 +7,7 @@ import hydra
 from omegaconf import OmegaConf
 
 from autodoc.comments import read_comments
-from autodoc.markdown import code, in_words, plain, table, typed
+from autodoc.markdown import code, in_words, plain, table, typed, with_words_in_place
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.options.defaults import config_folder, config_groups, default_options
@@ -54,7 +54,7 @@ class Option(NamedTuple):
 
 def page() -> str:
     """Write the page."""
-    schema = Config.model_json_schema()
+    schema = with_words_in_place(Config.model_json_schema())
     parts = [_TOP, "## The run\n", _tabulate(of_run(schema))]
     for group, title in _GROUPS.items():
         parts += [f"## `{group}`\n", f"{title}.\n", _choices(group), _tabulate(of_group(group, schema))]
@@ -160,7 +160,7 @@ def _about(group: str, choice: str) -> str:
 def _docstring(schema: Mapping[str, Any], choice: str) -> str:
     """Return what the class that checks an optimizer or a schedule says of itself."""
     for part in schema["$defs"].values():
-        name = part["properties"].get("name", {})
+        name = part.get("properties", {}).get("name", {})
         if choice in (name.get("const"), *name.get("enum", ())):
             return str(part["description"])
     return ""
