@@ -1,5 +1,6 @@
 """The reference says what the code does: each option, command, column and exported name, and no other."""
 
+import ast
 import csv
 import io
 import re
@@ -161,6 +162,18 @@ def test_every_column_that_commands_write_is_described(ibbench: Command, tmp_pat
     kinds = {re.sub(r"^y .* (mean|std)$", r"TARGET [UNIT] MODEL \1", name) for name in predicted[2:]}
     (file,) = [file for file in columns.FILES if file.name == "predicted.csv"]
     assert kinds == set(file.columns)
+
+
+def test_every_csv_that_the_code_names_is_described() -> None:
+    constants = (
+        node.value
+        for path in Path(package.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    named = {text for text in constants if re.fullmatch(r"\w+\.csv", text)}
+    assert len(named) >= 9
+    assert named <= {file.name for file in columns.FILES}
 
 
 def test_every_described_column_has_a_sentence_in_the_page() -> None:

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from autodoc.markdown import in_words, plain, table, with_words_in_place
+from ibbench.commands.explain import AGREEMENT, AGREEMENT_COLUMNS
+from ibbench.commands.explain import PAIRS as ATTENTION
+from ibbench.commands.explain import ROWS as ROWS_OF_ATOMS
 from ibbench.commands.probe import PROBES, RANKING
 from ibbench.compare import diff, pairs, summary
 from ibbench.compare import table as comparison
@@ -11,7 +14,7 @@ from ibbench.data.build import REJECTED_COLUMNS
 from ibbench.probes.subject import foretell, measure
 from ibbench.record.folder import HISTORY, PAIRS, TABLE
 from ibbench.record.schema import RECORD, Record
-from ibbench.report import predictions
+from ibbench.report import explain, predictions
 from ibbench.speed import columns as speed
 from ibbench.training.state import HISTORY_COLUMNS
 from ibbench.worth import claims, ladder, worth
@@ -53,6 +56,14 @@ FILES = (
     File(RANKING, "`ibbench probe --foretell`", "per model, target and train size", foretell.COLUMNS),
     File(HISTORY, "a run, in its folder", "per replica and validation", HISTORY_COLUMNS),
     File("predicted.csv", "`ibbench predict --output predicted.csv`", "per molecule", predictions.COLUMNS),
+    File(
+        ROWS_OF_ATOMS,
+        "`ibbench explain --output FOLDER`",
+        "per molecule, model, target, seed and atom",
+        explain.COLUMNS,
+    ),
+    File(ATTENTION, "`ibbench explain --output FOLDER`", "per pair of atoms, layer and head", explain.PAIR_COLUMNS),
+    File(AGREEMENT, "`ibbench explain --molecules 300`", "per model, target and quantity", AGREEMENT_COLUMNS),
     File(TABLE, "`ibbench speed`", "per model, number of replicas and phase", speed.COLUMNS),
     File("sweep.csv", "`ibbench speed --sweep`", "per model and value", speed.GROWTH_COLUMNS),
     File("*.rejected.csv", "the data cache, beside the data", "per fault of a row that is left out", REJECTED_COLUMNS),
