@@ -23,7 +23,7 @@ COLUMNS = {
     "target": "short name of the target; empty where no label has a part in the figure",
     **shared("train_size", "model", "variant"),
     "seed": "seed of the weights and of the train molecules; empty where they have no part in it",
-    "at": "which weights: `init` as the seed draws them, `trained`, or empty where they have no part in it",
+    "at": "which weights: `init` as the seed draws them, `trained`, `along` for all on the way; empty if none matter",
     "probe": "name of the probe (`ibbench probe --list`)",
     "quantity": "what of it was measured",
     "part": "of what part of the model or of the molecules, such as a layer or a number of bonds",
