@@ -114,7 +114,7 @@ def _walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def test_every_command_and_flag_is_told() -> None:
-    sections = dict(re.findall(r"^#+ `(ibbench[\w ]*)`\n(.*?)(?=^#+ |\Z)", commands.page(), re.MULTILINE | re.DOTALL))
+    sections = dict(re.findall(r"^#+ `(ibbench[\w -]*)`\n(.*?)(?=^#+ |\Z)", commands.page(), re.MULTILINE | re.DOTALL))
     walked = dict(_walk(typer.main.get_command(app), "ibbench"))
     assert set(sections) == set(walked) - {"ibbench"}
     for name, command in walked.items():

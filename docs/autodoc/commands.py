@@ -27,10 +27,10 @@ def page() -> str:
 
 def _with_whole_sentences(page: str) -> str:
     """Let lists of commands link to each, and say all that it says of itself, which Typer cuts after some words."""
-    about = dict(re.findall(r"^#+ `ibbench ([\w ]+)`\n\n(.+)$", page, re.MULTILINE))
+    about = dict(re.findall(r"^#+ `ibbench ([\w -]+)`\n\n(.+)$", page, re.MULTILINE))
     lines = []
     for line in page.splitlines():
-        listed = re.match(r"\* `(\w+)`: ", line)
+        listed = re.match(r"\* `([\w-]+)`: ", line)
         name = next((name for name in about if listed and name.split()[-1] == listed[1]), None)
         lines.append(f"* [`{name}`](#ibbench-{name.replace(' ', '-')}): {about[name]}" if name else line)
     return "\n".join(lines) + "\n"
