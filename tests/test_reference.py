@@ -190,8 +190,10 @@ def test_every_exported_name_is_told_with_its_signature() -> None:
     told = re.findall(r"^## `(\w+)`", page, re.MULTILINE)
     assert sorted(told) == sorted(name for name in package.__all__ if name != "__version__")
     assert "compose_config(overrides: Sequence[str]) -> Config" in page
-    assert "relevance: float = 0.01" in page
+    assert re.search(r"^compare\(.*?tolerance: float = 0\.02", page, re.MULTILINE | re.DOTALL)
+    assert "device: str = 'auto'" in page
     assert " at 0x" not in page
+    assert "<module" not in page
     assert not re.search(r"^(Args|Returns|Raises|Attributes):", page, re.MULTILINE)
 
 

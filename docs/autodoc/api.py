@@ -1,5 +1,6 @@
 """The page of all names that `import ibbench` gives, with their signatures and docstrings."""
 
+import importlib
 import inspect
 import re
 from collections.abc import Iterator
@@ -31,9 +32,10 @@ def names() -> list[str]:
 
 
 def _tell(name: str) -> Iterator[str]:
-    value = getattr(ibbench, name)
+    # Where the name is also that of a folder of the package, an attribute would be the folder.
+    value = getattr(importlib.import_module(ibbench._HOME[name]), name)
     yield f"## `{name}`\n"
-    if inspect.ismodule(value) or not callable(value):
+    if not callable(value):
         yield f"{_described(value)}\n"
         return
     if isinstance(value, type) and issubclass(value, BaseModel):
