@@ -16,7 +16,7 @@ from autodoc import api, columns, commands, comments, markdown, options
 
 import ibbench as package
 from ibbench.cli import app
-from ibbench.data.sources import find_citations
+from ibbench.data.sources import find_references
 from ibbench.errors import InputError
 from ibbench.options.compose import compose_config
 from ibbench.options.config import option_names
@@ -200,9 +200,9 @@ def test_every_exported_name_is_told_with_its_signature() -> None:
 def test_what_to_cite_is_the_same_everywhere(ibbench: Command) -> None:
     cff = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     dois = [reference["doi"] for reference in cff["references"]]
-    citations = find_citations("qm9pack")
-    assert [citation.rpartition("doi:")[2] for citation in citations] == dois
+    papers = find_references("qm9pack")
+    assert [paper.rpartition("https://doi.org/")[2] for paper in papers] == dois
     assert cff["version"] == package.__version__
-    assert not find_citations("csv:0123456789abcdef")
-    info = ibbench("data", "info").stdout.replace("\n", "")
-    assert all(f"cite: {citation}" in info for citation in citations)
+    assert not find_references("csv:0123456789abcdef")
+    info = re.sub(r"\s", "", ibbench("data", "info").stdout)
+    assert all(f"cite: {paper}".replace(" ", "") in info for paper in papers)
