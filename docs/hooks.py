@@ -1,22 +1,25 @@
-"""Lets the pages show the pictures of results/, which lie beside docs/ in the repository, and notebooks as pages."""
+"""What the site has beside the pages: pictures of results/, notebooks, and the reference written from the code."""
 
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+from autodoc import PAGES
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pictures of the committed studies to the site."""
+    """Add the pictures of the committed studies to the site, and the pages that are written from the code."""
     root = Path(config["config_file_path"]).parent
     for picture in sorted(root.glob("results/*/*.png")):
         files.append(File.generated(config, str(picture.relative_to(root)), abs_src_path=str(picture)))
     for notebook in sorted((root / "docs").rglob("*.ipynb")):
         page = notebook.relative_to(root / "docs").with_suffix(".md").as_posix()
         files.append(File.generated(config, page, content=as_page(json.loads(notebook.read_text()))))
+    for name, write in PAGES.items():
+        files.append(File.generated(config, name, content=write()))
     return files
 
 

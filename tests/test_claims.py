@@ -155,5 +155,16 @@ def test_the_table_of_what_models_see_is_that_of_the_probes() -> None:
             assert row[column] == measured[row["model"]][column], row["model"]
 
 
+def test_the_tutorial_says_of_locality_what_the_ladder_says() -> None:
+    rungs = pd.read_csv(io.StringIO(committed_text("results/ladder/ladder.csv"))).set_index("rung")
+    step, before = rungs.loc["gnn_untyped"], rungs.loc["gnn_all_pairs"]
+    page = committed_text("docs/tutorial/first-study.md")
+    assert f"its error falls by {step['gain']:.4f} eV, from {before['mae_mean']:.4f}" in page
+    assert step["verdict"] == "better"
+    assert rungs.loc["gnn", "verdict"].startswith("not distinguishable")
+    assert before["verdict"] == "worse"
+    assert rungs.loc["cnn", "mae_mean"] > rungs.loc["gnn", "mae_high"]  # as docs/explanation/biases.md says
+
+
 def test_runs_are_not_committed() -> None:
     assert not [name for name in committed_files("results") if "/runs/" in name]

@@ -1,5 +1,7 @@
 """README and documentation keep their word: their commands run, their example trains."""
 
+import json
+import os
 import re
 import shlex
 import shutil
@@ -10,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from ibbench.models.registry import get_model
 from tests.committed import export_committed
 
 ROOT = Path(__file__).parent.parent
@@ -134,3 +137,36 @@ def test_the_plugins_of_the_pages_work_outside_of_the_package(ibbench: Callable,
     )
     for pattern, output in zip(expected, outputs, strict=True):
         assert re.search(pattern, output, re.MULTILINE), output
+
+
+@pytest.mark.slow
+def test_the_tutorial_shows_the_cost_that_a_dry_run_tells(ibbench: Callable) -> None:
+    page = PAGES[ROOT / "docs/tutorial/first-study.md"]
+    (command,) = [line for line in page.splitlines() if line.endswith("name=locality --dry-run")]
+    (shown,) = re.findall(r"^To do: .*$", page, re.MULTILINE)
+    assert shown in ibbench(*shlex.split(command)[1:]).stdout
+
+
+def test_the_table_of_assumptions_is_what_the_models_declare() -> None:
+    page = PAGES[ROOT / "docs/explanation/biases.md"].partition("<!-- what the models declare -->\n")[2]
+    lines = [line.strip("|").split("|") for line in page.partition("\n\n")[0].splitlines()]
+    table = {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}
+    assert len(table[""]) >= 5
+    for place, name in enumerate(table[""]):
+        model = get_model(name.strip("`"))
+        assert table["weights"][place] == model.weights
+        assert table["connectivity"][place] == model.connectivity
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_broken_link(tmp_path: Path) -> None:
+    """Build it as `make docs` does: with the pages that are written from the code, and their links."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    for page in ("options", "commands", "columns", "api"):
+        assert (tmp_path / "reference" / page / "index.html").exists()
+    found = json.loads((tmp_path / "search/search_index.json").read_text())["docs"]
+    assert any("budget.match" in entry["text"] for entry in found)
+    assert not list(tmp_path.rglob("*.py"))

@@ -58,6 +58,12 @@ def test_every_file_lies_in_a_room() -> None:
     assert not [path for path, _ in _files() if path.stem in FORBIDDEN_NAMES]
 
 
+def test_the_readme_of_a_room_names_its_files() -> None:
+    text = (PACKAGE / "sweep/README.md").read_text()
+    files = {path.name for path in (PACKAGE / "sweep").glob("*.py")} - {"__init__.py"}
+    assert {name for name in files if f"| `{name}` |" not in text} == set()
+
+
 def test_rooms_import_only_from_rooms_above() -> None:
     wrong = []
     for path, room in _files():

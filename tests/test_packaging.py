@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
@@ -111,6 +112,24 @@ def test_a_wheel_has_every_config_and_no_tests(installed: Path) -> None:
     assert not (installed / "tests").exists()
     assert (installed / "ibbench/py.typed").exists()
     assert {path.name for path in installed.glob("ibbench/report/pages/*")} == {"page.html", "page.css", "page.js"}
+
+
+def test_a_source_distribution_has_what_it_takes_to_work_on_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        names = {name.partition("/")[2] for name in packed.getnames()}
+    needed = {
+        "CITATION.cff",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "docs/autodoc/options.py",
+        "configs/train.yaml",
+        "mkdocs.yml",
+    }
+    assert needed <= names
+    assert not [name for name in names if name.startswith("results/")]
 
 
 def test_an_editable_install_uses_the_configs_of_the_checkout() -> None:

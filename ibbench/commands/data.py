@@ -8,6 +8,7 @@ from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import pack_features
 from ibbench.data.repeats import count_repeats, describe_repeats
+from ibbench.data.sources import find_references
 from ibbench.data.unseen import count_unseen, describe_unseen
 from ibbench.errors import InputError
 from ibbench.models import model_names
@@ -59,6 +60,7 @@ def _facts(dataset: DataSet) -> list[str]:
         f"bond types that never occur: {', '.join(absent) or 'none'}",
         *([f"bonds of other kinds, read as single (quadruple: as triple): {odd}"] if odd else []),
         *_unseen(dataset),
+        *(f"cite: {reference}" for reference in find_references(dataset.source)),
         f"cache: {dataset.path} ({dataset.path.stat().st_size / 1e6:.1f} MB)",
     ]
 

@@ -28,9 +28,17 @@ from ibbench.training.device import choose_device, one_thread
 ROWS, PAIRS, AGREEMENT, PICTURE = "explain.csv", "attention.csv", "agreement.csv", "explain_"
 STYLES: tuple[Literal["svg", "png"], ...] = ("svg", "png")
 _UNWRITTEN = "--output FOLDER draws this, and writes every figure of every seed"
-_AGREEMENT_COLUMNS = [
-    "model", "target", "quantity", "correlation", "low", "high", "num_seeds", "num_molecules", "num_without",
-]  # fmt: skip
+AGREEMENT_COLUMNS = {
+    "model": "name of the model, with what tells it from others of the study",
+    "target": "short name of the target",
+    "quantity": "which two orders of the atoms are compared",
+    "correlation": "Spearman's rank correlation over the atoms of a molecule, the mean over molecules and seeds",
+    "low": "lower end of its 95 % interval",
+    "high": "upper end of that interval",
+    "num_seeds": "number of seeds",
+    "num_molecules": "number of molecules that it is the mean of",
+    "num_without": "number of molecules that say nothing, since they have too few atoms or all of them are alike",
+}
 
 
 class Request(NamedTuple):
@@ -169,7 +177,7 @@ def _agreement_rows(agreements: Sequence[tuple[Look, list[Agreement]]]) -> pd.Da
             who = (found.column.ensemble, found.column.target, one.quantity)
             counts = (len(found.seeds), one.num_molecules, one.num_without)
             rows.append((*who, one.estimate.value, low, high, *counts))
-    return pd.DataFrame(rows, columns=_AGREEMENT_COLUMNS, dtype=object)
+    return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS), dtype=object)
 
 
 def _tell(

@@ -10,6 +10,7 @@ import pandas as pd
 from ibbench.compare.align import align_rows
 from ibbench.compare.cautions import cautions, cautions_of_basis
 from ibbench.compare.changes import changes, moved
+from ibbench.compare.columns import interval, shared
 from ibbench.compare.missing import MissingRun
 from ibbench.compare.moderation import estimate_prior, moderate, variance_of_seed
 from ibbench.compare.order import model_order, target_order
@@ -19,10 +20,17 @@ from ibbench.compare.verdict import ONE_SEED, RELEVANCE, Verdict, holm, judge
 from ibbench.errors import InputError
 from ibbench.options.words import FailOn
 
-COLUMNS = [
-    "target", "unit", "train_size", "model", "variant", "old", "new", "delta", "delta_low", "delta_high", "percent",
-    "p_holm", "verdict", "basis", "hydrogens", "source", "split",
-]  # fmt: skip
+COLUMNS = {
+    **shared("target", "unit", "train_size", "model", "variant"),
+    "old": "MAE on side A",
+    "new": "MAE on side B",
+    **interval("delta", "`new` minus `old`"),
+    "percent": "`delta` in per cent of `old`",
+    **shared("p_holm"),
+    "verdict": "verdict on the new error",
+    "basis": "what the verdict rests on: `predictions`, `variances`, `seeds`, `deviations` or `tolerance`",
+    **shared("hydrogens", "source", "split"),
+}
 
 
 class DiffRow(NamedTuple):
@@ -317,4 +325,4 @@ def diff_table(compared: Diff) -> pd.DataFrame:
                 "split": place.split,
             }
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -6,17 +6,30 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ibbench.compare.columns import interval, shared
 from ibbench.compare.moderation import Prior, estimate_prior, moderate, variance_of_seed
 from ibbench.compare.statistics import Comparison, compare
 from ibbench.compare.study import Entry, Group, Key, Section
 from ibbench.compare.verdict import RELEVANCE, Verdict, holm, judge
 
-COLUMNS = [
-    "target", "unit", "train_size", "a", "a_variant", "b", "b_variant", "num_seeds",
-    "difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high",
-    "probability_a_lower", "probability_low", "probability_high", "p", "p_holm",
-    "verdict", "basis", "hydrogens", "source", "split",
-]  # fmt: skip
+COLUMNS = {
+    **shared("target", "unit", "train_size"),
+    "a": "model A",
+    "a_variant": "its variant, if it has one",
+    "b": "model B",
+    "b_variant": "its variant, if it has one",
+    **shared("num_seeds"),
+    **interval("difference", "MAE of A minus that of B, averaged over seeds"),
+    **interval("ratio", "MAE of A over that of B, the geometric mean over seeds"),
+    "probability_a_lower": "share of seeds on which A has the lower MAE, ties counted half; from six seeds on",
+    "probability_low": "lower end of its 95 % (Clopper-Pearson) interval",
+    "probability_high": "upper end of that interval",
+    "p": "p-value of the difference by itself, not corrected",
+    **shared("p_holm"),
+    "verdict": "which of the two is better, if that is sure",
+    "basis": "what the verdict rests on: `predictions` of each test molecule, or `seeds` alone",
+    **shared("hydrogens", "source", "split"),
+}
 
 
 class Pair(NamedTuple):
@@ -48,7 +61,8 @@ class Pair(NamedTuple):
 
     def figures(self) -> dict[str, float | None]:
         """Return the statistics under the names that the tables give them; None where something is unknown."""
-        names = COLUMNS[COLUMNS.index("difference") : COLUMNS.index("p_holm")]
+        columns = list(COLUMNS)
+        names = columns[columns.index("difference") : columns.index("p_holm")]
         difference, unknown = self.comparison.difference, (None, None, None)
         values = (
             difference.value,
@@ -188,7 +202,7 @@ def pairs_table(pairs: Pairs) -> pd.DataFrame:
                 **group.section._asdict(),
             }
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _in_names(pair: Pair) -> str:

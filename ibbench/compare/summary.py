@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ibbench.compare.columns import shared
 from ibbench.compare.estimate import ALPHA
 from ibbench.compare.study import Entry, mean_of
 
-COLUMNS = [
-    "model", "variant", "train_size", "num_targets", "mae_over_std_mean", "mean_rank", "critical_difference",
-    "friedman_p", "within_chemical_accuracy", "hydrogens", "source", "split",
-]  # fmt: skip
+COLUMNS = {
+    **shared("model", "variant", "train_size"),
+    "num_targets": "number of targets that all rows were measured on",
+    "mae_over_std_mean": "MAE over the standard deviation of the target, averaged over targets",
+    "mean_rank": "mean rank among trained models over targets; 1 is the lowest error",
+    "critical_difference": "by how much two mean ranks must differ at the 5 % level (Nemenyi's test)",
+    "friedman_p": "p-value of Friedman's test that all models rank alike; from six different quantities on",
+    "within_chemical_accuracy": "on how many targets the MAE is within chemical accuracy, of those that have one",
+    **shared("hydrogens", "source", "split"),
+}
 
 
 def summarise(entries: Sequence[Entry]) -> pd.DataFrame:
@@ -33,7 +40,7 @@ def summarise(entries: Sequence[Entry]) -> pd.DataFrame:
         key=lambda entry: (entry.key.group.section, entry.key.group.train_size),
     ):
         rows += _rows(list(part))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 MIN_BLOCKS = 6  # different quantities; with fewer, a test of ranks can hardly reject anything

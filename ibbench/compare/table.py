@@ -5,29 +5,69 @@ from typing import Any
 import pandas as pd
 
 from ibbench.compare.calibration import measure_calibration
+from ibbench.compare.columns import shared
 from ibbench.compare.pairs import Pairs, best_of, by_group, compare_pairs, versus
 from ibbench.compare.pareto import pareto
 from ibbench.compare.soundness import find_faults, measure_doubling
 from ibbench.compare.study import Entry, Key, Section, Study, mean_of
 from ibbench.errors import InputError, suggest
 
-_VERSUS = [
-    "verdict_vs_{}", "difference_to_{}", "difference_to_{}_low", "difference_to_{}_high",
-    "ratio_to_{}", "ratio_to_{}_low", "ratio_to_{}_high", "p_vs_{}",
-]  # fmt: skip
+_VERSUS = {  # of a row against another one; `{0}` is `best`, or the model of `--relative-to`
+    "verdict_vs_{}": "verdict on the row against `{0}`; for that row itself its name",
+    "difference_to_{}": "MAE of the row minus that of `{0}`",
+    "difference_to_{}_low": "lower end of its 95 % interval, over seeds and test molecules",
+    "difference_to_{}_high": "upper end of that interval",
+    "ratio_to_{}": "MAE of the row over that of `{0}`, the geometric mean over seeds",
+    "ratio_to_{}_low": "lower end of its 95 % interval, over seeds and test molecules",
+    "ratio_to_{}_high": "upper end of that interval",
+    "p_vs_{}": "p-value of the difference, after Holm's correction over all pairs of the study on one task",
+}
 _FIGURES = ["difference", "difference_low", "difference_high", "ratio", "ratio_low", "ratio_high", "p_holm"]
 BEST = "best"
 SO_FAR = "lowest so far"  # verdict on the best finished row while a run of its group is missing
-COLUMNS = [
-    "model", "variant", "target", "unit", "train_size", "num_seeds", "mae_mean", "mae_std", "mae_low", "mae_high",
-    "rmse_mean", "r2_mean", "mae_over_std_mean", "mae_over_chemical_accuracy",
-    "among_best", *(name.format(BEST) for name in _VERSUS),
-    "doubling", "doubling_low", "doubling_high", "fault",
-    "ensemble_mae", "ensemble_mae_low", "ensemble_mae_high", "ensemble_rmse", "coverage_90", "ence", "ence_ideal",
-    "pareto", "parameters", "flops_per_molecule", "train_seconds", "molecules_per_second",
-    "train_share", "num_test_molecules", "molecule_variance", "seeds", "seed_maes",
-    "hydrogens", "source", "split",
-]  # fmt: skip
+
+
+def describe_versus(name: str) -> dict[str, str]:
+    """Return the columns that compare a row with the best one, or with the model called `name`, and what they mean."""
+    return {column.format(name): text.format(name) for column, text in _VERSUS.items()}
+
+
+COLUMNS = {
+    **shared("model", "variant", "target", "unit", "train_size", "num_seeds"),
+    "mae_mean": "mean absolute error on the test molecules, averaged over seeds",
+    "mae_std": "sample standard deviation of the MAE over seeds; empty for one seed",
+    "mae_low": "lower end of the 95 % interval of the MAE, for other seeds and other test molecules",
+    "mae_high": "upper end of that interval",
+    "rmse_mean": "root mean square error on the test molecules, averaged over seeds",
+    "r2_mean": "coefficient of determination R² on the test molecules, averaged over seeds",
+    "mae_over_std_mean": "MAE over the standard deviation of the target on the test molecules, averaged over seeds",
+    "mae_over_chemical_accuracy": "MAE over the chemical accuracy of the target; empty where none is known",
+    "among_best": "whether the row is the best of its group or not distinguishable from it; empty while runs are "
+    "missing that could be better",
+    **describe_versus(BEST),
+    "doubling": "by what share the MAE changed when the steps were doubled: -0.1 is 10 % lower; empty if not measured",
+    "doubling_low": "lower end of its 95 % interval over seeds",
+    "doubling_high": "upper end of that interval",
+    "fault": "why the row supports no claim; empty if it does",
+    "ensemble_mae": "MAE of the mean prediction over seeds; empty for one seed and without predictions",
+    "ensemble_mae_low": "lower end of its 95 % interval, for other seeds and other test molecules",
+    "ensemble_mae_high": "upper end of that interval",
+    "ensemble_rmse": "root mean square error of the mean prediction over seeds",
+    "coverage_90": "share of test molecules in the 90 % interval of the deviation between seeds; 0.9 if that is right",
+    "ence": "expected normalised calibration error of that deviation; to be compared with `ence_ideal`",
+    "ence_ideal": "the `ence` that so few seeds would have by chance alone, if their deviation were right",
+    "pareto": "costs (`parameters`, `flops`, `seconds`) at which no other row has a lower MAE for the same or less",
+    "parameters": "parameters of one replica",
+    "flops_per_molecule": "floating point operations of one prediction; empty for a baseline",
+    "train_seconds": "seconds of the training steps of all seeds together",
+    "molecules_per_second": "molecules trained on per second, over all seeds that train together",
+    "train_share": "share of the train pool that one seed trains on",
+    "num_test_molecules": "number of test molecules",
+    "molecule_variance": "variance of the mean MAE over other test molecules, in the square of the unit",
+    "seeds": "the seeds, with blanks between them",
+    "seed_maes": "the MAE of each seed, in their order",
+    **shared("hydrogens", "source", "split"),
+}
 
 
 def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | None = None) -> pd.DataFrame:
@@ -73,8 +113,8 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
             if relative_to is not None:
                 row |= _versus(pairs, entry.key, _reference(entry.key, group, relative_to), relative_to)
             rows.append(row)
-    further = [name.format(relative_to) for name in _VERSUS] if relative_to is not None else []
-    return pd.DataFrame(rows, columns=COLUMNS + further).astype(
+    further = describe_versus(relative_to) if relative_to is not None else {}
+    return pd.DataFrame(rows, columns=[*COLUMNS, *further]).astype(
         {"flops_per_molecule": "Int64", "num_test_molecules": "Int64"}
     )
 

@@ -13,6 +13,13 @@ from ibbench.data.sources import Fault, Rows, Source
 from ibbench.data.unseen import find_unseen
 from ibbench.errors import shorten
 
+REJECTED_COLUMNS = {
+    "line": "line of the file where the row begins, counted from 1; of QM9 the number of the molecule",
+    "column": "the column with what is wrong; empty where it is the row itself",
+    "value": "what stands there",
+    "reason": "why it cannot be used",
+}
+
 
 class Built(NamedTuple):
     """A data set of M molecules, before it is written to the cache.
@@ -138,6 +145,6 @@ def _tabulate(faults: list[Fault], rows: Rows) -> str:
         return ""
     text = io.StringIO()
     table = csv.writer(text)  # with its own `\r\n` for an end: else it leaves a lone `\r` in a cell without quotes
-    table.writerow(["line", "column", "value", "reason"])
+    table.writerow(REJECTED_COLUMNS)
     table.writerows([_line(fault, rows), fault.column, fault.value, fault.reason] for fault in faults)
     return text.getvalue()

@@ -237,10 +237,10 @@ class RungOptions(Options):
     It differs in one assumption, which `adds` says in words, from the rung called `after`.
     """
 
-    number: PositiveInt
-    name: Name
-    adds: Name
-    after: Name | None = None
+    number: Annotated[PositiveInt, Field(description="its place in the order in which rungs are shown")]
+    name: Annotated[Name, Field(description="what the rung is called in tables")]
+    adds: Annotated[Name, Field(description="the assumption in which it differs from the rung `after`, in words")]
+    after: Annotated[Name | None, Field(description="the rung it is compared with; null for the first")] = None
 
 
 Range = Annotated[tuple[float, float], AfterValidator(_rises)]

@@ -17,8 +17,29 @@ from ibbench.probes.explain.one import Explained
 from ibbench.report.cells import Notation, notation_of, with_interval
 from ibbench.report.document import Remark, Shape, Table
 
-COLUMNS = ["molecule", "model", "target", "unit", "seed", "atom", "element", "occlusion", "attention"]
-PAIR_COLUMNS = ["molecule", "model", "target", "seed", "layer", "head", "hearer", "heard", "weight"]
+_WHOSE = {
+    "molecule": "SMILES of the molecule",
+    "model": "name of the model, with what tells it from others of the study",
+    "target": "short name of the target",
+}
+COLUMNS = {
+    **_WHOSE,
+    "unit": "unit of the target",
+    "seed": "seed of the replica",
+    "atom": "number of the atom in the SMILES, counted from 1",
+    "element": "its element",
+    "occlusion": "the prediction with the atom hidden minus that of the whole molecule, in the unit",
+    "attention": "share of the attention that the atom gets; empty for a model without attention",
+}
+PAIR_COLUMNS = {
+    **_WHOSE,
+    "seed": "seed of the replica",
+    "layer": "number of the layer, counted from 1",
+    "head": "number of the head of attention, counted from 1",
+    "hearer": "the atom that hears, or `token`",
+    "heard": "the atom that is heard, or `token`",
+    "weight": "the weight of attention between them",
+}
 _DIGITS = Notation(2)
 _STRONG = 0.5  # a rank correlation of this size explains a quarter of the variance of ranks
 _WEAK = 0.3
@@ -63,7 +84,7 @@ def to_rows(smiles: Sequence[str], looks: Sequence[Look]) -> pd.DataFrame:
                     share = None if found.attention is None else float(found.attention[number, place, atom])
                     change = float(found.change[number, place, atom])
                     rows.append((text, *who, seed, atom + 1, element, change, share))
-    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
 def to_pairs(smiles: str, looks: Sequence[Look]) -> pd.DataFrame:
@@ -88,7 +109,7 @@ def to_pairs(smiles: str, looks: Sequence[Look]) -> pd.DataFrame:
                     where = (seed, layer + 1, head + 1, names[hearer], names[heard])
                     weight = float(weights[layer, head, hearer, heard])
                     rows.append((smiles, found.column.ensemble, found.column.target, *where, weight))
-    return pd.DataFrame(rows, columns=PAIR_COLUMNS, dtype=object)
+    return pd.DataFrame(rows, columns=list(PAIR_COLUMNS), dtype=object)
 
 
 def tabulate(one: Explained) -> list[Shape]:

@@ -14,6 +14,14 @@ from ibbench.run.ensemble import KINDS, Column
 from ibbench.run.forecast import Forecast
 
 REMARK = "remark"
+_STATISTICS = {
+    "mean": "prediction of the target by a model: the mean over its seeds, in the unit",
+    "std": "sample standard deviation of the prediction over seeds; empty for one seed",
+}
+# Before these stand the columns of the input, or one column `smiles` of what was typed.
+COLUMNS = {f"TARGET [UNIT] MODEL {statistic}": text for statistic, text in _STATISTICS.items()} | {
+    REMARK: "what is not to be trusted of the row, or why it has no prediction; empty if nothing"
+}
 _DECIMALS = 6
 _TEXT = {"row", "line", "SMILES", REMARK}
 _LISTED = 20  # rows without a prediction that a screen lists
@@ -83,7 +91,7 @@ class Tally:
 
 def list_names(columns: Sequence[Column]) -> list[str]:
     """Return the names of the CSV's columns: mean and deviation of each column of the forecast, and the remark."""
-    names = [f"{_task(column)} {column.ensemble} {statistic}" for column in columns for statistic in ("mean", "std")]
+    names = [f"{_task(column)} {column.ensemble} {statistic}" for column in columns for statistic in _STATISTICS]
     return [*names, REMARK]
 
 

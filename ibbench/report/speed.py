@@ -26,8 +26,8 @@ def page(name: str, table: pd.DataFrame, growth: pd.DataFrame | None, made_with:
 
     Args:
         name: the name of the study.
-        table: the timings, with `ibbench.speed.measure.COLUMNS`.
-        growth: those at several sizes, with `ibbench.speed.growth.COLUMNS`; None if they were not taken.
+        table: the timings, with `ibbench.speed.columns.COLUMNS`.
+        growth: those at several sizes, with its `GROWTH_COLUMNS`; None if they were not taken.
         made_with: the device and the version of torch.
     """
     grown: list[Shape] = []

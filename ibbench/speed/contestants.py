@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
 from ibbench.run.plan import Point
+from ibbench.speed.columns import PHASES
 from ibbench.speed.peers import PEERS, flatten_molecules, unpack
 from ibbench.training.loop import prepare
 from ibbench.training.optim import LOSSES, clip_gradients, plain_optimizer
@@ -18,7 +19,6 @@ from ibbench.training.packs import list_replicas
 from ibbench.training.replicas import PREDICTION_BATCH
 from ibbench.training.step import Step
 
-PHASES = ("batching", "forward", "backward", "optimizer")
 Phase = Literal["train", "infer"]
 
 

@@ -9,11 +9,11 @@ import torch
 
 from ibbench.options.compose import compose_config
 from ibbench.run.plan import Point, plan
+from ibbench.speed.columns import GROWTH_COLUMNS
 from ibbench.speed.contestants import Ours
 from ibbench.speed.measure import Rate
 from ibbench.training.device import peak_memory_mb, reset_peak_memory
 
-COLUMNS = ["model", "varied", "value", "molecules_per_second", "low", "high", "epoch_seconds", "peak_memory_mb"]
 _WARM_UP = 3  # steps
 SIZES = (1_000, 3_162, 10_000, 31_623, 100_000)  # molecules, evenly spaced on a logarithmic scale
 _VARIED = {
@@ -34,9 +34,9 @@ def sweep(overrides: Sequence[str], repeats: int, seconds: float) -> pd.DataFram
         seconds: how long a timing should take; an epoch is always timed as a whole.
 
     Returns:
-        A row per value, with `COLUMNS`; `epoch_seconds` is given for train sizes.
+        A row per value, with `GROWTH_COLUMNS`; `epoch_seconds` is given for train sizes.
     """
-    return pd.DataFrame(list(_rows(overrides, repeats, seconds)), columns=COLUMNS)
+    return pd.DataFrame(list(_rows(overrides, repeats, seconds)), columns=list(GROWTH_COLUMNS))
 
 
 def _rows(overrides: Sequence[str], repeats: int, seconds: float) -> Iterator[dict[str, object]]:

@@ -9,17 +9,11 @@ import pandas as pd
 from ibbench.budget.cost import count_flops, count_parameters, count_training_flops
 from ibbench.errors import InputError
 from ibbench.run.plan import Point
-from ibbench.speed.contestants import PHASES, Entry, Phase
+from ibbench.speed.columns import COLUMNS
+from ibbench.speed.contestants import Entry, Phase
 from ibbench.speed.crew import Arrangement, Crew, Timed
 from ibbench.speed.peers import PEERS
 from ibbench.training.replicas import PREDICTION_BATCH
-
-COLUMNS = [
-    "model", "replicas", "phase", "ours_molecules_per_second", "ours_low", "ours_high", "arrangement",
-    "peer_molecules_per_second", "peer_low", "peer_high", "peer_arrangement", "peer_compiled", "ratio", "gflops",
-    "ceiling_gflops", "fraction_of_ceiling", *(f"{phase}_share" for phase in PHASES), "peak_memory_mb", "parameters",
-    "width", "hidden", "depth", "batch_size", "compiled", "repeats",
-]  # fmt: skip
 
 
 class Rate(NamedTuple):
@@ -69,7 +63,7 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
         for phase in get_args(Phase):
             rates = compete(crew, [*ours, *peers], phase, repeats, seconds)
             rows += [_row(point, crew, phase, entry, peers, rates, ceilings) | {"repeats": repeats} for entry in ours]
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values("replicas", kind="stable", ignore_index=True)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("replicas", kind="stable", ignore_index=True)
 
 
 def compete(crew: Crew, entries: Sequence[Entry], phase: Phase, repeats: int, seconds: float) -> dict[Timed, Rate]:

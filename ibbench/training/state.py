@@ -11,6 +11,16 @@ from ibbench.training.average import average_in
 from ibbench.training.optim import StackedOptimizer
 from ibbench.training.replicas import Replicas
 
+HISTORY_COLUMNS = {
+    "step": "steps done",
+    "epoch": "passes over the train subset that these are",
+    "target": "short name of the target of the replica",
+    "seed": "seed of the replica",
+    "learning_rate": "learning rate of the step before the validation",
+    "train_loss": "mean loss since the validation before, on normalised targets",
+    "validation_mae": "mean absolute error on the validation molecules, in the unit of the target",
+}
+
 
 @dataclass
 class State:
@@ -30,7 +40,7 @@ class State:
         pending_molecules: the number of molecules that each replica was trained on in the pending steps.
         loss_sum: the sum of the losses of these molecules, float32 `[R]`.
         first_bad_step: the first of the pending steps whose loss was not finite, int64 `[R]`, or -1.
-        history: one row per replica and validation.
+        history: one row per replica and validation, with `HISTORY_COLUMNS`.
         train_seconds: time spent on training steps; validation is counted apart.
         validation_seconds: time spent on validations.
     """

@@ -5,15 +5,23 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ibbench.compare.columns import interval, shared
 from ibbench.compare.pairs import Pair, correct, versus
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import compare
 from ibbench.compare.study import Entry, Key, Section, Study
 
-COLUMNS = [
-    "target", "unit", "train_size", "a", "b", "recipe", "ratio", "ratio_low", "ratio_high", "verdict", "fault", "holds",
-    *Section._fields,
-]  # fmt: skip
+COLUMNS = {
+    **shared("target", "unit", "train_size"),
+    "a": "the model that is better under most recipes",
+    "b": "the model that it is compared with",
+    "recipe": "the options in which this recipe differs from the others; `the recipe itself` where in none",
+    **interval("ratio", "MAE of A over that of B under this recipe"),
+    "verdict": "verdict on A under this recipe, corrected over all claims",
+    "fault": "why one of the two rows supports no claim; empty if both do",
+    "holds": "whether A is surely better under this recipe, and both rows are sound",
+    **shared(*Section._fields),
+}
 THE_RECIPE = "the recipe itself"
 
 

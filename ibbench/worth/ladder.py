@@ -4,21 +4,36 @@ from typing import Any
 
 import pandas as pd
 
+from ibbench.compare.columns import interval, shared
 from ibbench.compare.pairs import Pairs, correct
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import compare
 from ibbench.compare.study import Entry, Group, Section, Study, in_full
 from ibbench.worth.curves import Curve, Floats
 from ibbench.worth.names import name_entries
-from ibbench.worth.saving import multiplier
+from ibbench.worth.saving import MULTIPLIER, bounds_of_multiplier, multiplier
 
-COLUMNS = [
-    "target", "unit", "train_size", "number", "rung", "adds", "after", "num_seeds",
-    "mae_mean", "mae_std", "mae_low", "mae_high",
-    "gain", "gain_low", "gain_high", "ratio", "ratio_low", "ratio_high", "p_holm", "verdict", "fault",
-    "multiplier_at", "multiplier", "multiplier_low", "multiplier_high", "multiplier_least", "multiplier_most",
-    *Section._fields,
-]  # fmt: skip
+COLUMNS = {
+    **shared("target", "unit", "train_size"),
+    "number": "place of the rung in the ladder",
+    "rung": "its name",
+    "adds": "the assumption in which it differs from the rung `after`",
+    "after": "name of the rung that it is compared with; empty for the first",
+    **shared("num_seeds"),
+    "mae_mean": "mean absolute error on the test molecules, averaged over seeds",
+    "mae_std": "sample standard deviation of the MAE over seeds",
+    "mae_low": "lower end of the 95 % interval of the MAE, for other seeds and other test molecules",
+    "mae_high": "upper end of that interval",
+    **interval("gain", "MAE of the rung `after` minus that of this one: positive if this one is better"),
+    **interval("ratio", "MAE of this rung over that of the rung `after`"),
+    **shared("p_holm"),
+    "verdict": "verdict on this rung against the rung `after`; `no claim` where one of them supports none",
+    "fault": "why the rung supports no claim; empty if it does",
+    "multiplier_at": "number of labels at which the multiplier is told",
+    **interval("multiplier", MULTIPLIER.format(a="this rung", b="the rung `after`")),
+    **bounds_of_multiplier("the rung `after`"),
+    **shared(*Section._fields),
+}
 NO_CLAIM = "no claim"  # verdict where one of the two rungs supports no claim, see `compare.soundness`
 
 
@@ -72,7 +87,7 @@ def ladder_table(study: Study, curves: list[Curve], draws: list[Floats], at: flo
                 else:
                     row |= _labels(group, (name, names[before.key][0]), curves, draws, at)
             rows.append(row)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _number(entry: Entry) -> int:

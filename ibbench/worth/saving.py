@@ -6,6 +6,19 @@ import numpy as np
 
 from ibbench.worth.curves import Curve, Floats, interval
 
+# What the columns of tables say of a multiplier between two models.
+MULTIPLIER = (
+    "the factor by which {b} needs more to reach the error of {a}; `inf` if it never does, 0 if with the least already"
+)
+
+
+def bounds_of_multiplier(b: str) -> dict[str, str]:
+    """Return the columns that say which multipliers could be measured at all, and what they mean."""
+    return {
+        "multiplier_least": f"the least multiplier that could be seen: the smallest size of {b} over `at`",
+        "multiplier_most": f"the greatest that could be seen: the largest size of {b} over `at`",
+    }
+
 
 class Multiplier(NamedTuple):
     """The factor of labels (or seconds, or parameters) that B needs to reach the error that A has at the size `at`.

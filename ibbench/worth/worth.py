@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ibbench.compare.columns import interval, shared
 from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.pairs import Pairs, compare_pairs
 from ibbench.compare.soundness import find_faults
@@ -18,20 +19,46 @@ from ibbench.worth.claims import Claim, find_claims
 from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
 from ibbench.worth.ladder import ladder_table
 from ibbench.worth.power_law import FORMS, Fit, fit_power_law, foretell
-from ibbench.worth.saving import multiplier, prequential_bits
+from ibbench.worth.saving import MULTIPLIER, bounds_of_multiplier, multiplier, prequential_bits
 
-MULTIPLIER_COLUMNS = [
-    "target", "unit", "by", "at", "a", "b", "multiplier", "multiplier_low", "multiplier_high",
-    "multiplier_least", "multiplier_most", "p_holm", *Section._fields,
-]  # fmt: skip
-BITS_COLUMNS = [
-    "target", "a", "b", "smallest", "largest", "bits_per_label", "bits_low", "bits_high", *Section._fields,
-]  # fmt: skip
-FIT_COLUMNS = [
-    "target", "unit", "by", "model", "a", "a_low", "a_high", "b", "b_low", "b_high", "c", "c_low", "c_high",
-    "floor_known", "largest_residual", "residuals",
-    "held_out", *(f"error_{form}" for form in FORMS), "best_law", *Section._fields,
-]  # fmt: skip
+_BY = "what is saved: `labels`, `seconds` or `parameters`"
+MULTIPLIER_COLUMNS = {
+    **shared("target", "unit"),
+    "by": _BY,
+    "at": "the size of A (labels, seconds or parameters) whose error is the goal",
+    "a": "model A, whose error at that size is the goal",
+    "b": "model B, which is to reach it",
+    **interval("multiplier", MULTIPLIER.format(a="A", b="B")),
+    **bounds_of_multiplier("B"),
+    "p_holm": "p-value of the table that both have the same error at `at`, corrected; empty between trained sizes",
+    **shared(*Section._fields),
+}
+BITS_COLUMNS = {
+    **shared("target"),
+    "a": "model A",
+    "b": "model B",
+    "smallest": "the smallest train size that both were trained at",
+    "largest": "the largest train size that both were trained at",
+    "bits_per_label": "bits that a label between these sizes costs less with A than with B (prequential code length)",
+    "bits_low": "lower end of its 95 % interval",
+    "bits_high": "upper end of that interval",
+    **shared(*Section._fields),
+}
+FIT_COLUMNS = {
+    **shared("target", "unit"),
+    "by": _BY,
+    **shared("model"),
+    **interval("a", "a of the law MAE = a N^-b + c, in the unit of the target"),
+    **interval("b", "b of that law, the exponent"),
+    **interval("c", "c of that law, the error that more labels do not lower, in the unit of the target"),
+    "floor_known": "whether the sizes tell `c` from 0",
+    "largest_residual": "the largest of the residuals, without its sign",
+    "residuals": "MAE over law minus 1 at each size, in their order",
+    "held_out": "the largest size, at which laws that were fitted without it are tried",
+    **{f"error_{form}": f"how far the {name} misses the MAE there, as a share of it" for form, name in FORMS.items()},
+    "best_law": "the law that misses least",
+    **shared(*Section._fields),
+}
 _USUAL = 1000.0  # labels at which data multipliers are reported, if this size was trained
 
 
@@ -138,13 +165,14 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
         asked,
         curves,
         fits,
-        pd.DataFrame(multipliers, columns=MULTIPLIER_COLUMNS),
+        pd.DataFrame(multipliers, columns=list(MULTIPLIER_COLUMNS)),
         pd.DataFrame(
             [_bits_row(pair) for pair in common if len(pair[0].sizes) > 1 and not _codes_with(pair, faulty)],
-            columns=BITS_COLUMNS,
+            columns=list(BITS_COLUMNS),
         ),
         pd.DataFrame(
-            [_law_row(by, curve, fit) for curve, fit in zip(curves, fits, strict=True) if fit], columns=FIT_COLUMNS
+            [_law_row(by, curve, fit) for curve, fit in zip(curves, fits, strict=True) if fit],
+            columns=list(FIT_COLUMNS),
         ),
         ladder_table(study, curves, draws, at) if by == "labels" else pd.DataFrame(),
         claims,

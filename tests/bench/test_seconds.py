@@ -15,8 +15,8 @@ from ibbench.models import STANDARD_MODELS
 from ibbench.options.config import Config
 from ibbench.run.pace import fit_to_seconds, seconds_per_molecule
 from ibbench.run.plan import plan
-from ibbench.speed.contestants import PHASES
-from ibbench.speed.measure import COLUMNS, measure
+from ibbench.speed.columns import COLUMNS, PHASES
+from ibbench.speed.measure import measure
 from ibbench.training.step import compiler
 
 # Half of what is aimed at, with three replicas, against the peer at its best.
@@ -51,7 +51,7 @@ def test_training_is_ahead_of_the_peer(name: str, config: Callable[..., Config])
     compiled = compiler() is not None
     point = plan(config(f"model={name}", f"trainer.compile={str(compiled).lower()}", "data.train_size=1000"))
     table = measure(point, repeats=5, seconds=0.3)
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == list(COLUMNS)
     _, train = table[table["phase"] == "train"].iloc
     assert train["replicas"] == 3
     assert train["ratio"] > LEAST[name] * (1 if compiled else 0.5)

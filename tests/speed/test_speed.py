@@ -16,10 +16,11 @@ from ibbench.models import STANDARD_MODELS
 from ibbench.options.config import Config
 from ibbench.run.plan import plan
 from ibbench.speed.ceiling import ceiling_gflops, linear_shapes
-from ibbench.speed.contestants import PHASES, Entry, Phase
+from ibbench.speed.columns import COLUMNS, PHASES
+from ibbench.speed.contestants import Entry, Phase
 from ibbench.speed.crew import Crew, Timed
 from ibbench.speed.growth import growth_exponent
-from ibbench.speed.measure import COLUMNS, compete, fastest, measure
+from ibbench.speed.measure import compete, fastest, measure
 from ibbench.speed.peers import PEERS, flatten_molecules, unpack
 from ibbench.training.device import count_cores
 
@@ -62,7 +63,7 @@ def test_the_growth_exponent_is_that_of_the_data() -> None:
 def test_a_timing_says_where_the_time_went(config: Callable[..., Config]) -> None:
     point = plan(config("model=mlp", "seeds=[0,1]", "data.train_size=100", "trainer.compile=false"))
     table = measure(point, repeats=1, seconds=0.02)
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == list(COLUMNS)
     assert table[["replicas", "phase"]].to_numpy().tolist() == [[1, "train"], [1, "infer"], [2, "train"], [2, "infer"]]
     possible = {f"1 x {count_cores()}", f"{count_cores()} x 1"}
     assert set(table["arrangement"]) | set(table["peer_arrangement"]) <= possible

@@ -38,7 +38,7 @@ _COLUMNS = {
 
 @register("qm9pack")
 class Qm9Pack(Source):
-    """QM9 (Ramakrishnan et al. 2014, Sci. Data 1, 140022), from the installed wheel."""
+    """QM9, from the installed wheel."""
 
     packages = ("qm9pack",)
     fixed_targets = QM9_TARGETS

@@ -3,6 +3,7 @@
 import pandas as pd
 from scipy import stats
 
+from ibbench.compare.columns import interval, shared
 from ibbench.compare.study import Study
 from ibbench.probes.kernel import EVIDENCE, MAE
 from ibbench.probes.subject.candidate import Candidate, recorded_options, same_options
@@ -10,10 +11,17 @@ from ibbench.probes.subject.measure import average
 
 NEEDED = ("floor", "kernel")
 FEWEST_RANKED = 4  # models that a rank correlation says something of
-COLUMNS = [
-    "target", "train_size", "rank", "model", "variant", "name", "num_seeds", "bits", "bits_low", "bits_high",
-    "mae", "mae_low", "mae_high", "unit", "measured", "measured_low", "measured_high",
-]  # fmt: skip
+COLUMNS = {
+    **shared("target", "train_size"),
+    "rank": "place of the model by evidence; 1 is the most likely",
+    **shared("model", "variant"),
+    "name": "what the model is called in the study, such as its rung",
+    **shared("num_seeds"),
+    **interval("bits", "evidence of the untrained kernel, in bits per label: fewer are better"),
+    **interval("mae", "leave-one-out MAE of the untrained kernel"),
+    "unit": "unit of the two errors",
+    **interval("measured", "test MAE of the trained model with the same options; empty where the study has none"),
+}
 
 
 def foretell(table: pd.DataFrame, candidates: list[Candidate], study: Study | None) -> pd.DataFrame:
@@ -44,7 +52,7 @@ def foretell(table: pd.DataFrame, candidates: list[Candidate], study: Study | No
             | {"mae": mae["mean"], "mae_low": mae["low"], "mae_high": mae["high"]}
             | dict(zip(("measured", "measured_low", "measured_high"), found, strict=True))
         )
-    ranked = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+    ranked = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
     together = ["target", "train_size"]
     ranked["rank"] = ranked.groupby(together, sort=False)["bits"].rank(method="min").astype(int)
     parts = [group.sort_values("rank", kind="stable") for _, group in ranked.groupby(together, sort=False)]

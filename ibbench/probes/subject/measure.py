@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 from torch import Tensor
 
+from ibbench.compare.columns import shared
 from ibbench.compare.order import model_order, target_order
 from ibbench.errors import InputError
 from ibbench.probes import BITS, Finding, Moment, PairProbe, Probe, get_probe, probe_names
@@ -18,9 +19,17 @@ from ibbench.probes.subject.kept import Kept
 from ibbench.probes.subject.pairs import measure_pairs
 from ibbench.probes.subject.subject import Subject
 
-COLUMNS = [
-    "target", "train_size", "model", "variant", "seed", "at", "probe", "quantity", "part", "value", "unit",
-]  # fmt: skip
+COLUMNS = {
+    "target": "short name of the target; empty where no label has a part in the figure",
+    **shared("train_size", "model", "variant"),
+    "seed": "seed of the weights and of the train molecules; empty where they have no part in it",
+    "at": "which weights: `init` as the seed draws them, `trained`, `along` for all on the way; empty if none matter",
+    "probe": "name of the probe (`ibbench probe --list`)",
+    "quantity": "what of it was measured",
+    "part": "of what part of the model or of the molecules, such as a layer or a number of bonds",
+    "value": "the figure",
+    "unit": "its unit; empty if it has none",
+}
 KEYS = ["target", "train_size", "model", "variant", "at", "probe", "quantity", "part"]
 FEWEST = 10  # molecules that a kernel and a variance over molecules make sense of
 _LOGARITHMS = {BITS, "bits"}  # units of figures that are logarithms already
@@ -104,7 +113,7 @@ def measure(
     for pair in measure_pairs(candidates, of_pairs, limit):
         rows.append(_row(pair.candidate, pair.seed, "trained", pair.probe, pair.finding))
     names = {(one.point.config.model.name, one.variant): one.name for one in candidates}
-    return Measured(_sort(pd.DataFrame(rows, columns=COLUMNS)), names, _find_alike(list(outputs.values())))
+    return Measured(_sort(pd.DataFrame(rows, columns=list(COLUMNS))), names, _find_alike(list(outputs.values())))
 
 
 def _check_candidates(

@@ -1,0 +1,40 @@
+"""The columns of the timings, and what they mean. It imports nothing, least of all PyTorch Geometric."""
+
+PHASES = ("batching", "forward", "backward", "optimizer")  # of a step of training
+COLUMNS = {
+    "model": "name of the model",
+    "replicas": "replicas that train or predict together in one process",
+    "phase": "`train` (steps of training) or `infer` (predictions)",
+    "ours_molecules_per_second": "molecules per second of ibbench: the median over repeats, in the faster arrangement",
+    "ours_low": "the lowest of the repeats",
+    "ours_high": "the highest of the repeats",
+    "arrangement": "the faster arrangement: processes x threads of each",
+    "peer_molecules_per_second": "molecules per second of the same model out of PyTorch Geometric's parts, at its best",
+    "peer_low": "the lowest of its repeats",
+    "peer_high": "the highest of its repeats",
+    "peer_arrangement": "the arrangement in which it is the fastest",
+    "peer_compiled": "whether it is compiled there",
+    "ratio": "`ours_molecules_per_second` over `peer_molecules_per_second`",
+    "gflops": "billions of floating point operations per second that ours come to",
+    "ceiling_gflops": "what the machine's matrix products of these sizes reach by themselves",
+    "fraction_of_ceiling": "`gflops` over `ceiling_gflops`",
+    **{f"{phase}_share": f"share of the time of a training step: {phase}" for phase in PHASES},
+    "peak_memory_mb": "the most memory that the processes took, in MB",
+    "parameters": "parameters of one replica",
+    "width": "width of a node's state",
+    "hidden": "width inside a block",
+    "depth": "number of layers",
+    "batch_size": "molecules per replica and step, or per prediction",
+    "compiled": "whether ours is compiled to machine code",
+    "repeats": "how often each was timed",
+}
+GROWTH_COLUMNS = {
+    "model": "name of the model",
+    "varied": "what is varied: `batch_size`, `width`, `replicas` or `train_size`",
+    "value": "its value",
+    "molecules_per_second": "molecules trained on per second, the median over repeats",
+    "low": "the lowest of the repeats",
+    "high": "the highest of the repeats",
+    "epoch_seconds": "seconds of one pass over the train molecules; of train sizes only",
+    "peak_memory_mb": "the most memory that the process took, in MB",
+}
