@@ -1,1 +1,1 @@
-"""What a script or a notebook calls: studies and models as objects; `ibbench/__init__.py` exports it."""
+"""The Python interface for scripts and notebooks: studies and models as objects. `ibbench/__init__.py` exports it."""

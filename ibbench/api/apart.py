@@ -1,4 +1,4 @@
-"""What `ibbench.train` starts: `ibbench train`, in a process that ends with the one that has started it."""
+"""The program that `ibbench.train` starts: it trains, and ends when the process that has started it ends."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ _INPUT = 0  # the number of the standard input, here a pipe from the caller
 
 
 def main() -> None:
-    """Train what the arguments say."""
+    """Run `ibbench train` with the arguments of this process: `--quiet` or not, and then overrides."""
     never_fail()
     threading.Thread(target=_end_with_the_caller, daemon=True).start()
     arguments = sys.argv[1:]
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def _end_with_the_caller() -> None:
-    """Wait until the caller is gone, who may have been killed; then save what is trained and end, too."""
+    """Wait until the calling process has ended, even by being killed; then have this one save its training and end."""
     while os.read(_INPUT, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

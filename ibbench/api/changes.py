@@ -13,21 +13,21 @@ from ibbench.errors import InputError
 def compare(
     a: Study | Path | str, b: Study | Path | str, tolerance: float = 0.02, relevance: float = RELEVANCE
 ) -> Diff:
-    """Say how the errors of study B differ from those of study A, and which of that is more than noise.
+    """Compare the errors of study B with those of study A, and say which differences are more than noise.
 
     Args:
-        a: the study to compare with, or what `ibbench diff` takes: the folder of one, a table.csv, or
-            `REVISION:path` of the git repository around the current folder.
-        b: the study that is compared with it, likewise.
-        tolerance: relative change of the MAE that counts as none, where one seed leaves nothing to test with.
+        a: the old study: a `Study`, the folder of one, a table.csv, or `REVISION:path` of the git repository around
+            the current folder.
+        b: the new study, given in one of these ways, too.
+        tolerance: relative change of the MAE that counts as no change, where one seed leaves nothing to test with.
         relevance: relative difference below which it does not matter which error is lower.
 
     Returns:
-        `table`, a DataFrame with a row per model, target and train size; `regressions`, its rows that are worse in B;
-        `changes` of options, splits and versions, and `cautions`, a sentence each.
+        `table`, a DataFrame with one row per model, target and train size; `regressions`, the rows that are worse in B;
+        `changes`, sentences about other options, splits and versions; and `cautions`, sentences about what to mind.
 
     Raises:
-        InputError: a side cannot be read, they have no row in common, a unit differs, or a number is not possible.
+        InputError: a study cannot be read, the two have no row in common, a unit differs, or a number is not possible.
     """
     if not 0 <= tolerance < 1:
         raise InputError(f"tolerance {tolerance} is not possible: expected a fraction, such as 0.02 for 2 %")

@@ -1,4 +1,4 @@
-"""Predictions as a DataFrame: the figures and remarks that `ibbench predict` writes, a row per SMILES."""
+"""Predictions as a DataFrame: the figures and remarks that `ibbench predict` writes, one row per SMILES."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,11 +15,12 @@ from ibbench.run.forecast import Crew, forecast, list_columns
 
 
 def gather(ensembles: Mapping[str, tuple[Path, ...]], device: str, geometry: str | None = None) -> Crew:
-    """Return who predicts: the runs as their folders are now.
+    """Return the crew of runs that predicts, as the files of their folders are now.
 
     Args:
-        ensembles: for each name, empty for that of its model, the folders of its runs.
-        device: the device to predict on.
+        ensembles: the folders of the runs of each ensemble, by the name of the ensemble; an empty name stands for the
+            name of the model.
+        device: the device to predict on: `auto`, `cpu`, `cuda` or `cuda:N`.
         geometry: `etkdg` for coordinates from RDKit; None for none.
     """
     folders = {name: tuple(folder.absolute() for folder in runs) for name, runs in ensembles.items()}
@@ -32,16 +33,16 @@ def predict_frame(crew: Crew, smiles: Iterable[str | None], names_models: bool) 
     """Predict molecules.
 
     Args:
-        crew: who predicts.
-        smiles: the molecules. What is missing, None or NaN, is one that cannot be read. The index of a Series is kept.
-        names_models: whether columns name their models, which tells several apart.
+        crew: the runs that predict, see `gather`.
+        smiles: the molecules. None and NaN are treated as molecules that cannot be read. The index of a Series is kept.
+        names_models: whether the names of columns contain the model, which is needed where there are several.
 
     Returns:
-        A row per molecule in the order given: `smiles`; for each target and model mean and sample standard deviation
-        over seeds, in the unit that the column names, NaN where there is none; and `remark`.
+        One row per molecule in the order given: `smiles`; for each target and model the mean and the sample standard
+        deviation over seeds, in the unit that the column names, NaN where nothing is predicted; and `remark`.
 
     Raises:
-        InputError: `smiles` is no collection of texts, or see `load_crew`.
+        InputError: `smiles` is not a collection of texts, or the runs cannot be loaded (see `load_crew`).
     """
     given = _list_smiles(smiles)
     columns = list_columns(crew)

@@ -1,4 +1,4 @@
-"""What is said to whoever calls a function, in the place of a command: errors, and warnings."""
+"""Errors and warnings for callers of the Python interface, in words that suit a call instead of a command."""
 
 import re
 import warnings
@@ -13,7 +13,11 @@ _FLAGS = re.compile(r"--(?=(?:model|geometry|device|at|by|relevance|tolerance)\b
 
 @contextmanager
 def in_python() -> Iterator[None]:
-    """Name arguments in the messages of a block as Python does: `geometry`, where a command has `--geometry`."""
+    """Write `geometry` in place of `--geometry` in errors of a block, and so for the other arguments.
+
+    Raises:
+        InputError: the block has raised one; its message is rewritten.
+    """
     try:
         yield
     except InputError as error:
@@ -21,16 +25,16 @@ def in_python() -> Iterator[None]:
 
 
 def advise(sentences: Sequence[str]) -> None:
-    """Warn whoever has called the caller of this function, a warning per sentence."""
+    """Give one Python warning per sentence, which points at the line that has called the caller of this function."""
     for sentence in sentences:
         warnings.warn(sentence, stacklevel=3)
 
 
 def check_geometry(geometry: str | None) -> str | None:
-    """Refuse what is no way to compute coordinates.
+    """Return the name of a method that computes coordinates as it is.
 
     Raises:
-        InputError: it is neither None nor a word of `Geometry`.
+        InputError: the name is neither None nor a word of `Geometry`.
     """
     if geometry is not None and geometry not in tuple(Geometry):
         raise InputError(f"geometry `{geometry}` is not possible: {suggest(str(geometry), Geometry)}")

@@ -15,13 +15,13 @@ from ibbench.run.forecast import load_ensembles
 
 
 class TrainedModel:
-    """A model that is trained: the replicas of all its seeds, which predict together. `load_model` makes one.
+    """A trained model: the replicas of all its seeds, which predict together. `load_model` makes one.
 
     Attributes:
-        name: what its study calls it, such as `gnn`.
-        folders: those of its runs, from which alone it is read.
-        targets: what it predicts: for each target the unit, empty where it has none.
-        num_seeds: for each target the number of replicas that a mean is over.
+        name: the name of the model in its study, such as `gnn`.
+        folders: the folders of its runs; nothing else is read.
+        targets: the unit of each target that it predicts, by the target's short name; empty for a target without unit.
+        num_seeds: the number of replicas that predictions of a target are averaged over, by the target's short name.
         needs_geometry: whether it reads coordinates, which a SMILES does not have.
     """
 
@@ -48,14 +48,14 @@ class TrainedModel:
             geometry: `etkdg` for coordinates from RDKit, which a model that reads coordinates needs; None for none.
 
         Returns:
-            A row per molecule in the order given. `smiles` is as given; for each target there are columns such as
-            `gap [eV] mean` and `gap [eV] std`, the mean over seeds and the sample standard deviation between them,
-            NaN where nothing is predicted (and the deviation of one seed); `remark` says why, or what is not to be
-            trusted, and is mostly empty.
+            One row per molecule in the order given. `smiles` is as given; for each target there are columns such as
+            `gap [eV] mean` and `gap [eV] std`, the mean over seeds and the sample standard deviation between seeds.
+            Both are NaN where nothing is predicted, and the deviation also with a single seed. `remark` says why
+            nothing is predicted, or what is not to be trusted, and is mostly empty.
 
         Raises:
-            InputError: `smiles` is no collection of texts; the model reads coordinates and there is no geometry, or the
-                other way round; or the weights are not there any more.
+            InputError: `smiles` is not a collection of texts; the model reads coordinates and no geometry is given, or
+                it reads none and one is given; or the weights are not there any more.
         """
         with in_python():
             crew = gather({self._given_name: self.folders}, self._device, check_geometry(geometry))
@@ -63,18 +63,18 @@ class TrainedModel:
 
 
 def load_model(path: Path | str, model: str | None = None, device: str = "auto") -> TrainedModel:
-    """Load a trained model. What it trained on is not needed.
+    """Load a trained model from the folder of a run or a study. The data that it was trained on are not needed.
 
-    Warns with a sentence where runs of it have no weights, or where it is not known what it trained on.
+    Gives a warning where runs of the model have no weights, or where it is not known which molecules it trained on.
 
     Args:
         path: the folder of a run, its `weights.safetensors`, or the folder of a study.
-        model: which of the models of a study, or which of its runs; where it has one, that is taken.
+        model: the name of one of the study's models, or of one of its runs; None if the study has a single model.
         device: the device to predict on: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:
-        InputError: there is no such folder or model, or `model` stands for several; or weights are not there, cannot
-            be read, or predict no new molecules.
+        InputError: there is no such folder or model, `model` stands for several models, or weights are missing, cannot
+            be read, or cannot predict new molecules.
     """
     folder = Path(path)
     if folder.is_file():
@@ -89,7 +89,11 @@ def load_model(path: Path | str, model: str | None = None, device: str = "auto")
 
 
 def _choose(folder: Path, model: str | None) -> tuple[str, Chosen]:
-    """Choose one ensemble of a study, or the run itself, by its name."""
+    """Return the name of the one ensemble that `model` stands for, and what was chosen with it.
+
+    Raises:
+        InputError: the name stands for no ensemble, or for several.
+    """
     if model is None:
         chosen = choose_ensembles(folder)
     else:

@@ -1,4 +1,4 @@
-"""The pictures of a study, which a notebook shows below the cell that asks for them."""
+"""The pictures of a study, as an object that a notebook displays."""
 
 import base64
 import html
@@ -13,10 +13,11 @@ from ibbench.report.plot.style import in_style
 class Pictures(Mapping[str, Any]):
     """Figures of matplotlib by their names, such as `cost`, `learning_curves` or `parity_gap`.
 
-    `pictures["cost"].savefig("cost.pdf")` writes one; the last line of a notebook's cell shows all.
+    `pictures["cost"].savefig("cost.pdf")` writes one picture; as the last line of a notebook's cell, the object shows
+    all of them.
 
     Attributes:
-        remarks: what the pictures lack, a sentence each.
+        remarks: sentences about pictures that could not be drawn, and about what the others lack.
     """
 
     def __init__(self, pictures: Sequence[Picture], remarks: Sequence[str]) -> None:
@@ -36,7 +37,7 @@ class Pictures(Mapping[str, Any]):
         return f"Pictures({', '.join(self._figures)})"
 
     def _repr_html_(self) -> str:
-        """Return all pictures with their remarks; a notebook calls it."""
+        """Return the remarks and all pictures as HTML; notebooks call this method."""
         remarks = [f"<p>{html.escape(remark)}</p>" for remark in self.remarks]
         images = [
             f'<p><img alt="{html.escape(name)}" src="data:image/png;base64,{_encode(figure)}"></p>'

@@ -1,4 +1,4 @@
-"""A study as an object: its tables as DataFrames, its pictures as figures, its models as one that predicts."""
+"""A study as an object: its tables as DataFrames, its pictures as figures, and predictions by its models."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -21,9 +21,9 @@ if TYPE_CHECKING:  # it imports matplotlib, which tables do not need
 
 
 class Study:
-    """A study as its folder has it when the object is made; `load_study` makes one, and `train` does.
+    """A study, read from its folder when the object is made. `load_study` and `train` return one.
 
-    Nothing is written, and what takes long is computed when it is first asked for. Figures are those that `ibbench
+    Nothing is written to the folder. Tables are computed when they are first asked for. Figures are those that `ibbench
     table` and the other commands print.
 
     Args:
@@ -31,8 +31,8 @@ class Study:
 
     Attributes:
         path: the folder, as an absolute path.
-        records: what each run has left behind, those that failed as well.
-        missing: the runs whose figures are in no table, each with the reason; empty for a study that is whole.
+        records: the record of each run, also of those that failed.
+        missing: the runs whose figures are in no table, each with the reason; empty if all runs are done.
 
     Raises:
         InputError: there is no such study, or none of its runs is finished.
@@ -51,12 +51,12 @@ class Study:
 
     @property
     def name(self) -> str:
-        """The name of its folder."""
+        """The name of the study, which is that of its folder."""
         return self._given.name
 
     @property
     def gathered(self) -> Gathered:
-        """All rows with the errors of each seed and test molecule, as `ibbench.compare` takes them."""
+        """All rows of the study with the errors of each seed on each test molecule, as `ibbench.compare` needs them."""
         return self._given
 
     @property
@@ -66,12 +66,12 @@ class Study:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row per model, target and train size: errors with intervals, cost and verdict, as `table.csv` has them."""
+        """One row per model, target and train size, as in `table.csv`: errors with intervals, cost and verdict."""
         return self._report.table.copy()
 
     @property
     def pairs(self) -> pd.DataFrame:
-        """A row per pair of models on a target and train size, as `pairs.csv` has them."""
+        """One row per pair of models on a target and train size, as in `pairs.csv`."""
         return self._report.pairs.copy()
 
     @cached_property
@@ -82,11 +82,12 @@ class Study:
         """Say what the assumptions of the models are worth, as `ibbench worth` does.
 
         Args:
-            by: the cost that is saved: `labels`, `seconds` or `parameters`.
-            at: the size at which it is told; None for the one that the config names, or the usual one.
+            by: the cost that a better model saves: `labels`, `seconds` or `parameters`.
+            at: the size at which the saving is stated, in the unit of `by`; None for the one that the config names, or
+                the usual one.
 
         Returns:
-            DataFrames such as `multipliers`, `bits`, `laws` and `ladder`, and `claims`.
+            An object with the DataFrames `multipliers`, `bits`, `laws` and `ladder`, and the list `claims`.
 
         Raises:
             InputError: the study has no curves, or an argument is not possible.
@@ -101,22 +102,24 @@ class Study:
         geometry: str | None = None,
         device: str = "auto",
     ) -> pd.DataFrame:
-        """Predict molecules with its models side by side, from what its folder has now.
+        """Predict molecules with the models of the study side by side, by the weights that its folder has now.
 
-        Warns with a sentence where runs have no weights, or where it is not known what models trained on.
+        Gives a warning where runs have no weights, or where it is not known which molecules a model trained on.
 
         Args:
-            smiles: see `TrainedModel.predict`.
-            model: the models to predict with, or names of runs; None for all.
-            geometry: see `TrainedModel.predict`.
+            smiles: the molecules: a list, or a Series, whose index is kept. None and NaN are molecules that cannot be
+                read.
+            model: the names of models, or of runs, to predict with; None for all models.
+            geometry: `etkdg` for coordinates from RDKit, which models that read coordinates need; None for none.
             device: the device to predict on: `auto`, `cpu`, `cuda` or `cuda:N`.
 
         Returns:
-            What `ibbench predict --output` writes: a row per molecule in the order given, `smiles`, columns such as
-            `gap [eV] gnn mean` and `gap [eV] gnn std`, and `remark`. See `TrainedModel.predict`.
+            The table that `ibbench predict --output` writes: one row per molecule in the order given, with `smiles`,
+            columns such as `gap [eV] gnn mean` and `gap [eV] gnn std`, and `remark`. See `TrainedModel.predict`.
 
         Raises:
-            InputError: see `load_model` and `TrainedModel.predict`.
+            InputError: there is no such model, weights cannot be read, or an argument is not possible; see `load_model`
+                and `TrainedModel.predict`.
         """
         from ibbench.api.frame import gather, predict_frame  # these import torch, which tables do not need
         from ibbench.run.ensemble import tell_unknown
@@ -132,10 +135,13 @@ class Study:
         return predicted
 
     def plot(self, by: str = "labels") -> "Pictures":
-        """Draw all pictures that `ibbench plot` draws, and write none.
+        """Draw all pictures that `ibbench plot` draws, without writing files.
 
         Args:
             by: the axis of learning curves: `labels`, `seconds` or `parameters`.
+
+        Returns:
+            The figures by name, which a notebook shows.
 
         Raises:
             InputError: `by` is not possible.

@@ -1,8 +1,8 @@
-"""`ibbench.train`: the command, in a process of its own.
+"""`ibbench.train`: the command `ibbench train`, run in a process of its own.
 
-A training forks workers, takes over signals and sets how many threads compute. All of that belongs to a process that it
-has for itself, and not to that of a script or a notebook, which may hold a GPU, threads or an event loop. So no
-`if __name__ == "__main__"` is needed either, whichever way processes are started on this system.
+A training forks workers, handles signals and sets the number of threads. That would disturb the process of a script or
+a notebook, which may hold a GPU, threads or an event loop. A process of its own also means that scripts need no
+`if __name__ == "__main__"`, whichever way this system starts processes.
 """
 
 import os
@@ -26,10 +26,11 @@ from ibbench.record.agenda import config_key, read_agenda, read_start_error
 from ibbench.record.folder import StudyFolder, study_folder
 
 _DONE, _REFUSED = 0, 2  # exit codes of the command
-_SAID_BY = "ibbench: "  # how it begins a line that says what was wrong with the input
-_PLAIN = re.compile(r"[\w./-]+")  # needs no quotes
-_AS_ON_A_TERMINAL = {"FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}  # set in a notebook
-_TOLD = 20  # last lines of what it printed, where it has ended for a reason of its own
+_SAID_BY = "ibbench: "  # the beginning of the line in which the command says what was wrong with the input
+_PLAIN = re.compile(r"[\w./-]+")  # a text that needs no quotes for Hydra
+# Variables that notebooks set, and that would have the command print as on a terminal.
+_AS_ON_A_TERMINAL = {"FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
+_TOLD = 20  # last lines of the command's output that an error shows
 
 
 def train(
@@ -39,24 +40,25 @@ def train(
     results_dir: Path | str | None = None,
     quiet: bool = False,
 ) -> Study:
-    """Train what `ibbench train` does with these options, and wait for it; runs that are finished stay as they are.
+    """Train the runs that `ibbench train` trains with these options, and wait until all are finished.
 
-    What the command prints is printed as it comes. An interrupt (Ctrl-C, or the stop button of a notebook) is handed
-    on: what is trained is saved, and the same call goes on from there. So it is if this process ends meanwhile.
+    Runs that are finished already are not trained again. The output of the command is printed as it comes. After an
+    interrupt (Ctrl-C, or the stop button of a notebook) the training is saved, and the same call goes on from there;
+    the same holds if this process is killed.
 
     Args:
         overrides: options as the command takes them, such as `["model=mlp,gnn", "data.train_size=500"]`.
-        name: that of the study, for `name=` among the options.
-        results_dir: the folder that the study is in, for `results_dir=` among the options.
+        name: the name of the study, in place of `name=` among the options.
+        results_dir: the folder that the study is in, in place of `results_dir=` among the options.
         quiet: whether to print warnings only.
 
     Returns:
         The study, with all runs that its folder has.
 
     Raises:
-        InputError: an option is not possible. Nothing was started.
-        TrainingError: runs have failed; those that are finished stay.
-        KeyboardInterrupt: an interrupt came.
+        InputError: an option is not possible. No run was started.
+        TrainingError: runs have failed; the other runs stay finished.
+        KeyboardInterrupt: the call was interrupted.
     """
     options = _list_options(overrides, name, results_dir)
     configs = compose_sweep(options)
@@ -96,8 +98,9 @@ def _list_options(overrides: Sequence[str], name: str | None, results_dir: Path 
 def _run(options: list[str], quiet: bool, errors: IO[str]) -> tuple[int, list[str]]:
     """Run the command; return its exit code and the last lines that it printed.
 
-    It leads a group of processes of its own, which Ctrl-C in a terminal does not reach: otherwise it would come twice,
-    and a second one does not wait for anything to be saved. Its input is a pipe that ends when this process does.
+    The command leads a process group of its own, which Ctrl-C in a terminal does not reach: otherwise the interrupt
+    would reach it twice, and a second interrupt ends a training without saving it. The input of the command is a pipe
+    that ends when this process ends.
     """
     command = [sys.executable, "-P", "-m", "ibbench.api.apart", *(["--quiet"] if quiet else []), *options]
     environment = {name: value for name, value in os.environ.items() if name not in _AS_ON_A_TERMINAL}
@@ -119,10 +122,10 @@ def _run(options: list[str], quiet: bool, errors: IO[str]) -> tuple[int, list[st
             try:
                 _relay(process, last_lines, shows=not quiet)
                 break
-            except BaseException as error:  # an interrupt above all: what is trained is to be saved first
+            except BaseException as error:  # mostly an interrupt: wait until the command has saved its training
                 reason = reason or error
                 is_interrupt = isinstance(error, KeyboardInterrupt)
-                quiet = quiet or not is_interrupt  # as where nobody can be shown anything any more
+                quiet = quiet or not is_interrupt  # other errors come from printing, which would fail again
                 process.send_signal(signal.SIGINT if is_interrupt else signal.SIGTERM)
     if reason:
         raise reason
@@ -130,7 +133,7 @@ def _run(options: list[str], quiet: bool, errors: IO[str]) -> tuple[int, list[st
 
 
 def _relay(process: subprocess.Popen[str], last_lines: deque[str], shows: bool) -> None:
-    """Print what a process prints until it ends."""
+    """Read the output of a process until it ends: keep the last lines, and print all of them if `shows` is set."""
     assert process.stdout
     for line in process.stdout:
         last_lines.append(line.rstrip())
@@ -140,7 +143,7 @@ def _relay(process: subprocess.Popen[str], last_lines: deque[str], shows: bool) 
 
 
 def _find_failed(folder: Path, configs: list[Config]) -> dict[str, str]:
-    """Return why runs of these configs are not finished, by their names."""
+    """Return the reason why each unfinished run of these configs is not finished, by the name of the run."""
     keys = {config_key(config) for config in configs}
     ours = {run for run, planned in read_agenda(folder).items() if planned.key in keys}
     study = StudyFolder.at(folder)

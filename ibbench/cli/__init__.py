@@ -1,4 +1,4 @@
-"""The commands: read arguments, call one function of `commands/`, print. Heavy imports stand inside the commands.
+"""The command line. Each command reads its arguments and calls one function of `commands/`, imported inside it.
 
 `--help` lists the commands in the order in which these files are imported.
 """

@@ -1,4 +1,4 @@
-"""The command `ibbench` itself, which the files beside this one give its commands."""
+"""The command `ibbench` itself; the files beside this one add its commands."""
 
 from typing import Annotated
 

@@ -1,6 +1,6 @@
-"""What several commands take, how a shell completes it, and what is said of a value that is wrong.
+"""Arguments that several commands share, their shell completion, and the message about a value that is wrong.
 
-Heavy imports stand inside the functions, which run when a shell asks.
+Heavy imports stand inside the functions, which run only when a shell completes a word.
 """
 
 import re
@@ -14,10 +14,14 @@ from ibbench.errors import InputError, suggest
 
 
 class Commands(TyperGroup):
-    """The commands, where a value that a flag does not take is one line, too."""
+    """The group of all commands. A wrong value of a flag becomes an `InputError`, whose message is one line."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that is asked for."""
+        """Run the command that was typed.
+
+        Raises:
+            InputError: a flag does not take the value that it was given.
+        """
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
@@ -34,7 +38,7 @@ def _describe(error: typer.BadParameter) -> str:
 
 
 def complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
-    """List what the last word of a command may become where it takes options of the config."""
+    """List what the last word of a command may become, for commands that take options of the config."""
     from ibbench.data.targets import QM9_TARGETS
     from ibbench.options.completion import complete_option
     from ibbench.plugins.code import names_in
@@ -56,7 +60,7 @@ def complete_study(incomplete: str) -> list[str]:
 
 
 def complete_probe(incomplete: str) -> list[str]:
-    """List the probes that the last of some names may become."""
+    """List what a word with names of probes, joined by commas, may become when its last name is completed."""
     from ibbench.probes import probe_names
 
     before, comma, last = incomplete.rpartition(",")
@@ -64,7 +68,7 @@ def complete_probe(incomplete: str) -> list[str]:
 
 
 def complete_either(ctx: typer.Context, incomplete: str) -> list[str]:
-    """List studies and options of the config."""
+    """List what the last word may become, for commands that take a study or options of the config."""
     return [*complete_study(incomplete), *complete_override(ctx, incomplete)]
 
 

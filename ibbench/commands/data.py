@@ -35,7 +35,12 @@ def prepare(overrides: list[str]) -> None:
 
 
 def show_dataset(overrides: list[str], console: Console) -> None:
-    """Print counts and targets of a data set, and what of it carries no information."""
+    """Print counts and target statistics of a data set, and name the features and targets that are constant.
+
+    Args:
+        overrides: the options of the config that describe the data set.
+        console: the terminal to print on.
+    """
     dataset = load(overrides)
     facts = [*_facts(dataset), f"targets that are the same everywhere: {', '.join(_dead(dataset)) or 'none'}"]
     screen.show([Points(facts), _statistics(dataset)], console)
@@ -66,7 +71,7 @@ def _facts(dataset: DataSet) -> list[str]:
 
 
 def _unseen(dataset: DataSet) -> list[str]:
-    """Say what which models do not see, and count molecules by what they carry."""
+    """Say which properties of molecules, such as charges, some models do not see, and count the molecules with each."""
     counts = count_unseen(dataset.unseen, dataset.values.numpy())
     marks = "".join(f"; {name}: {count:,}" for name, count in counts.marks.items()) if len(counts.marks) > 1 else ""
     told = describe_unseen(counts, {name: name_sight(get_model(name).reads) for name in model_names()})
@@ -99,7 +104,7 @@ def show_molecule(molecule: str, overrides: list[str], console: Console) -> None
     """Print the atoms, bonds and targets of one molecule.
 
     Args:
-        molecule: an index into the data set, or any SMILES; targets are shown when it is in the data set.
+        molecule: an index into the data set, or any SMILES; targets are shown if the data set has the molecule.
         overrides: the options of the config that say where to look.
         console: the terminal to print on.
 
@@ -158,7 +163,7 @@ def _in_figures(value: float) -> str:
 
 
 def _find(smiles: str, dataset: DataSet) -> tuple[Molecules, int | None]:
-    """Return the features of a SMILES, or the molecule itself and its index where the data set has it."""
+    """Return the molecule that a SMILES stands for, and its index in the data set, or None if it is not there."""
     from rdkit import Chem
 
     from ibbench.data.featurize import canonical_smiles, featurize
@@ -168,7 +173,7 @@ def _find(smiles: str, dataset: DataSet) -> tuple[Molecules, int | None]:
         raise InputError(f"`{smiles}` is neither an index nor a SMILES that RDKit can parse")
     one = pack_features(*features, [smiles]).select(torch.tensor(0))
     wanted = canonical_smiles(Chem.MolFromSmiles(smiles))
-    # Only molecules with the same sums of features can be the same: canonical SMILES of all would take long.
+    # Two entries can be one molecule only if their sums of features agree. Canonical SMILES of all would take long.
     same = (dataset.molecules.atoms.sum(1) == one.atoms.sum(0)).all(1)
     for index in same.nonzero().flatten().tolist():
         if canonical_smiles(Chem.MolFromSmiles(dataset.smiles[index])) == wanted:

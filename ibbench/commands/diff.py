@@ -1,4 +1,4 @@
-"""`ibbench diff`: what has changed, for the terminal, a pull request or a program."""
+"""`ibbench diff`: what has changed between two studies, printed as text, as Markdown or as JSON."""
 
 from rich.console import Console
 
@@ -25,17 +25,17 @@ def show_diff(
     """Print how side B differs from side A.
 
     Args:
-        old: side A, as `ibbench.compare.side.read_side` takes it.
-        new: side B.
+        old: side A: the folder of a study, a table.csv, or `REVISION:path` of a git repository.
+        new: side B, given in one of these ways, too.
         console: the terminal to print on.
         style: one of `FORMATS`.
         fail_on: the kind of change that counts as a failure: `regression`, `unproven` (a relevant regression cannot be
             excluded), `change` or `never`.
-        tolerance: the relative change of an MAE that counts as none, where nothing can be tested.
+        tolerance: the relative change of an MAE that counts as no change, where one seed leaves nothing to test with.
         relevance: the relative difference below which it does not matter which MAE is lower.
 
     Returns:
-        Whether it is what `fail_on` looks for, or a side lacks runs.
+        Whether the difference is of the kind that `fail_on` names, or a side lacks runs.
 
     Raises:
         InputError: a side cannot be read, they cannot be compared, or an option is not possible.

@@ -1,4 +1,4 @@
-"""`ibbench explain`: what the trained models of a study look at in a molecule, and whether attention tells it."""
+"""`ibbench explain`: which atoms the trained models of a study look at, and whether attention and occlusion agree."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,18 +42,18 @@ AGREEMENT_COLUMNS = {
 
 
 class Request(NamedTuple):
-    """What is asked for, as it was typed.
+    """The arguments of the command, as the user has typed them.
 
     Attributes:
-        folder: of a study or a run.
+        folder: the folder of a study or of a run.
         smiles: the molecule to draw; empty for none.
-        molecules: how many test molecules of the study to compare attention and occlusion on; 0 for none.
-        models: names of models, or of runs; several may be joined by commas.
-        targets: targets, likewise; none for all.
-        output: the folder to write to; None for none.
-        overwrite: whether files there may be replaced.
-        geometry: where coordinates are from; None for nowhere.
-        device: the device to predict on.
+        molecules: number of test molecules of the study on which attention and occlusion are compared.
+        models: names of models, or of runs; several may be joined by commas. All models if there are none.
+        targets: short names of targets; several may be joined by commas. All targets if there are none.
+        output: the folder to write to; None to write nothing.
+        overwrite: whether files in the output folder may be replaced.
+        geometry: the method that computes coordinates; None for no coordinates.
+        device: the device to predict on: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
 
     folder: Path
@@ -68,17 +68,17 @@ class Request(NamedTuple):
 
 
 def show_explanation(asked: Request, console: Console) -> bool:
-    """Print what models look at, and write tables and pictures where that is asked for.
+    """Print which atoms models look at, and write tables and pictures if an output folder is given.
 
     Args:
-        asked: what is asked for.
+        asked: the arguments of the command.
         console: the terminal to print on.
 
     Returns:
         Whether all models that read atoms were looked into, and no run of the study is missing.
 
     Raises:
-        InputError: what is asked for is not possible. Nothing is written.
+        InputError: an argument is not possible. Nothing is written.
     """
     _check(asked)
     models, targets = _split(asked.models), _split(asked.targets)
@@ -107,7 +107,7 @@ def show_explanation(asked: Request, console: Console) -> bool:
 def _look_at_tested(
     asked: Request, crew: Crew, readers: Sequence[Ensemble], targets: Sequence[str]
 ) -> tuple[list[str], list[Look]]:
-    """Look at test molecules of the study."""
+    """Return the SMILES of some test molecules of the study, and what each model looks at in them."""
     from ibbench.options.compose import compose_config
     from ibbench.probes.explain.molecules import take_test_molecules
 
@@ -123,7 +123,7 @@ def _split(given: Sequence[str]) -> list[str]:
 
 
 def _check(asked: Request) -> None:
-    """Refuse what makes no sense before anything is read."""
+    """Refuse arguments that make no sense, or contradict each other, before anything is read."""
     if asked.molecules < 0:
         raise InputError(f"`--molecules {asked.molecules}` is not possible: expected a number of test molecules")
     if not asked.smiles and not asked.molecules:
@@ -146,7 +146,7 @@ def _write(
     agreements: Sequence[tuple[Look, list[Agreement]]],
     readers: Sequence[Ensemble],
 ) -> str:
-    """Write tables and pictures, and say where they are."""
+    """Write tables and pictures, and return a sentence that says where they are."""
     from ibbench.report.plot.explain import draw_explained
     from ibbench.report.plot.style import file_stems
 

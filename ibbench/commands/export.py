@@ -1,4 +1,4 @@
-"""`ibbench export`: the finished runs of a study, shown in trackers."""
+"""`ibbench export`: the finished runs of a study, sent to trackers such as TensorBoard."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,26 +20,27 @@ from ibbench.track.follow import Answer, Follower, close_office
 
 
 class _Sendable(NamedTuple):
-    """What of a study can be sent, and sentences about the rest."""
+    """The records of the runs that can be sent, and sentences about the runs that cannot."""
 
     records: list[Record]
     left_out: list[str]
 
 
 def export_study(study: Path, trackers: Sequence[Tracker], output: str | None, console: Console) -> bool:
-    """Send each finished run of a study to trackers. What is there already is not sent twice.
+    """Send each finished run of a study to trackers. Points that a tracker has already are not sent twice.
 
     Args:
         study: the folder of the study.
-        trackers: where to.
-        output: a folder for event files or those of W&B, or the data base of MLflow; None for the usual place.
+        trackers: the trackers to send the runs to.
+        output: a folder for the files of TensorBoard or W&B, or the data base of MLflow; None for the usual place.
         console: the terminal to print on.
 
     Returns:
-        Whether all runs of the study are there now.
+        Whether the trackers have all runs of the study now.
 
     Raises:
-        InputError: what is asked for is not possible. Nothing is sent.
+        InputError: the study has no run to send, a tracker is not installed, or the output is not possible. Nothing is
+            sent.
         SystemExit: with exit code 130, when it was interrupted.
     """
     trackers = list(dict.fromkeys(trackers))
@@ -68,7 +69,7 @@ def export_study(study: Path, trackers: Sequence[Tracker], output: str | None, c
 
 
 def _check_output(output: str, trackers: list[Tracker]) -> None:
-    """Refuse a place that cannot be one of the tracker's."""
+    """Refuse an output to which the tracker cannot write."""
     if len(trackers) > 1:
         raise InputError("`--output` is the place of one tracker: expected one --to")
     (name,), path = trackers, Path(output)
@@ -81,10 +82,10 @@ def _check_output(output: str, trackers: list[Tracker]) -> None:
 
 
 def _choose(study: Path) -> _Sendable:
-    """Find the finished runs with their histories.
+    """Find the finished runs that have a history, and sentences about the others.
 
     Raises:
-        InputError: there are none.
+        InputError: no run is finished, or none has a history.
     """
     folder = StudyFolder.at(study)
     records, broken = folder.readable_records()
@@ -106,7 +107,7 @@ def _choose(study: Path) -> _Sendable:
 def _send(
     study: Path, records: list[Record], trackers: list[Tracker], output: str | None, console: Console
 ) -> tuple[dict[Tracker, dict[str, str]], dict[Tracker, str]]:
-    """Send the runs; return for each tracker why some are not there, by their names, and where the others are."""
+    """Send the runs; return for each tracker the reasons of failures by the run's name, and where its runs are seen."""
     failures: dict[Tracker, dict[str, str]] = {}
     places: dict[Tracker, str] = {}
     with LiveLine(console, "exporting", len(records)) as line:

@@ -20,7 +20,8 @@ def show_models(overrides: list[str], console: Console) -> None:
         console: the terminal to print on.
 
     Raises:
-        InputError: the config is not possible, names a model, or asks for a budget that must be measured.
+        InputError: the config is not possible, names a model, or has a budget in seconds, which would have to be
+            measured.
     """
     from ibbench.budget.cost import count_parameters
     from ibbench.budget.width import fit_to_budget

@@ -22,8 +22,8 @@ def write_model(name: str, folder: Path, console: Console) -> None:
     """Write the file of a model and its test into a folder, and say what to do with them.
 
     Args:
-        name: what `model` will call it.
-        folder: the folder, which is there.
+        name: the name of the new model, as `model=NAME` will choose it.
+        folder: an existing folder.
         console: the terminal to print on.
 
     Raises:

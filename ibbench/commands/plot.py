@@ -1,4 +1,4 @@
-"""`ibbench plot`: all pictures that a study gives, written to its folder."""
+"""`ibbench plot`: all pictures that can be drawn of a study, written to its folder."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ibbench.report.plot.style import save
 
 
 def show_plots(folder: Path, console: Console, by: str = "labels") -> bool:
-    """Draw what a study has, and save it in its folder as PNG and SVG; say so where that cannot be written to.
+    """Draw the pictures of a study, and save them in its folder as PNG and SVG; say so if the folder is read-only.
 
     Args:
         folder: the folder of the study.

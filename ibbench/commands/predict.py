@@ -1,4 +1,4 @@
-"""`ibbench predict`: what the trained models of a study say of any molecules, and what of it not to trust."""
+"""`ibbench predict`: predictions of any molecules by the trained models of a study, and which of them not to trust."""
 
 import contextlib
 import itertools
@@ -32,20 +32,20 @@ _SHOWN = 100  # rows on a terminal
 
 
 class Request(NamedTuple):
-    """What is asked for, as it was typed.
+    """The arguments of the command, as the user has typed them.
 
     Attributes:
-        folder: of a study or a run.
-        smiles: molecules; none if they are in a file.
+        folder: the folder of a study or of a run.
+        smiles: the molecules; none if they are in a file.
         input: a CSV of molecules; None if they are typed.
-        column: its column of SMILES; None for `smiles`.
-        output: the CSV to write; None for what is printed.
-        overwrite: whether it may be there already.
-        models: names of models, or of runs; several may be joined by commas.
-        style: how it is printed.
-        geometry: where coordinates are from; None for nowhere.
-        device: the device to predict on.
-        plugins: those that models are from; several may be joined by commas.
+        column: the column of the CSV that has the SMILES; None for `smiles`.
+        output: the CSV to write; None to print the predictions.
+        overwrite: whether the output may replace a file.
+        models: names of models, or of runs; several may be joined by commas. All models if there are none.
+        style: the format of what is printed.
+        geometry: the method that computes coordinates; None for no coordinates.
+        device: the device to predict on: `auto`, `cpu`, `cuda` or `cuda:N`.
+        plugins: the plugins that the models come from; several may be joined by commas.
     """
 
     folder: Path
@@ -62,17 +62,17 @@ class Request(NamedTuple):
 
 
 def show_predictions(asked: Request, console: Console) -> bool:
-    """Predict molecules, and print what is predicted or write it to a CSV.
+    """Predict molecules, and print the predictions or write them to a CSV.
 
     Args:
-        asked: what is asked for.
+        asked: the arguments of the command.
         console: the terminal to print on.
 
     Returns:
         Whether all models have predicted all molecules, and no run of the study is missing.
 
     Raises:
-        InputError: what is asked for is not possible. Nothing is written.
+        InputError: an argument is not possible. Nothing is written.
         SystemExit: with exit code 130, when a signal has asked to stop. Nothing is written.
     """
     _check(asked)
@@ -106,7 +106,7 @@ def show_predictions(asked: Request, console: Console) -> bool:
 
 
 def _check(asked: Request) -> None:
-    """Refuse what makes no sense before anything is read."""
+    """Refuse arguments that make no sense, or contradict each other, before anything is read."""
     if asked.smiles and asked.input:
         raise InputError(f"there are SMILES and `--input {asked.input}`: expected one of them")
     if not asked.smiles and not asked.input:
@@ -132,7 +132,10 @@ def _check_output(output: Path, asked: Request) -> None:
 
 @contextlib.contextmanager
 def _open(asked: Request, console: Console) -> Iterator[Callable[[str], object] | None]:
-    """Return what takes the text of the CSV; None where none is wanted. A file is there when it is whole."""
+    """Return a function that writes text of the CSV, or None if no CSV is wanted.
+
+    A file appears under its name only when it is complete.
+    """
     if asked.output:
         with open_atomically(asked.output) as file:
             yield lambda text: file.write(text.encode())
@@ -145,7 +148,7 @@ def _open(asked: Request, console: Console) -> Iterator[Callable[[str], object] 
 def _predict(
     crew: Crew, given: SmilesTable, tally: Tally, asked: Request, console: Console
 ) -> Iterator[list[Predicted]]:
-    """Predict chunk by chunk; rows wait for their predictions, a few chunks of them at a time."""
+    """Predict chunk by chunk, so that only a few chunks of rows are in memory at a time."""
     to_smiles, to_rows = itertools.tee(given)
     chunks = forecast(crew, (row.smiles for row in to_smiles), given.num_rows)
     shown = console if asked.output or asked.style == "terminal" else Console(stderr=True, markup=False, emoji=False)

@@ -1,4 +1,4 @@
-"""`ibbench probe`: what a bias is, measured on the models of a study or of a config, printed and written."""
+"""`ibbench probe`: properties of a bias itself, measured on the models of a study or of a config."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from ibbench.probes.subject.measure import Measured
 
 PROBES_TEXT, RANKING = "probes.md", "foretold.csv"
-_ELSEWHERE = ("hydra", "+hydra", "+cluster", "cluster")  # options of who runs, which is this process
+_ELSEWHERE = ("hydra", "+hydra", "+cluster", "cluster")  # options of launchers, which have no meaning here
 
 
 def list_probes(console: Console) -> None:
-    """Print what can be measured."""
+    """Print the names of all probes, and what each of them measures."""
     from ibbench.report.probes import probe_list
 
     _warn_of_faults()
@@ -52,13 +52,14 @@ def show_probes(
     """Measure the models of a study or of a config, print sentences, and write tables and pictures into its folder.
 
     Args:
-        arguments: the folder of a study alone, or options of the config.
+        arguments: either the folder of a study, or options of the config.
         probes: the names of the probes; None for those that are measured by default, or that the ranking needs.
-        moments: weights to look at, `init` or `trained`; none for `init`, or what all the probes named make sense at.
-        limit: the most molecules to look at.
+        moments: the weights to look at: `init`, `trained` or `along`. If there are none, `init`, or `trained` where
+            all the probes that are named look at trained weights alone.
+        limit: the largest number of molecules to look at.
         with_ranking: whether to rank the models by the evidence of their untrained kernels.
         console: the terminal to print on.
-        plugins: what `load_plugins` has returned; those of a config may also be among its options.
+        plugins: plugins as `load_plugins` returns them; a config may name its plugins among the options instead.
 
     Raises:
         InputError: a config, a probe or a moment is not possible, or trained weights are missing. Nothing is written.

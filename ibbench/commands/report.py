@@ -1,4 +1,4 @@
-"""`ibbench report`: all of a study, or the difference of two, as one HTML page."""
+"""`ibbench report`: all results of a study, or the difference of two studies, as one HTML page."""
 
 from pathlib import Path
 
@@ -28,13 +28,13 @@ _TOLERANCE = 0.02  # as `ibbench diff` has it
 
 
 def show_report(old: str, new: str | None, console: Console, output: Path | None = None) -> bool:
-    """Write one page of a study, or of what has changed between two.
+    """Write one HTML page about a study, or about what has changed between two.
 
     Args:
-        old: the folder of the study; with `new` any side that `ibbench diff` takes.
-        new: the other side; None for a page of one study.
+        old: the folder of the study; with `new`, the old side, as `ibbench diff` takes it.
+        new: the new side, as `ibbench diff` takes it; None for a page about one study.
         console: the terminal to print on.
-        output: the file to write; None for `report.html`, or `diff.html`, in the folder of the study, or of `new`.
+        output: the file to write; None for `report.html` in the folder of the study, or `diff.html` in that of `new`.
 
     Returns:
         Whether no run is missing.
@@ -73,7 +73,7 @@ def _usual_output(old: str, new: str | None) -> Path:
 
 
 def _check(output: Path) -> Path:
-    """Refuse an output that cannot be written, or that would replace what is not a page of ours."""
+    """Refuse an output that cannot be written, or would replace a file that `ibbench report` has not written."""
     if output.is_dir() or not output.parent.is_dir():
         raise InputError(f"`--output {output}` is not possible: expected a file in a folder that is there")
     if output.exists() and not html.is_ours(output.read_bytes()):
@@ -84,14 +84,14 @@ def _check(output: Path) -> Path:
 
 
 def tell_study(study: Study, folder: Path) -> Document:
-    """Tell all of a study.
+    """Return the document with all results of a study.
 
     Args:
-        study: as read.
+        study: the study, as `read_study` returns it.
         folder: the folder of the study, which has predictions and histories.
 
     Raises:
-        InputError: no run of it is finished.
+        InputError: no run of the study is finished.
     """
     largest = find_largest(study)
     if not largest:
@@ -107,7 +107,7 @@ def tell_study(study: Study, folder: Path) -> Document:
 
 
 def _read_worth(study: Study) -> Worth | None:
-    """Read what curves and ladder tell; None where the study has neither, which is no fault of it."""
+    """Compute what the assumptions are worth; None where the study has neither learning curves nor a ladder."""
     try:
         return make_worth(study)
     except InputError:

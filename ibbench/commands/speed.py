@@ -29,13 +29,13 @@ def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_swee
 
     Args:
         overrides: options of the config; `model=a,b` chooses models.
-        repeats: the number of timings of each.
-        seconds: the time that one timing should take.
+        repeats: the number of timings of each contestant.
+        seconds: the time that one timing should take, in seconds.
         with_sweep: whether to time other sizes as well.
         console: the terminal to print on.
 
     Raises:
-        InputError: the config is not possible, or asks for a device other than the CPU.
+        InputError: the config is not possible, it has a device other than the CPU, or a number is too small.
     """
     if repeats < 1 or not seconds > 0:
         raise InputError("--repeats must be at least 1 and --seconds above 0")

@@ -1,4 +1,4 @@
-"""`ibbench status`: how far a study is."""
+"""`ibbench status`: which runs of a study are done, and the state of the others."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,7 +12,7 @@ from ibbench.sweep.status import STATES, read_status
 
 
 def show_status(study: Path, console: Console, everything: bool = False) -> bool:
-    """Print how far a study is.
+    """Print how many runs of a study are done, and the state of each run that is not.
 
     Args:
         study: the folder of the study.
@@ -20,7 +20,7 @@ def show_status(study: Path, console: Console, everything: bool = False) -> bool
         everything: whether to list the runs that are done, too.
 
     Returns:
-        Whether all of its runs are done.
+        Whether all runs of the study are done.
 
     Raises:
         InputError: there is no study.

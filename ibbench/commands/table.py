@@ -28,10 +28,10 @@ from ibbench.terminal import warn
 
 
 class Tabulated(NamedTuple):
-    """What has come of tabulating a study.
+    """Whether a study could be read and its tables written in full.
 
     Attributes:
-        is_written: whether the tables could be written: in a colleague's study they cannot.
+        is_written: whether the tables could be written, which fails in a folder of somebody else's.
         is_readable: whether all files of the study could be read.
         is_whole: whether no run of the study is missing.
     """
@@ -50,7 +50,9 @@ def tabulate(
     relative_to: str | None = None,
     relevance: float = RELEVANCE,
 ) -> Tabulated:
-    """Rebuild the tables of a study from its records, and print one; also where they cannot be written.
+    """Rebuild the tables of a study from its records, write them, and print one.
+
+    Where the tables cannot be written, one is printed all the same.
 
     Args:
         folder: the folder of the study.
@@ -72,7 +74,7 @@ def tabulate(
     study = read_study(folder)
     refuse_if_edited(folder)
     report = make_report(study)
-    asked = relative_to is not None or relevance != RELEVANCE  # the files have what all readers expect
+    asked = relative_to is not None or relevance != RELEVANCE  # changes what is printed, never the files
     shown = _select(make_report(study, relative_to, relevance) if asked else report, targets or [], sort)
     files: dict[str, str | bytes] = {
         **_pack(folder, study.records),
@@ -93,7 +95,7 @@ def tabulate(
 
 
 def _pack(folder: Path, records: list[Record]) -> dict[str, str | bytes]:
-    """Pack the evidence of a study; one that is read from its evidence alone keeps it as it is."""
+    """Pack the evidence of a study. A study that has no runs, only evidence, keeps that as it is."""
     study = StudyFolder.at(folder)
     names = set(study.run_names())
     if not names:
@@ -117,7 +119,7 @@ FORMATS = tuple(TableFormat)
 
 
 def _select(report: Report, targets: list[str], sort: str | None) -> Report:
-    """Keep what concerns some targets; p-values stay corrected over all that were measured."""
+    """Keep the rows of some targets, sorted; p-values stay corrected over all comparisons of the study."""
     report = report._replace(table=select(report.table, targets, sort))
     if not targets:
         return report

@@ -8,7 +8,7 @@ from ibbench.report.document import Table
 
 
 def show_targets(console: Console) -> None:
-    """Print the 19 targets with symbol and unit."""
+    """Print the 19 targets of QM9, each with its symbol, unit and description."""
     rows = [
         {"target": target.name, "symbol": target.symbol, "unit": target.unit, "description": target.description}
         for target in QM9_TARGETS.values()

@@ -1,4 +1,4 @@
-"""`ibbench train`: the command line handed to Hydra, and what Hydra says handed to a `Sweep`."""
+"""`ibbench train`: the command line is handed to Hydra, whose callbacks run a `Sweep`."""
 
 import contextlib
 import os
@@ -36,28 +36,28 @@ from ibbench.sweep.point import run_point
 from ibbench.sweep.sweep import Sweep
 from ibbench.terminal import be_quiet, is_quiet, say, terminal
 
-DONE, FAILED = 0, 1  # exit codes; 2 is `errors.leave`
+DONE, FAILED = 0, 1  # exit codes; `errors.leave` exits with 2
 
 
 def run_sweep(arguments: list[str], dry_run: bool = False, detach: bool = False, quiet: bool = False) -> None:
-    """Hand the command line to Hydra.
+    """Run `ibbench train`: check, train and tabulate the runs of a study, by way of Hydra.
 
     Args:
-        arguments: what follows `ibbench train`, for Hydra.
-        dry_run: whether only to show what would be run, and what it would cost.
+        arguments: the words after `ibbench train`, without its own flags: overrides, and flags of Hydra.
+        dry_run: whether only to show which runs there would be, and what they would cost.
         detach: whether to leave when the jobs of a cluster are submitted.
         quiet: whether to print no progress.
 
     Raises:
-        InputError: progress is not to be printed, and it alone is asked for.
-        SystemExit: with exit code 1, 2 or 130 (see `StudyCallback`).
+        InputError: both `dry_run` and `quiet` are set, although a dry run only prints progress.
+        SystemExit: with exit code 1 if a run has failed, 2 on bad input, 130 after an interrupt.
     """
     if dry_run and quiet:
         raise InputError("`--dry-run` prints what `--quiet` leaves out: expected one of them")
     be_quiet(quiet)
     note_command(["ibbench", "train", *arguments])
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as exceptions, to be said in one line
-    # Threads that wait for others sleep, and leave their core to who can use it. Set before torch is loaded.
+    # Threads that wait for others sleep, and leave their core to other processes. Set before torch is loaded.
     for name, value in (("OMP_WAIT_POLICY", "PASSIVE"), ("KMP_BLOCKTIME", "0")):
         os.environ.setdefault(name, value)
     try:
@@ -81,10 +81,10 @@ def _for_hydra(arguments: list[str], dry_run: bool, detach: bool) -> list[str]:
     ]
     readable = as_hydra_reads(with_plugins(arguments))
     packed = pack_sweeps(readable)
-    for argument, as_list in packed.items():  # not into what `--cfg` prints
+    for argument, as_list in packed.items():  # on stderr, so that the config which `--cfg` prints stays readable
         if not (is_quiet() or argument.startswith("log=")):
             sys.stderr.write(f"{argument} trains as one pack, as '{as_list}' does; see --help for runs of their own\n")
-    # Hydra finds `hydra.mode` out by composing, and runs a sweep as one point where a mistake keeps it from that.
+    # Without --multirun Hydra composes the config to learn its mode, and on a mistake in it runs a sweep as one point.
     mode = [] if any(argument.startswith(("-", "hydra.mode=")) for argument in arguments) else ["--multirun"]
     given = [packed.get(argument, argument) for argument in readable]
     # Hydra's parser wants all overrides in one place, between options of its own.
@@ -93,7 +93,7 @@ def _for_hydra(arguments: list[str], dry_run: bool, detach: bool) -> list[str]:
 
 
 def job(composed: DictConfig) -> str:
-    """Run one point; what Hydra's launchers call, in this process or another."""
+    """Run one point. Hydra's launchers call this function, in this process or in another."""
     return run_point(read_composed(composed))
 
 
@@ -107,7 +107,7 @@ class StudyCallback(Callback):
         detach: whether to leave when the jobs are submitted.
 
     Attributes:
-        sweep: the runs of this command; None before Hydra says that they begin, and in the processes of jobs.
+        sweep: the runs of this command; None before Hydra starts the sweep, and in the processes of jobs.
     """
 
     def __init__(self, dry_run: bool, detach: bool) -> None:
@@ -115,7 +115,7 @@ class StudyCallback(Callback):
         self._dry_run, self._detach = dry_run, detach
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what the jobs have no use for: each of a thousand is sent its own copy."""
+        """Leave the sweep out of the copies of this callback that are sent to jobs, which do not use it."""
         return self.__dict__ | {"sweep": None}
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -128,7 +128,7 @@ class StudyCallback(Callback):
         self._begin(config, _given(config), kwargs["config_name"])
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
-        """Note a run that another process trains, if this one has tried it."""
+        """Note a run that this process left out since another process is training it."""
         if self.sweep and job_return.status == JobStatus.COMPLETED and job_return.return_value == "elsewhere":
             self.sweep.note_taken(OmegaConf.select(config, "hydra.job.num") or 0)
 
@@ -162,13 +162,17 @@ class StudyCallback(Callback):
 
 
 def _given(config: DictConfig) -> list[str]:
-    """Return the overrides as they were given: `${...}` in them is to be resolved in each point."""
+    """Return the overrides as they were typed, unresolved: `${...}` in them differs from point to point."""
     overrides: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     return list(overrides)
 
 
 def sweep_of(launcher: Any) -> Sweep:
-    """Return the sweep whose points a launcher of Hydra was given, once it is set up."""
+    """Return the sweep whose points a launcher of Hydra runs.
+
+    Args:
+        launcher: the launcher, after Hydra has called its `setup`.
+    """
     callbacks = launcher.hydra_context.callbacks.callbacks
     sweep = next(callback.sweep for callback in callbacks if isinstance(callback, StudyCallback))
     assert sweep is not None
@@ -176,10 +180,13 @@ def sweep_of(launcher: Any) -> Sweep:
 
 
 def detaches(config: DictConfig) -> bool:
-    """Whether the launcher of a command gives its runs to jobs that need no process to stay behind.
+    """Return whether the launcher of a command submits jobs that go on when the command has ended.
+
+    Args:
+        config: the composed config, with Hydra's own part.
 
     Raises:
-        InputError: there is no such launcher.
+        InputError: the config names a launcher that is not there.
     """
     chosen = config.hydra.launcher.get("_target_")
     launchers = {f"{kind.__module__}.{kind.__name__}": kind for kind in Plugins.instance().discover(Launcher)}

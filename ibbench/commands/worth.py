@@ -1,4 +1,4 @@
-"""`ibbench worth`: what the curves of a study tell, printed and written to its folder."""
+"""`ibbench worth`: what assumptions are worth by the learning curves of a study, printed and written to its folder."""
 
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from ibbench.worth.worth import read_worth
 def show_worth(folder: Path, console: Console, by: str = "labels", at: float | None = None) -> bool:
     """Print what the assumptions of a study's models are worth, and write `worth.md` and CSV files beside it.
 
-    What cannot be written, as in a colleague's study, is printed all the same.
+    Results are printed also where the files cannot be written, as in a folder of somebody else's.
 
     Args:
         folder: the folder of the study.
         console: the terminal to print on.
-        by: the cost that is saved: `labels`, `seconds` or `parameters`.
-        at: the size at which it is told.
+        by: the cost that a better model saves: `labels`, `seconds` or `parameters`.
+        at: the size at which the saving is stated, in the unit of `by`; None for the usual size.
 
     Returns:
         Whether no run of the study is missing.
@@ -45,5 +45,5 @@ def show_worth(folder: Path, console: Console, by: str = "labels", at: float | N
 
 
 def _with_infinities(table: pd.DataFrame) -> pd.DataFrame:
-    """Write an infinite figure, which lies beyond the sizes that were trained, as `inf`."""
+    """Replace infinite figures, which stand for a bound beyond the trained sizes, by the text `inf`."""
     return table.astype(object).map(lambda cell: "inf" if cell == float("inf") else cell)

@@ -1,1 +1,1 @@
-"""What a user can set: groups of options, the config they make, how it is composed."""
+"""The options that a user can set: their groups, the config that they make, and how Hydra composes it."""

@@ -1,4 +1,4 @@
-"""What pydantic cannot check of a value by itself, or says in words that are no help."""
+"""Checks of option values that pydantic lacks, or whose messages it words in a way that does not help a user."""
 
 import json
 import os
@@ -9,7 +9,10 @@ from pydantic_core import PydanticCustomError
 
 
 def expecting(words: str) -> WrapValidator:
-    """Say in words what an option takes, in place of one message per type that it can have."""
+    """Return a validator that reports a wrong value by one message, "expected" and these words.
+
+    By itself pydantic reports one message for each type that the option can have.
+    """
 
     def check(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -21,21 +24,33 @@ def expecting(words: str) -> WrapValidator:
 
 
 def not_one_point_zero(value: Any) -> Any:
-    """Refuse a size of 1.0, which may be meant as all molecules and would be read as one."""
+    """Return a size as it is, unless it is 1.0, which may be meant as all molecules and would be read as one molecule.
+
+    Raises:
+        PydanticCustomError: the size is the float 1.0.
+    """
     if isinstance(value, float) and value == 1:
         raise PydanticCustomError("whole", "expected 1 for one molecule, or a fraction below 1")
     return value
 
 
 def local_path(path: str) -> str:
-    """Expand `~`, and refuse what is no file of this machine."""
+    """Return a path with `~` expanded.
+
+    Raises:
+        PydanticCustomError: the text is an address such as `https://...`, not a path on this machine.
+    """
     if "://" in path:
         raise PydanticCustomError("address", "this is an address: download the file, and give its path")
     return os.path.expanduser(path)  # noqa: PTH111 (which raises nothing where there is no such user)
 
 
 def known_encoding(name: str) -> str:
-    """Refuse what is not the name of an encoding of text."""
+    """Return the name of a text encoding as it is.
+
+    Raises:
+        PydanticCustomError: Python knows no encoding of this name.
+    """
     try:
         "".encode(name)
     except (LookupError, ValueError):
@@ -45,7 +60,10 @@ def known_encoding(name: str) -> str:
 
 
 def read_json(value: Any) -> Any:
-    """Read a dictionary that came as text: on the command line some keys are possible in no other way."""
+    """Return the value that a text stands for as JSON; a text that is no JSON, or another value, is returned as it is.
+
+    Hydra's command line does not take every key of a dictionary, so such dictionaries are typed as JSON in quotes.
+    """
     if not isinstance(value, str):
         return value
     try:

@@ -1,4 +1,4 @@
-"""What a shell completes: groups, options and their values, from `configs/` and the classes of the options."""
+"""Shell completion of groups, options and their values, from `configs/` and the classes of the options."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from ibbench.options.config import option_fields
 from ibbench.options.defaults import config_groups, default_options
 
 _REPLICAS = ("seeds", "targets")  # lists that may be typed with commas alone
-_NOT_TYPED = re.compile(r"rung($|\.)|\w+\.name$")  # set by the choice of a group
+_NOT_TYPED = re.compile(r"rung($|\.)|\w+\.name$")  # options that the choice of a group sets, so that nobody types them
 
 
 def complete_option(given: Sequence[str], typed: str, known: Mapping[str, Sequence[str]]) -> list[str]:
@@ -19,9 +19,12 @@ def complete_option(given: Sequence[str], typed: str, known: Mapping[str, Sequen
     A single option that fits comes with its values, so that a shell stops behind the `=` and adds no space.
 
     Args:
-        given: the words before it. Bash makes three words of `model=gnn`: then it may complete what stands behind `=`.
-        typed: what is typed of the word.
-        known: further values, by the name of their option.
+        given: the words before the last one. Bash divides `model=gnn` into three words, `model`, `=` and `gnn`.
+        typed: the part of the last word that is typed already.
+        known: further values to offer, by the name of their option.
+
+    Returns:
+        The whole words that the last word may become.
     """
     if (key := _key_before(given)) in _names():
         return _values(key, typed, known)
@@ -39,13 +42,16 @@ def _names() -> list[str]:
 
 
 def _key_before(given: Sequence[str]) -> str:
-    """Return the option whose value comes next, where bash has divided the word at its `=`."""
+    """Return the option whose value is being typed, where bash has divided `OPTION=VALUE` at its `=`; else nothing."""
     words = given[:-1] if given[-1:] == ["="] else given if given[-2:-1] != ["="] else []
     return words[-1].lstrip("+") if words else ""
 
 
 def _values(key: str, typed: str, known: Mapping[str, Sequence[str]]) -> list[str]:
-    """List values of an option that go on from what is typed; the last one, where it is a list or a sweep."""
+    """List the values of an option that begin with the typed text.
+
+    In a list or a sweep only its last entry is completed, by values that are not among the entries before it.
+    """
     place = max(typed.rfind(","), typed.rfind("[")) + 1
     before, last = typed[:place], typed[place:]
     chosen = re.split(r"[,\[]", before)
@@ -75,7 +81,7 @@ def _words(annotation: Any) -> list[str]:
 
 
 def _default(key: str) -> list[str]:
-    """Return the value of an option where nothing is said of it, if it can be typed without quotes."""
+    """Return the default value of an option as a list of one, or an empty list if it cannot be typed without quotes."""
     root = default_options("", "train")
     group, _, name = key.rpartition(".")
     chosen = next((entry[group] for entry in root["defaults"] if isinstance(entry, dict) and group in entry), "")

@@ -1,4 +1,4 @@
-"""Overrides in, validated configs out: what Hydra composes, and what is said of overrides that it cannot."""
+"""Overrides in, validated configs out: Hydra composes them, and its errors become one line for the user."""
 
 import contextlib
 import copy
@@ -21,8 +21,8 @@ from ibbench.options.typed import as_hydra_reads, sweep_values
 from ibbench.plugins.load import fault_of
 
 ROOT_CONFIG = "train"
-_VALUE = re.compile(r"(\w+\.[\w.]+|seeds|targets)=")  # and not of a group, whose choice is a file
-_REPLICAS = ("seeds", "targets")  # what one run can have many of
+_VALUE = re.compile(r"(\w+\.[\w.]+|seeds|targets)=")  # an override of an option's value, not the choice of a group
+_REPLICAS = ("seeds", "targets")  # options of which one run can have several values
 _EXTRA_OF_LAUNCHER = dict.fromkeys(("ibbench_slurm", "ibbench_slurm_local"), "cluster")
 _EXTRA_OF_LAUNCHER["ray"] = "ray"
 
@@ -68,8 +68,8 @@ def compose_point(overrides: Sequence[str], config_name: str) -> Config:
 def compose_points(points: Sequence[Sequence[str]], config_name: str) -> list[Config]:
     """Compose and validate the points of a sweep, from within Hydra.
 
-    Hydra takes a tenth of a second for a config. So it is asked once for all points that differ in the values of
-    options only, and these are set as Hydra itself would.
+    Hydra takes a tenth of a second to compose a config. So points that choose the same files of `configs/` are composed
+    once, and the values in which they differ are then set on copies, as Hydra itself would set them.
 
     Raises:
         InputError: an override or its value is not possible.
@@ -87,7 +87,7 @@ def compose_points(points: Sequence[Sequence[str]], config_name: str) -> list[Co
             for override in OverridesParser.create().parse_overrides(values):
                 OmegaConf.update(config, override.key_or_group, override.value())
         except (HydraException, OmegaConfBaseException):
-            config = _compose(point, config_name)  # which says what is wrong
+            config = _compose(point, config_name)  # raises an error that says what is wrong
         configs.append(read_composed(config))
     return configs
 
@@ -102,10 +102,10 @@ def _compose(overrides: Sequence[str], config_name: str) -> DictConfig:
 
 
 def read_composed(composed: DictConfig) -> Config:
-    """Validate what Hydra composed.
+    """Validate a config that Hydra has composed.
 
     Raises:
-        InputError: it names every wrong option at once, with what was expected.
+        InputError: options are wrong; the message names all of them, with what was expected.
     """
     try:
         options = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
@@ -116,7 +116,11 @@ def read_composed(composed: DictConfig) -> Config:
 
 
 def explain(error: Exception) -> str:
-    """Say what was wrong with an override in one line, with the nearest names that would be right."""
+    """Return one line that says what was wrong with an override, with the nearest names that would be right.
+
+    Args:
+        error: the exception that Hydra or OmegaConf raised while composing.
+    """
     text = str(error)
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, name = (error.missing_cfg_file or "").rpartition("/")
@@ -154,12 +158,13 @@ def explain(error: Exception) -> str:
 def pack_sweeps(arguments: Sequence[str]) -> dict[str, str]:
     """Find sweeps over single seeds, targets or trackers, and write them as lists: `seeds=0,1` as `seeds=[0,1]`.
 
-    The replicas of a list train together, as one run, which is faster than one run after another. The number of
-    workers has no say in it: it would then be part of what names a run, and no command could go on elsewhere. Who has
-    more workers than points sweeps over lists, `seeds=[0],[1]`, which stay as they are.
+    The replicas of a list train together, as one run, which is faster than one run after another. This does not depend
+    on the number of workers: otherwise that number would decide which runs there are, and a command with another number
+    could not go on with them. A user who has more workers than points can sweep over lists, `seeds=[0],[1]`, which are
+    left as they are.
 
     Returns:
-        The argument that replaces each of those found.
+        For each sweep that was found, as typed, the argument that replaces it.
     """
     packed = {}
     for argument in arguments:
@@ -177,6 +182,10 @@ def expand(overrides: Iterable[str]) -> list[list[str]]:
     """List the points of a sweep, in the order in which Hydra's basic sweeper runs them.
 
     A later override of a key replaces an earlier one; a value with commas is a sweep over its parts.
+
+    Raises:
+        InputError: a sweep has no values, or too many.
+        HydraException: an override cannot be parsed.
     """
     choices: dict[str, list[str]] = {}
     known = GlobalHydra.instance()

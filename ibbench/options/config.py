@@ -1,4 +1,4 @@
-"""Config: all options of one run, read from what Hydra composed, and what is said of wrong ones."""
+"""Config: all options of one run, validated after Hydra has composed them, and the messages about wrong options."""
 
 import functools
 from pathlib import PurePath
@@ -41,7 +41,7 @@ from ibbench.plugins.load import load_plugins, names_of
 from ibbench.plugins.registry import plugin_of
 
 ReferenceOption = Literal["auto", "composition", "none"]
-_MOST_BYTES = 200  # of a folder's name; file systems take 255
+_MOST_BYTES = 200  # that the name of a study's folder may have; file systems take 255
 
 
 def _names_one_folder(name: str) -> str:
@@ -53,7 +53,7 @@ def _names_one_folder(name: str) -> str:
 
 
 def _is_spelled_out(value: Any) -> Any:
-    """Refuse a name that a config file has as a number: whether `1.1` was spelled `1.10` there, nobody can tell."""
+    """Refuse a name that YAML has read as a number: whether `1.1` was written as `1.10` is lost then."""
     if isinstance(value, bool | int | float):
         raise PydanticCustomError("spelling", "in a file, a name that looks like a number stands in quotes")
     return value
@@ -94,7 +94,7 @@ class Config(Options):
     @model_validator(mode="before")
     @classmethod
     def _with_plugins(cls, options: Any) -> Any:
-        """Load the plugins, whose models and sources the other options may name; from now on they may not change."""
+        """Load the plugins first, since other options may name their models and sources, and pin them by digests."""
         named = options.get("plugins") if isinstance(options, dict) else None
         if not named:
             return options
@@ -141,7 +141,11 @@ class Config(Options):
         return len(self.targets) * len(self.seeds)
 
     def used_plugins(self) -> dict[str, Plugin]:
-        """Return the plugins that the run depends on, by what they are to it: `model`, `source` or `baselines.NAME`."""
+        """Return the plugins that the run depends on, by what each of them provides.
+
+        Returns:
+            Plugins under the keys `model`, `source` and, for each baseline of a plugin, `baselines.NAME`.
+        """
         of_model, of_source = plugin_of("model", self.model.name), plugin_of("source", self.data.source)
         used = {key: plugin for key, plugin in (("model", of_model), ("source", of_source)) if plugin}
         for name in names_of("baseline", self.plugins):
@@ -150,22 +154,22 @@ class Config(Options):
         return used
 
     def numerics(self) -> dict[str, Any]:
-        """Return the options that can change a run's numbers, as JSON types: what a run is identified by.
+        """Return the options that can change a run's numbers, as JSON types. The name of a run is a hash of them.
 
-        A CSV is known by what is read from it, which the run adds, not by where it lies. A plugin is known by the
-        digest of its files, and only where the run uses it.
+        The path of a CSV is left out: the hash contains the digest of its content instead, which the run adds. Plugins
+        that the run uses are in it as the digests of their files; other plugins are left out.
         """
         others = {"plugins", "name", "results_dir", "device", "rung", "worth_at", "log", "rerun", "workers"}
         options = self.model_dump(mode="json", exclude=others)
-        # Whether `trainer.compile=auto` compiles follows from the rest, which the run adds. How many replicas train
-        # at once changes rounding only, as the device does.
+        # The run adds to the hash whether it compiles, which `trainer.compile=auto` leaves open. How many replicas
+        # train at once changes rounding only, as the device does.
         for name in ("checkpoint_seconds", "compile", "replicas_per_pack"):
             del options["trainer"][name]
         if options["trainer"]["average"] is None:  # so that runs of versions that had no average keep their names
             del options["trainer"]["average"]
         for name in OF_CONTENT:
             del options["data"][name]
-        if options["data"]["split"] == "random":  # as it was before there were others
+        if options["data"]["split"] == "random":  # so that runs keep the names from when all splits were random
             for name in ("split", "held_out", "split_target"):
                 del options["data"][name]
         if used := self.used_plugins():
@@ -173,7 +177,7 @@ class Config(Options):
         return options
 
 
-# Errors of our own whose message names its options itself.
+# Types of our own validation errors whose message names its options, so that `_describe` adds no name.
 _SAID_IN_FULL = {
     *("source_only", "source_needs", "units", "width_and_budget", "nesterov", "batch_of_one", "seconds"),
     *("length", "trials", "steps", "pooling", "split_option", "plugins"),
@@ -181,7 +185,7 @@ _SAID_IN_FULL = {
 
 
 def option_fields() -> dict[str, FieldInfo]:
-    """Return what is known of every option, by its name with dots between its parts, such as `trainer.epochs`."""
+    """Return the type, default and description of every option, by its dotted name, such as `trainer.epochs`."""
     known = _own_fields()
     for options in options_of_plugins():
         known = _fields_of(options, "model.") | known
@@ -206,12 +210,12 @@ def _fields_of(options: type[BaseModel], prefix: str) -> dict[str, FieldInfo]:
 
 
 def option_names() -> list[str]:
-    """List every option with dots between its parts, such as `trainer.epochs`."""
+    """List the dotted names of all options, such as `trainer.epochs`."""
     return list(option_fields())
 
 
 def suggest_option(name: str) -> str:
-    """Name the options that are nearest to one that does not exist, or where they are listed."""
+    """Return a hint for an option that does not exist: the options with the nearest names, or where all are listed."""
     names = option_names()
     last = [option for option in names if option.rpartition(".")[2] == name.rpartition(".")[2]]
     if last:  # `epochs` for `trainer.epochs`
@@ -228,10 +232,13 @@ def classes_in(annotation: Any) -> list[type]:
 
 
 def read_config(composed: dict[str, Any]) -> Config:
-    """Validate one composed config.
+    """Validate the options of one run.
+
+    Args:
+        composed: the options that Hydra has composed, as nested dictionaries.
 
     Raises:
-        InputError: it names every wrong option at once, with what was expected.
+        InputError: options are wrong; the message names all of them, with what was expected.
     """
     try:
         return Config.model_validate(composed)

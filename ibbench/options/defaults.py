@@ -1,4 +1,4 @@
-"""What the files of `configs/` say by themselves, without Hydra, which takes a second."""
+"""The files of `configs/`, read without Hydra, whose import takes a second."""
 
 import functools
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from ibbench.plugins.load import plugin_names
 
-_NO_GROUPS = {"hydra", "recipe"}  # folders of what other files are made of
+_NO_GROUPS = {"hydra", "recipe"}  # folders whose files are parts of other files, and no choices of a user
 
 
 def config_folder() -> Path:
@@ -17,9 +17,10 @@ def config_folder() -> Path:
 
 
 def config_groups() -> dict[str, list[str]]:
-    """Return the choices of each group of options, such as `model`; one in a folder has its name too, `ladder/gnn`.
+    """Return the choices of each group of options, such as `model`.
 
-    The models and sources of plugins stand behind the others.
+    A choice in a folder within the group is named with that folder, such as `ladder/gnn`. The models and sources of
+    plugins stand behind those of ibbench.
     """
     found = _own_groups()
     of_plugins = {"model": plugin_names("model"), "data": plugin_names("source")}
@@ -37,7 +38,7 @@ def _own_groups() -> dict[str, list[str]]:
 
 @functools.cache
 def default_options(group: str, choice: str) -> dict[str, Any]:
-    """Return the options of one file of a group, such as an optimizer's; none where there is no such file."""
+    """Return the options that the file `configs/GROUP/CHOICE.yaml` sets; none where there is no such file."""
     path = config_folder() / group / f"{choice}.yaml"
     if not path.is_file():
         return {}

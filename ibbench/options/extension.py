@@ -15,21 +15,24 @@ from ibbench.plugins.registry import entered_names
 from ibbench.terminal import warn
 
 _OPTION = "plugins"
-_UNCUT = {"train_size": None, "validation_size": 0.1, "test_size": 0.1}  # of a data set whose size is not known
+# The default split of a plugin's data set, whose size is not known here: all that is not validation or test is train.
+_UNCUT = {"train_size": None, "validation_size": 0.1, "test_size": 0.1}
 
 
 def with_plugins(arguments: Sequence[str]) -> list[str]:
-    """Load the plugins that the arguments of a command name, and let Hydra know what they and installed packages offer.
+    """Load the plugins that the arguments of a command name, and add the models and sources of plugins to Hydra.
+
+    Models and sources of installed packages are added, too.
 
     Args:
         arguments: overrides, `OPTION=VALUE`, and flags.
 
     Returns:
-        The arguments, where plugins have absolute paths and digests: a process that starts later, elsewhere, loads the
-        same code or none.
+        The arguments, in which plugins have absolute paths and digests: a process that starts later, elsewhere, loads
+        the same code or none.
 
     Raises:
-        InputError: a plugin cannot be loaded, or what is said of plugins cannot be read.
+        InputError: a plugin cannot be loaded, or the value of `plugins` cannot be read.
     """
     named = []
     for argument in arguments:
@@ -41,13 +44,13 @@ def with_plugins(arguments: Sequence[str]) -> list[str]:
 
 
 def refuse_unnamed(composed: Any) -> None:
-    """Refuse plugins that a config file names: it may be somebody else's, and a plugin is code.
+    """Refuse plugins that only a config file names: the file may be somebody else's, and a plugin is code.
 
     Args:
-        composed: the option `plugins` as Hydra has composed it.
+        composed: the value of the option `plugins` that Hydra has composed.
 
     Raises:
-        InputError: it has entries which the command line has not.
+        InputError: the value names a plugin that the command line does not name.
     """
     texts = [composed] if isinstance(composed, str) else composed or ()
     for text in texts:
@@ -75,12 +78,12 @@ def _pin(argument: str) -> str:
 
 
 def name_list(plugins: Sequence[str]) -> str:
-    """Write what `load_plugins` has returned as the value of the option `plugins`."""
+    """Write plugins, as `load_plugins` returns them, as the value of the option `plugins` on a command line."""
     return f"[{','.join(quote(text) for text in plugins)}]"
 
 
 def _offer() -> None:
-    """Add to Hydra's groups what no file of `configs/` has; what is installed and broken is said, and left out."""
+    """Add the models and sources of plugins to Hydra's groups; warn of installed ones that cannot be loaded."""
     for kind in ("model", "source"):
         for fault in installed_faults(kind):
             warn(fault)

@@ -1,4 +1,4 @@
-"""The flags and options of Hydra that a command takes: what would be ignored, or do harm, is refused."""
+"""The flags and options of Hydra that a command takes; those that would have no effect, or do harm, are refused."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ _REFUSED = {
     "-r": "expected hydra.mode=RUN",
     "--experimental-rerun": "the same command again goes on with its study",
 }
-_OWN = ("--dry-run", "--detach", "--quiet")  # of `ibbench train`; Typer has taken them away before
+_OWN = ("--dry-run", "--detach", "--quiet")  # flags of `ibbench train`, which Typer removes before Hydra sees the rest
 _USED = ("hydra.mode", "hydra.searchpath", "hydra.verbose")
 _USED_GROUPS = ("hydra.launcher.", "hydra.sweeper.", "hydra.callbacks.", "hydra.job.", "hydra.job_logging.")
 _FIXED = {"hydra.job.chdir", "hydra.job.config", "hydra.job.id", "hydra.job.num", "hydra.job.override_dirname"}
@@ -59,13 +59,13 @@ def check_flags(arguments: Sequence[str]) -> None:
 
 
 def check_folders(config: DictConfig) -> None:
-    """Check that a config file has not set what `check_flags` refuses on the command line.
+    """Check that no config file sets an option of Hydra that `check_flags` refuses on the command line.
 
     Args:
         config: the composed config, with Hydra's own part.
 
     Raises:
-        InputError: it has.
+        InputError: such an option is set.
     """
     if config.hydra.job.chdir:
         raise InputError(f"`hydra.job.chdir=true` is not possible: {_reason('hydra.job.chdir')}")

@@ -19,7 +19,8 @@ from pydantic_core import PydanticCustomError
 from ibbench.options.checks import expecting, known_encoding, local_path, not_one_point_zero, read_json
 from ibbench.options.sources import OnlyFor, check_own_options, checked_source
 
-_MOST_SECONDS = 0.1  # of a budget, hundreds of times what the models of the standard budget take
+# The largest budget in seconds per molecule and step: hundreds of times what models of the standard budget take.
+_MOST_SECONDS = 0.1
 
 
 class Options(BaseModel):
@@ -30,12 +31,16 @@ class Options(BaseModel):
 
 
 def as_list(value: Any) -> Any:
-    """Let a single value stand for a list of one."""
+    """Return a list or tuple as it is, and any other value as a list of one."""
     return value if isinstance(value, list | tuple) else [value]
 
 
 def without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Refuse a list that names an entry twice."""
+    """Return the values as they are.
+
+    Raises:
+        PydanticCustomError: an entry is in the list twice.
+    """
     if len(set(values)) < len(values):
         raise PydanticCustomError("repeated", "names the same entry twice")
     return values
@@ -72,7 +77,7 @@ _SPLIT_OPTIONS = (
 
 
 class DataOptions(Options):
-    """Which molecules, and how they are divided."""
+    """The data set, and how it is divided into train, validation and test molecules."""
 
     source: Annotated[Name, AfterValidator(checked_source)]
     hydrogens: Literal["implicit", "explicit"]
@@ -195,7 +200,7 @@ AnyScheduleOptions = Annotated[
 
 
 class TrainerOptions(Options):
-    """How long and in which steps. The length is given as `epochs` or as `steps`, never as both."""
+    """How long and in which steps models are trained. The length is given as `epochs` or as `steps`, never as both."""
 
     epochs: PositiveInt | None
     steps: PositiveInt | None
@@ -217,7 +222,7 @@ class TrainerOptions(Options):
 
 
 class BudgetOptions(Options):
-    """What all models get the same amount of."""
+    """What is held equal between models: parameters, FLOPs per molecule, or training seconds per molecule and step."""
 
     match: Literal["parameters", "flops", "seconds"]
     value: PositiveFloat
@@ -234,7 +239,7 @@ class BudgetOptions(Options):
 class RungOptions(Options):
     """The place of a config in a ladder of assumptions (`configs/model/ladder/`).
 
-    It differs in one assumption, which `adds` says in words, from the rung called `after`.
+    The config differs from the rung called `after` in one assumption, which `adds` says in words.
     """
 
     number: Annotated[PositiveInt, Field(description="its place in the order in which rungs are shown")]
@@ -249,7 +254,8 @@ Range = Annotated[tuple[float, float], AfterValidator(_rises)]
 class TuningOptions(Options):
     """How each seed finds its own learning rate, weight decay and dropout: by successive halving.
 
-    `trials[k]` of them are trained in stage k, each stage for twice the steps of the one before, the last for all.
+    In stage k, `trials[k]` draws of these options are trained. Each stage has twice the steps of the stage before, and
+    the last stage has all steps. Source: Jamieson & Talwalkar 2016, arXiv:1502.07943.
     """
 
     trials: Annotated[tuple[PositiveInt, ...], BeforeValidator(as_list), Field(min_length=1, max_length=8)]

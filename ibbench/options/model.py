@@ -1,4 +1,4 @@
-"""The options of models: the recipe that all share, and what some need on top of it."""
+"""The options of models: the recipe that all models share, and the further options of some."""
 
 import functools
 import operator
@@ -48,7 +48,7 @@ class ModelOptions(Options):
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Width of a node's state and of the hidden layer inside a block."""
+        """Width of a node's state, and width of the hidden layer inside a block, in numbers."""
         width = self.width or 128
         return width, self.hidden or 2 * width
 
@@ -56,11 +56,11 @@ class ModelOptions(Options):
 _OptionsClass = TypeVar("_OptionsClass", bound=type[ModelOptions])
 _PLUGIN = "a plugin"  # the tag of the branch that reads the options of all models of plugins that have their own
 _OPTIONS_OF_PLUGIN: dict[str, type[ModelOptions]] = {}
-_OPTIONS_OF_MODEL: dict[str, type[ModelOptions]] = {"shared": ModelOptions}  # of all models that are not named below
+_OPTIONS_OF_MODEL: dict[str, type[ModelOptions]] = {"shared": ModelOptions}  # `shared`: models without a class below
 
 
 def _options_of(model: str) -> Callable[[_OptionsClass], _OptionsClass]:
-    """Say that a class has the options of the model called `model`."""
+    """Return a decorator that registers a class as the options of the model called `model`."""
 
     def add(options: _OptionsClass) -> _OptionsClass:
         _OPTIONS_OF_MODEL[model] = options
@@ -78,7 +78,7 @@ class GnnOptions(ModelOptions):
 
 @_options_of("gat")
 class AttentionOptions(ModelOptions):
-    """What attention needs on top of the shared recipe."""
+    """Attention between neighbours: the number of heads, and how scores become weights."""
 
     heads: PositiveInt
     weighting: Literal["softmax", "sigmoid"]
@@ -102,7 +102,7 @@ class GraphTransformerOptions(AttentionOptions):
 @_options_of("painn")
 @_options_of("schnet")
 class SchNetOptions(ModelOptions):
-    """Filters over the distances between all atoms."""
+    """Filters over the distances between atoms, up to a cutoff in angstrom."""
 
     num_radial: Annotated[int, Field(ge=2)]
     cutoff: PositiveFloat
@@ -110,13 +110,13 @@ class SchNetOptions(ModelOptions):
 
 @_options_of("cnn")
 class CnnOptions(ModelOptions):
-    """Convolution over a string."""
+    """Convolution over the tokens of a SMILES."""
 
     kernel_size: Annotated[PositiveInt, AfterValidator(_is_odd)]
 
 
 def _tag_of(value: Any) -> str:
-    """Return which branch of `AnyModelOptions` reads these options, or made them."""
+    """Return the tag of the branch of `AnyModelOptions` that a dictionary, or an object, of options belongs to."""
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
     if not isinstance(name, str):
         return "shared"
@@ -132,10 +132,14 @@ def _read_of_plugin(value: Any, _handler: object) -> ModelOptions:
 
 
 def set_options(model: str, options: type[ModelOptions]) -> None:
-    """Say which class has the options of the model of a plugin.
+    """Register the class that has the options of a plugin's model.
+
+    Args:
+        model: the name of the model.
+        options: the class.
 
     Raises:
-        InputError: it does not extend those that all models share, or has an option without a value.
+        InputError: the class is no subclass of `ModelOptions`, or one of its own options has no default value.
     """
     if not issubclass(options, ModelOptions):
         raise InputError(f"the options of the model `{model}` are no subclass of ibbench.options.model.ModelOptions")
@@ -152,7 +156,7 @@ def options_of_plugins() -> list[type[ModelOptions]]:
 
 
 def defaults_of(model: str) -> dict[str, Any]:
-    """Return the values that the model of a plugin gives its options, as JSON types; others are the recipe's."""
+    """Return the default values of a plugin's model as JSON types; options without one have the recipe's value."""
     fields = _OPTIONS_OF_PLUGIN[model].model_fields if model in _OPTIONS_OF_PLUGIN else {}
     return {
         key: to_jsonable_python(field.get_default(call_default_factory=True, validated_data={}))

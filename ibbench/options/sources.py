@@ -1,4 +1,4 @@
-"""The sources of data by name, known without loading what reads them, and the options that belong to one of them."""
+"""The names of data sources, known without importing them, and the options that belong to a single source."""
 
 import functools
 import pkgutil
@@ -14,17 +14,16 @@ from ibbench.plugins.load import load_installed, plugin_names
 
 _FOLDER = Path(__file__).parents[1] / "data" / "sources"  # one file per source, named after it
 
-# Options of the data that say where a CSV lies, or how it is read. They are no part of what identifies a run, which is
-# what was read.
+# Options that say where a CSV lies, or how it is read. They do not identify a run: the content that was read does.
 OF_CONTENT = ("path", "strict", "encoding", "decimal", "smiles_names", "max_atoms", "split_column")
 
 
 _TAKEABLE = (*OF_CONTENT, "smiles_column", "target_columns", "units")
-_TAKEN: dict[str, frozenset[str]] = {}  # by the source of a plugin
+_TAKEN: dict[str, frozenset[str]] = {}  # for each source, the options of another source that it takes, too
 
 
 class OnlyFor(NamedTuple):
-    """The mark of an option that belongs to one source: given with another it is an error."""
+    """Marks an option that belongs to one source: it is an error to set the option with another source."""
 
     source: str
     needed: bool = False  # whether that source cannot be read without it
@@ -42,17 +41,25 @@ def built_in_sources() -> tuple[str, ...]:
 
 
 def checked_source(name: str) -> str:
-    """Return the name of a source as it is; any other is an error of validation that names the nearest."""
+    """Return the name of a source as it is.
+
+    Raises:
+        PydanticCustomError: there is no source of this name; the message names the nearest.
+    """
     if name not in built_in_sources() and not load_installed("source", name):
         raise PydanticCustomError("source", "{hint}", {"hint": suggest(name, source_names())})
     return name
 
 
 def set_taken(source: str, options: Iterable[str]) -> None:
-    """Say which options of another source a source takes, too.
+    """Register options that belong to another source as options of this source, too.
+
+    Args:
+        source: the name of the source.
+        options: names of options within the group `data`, such as `path`.
 
     Raises:
-        InputError: the data have no such options.
+        InputError: there is no such option, or it cannot be taken over.
     """
     unknown = sorted({*options} - {*_TAKEABLE})
     if unknown:
@@ -63,14 +70,14 @@ def set_taken(source: str, options: Iterable[str]) -> None:
 
 
 def check_own_options(options: BaseModel, source: str) -> None:
-    """Refuse options that belong to other sources, and the lack of those that `source` needs.
+    """Check that no option belongs to another source, and that all options that `source` needs are set.
 
     Args:
-        options: a group in which such options have an `OnlyFor` beside their type.
+        options: a group of options, in which those of a single source have an `OnlyFor` beside their type.
         source: the name of the source that is to be read.
 
     Raises:
-        PydanticCustomError: it names all of them.
+        PydanticCustomError: an option is foreign or missing; the message names all such options.
     """
     fields = type(options).model_fields
     marks = {key: mark for key, field in fields.items() for mark in field.metadata if isinstance(mark, OnlyFor)}

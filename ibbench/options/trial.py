@@ -1,7 +1,7 @@
-"""Trials: the hyper-parameters that each seed draws for itself, and how many of them go on for how long.
+"""Trials: the hyper-parameters that each seed draws for itself, and how many of them each stage of the search trains.
 
-A seed is the whole procedure. What it draws is a function of the seed alone, so that all models are offered the same,
-and the variance of tuning is part of the variance over seeds.
+A seed is the whole procedure. The hyper-parameters that it draws follow from the seed alone, so that all models are
+offered the same ones, and the variance of tuning is part of the variance over seeds.
 """
 
 from typing import NamedTuple
@@ -11,12 +11,18 @@ import numpy as np
 from ibbench.options.config import Config
 
 TUNED = ("optimizer.lr", "optimizer.weight_decay", "model.dropout")
-_DIGITS = 3  # of a drawn number: all that matter, in a record that can be read
-_STREAM = 7_213  # apart from the other draws of a seed
+_DIGITS = 3  # significant digits of a drawn number: more change nothing, and make records hard to read
+_STREAM = 7_213  # keeps these draws independent of the others that are made with the same seed
 
 
 class Trial(NamedTuple):
-    """What a replica is trained with: learning rate, weight decay, and probability of dropout."""
+    """The hyper-parameters that a replica is trained with.
+
+    Attributes:
+        lr: learning rate.
+        weight_decay: weight decay of the optimizer.
+        dropout: probability of dropout.
+    """
 
     lr: float
     weight_decay: float
@@ -24,11 +30,12 @@ class Trial(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A part of a successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943).
+    """One stage of successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943).
 
     Attributes:
-        trials: how many of each replica are trained.
-        share: of the steps of the last stage; each stage trains from the start, with a schedule of its own.
+        trials: number of trials that are trained per replica.
+        share: length of this stage's trainings as a share of the last stage's steps; each stage trains from the start,
+            with a schedule of its own.
     """
 
     trials: int
@@ -42,14 +49,14 @@ def list_stages(config: Config) -> list[Stage]:
 
 
 def draw_trials(config: Config, seed: int) -> list[Trial]:
-    """Return the trials of one seed: with one, the values of the config themselves; with more, as many draws.
+    """Return the trials of one seed: as many draws as the first stage trains, or the config's values if that is one.
 
     The learning rate is stratified: its range is cut on a logarithmic scale into as many equal parts as there are
-    trials, and each part has one. Weight decay is uniform on a logarithmic scale, dropout is uniform.
+    trials, and one trial is drawn from each part. Weight decay is uniform on a logarithmic scale, dropout is uniform.
 
     Args:
-        config: the run.
-        seed: whose trials they are.
+        config: the options of the run, with the number of trials and the ranges to draw from.
+        seed: the seed of the replica.
     """
     tuning = config.tuning
     if tuning is None or tuning.trials[0] == 1:

@@ -1,7 +1,7 @@
-"""Arguments as a user types them, made into what Hydra's grammar reads as the same.
+"""Arguments as a user types them, rewritten so that Hydra's grammar reads what the user means.
 
-That grammar reads `2024_05_01` as the number 20240501 and knows no letters but the English ones. Here a value of an
-option that is text is put into quotes where Hydra would not read it as the text that stands there.
+That grammar reads `2024_05_01` as the number 20240501 and knows no letters but the English ones. So the value of an
+option that takes text is put into quotes where Hydra would read it as something else, or not at all.
 """
 
 import itertools
@@ -25,21 +25,21 @@ _PAIR = re.compile(rf"\s*({_QUOTED}|[^:,{{}}]+?)\s*:\s*({_QUOTED}|[^,{{}}]*?)\s*
 _FUNCTION = re.compile(r"\s*(choice|range|sort|shuffle|glob|tag|interval|str|int|float|bool)\s*\(.*\)\s*$", re.DOTALL)
 _FUNCTION_IN_LIST = re.compile(r"^\[\s*(range|choice|glob|interval)\(.*\)\s*\]$")
 _COLUMNS = "data.target_columns"
-_STEPS = "trainer.steps"  # may be a dictionary, which Hydra takes from no command line
+_STEPS = "trainer.steps"  # may be a dictionary, which Hydra does not take for it on a command line
 _LENGTHS = ("trainer.epochs", _STEPS)
-_MOST_VALUES = 10_000  # of a sweep
+_MOST_VALUES = 10_000  # that one sweep may have
 
 
 def as_hydra_reads(arguments: Sequence[str]) -> list[str]:
     """Rewrite the overrides among the arguments of a command so that Hydra reads them as they are typed.
 
-    What Hydra reads as it stands is left as it is, so that doing this twice changes nothing.
+    Overrides that Hydra reads as they are stay unchanged, so that doing this twice changes nothing.
 
     Args:
         arguments: overrides, `OPTION=VALUE`, and flags, which begin with `-`.
 
     Raises:
-        InputError: an argument is no override, or cannot be read; the message says what to type.
+        InputError: an argument is not an override, or cannot be read; the message says what to type.
     """
     rewritten = []
     is_value_of_flag = False
@@ -59,7 +59,7 @@ def _refuse_two_experiments(arguments: Sequence[str]) -> None:
 
 
 def _with_one_length(arguments: list[str]) -> list[str]:
-    """Set one way to say a training's length to null where only the other is typed, whichever the configs use."""
+    """Where `trainer.epochs` or `trainer.steps` alone is typed, set the other to null, as a config may have set it."""
     typed = [(name, at) for at, word in enumerate(arguments) for name in _LENGTHS if word.startswith(f"{name}=")]
     if len({name for name, _ in typed}) != 1 or arguments[typed[-1][1]].endswith("=null"):
         return arguments
@@ -74,7 +74,7 @@ def _rewrite(argument: str) -> str:
     short = shorten(argument)
     key, equals, value = argument.partition("=")
     if key.startswith("+") and key[1:] in config_groups():
-        key = key[1:]  # all groups have a choice by default, which Hydra replaces; before, some wanted a plus
+        key = key[1:]  # all groups have a default choice, so Hydra takes no plus; older versions needed it for some
     option = key.strip().lstrip("+~")
     if not equals and not argument.startswith("~"):
         hint = "" if option in option_fields() else f"; {suggest_option(option)}"
@@ -105,7 +105,7 @@ def _rewrite(argument: str) -> str:
 
 
 def _refuse_single_columns(argument: str) -> None:
-    """Refuse a sweep over single columns: `targets` would have to change with it."""
+    """Refuse a sweep over single target columns: each of its points would need other `targets` as well."""
     override = _parse(argument)
     if override and override.is_discrete_sweep() and "[" not in argument:
         columns = override.get_value_string()
@@ -113,7 +113,7 @@ def _refuse_single_columns(argument: str) -> None:
 
 
 def _text_options() -> frozenset[str]:
-    """Name the options whose values are texts: one, or a list or a dictionary of them."""
+    """Return the names of options whose value is a text, or a list or dictionary of texts."""
     return frozenset(name for name, field in option_fields().items() if str in classes_in(field.annotation))
 
 
@@ -121,7 +121,7 @@ def _rewrite_value(value: str, is_text: bool) -> str:
     if "${" in value or _FUNCTION.match(value):
         return value
     if not is_text and (_parse(f"x={value}") or re.search(r"[{}()'\"]", value)):
-        return value  # it is fine, or no word can be told from another
+        return value  # Hydra reads it, or its brackets and quotes leave unclear where a word ends
     if value.startswith("{") and value.endswith("}"):
         return _rewrite_pairs(value)
     words = _WORD_IN_LIST if value.startswith("[") else _WORD
@@ -129,7 +129,7 @@ def _rewrite_value(value: str, is_text: bool) -> str:
 
 
 def _rewrite_word(word: str, is_text: bool) -> str:
-    """Quote a word that Hydra would not read, or if it is a text, would not read as one."""
+    """Quote a word that Hydra cannot read, or that it would not read as text although the option takes text."""
     text = word.strip()
     if not text or text == "null" or re.fullmatch(_QUOTED, text, re.DOTALL):
         return word
@@ -156,12 +156,12 @@ def _rewrite_pairs(value: str) -> str:
 
 
 def quote(text: str) -> str:
-    """Write a text so that Hydra reads it as that text, whatever is in it."""
+    """Return a text in quotes, escaped so that Hydra reads exactly this text."""
     return QuotedString(text, Quote.single).with_quotes()
 
 
 def _parse(override: str) -> Override | None:
-    """Return what Hydra reads; None if it cannot."""
+    """Return an override as Hydra parses it; None if Hydra cannot."""
     try:
         return OverridesParser.create().parse_override(override)
     except (HydraException, RecursionError):
@@ -172,7 +172,7 @@ def sweep_values(override: Override) -> list[str]:
     """List the values of a sweep, as texts for the right side of an override.
 
     Raises:
-        InputError: there are none, too many to be meant, or no single values at all.
+        InputError: the sweep has no value, more than 10,000 values, or a continuous range in place of single values.
     """
     line = shorten(override.input_line or "")
     if not override.is_discrete_sweep():

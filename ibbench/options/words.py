@@ -1,11 +1,15 @@
-"""The words that flags of commands take, where there are only so many."""
+"""The fixed sets of words that some flags of commands take, such as the formats of `--format`."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 def split_words(given: Iterable[str] | None) -> list[str]:
-    """List what a flag was given that may be repeated, and whose values may be joined by commas."""
+    """List the values of a flag that may be repeated, and whose values may be joined by commas.
+
+    Args:
+        given: the texts that the flag was given, such as `["mlp,gnn", "gat"]`; None where it was not given.
+    """
     return [word.strip() for text in given or () for word in text.split(",") if word.strip()]
 
 
@@ -37,7 +41,7 @@ class PredictFormat(StrEnum):
 
 
 class Tracker(StrEnum):
-    """What shows runs beside those of other programs."""
+    """The trackers, programs that show runs and their curves in a web page."""
 
     TENSORBOARD = "tensorboard"
     MLFLOW = "mlflow"
@@ -45,13 +49,13 @@ class Tracker(StrEnum):
 
 
 class Geometry(StrEnum):
-    """Where `ibbench predict` has the coordinates of molecules from."""
+    """The methods by which `ibbench predict` computes coordinates for models that need them."""
 
     ETKDG = "etkdg"
 
 
 class FailOn(StrEnum):
-    """Which kind of change has `ibbench diff` exit with 1."""
+    """The kinds of change on which `ibbench diff` exits with 1."""
 
     REGRESSION = "regression"
     UNPROVEN = "unproven"
@@ -60,7 +64,7 @@ class FailOn(StrEnum):
 
 
 class Axis(StrEnum):
-    """What learning curves are drawn along, and what is saved at the same error."""
+    """The costs along which learning curves are drawn, and which a better model saves at the same error."""
 
     LABELS = "labels"
     SECONDS = "seconds"

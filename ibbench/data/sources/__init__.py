@@ -1,7 +1,7 @@
 """Where molecules come from. A source is a file of this folder whose class is registered under the file's name.
 
-Nothing is fetched at run time. Neither this module nor the top of a source's file imports what reading takes (pandas,
-pyarrow, RDKit) or torch: training from a ready cache, and writing tables, do without.
+Nothing is fetched at run time. Neither this module nor the top of a source's file imports torch, pandas, pyarrow or
+RDKit: training from a ready cache and writing tables do not need the packages that reading a source needs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Geometry(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """Why a row cannot be used: the column with what is wrong, what stands there, and a few words."""
+    """Why a row cannot be used: the faulty column, the text in it, and the reason in a few words."""
 
     row: int  # index of the row, from 0
     column: str
@@ -45,7 +45,7 @@ class Fault(NamedTuple):
 class Rows(NamedTuple):
     """The M rows of a source: molecules as text, before their features are computed."""
 
-    ids: np.ndarray  # int64 [M]; the data set's own number of each molecule, or its row counted from 1
+    ids: np.ndarray  # int64 [M]; the number that the data set gives each molecule, or its row, counted from 1
     smiles: list[str]  # one molecule each; empty where missing
     values: np.ndarray  # float64 [M, T], in the units of the targets; NaN where missing
     geometry: Geometry | None = None  # None where the source has no coordinates
@@ -57,21 +57,21 @@ class Rows(NamedTuple):
 
 
 class Source(ABC):
-    """A data set as it comes, before it is packed.
+    """A data set before its molecules are packed into tensors.
 
-    Which options are its own is said in `DataOptions`, by `OnlyFor(name)` beside each.
+    Options that belong to one source are marked in `DataOptions` by `OnlyFor(name)`.
 
     Attributes:
-        name: what `data.source` calls it; the name of its file.
-        packages: what it is read from, if the version matters: a cache made with another version is built again,
-            and records note it. RDKit, which all sources need, is not listed.
+        name: the name that `data.source` takes, which is that of the source's file.
+        packages: the Python packages that have the data, if their version matters: a cache made with another version
+            is built again, and records note the version. RDKit, which all sources need, is not listed.
         fixed_targets: the targets by name, where they do not depend on the options.
         keeps_repeats_together: whether a split keeps rows of the same molecule in one part, as it should.
-        num_molecules: how many molecules it has, where that does not depend on the options.
-        takes: options of the data that belong to another source, such as `path`, which it takes, too. What they change
-            must be part of what `identify` returns.
+        num_molecules: number of molecules, where that does not depend on the options; None otherwise.
+        takes: options that belong to another source, such as `path`, and that this one takes, too. `identify` must
+            return another text where they change the content.
         references: the papers to cite for its data, each with its https://doi.org/ address.
-        options: what the user chose.
+        options: the group `data` of the config.
     """
 
     name: ClassVar[str]
@@ -86,7 +86,9 @@ class Source(ABC):
         self.options = options
 
     def identify(self) -> str:
-        """Return the name, followed by `:` and a digest if the content does not follow from name and packages.
+        """Return a text that identifies the content: the name of the source, with `:` and a digest if options matter.
+
+        Name and package versions identify the data of a source without such options.
 
         Raises:
             InputError: the content cannot be read.
@@ -98,15 +100,15 @@ class Source(ABC):
         return tuple(self.fixed_targets.values())
 
     def padding(self) -> Padding | None:
-        """Return what the molecules are padded to, or None if that is known only once they are read."""
+        """Return the numbers of atoms and tokens that molecules are padded to; None if only reading tells them."""
         return None
 
     def location(self) -> str:
-        """Return what messages about its rows call it."""
+        """Return the name of the source in messages about its rows, such as the path of a file."""
         return self.name
 
     def smiles_column(self) -> str:
-        """Return what messages about a SMILES call its column."""
+        """Return the name of the column of SMILES in messages."""
         return "SMILES"
 
     @abstractmethod
@@ -114,14 +116,14 @@ class Source(ABC):
         """Read all rows.
 
         Raises:
-            InputError: the source is missing, or is not what it should be.
+            InputError: the data are missing, or do not have the expected form.
         """
 
     def check(self, molecules: Molecules) -> None:  # noqa: B027 (most sources have nothing to check)
         """Check that the packed molecules have the features that this source is known to give.
 
         Raises:
-            RuntimeError: they have not, which is a mistake in the code that packed them.
+            RuntimeError: a feature is missing, which is a mistake in the code that packed the molecules.
         """
 
 
@@ -130,7 +132,11 @@ _SOURCES: dict[str, type[Source]] = {}
 
 
 def register(name: str) -> Callable[[S], S]:
-    """Register a class under `name`; a second class under the same name is an error."""
+    """Return a decorator that registers a subclass of `Source` under `name`.
+
+    Raises:
+        InputError: the name is taken, or cannot be typed; the class is incomplete, or `takes` names an unknown option.
+    """
 
     def add(source: S) -> S:
         enter("source", name, source, _SOURCES, built_in_sources)
@@ -161,16 +167,19 @@ def open_source(options: DataOptions) -> Source:
 
 
 def known_sources() -> tuple[str, ...]:
-    """List the sources of ibbench and of plugins that are loaded: others are not asked about what was recorded."""
+    """List the sources of ibbench and of loaded plugins. Plugins that are only installed are left out.
+
+    The functions below look up what a record says in these alone, so that reading a record executes no plugin.
+    """
     return (*built_in_sources(), *_SOURCES)
 
 
 def find_target(identity: str, name: str) -> Target | None:
-    """Return a target of a recorded source.
+    """Return a target of the source that a record names.
 
     Args:
-        identity: what the source's `identify` returned.
-        name: the target's.
+        identity: the text that the source's `identify` returned when the record was made.
+        name: the short name of the target.
 
     Returns:
         The target; None if the source is not known here, has no such target, or takes its targets from the options.
@@ -180,12 +189,26 @@ def find_target(identity: str, name: str) -> Target | None:
 
 
 def find_num_molecules(identity: str) -> int | None:
-    """Return how many molecules a recorded source has; None if it is not known here, or that depends on the options."""
+    """Return the number of molecules of the source that a record names.
+
+    Args:
+        identity: the text that the source's `identify` returned when the record was made.
+
+    Returns:
+        The number; None if the source is not known here, or the number depends on the options.
+    """
     source = identity.partition(":")[0]
     return get_source(source).num_molecules if source in known_sources() else None
 
 
 def find_references(identity: str) -> tuple[str, ...]:
-    """Return the papers to cite for the data of a recorded source; none if it is not known here, or names none."""
+    """Return the papers to cite for the data of the source that a record names.
+
+    Args:
+        identity: the text that the source's `identify` returned when the record was made.
+
+    Returns:
+        The papers; none if the source is not known here, or names no paper.
+    """
     source = identity.partition(":")[0]
     return get_source(source).references if source in known_sources() else ()

@@ -12,7 +12,7 @@ from ibbench.data.targets import Target
 from ibbench.errors import InputError, suggest
 
 _PART_OF = {word: word for word in PARTS} | {"valid": "validation", "val": "validation"}
-_READING = 2  # raise it when the same file is read in another way: it is then another data set
+_READING = 2  # to be raised when the same file is read in another way, since it is then another data set
 
 
 @register("csv")
@@ -67,7 +67,7 @@ class Csv(Source):
         return Rows(np.arange(1, len(lines) + 1), smiles, values, lines=lines, faults=tuple(faults), parts=parts)
 
     def _read_parts(self, cells: Cells, name: str, faults: list[Fault]) -> np.ndarray:
-        """Return the part that each cell of a column names, as a code of `PARTS`."""
+        """Return the part (train, validation or test) that each cell names, uint8 `[M]`, as an index into `PARTS`."""
         parts = np.zeros(len(cells.lines), dtype=np.uint8)
         for row, text in enumerate(cells.columns[name]):
             word = _PART_OF.get(text.strip().lower())
@@ -86,7 +86,7 @@ class Csv(Source):
             raise InputError(f"`data.path={path}` cannot be read: {error.strerror or error}.{hint}") from None
 
     def _read_smiles(self, cells: Cells, faults: list[Fault]) -> list[str]:
-        """Return the one SMILES of each cell, without white space around it."""
+        """Return the SMILES of each cell without white space around it; an empty text, and a fault, for two or more."""
         name = self.smiles_column()
         smiles = []
         for row, text in enumerate(cells.columns[name]):
@@ -99,7 +99,7 @@ class Csv(Source):
         return smiles
 
     def _read_numbers(self, cells: Cells, name: str, faults: list[Fault]) -> list[float]:
-        """Return the number of each cell of a column; NaN, and a fault, where there is none."""
+        """Return the number in each cell of a column; NaN, and a fault, where a cell has no number."""
         point = "." if self.options.decimal == "point" else ","
         numbers = []
         for row, text in enumerate(cells.columns[name]):

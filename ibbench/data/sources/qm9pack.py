@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ibbench.data.molecules import Molecules
 
-QM9_PADDING = {"implicit": Padding(9, 28), "explicit": Padding(29, 28)}  # by how hydrogens are treated
+QM9_PADDING = {"implicit": Padding(9, 28), "explicit": Padding(29, 28)}  # by the option `data.hydrogens`
 _RAMAKRISHNAN = (
     "R. Ramakrishnan, P. O. Dral, M. Rupp, O. A. von Lilienfeld: Quantum chemistry structures and properties of 134 "
     "kilo molecules. Scientific Data 1, 140022 (2014). https://doi.org/10.1038/sdata.2014.22"
@@ -27,7 +27,7 @@ _RUDDIGKEIT = (
     "L. Ruddigkeit, R. van Deursen, L. C. Blum, J.-L. Reymond: Enumeration of 166 billion organic small molecules in "
     "the chemical universe database GDB-17. J. Chem. Inf. Model. 52, 2864-2875 (2012). https://doi.org/10.1021/ci300415d"
 )
-# The spelling is the wheel's own.
+# The names of the wheel's columns, whose misspelling (`Enthalphy`) is the wheel's own.
 _COLUMNS = {
     "mu": "Dipole_debye", "alpha": "Polarizability_bohr3", "homo": "HOMO_au", "lumo": "LUMO_au",
     "gap": "HOMO_LUMO_gap_au", "r2": "R2_bohr2", "zpve": "ZPVE_au", "u0": "InternalEnergy_0K_au",
@@ -51,7 +51,7 @@ class Qm9Pack(Source):
     references = (_RAMAKRISHNAN, _RUDDIGKEIT)
 
     def padding(self) -> Padding:
-        """Return what QM9 is padded to."""
+        """Return the numbers of atoms and tokens that molecules of QM9 are padded to."""
         return QM9_PADDING[self.options.hydrogens]
 
     def read(self) -> Rows:
@@ -71,7 +71,11 @@ class Qm9Pack(Source):
         return Rows(table["Index"].to_numpy(), table["SMILES"].to_pylist(), values, geometry)
 
     def check(self, molecules: Molecules) -> None:
-        """Refuse a QM9 without hybridisation, aromaticity or aromatic bonds, as sold elsewhere (PyG issue 8370)."""
+        """Refuse molecules without hybridisation, aromaticity or aromatic bonds, a known fault (PyG issue 8370).
+
+        Raises:
+            RuntimeError: one of these features is zero for all molecules.
+        """
         present = molecules.atoms[:5000].flatten(0, 1).amax(0)[1:]
         aromatic = 1 + BOND_TYPES.index("aromatic")
         if not present.all() or not (molecules.bonds[:5000] == aromatic).any():
@@ -89,7 +93,7 @@ def _files() -> list[Path]:
 
 
 def _read_values(table: pa.Table, geometry: Geometry) -> np.ndarray:
-    """Return the targets in their units, float64 `[M, 19]`; atomisation energies are computed here."""
+    """Return the targets in their units, float64 `[M, 19]`; atomisation energies are total minus free atoms."""
     values = {name: table[column].to_numpy() for name, column in _COLUMNS.items()}
     for potential, references in ATOM_REFERENCES_HARTREE.items():
         of_number = np.zeros(max(references) + 1)
