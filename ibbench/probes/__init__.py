@@ -1,6 +1,6 @@
 """Measurements of a bias itself, not of accuracy. A probe is a file of this folder, registered under the file's name.
 
-This module imports no torch: to list the probes, or to read what was measured, takes none.
+This module does not import torch, so that probes can be listed, and earlier measurements read, without it.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ if TYPE_CHECKING:
     from ibbench.probes.subject.pairs import Side
     from ibbench.probes.subject.subject import Subject
 
-# Weights at which a probe looks: as the seed draws them, as a run has left them, or all along a training done again.
+# The weights that a probe looks at: as the seed draws them, as a run has left them, or those of each validation of a
+# training that is done again.
 Moment = Literal["init", "trained", "along"]
 Need = Literal["data", "predictions", "forward", "jacobian"]
 BITS = "bits/label"
-LEAST_MAE = "least MAE"  # the quantity of `floor` that pictures of a study show, too
-_FIRST = ("floor", "symmetry", "reach", "signal", "kernel")  # in tables, what needs least first
+LEAST_MAE = "least MAE"  # the quantity of the probe `floor`, which pictures of a study show, too
+_FIRST = ("floor", "symmetry", "reach", "signal", "kernel")  # first in tables, in the order of what they need
 
 
 class Finding(NamedTuple):
-    """One figure.
+    """One figure that a probe has measured.
 
     Attributes:
-        quantity: what it measures, in words.
-        part: what of the model, or of the data, it was measured on; empty where that is all there is to measure.
+        quantity: name of the measured quantity, in words.
+        part: the part of the model or of the data that was measured, such as a layer; empty for the whole.
         value: the figure.
-        unit: its unit; empty for a ratio or a count.
-        target: that it belongs to; empty where no label has a part in it.
+        unit: unit of the figure; empty for a ratio or a count.
+        target: short name of the target; empty if the figure does not depend on labels.
     """
 
     quantity: str
@@ -46,7 +47,12 @@ class Finding(NamedTuple):
 
 
 class Mean(NamedTuple):
-    """The mean of a figure over seeds, and the same in words: with its interval and unit."""
+    """The mean of a figure over seeds.
+
+    Attributes:
+        value: the mean.
+        text: the mean as it is written in sentences, with its 95 % interval and unit.
+    """
 
     value: float
     text: str
@@ -56,15 +62,15 @@ class Probe(ABC):
     """A measurement of one model.
 
     Attributes:
-        summary: what it measures, in one line.
-        needs: what it takes: the data alone, predictions that a run has left, a model that predicts, or the gradient of
-            each prediction.
-        moments: the weights at which it makes sense; empty where weights have no part in it, so that it is measured
-            once for all seeds.
-        headline: the quantity that is drawn and told.
-        logarithmic: whether that spans orders of magnitude.
-        correlations: quantities that lie between -1 and 1, and so do their intervals.
-        by_default: whether it is measured where no probe is named; false for what takes long, or many lines.
+        summary: one line that says what the probe measures.
+        needs: what the measurement requires: the data alone, predictions that a run has left, a model that predicts,
+            or the gradient of each prediction.
+        moments: the weights at which the measurement makes sense; empty if it does not depend on weights, so that it is
+            made once for all seeds.
+        headline: the quantity that pictures and sentences show.
+        logarithmic: whether the headline spans orders of magnitude, and is drawn on a logarithmic axis.
+        correlations: the quantities that lie between -1 and 1, as their intervals then do, too.
+        by_default: whether the probe is measured when the user names none; false if it takes long or prints much.
     """
 
     summary: ClassVar[str]
@@ -77,29 +83,44 @@ class Probe(ABC):
 
     @abstractmethod
     def measure(self, subject: Subject) -> Iterator[Finding]:
-        """Measure one model with the weights of one seed."""
+        """Measure one model with the weights of one seed.
+
+        Args:
+            subject: the model, with its weights, molecules and labels.
+
+        Yields:
+            The figures, in the order of tables.
+        """
 
     @abstractmethod
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Say in a sentence, without its full stop, what was found; nothing where that is not worth one.
+        """Return a sentence, without its full stop, on what was found; an empty text if there is nothing worth saying.
 
         Args:
-            who: what is measured, and of which target.
-            part: see `Finding`.
-            figures: each quantity.
+            who: the beginning of the sentence: the name of the model, and of the target if labels matter.
+            part: the part that was measured, see `Finding`.
+            figures: the means over seeds of this part, by quantity.
         """
 
 
 class PairProbe(Probe):
-    """A measurement of two models beside each other, on the same target, train size, seed and test molecules."""
+    """A comparison of two models on the same target, train size, seed and test molecules."""
 
     def measure(self, subject: Subject) -> Iterator[Finding]:  # noqa: ARG002 (there is no second model)
-        """Measure nothing: one model has none beside it."""
+        """Yield no figure: a single model cannot be compared."""
         yield from ()
 
     @abstractmethod
     def compare(self, one: Side, other: Side) -> Iterator[Finding]:
-        """Measure two models; the part of each finding is left empty, and becomes `with` the name of the other."""
+        """Compare two models.
+
+        Args:
+            one: predictions and states of the first model.
+            other: those of the second model.
+
+        Yields:
+            Figures with an empty part, which the caller replaces by `with` and the name of the second model.
+        """
 
 
 P = TypeVar("P", bound=type[Probe])
@@ -118,7 +139,11 @@ def built_in_probes() -> tuple[str, ...]:
 
 
 def register(name: str) -> Callable[[P], P]:
-    """Register a class under `name`; a second class under the same name is an error."""
+    """Return a decorator that registers a subclass of `Probe` under `name`.
+
+    Raises:
+        InputError: the name is taken, or cannot be typed, or the class is incomplete.
+    """
 
     def add(probe: P) -> P:
         enter("probe", name, probe, _PROBES, built_in_probes)

@@ -1,4 +1,4 @@
-"""Whether two biases err on the same molecules: rank correlation of errors, alike states, what an ensemble gains."""
+"""Whether two biases err on the same molecules: correlations of errors, similarity of states, gain of their mean."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,19 +17,23 @@ SIGNED = "correlation of signed errors"
 
 @register("agreement")
 class Agreement(PairProbe):
-    """Of two trained models, on all test molecules: are the hard molecules of the one those of the other?
+    """Agreement of two trained models on all test molecules: are molecules that are hard for one hard for the other?
 
-    Spearman's correlation of the absolute errors, Pearson's of the signed ones, and 1 - MAE of the mean of both
-    predictions over the MAE of the better model. With errors of equal variance v and correlation r, the mean of both
-    has variance v (1 + r) / 2: the less two models err together, the more their mean gains (Krogh & Vedelsby 1995).
-    CKA compares the states after the last layer, summed over a molecule's parts, of `--molecules` of them: with rows
-    centred, |X^T Y|_F^2 / (|X^T X|_F |Y^T Y|_F), which rotations and scaling do not change (Kornblith et al. 2019,
-    arXiv:1905.00414, equation 3). It needs weights; the rest is from predictions alone, also those of evidence.zip.
+    It is measured by Spearman's correlation of the absolute errors, Pearson's correlation of the signed errors, and the
+    gain of averaging: 1 minus the MAE of the mean of both predictions over the MAE of the better model. If the errors
+    of both have variance v and correlation r, the error of the mean has variance v (1 + r) / 2: the less two models err
+    together, the more their mean gains (Krogh & Vedelsby 1995).
 
-    Each model also stands beside itself with the next seed: what that differs by is training, not bias. The two seeds
-    there have other train molecules, while two models of one seed share theirs. CKA is high for any two states of
-    which a few directions have most of the variance, such as the size of a molecule, and for fewer molecules than
-    states have features: it is no proof of equal features.
+    CKA compares the states after the last layer, summed over the parts of a molecule, for as many molecules as
+    `--molecules` says. With the centred states of the two models as the rows of X and Y it is
+    |X^T Y|_F^2 / (|X^T X|_F |Y^T Y|_F), which rotations and scaling do not change (Kornblith et al. 2019,
+    arXiv:1905.00414, equation 3). CKA needs weights. The other figures need predictions alone, and those of
+    evidence.zip suffice.
+
+    Each model is also compared with itself at the next seed: that difference comes from training, not from the bias.
+    Two seeds have different train molecules, while two models with one seed have the same. CKA is high for any states
+    of which a few directions, such as the size of a molecule, have most of the variance, and for fewer molecules than
+    states have features: a high CKA does not prove that two models compute the same features.
     """
 
     summary = "whether two trained models err on the same molecules, and what the mean of both gains"
@@ -60,19 +64,22 @@ class Agreement(PairProbe):
 
 
 def rank_correlation(one: Floats, other: Floats) -> float:
-    """Return Spearman's correlation of two columns `[M]`; 0 where one of them is constant."""
+    """Return Spearman's correlation of two columns `[M]`; 0 if one of the columns is constant."""
     return correlation(stats.rankdata(one), stats.rankdata(other))
 
 
 def correlation(one: Floats, other: Floats) -> float:
-    """Return Pearson's correlation of two columns `[M]`; 0 where one of them is constant."""
+    """Return Pearson's correlation of two columns `[M]`; 0 if one of the columns is constant."""
     a, b = one - one.mean(), other - other.mean()
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size else 0.0
 
 
 def linear_cka(one: Tensor, other: Tensor) -> float:
-    """Return the linear CKA of two matrices `[m, V]` and `[m, W]`, from 0 to 1; 0 where all rows of one are equal."""
+    """Return the linear CKA of two matrices `[m, V]` and `[m, W]`, from 0 to 1; 0 if all rows of a matrix are equal.
+
+    Source: Kornblith et al. 2019, arXiv:1905.00414, equation 3.
+    """
     x, y = (rows.double() - rows.double().mean(0) for rows in (one, other))
     size = float(torch.linalg.matrix_norm(x.T @ x) * torch.linalg.matrix_norm(y.T @ y))
     return float(torch.linalg.matrix_norm(x.T @ y)) ** 2 / size if size else 0.0

@@ -21,18 +21,20 @@ _HARDEST = 10
 
 @register("coherence")
 class Coherence(Probe):
-    """Alignment of the gradients g_i of the loss of each of m train molecules, and how large these are.
+    """Alignment and size of the gradients g_i of the loss, one for each of m train molecules.
 
-    m-coherence is |sum of g_i|^2 over the sum of |g_i|^2 (Chatterjee & Zielinski 2020, arXiv:2008.01217): 1 where
-    gradients are orthogonal, so that a step for one molecule does nothing for another, m where all are equal, below 1
-    where they cancel, as at the end of a training. It depends on m, so compare models at the same number of molecules.
-    GraNd is the norm of g_i; EL2N is |prediction - label|, in standard deviations of labels: the forms that the scores
-    of Paul et al. 2021 (arXiv:2107.07075) have for regression. Both are means over molecules; the molecules of
-    the largest EL2N are listed as hard, of each seed, since seeds draw their train molecules.
+    m-coherence is |sum of g_i|^2 over the sum of |g_i|^2 (Chatterjee & Zielinski 2020, arXiv:2008.01217). It is 1 if
+    the gradients are orthogonal, so that a step for one molecule does nothing for another; m if all gradients are
+    equal; and below 1 if they cancel, as at the end of a training. It depends on m, so compare models at the same
+    number of molecules.
 
-    Before training EL2N is little else than how far a label is from the mean, which its correlation with just that
-    shows: then the list is one of rare labels, not of molecules that are hard for this bias. Coherence has not been
-    shown to foretell which bias ends better.
+    GraNd is the norm of g_i, and EL2N is |prediction - label| in standard deviations of the labels: the scores of Paul
+    et al. 2021 (arXiv:2107.07075) in their form for regression. Both are given as means over molecules. The molecules
+    with the largest EL2N are listed as hard, for each seed by itself, since each seed draws its own train molecules.
+
+    Before training, EL2N is mostly the distance of a label from the mean of the labels; the correlation of EL2N with
+    that distance shows how much so. The list then names rare labels, not molecules that are hard for this bias.
+    Coherence has not been shown to predict which bias ends with the lower error.
     """
 
     summary = "whether train molecules pull the weights the same way, and which of them are hard"
@@ -77,12 +79,12 @@ class Coherence(Probe):
 
 
 def m_coherence(gradients: Tensor, squares: Tensor, slopes: Tensor) -> float:
-    """Return |sum of s_i g_i|^2 over the sum of |s_i g_i|^2, from 0 to m; 0 where all are 0.
+    """Return the m-coherence |sum of s_i g_i|^2 / sum of |s_i g_i|^2, from 0 to m; 0 if all products are 0.
 
     Args:
-        gradients: of predictions, `[m, P]`.
-        squares: their squared norms, float64 `[m]`: those of many columns take a while, and all targets share them.
-        slopes: of the loss by predictions, float64 `[m]`.
+        gradients: gradient g_i of each prediction with respect to the weights, `[m, P]`.
+        squares: squared norms |g_i|^2, float64 `[m]`, which take long to compute and are the same for all targets.
+        slopes: derivative s_i of each molecule's loss with respect to its prediction, float64 `[m]`.
     """
     total = float((slopes.to(gradients) @ gradients).double().square().sum())
     apart = float(slopes.square() @ squares)
@@ -90,6 +92,12 @@ def m_coherence(gradients: Tensor, squares: Tensor, slopes: Tensor) -> float:
 
 
 def slopes_of_loss(predictions: Tensor, labels: Tensor, loss: str) -> Tensor:
-    """Return the derivative of each molecule's loss by its prediction, `[m]`."""
+    """Return the derivative of each molecule's loss with respect to its prediction, `[m]`.
+
+    Args:
+        predictions: normalised predictions, `[m]`.
+        labels: normalised labels, `[m]`.
+        loss: name of the loss, as the option `loss` has it.
+    """
     leaf = predictions.detach().clone().requires_grad_()
     return torch.autograd.grad(LOSSES[loss](leaf, labels, reduction="sum"), leaf)[0]

@@ -15,32 +15,35 @@ from ibbench.probes.coherence import slopes_of_loss
 from ibbench.probes.subject.subject import Subject
 from ibbench.training.optim import LOSSES
 
-MOLECULES = 200  # whose mean loss it is
-DRAWS = 32  # of the trace
+MOLECULES = 200  # train molecules over which the loss is averaged
+DRAWS = 32  # random vectors for the estimate of the trace
 SHARPNESS, TRACE = "largest eigenvalue", "trace"
 PRECONDITIONED, LIMIT = "largest eigenvalue, preconditioned", "preconditioned / largest that is stable"
-_EPSILON = 1e-8  # of Adam
-_PRECISE = 1e-3  # relative, of an eigenvalue
+_EPSILON = 1e-8  # what Adam adds to the root before it divides by it
+_PRECISE = 1e-3  # relative precision of an eigenvalue
 
-Product = Callable[[Tensor], Tensor]  # of the Hessian with a vector, `[P]` to `[P]`
+Product = Callable[[Tensor], Tensor]  # maps a vector `[P]` to the product of the Hessian with it, `[P]`
 
 
 @register("curvature")
 class Curvature(Probe):
-    """Hessian of the mean loss of some train molecules with respect to all weights: its largest eigenvalue and trace.
+    """Largest eigenvalue and trace of the Hessian H of the mean loss over some train molecules, by all weights.
 
-    The eigenvalue is Lanczos' (ARPACK), the trace Hutchinson's (1990): the mean of z^T H z over 32 draws of random
-    signs, with an error of some per cent. Gradient descent with rate eta is stable up to an eigenvalue of 2 / eta. Adam
-    scales each weight: what counts for it is the largest eigenvalue of P^-1/2 H P^-1/2, with P the root of the mean
-    square of batches' gradients, and its limit is (2 + 2 beta1) / ((1 - beta1) eta), which is 38 / eta at beta1 = 0.9
-    (Cohen et al. 2022, arXiv:2207.14484). Trainings of whole batches go up to the limit and stay there; those of small
-    batches stay below.
+    The eigenvalue is found by Lanczos iteration (ARPACK). The trace is estimated after Hutchinson (1990) as the mean of
+    z^T H z over 32 vectors z of random signs, with an error of some per cent.
 
-    P is not recorded: here it is that of random batches at these very weights, (mean g)^2 + variance of g / batch,
-    where Adam's is a mean over steps of the past. The rate is that of the recipe before its schedule. The loss is that
-    of the recipe: an absolute error has no curvature of its own, only that of the model, and its kinks are not seen. A
-    flat minimum is not a better one: the same function can be written with sharp and with flat weights (Dinh et al.
-    2017, arXiv:1703.04933), so do not rank models by it.
+    Gradient descent with learning rate eta is stable up to an eigenvalue of 2 / eta. Adam scales the step of each
+    weight. Its stability depends on the largest eigenvalue of P^-1/2 H P^-1/2, where P is the diagonal matrix of the
+    root mean squares of batch gradients, and the limit is (2 + 2 beta1) / ((1 - beta1) eta), which is 38 / eta at
+    beta1 = 0.9 (Cohen et al. 2022, arXiv:2207.14484). Trainings with the whole train set as one batch rise to the limit
+    and stay there; those with small batches stay below.
+
+    Runs do not record P. Here it is computed for random batches at the given weights, as the root of
+    (mean g)^2 + variance of g / batch size, while Adam averages over past steps. The learning rate is that of the
+    recipe before its schedule. The loss is that of the recipe: an absolute error has no curvature of its own, so that
+    only the curvature of the model is measured, and its kinks are not seen. A flat minimum is not a better one: the
+    same function can be written with sharp and with flat weights (Dinh et al. 2017, arXiv:1703.04933), so do not rank
+    models by these figures.
     """
 
     summary = "how sharply the loss bends around the weights, and whether steps of the learning rate are stable there"
@@ -75,13 +78,13 @@ class Curvature(Probe):
 
 
 def hessian_of_loss(subject: Subject, index: Tensor, labels: Tensor, loss: str) -> tuple[Product, int]:
-    """Return the product of the Hessian of the mean loss with any vector, and the number of weights.
+    """Return a function that multiplies the Hessian of the mean loss with a vector `[P]`, and the number of weights P.
 
     Args:
         subject: the model.
-        index: the molecules, `[m]`.
-        labels: normalised, float32 `[m]`.
-        loss: the name of the loss.
+        index: indices of the molecules in the data set, int64 `[m]`.
+        labels: normalised labels of these molecules, float32 `[m]`.
+        loss: name of the loss, as the option `loss` has it.
     """
     model, molecules = subject.module(), subject.inputs(index)
     weights = list(model.parameters())
@@ -99,7 +102,13 @@ def hessian_of_loss(subject: Subject, index: Tensor, labels: Tensor, loss: str) 
 
 
 def largest_eigenvalue(multiply: Product, size: int, seed: int) -> float:
-    """Return the largest eigenvalue of a symmetric matrix `[size, size]`, from its products; it may be negative."""
+    """Return the largest eigenvalue of a symmetric matrix `[size, size]` by Lanczos iteration; it may be negative.
+
+    Args:
+        multiply: a function that multiplies the matrix with a vector `[size]`.
+        size: the number of rows.
+        seed: the seed of the first vector.
+    """
 
     def apply(vector: NDArray[Any]) -> NDArray[Any]:
         return multiply(torch.from_numpy(vector.astype(np.float32).reshape(-1))).detach().cpu().double().numpy()
@@ -114,7 +123,14 @@ def _scaled(multiply: Product, scale: Tensor) -> Product:
 
 
 def trace(multiply: Product, size: int, seed: int, draws: int = DRAWS) -> float:
-    """Return Hutchinson's estimate of the trace of a symmetric matrix: the mean of z^T H z over random signs z."""
+    """Return Hutchinson's (1990) estimate of the trace of a symmetric matrix: the mean of z^T H z over random signs z.
+
+    Args:
+        multiply: a function that multiplies the matrix with a vector `[size]`.
+        size: the number of rows.
+        seed: the seed of the signs.
+        draws: the number of vectors z.
+    """
     generator = torch.Generator().manual_seed(seed)
     signs = (torch.randint(0, 2, (size,), generator=generator).float() * 2 - 1 for _ in range(draws))
     return float(np.mean([float((sign @ multiply(sign).cpu()).double()) for sign in signs]))

@@ -1,4 +1,4 @@
-"""Of how many dimensions inputs are, and what each layer makes of them."""
+"""Intrinsic dimension: how many dimensions molecules fill as inputs, and as states after each layer."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -14,26 +14,29 @@ from ibbench.probes.subject.subject import Subject
 INPUTS = "inputs"
 TWO_NN, LAST, RATIO = "TwoNN dimension", "the same after all layers", "participation ratio"
 WIDTH = "numbers per molecule"
-_TRIMMED = 0.1  # share of the points, of the largest ratios of distances, that is not looked at
-_FEWEST = 10  # points that differ
-_SAME = 1e-5  # distance up to which two points are one, over the size of points: float32 leaves a hundredth of it
+_TRIMMED = 0.1  # share of the points that is left out, those with the largest ratios of distances
+_FEWEST = 10  # different points that the estimate needs at least
+_SAME = 1e-5  # distance up to which two points count as one, over the size of points; 100 times float32's rounding
 
 
 @register("dimension")
 class Dimension(Probe):
     """Intrinsic dimension of the train molecules as inputs, and of their pooled states after each layer.
 
-    TwoNN (Facco et al. 2017, doi:10.1038/s41598-017-11873-y) needs the distances of each point to its two nearest
-    neighbours alone: their ratio mu has the distribution 1 - mu^-d where density changes little within them, so that d
-    is the slope through the origin of -log(1 - rank / n) by log(mu). As in the article a tenth of the points, those of
-    the largest ratios, is left out, and points that coincide count as one. The participation ratio of the eigenvalues
-    of the covariance, (sum l)^2 / sum l^2, counts directions of equal variance: a curved line in many directions has a
-    TwoNN dimension of 1, and a large ratio.
+    TwoNN (Facco et al. 2017, doi:10.1038/s41598-017-11873-y) uses only the distances of each point to its two nearest
+    neighbours. In d dimensions the ratio mu of these distances has the cumulative distribution 1 - mu^-d, if the
+    density of points is nearly constant up to the second neighbour. So d is the slope of -log(1 - rank / n) against
+    log(mu), on a line through the origin. As in the article, the tenth of the points with the largest ratios is left
+    out, and points that coincide count as one.
 
-    Inputs are all numbers that the model is given of a molecule, standardised: of atoms in the order given, one-hot
-    bonds or tokens, coordinates in angstrom. So another order of the atoms is another point. Distances of inputs are of
-    few values, where TwoNN is rough; above about 10 dimensions it is too low for 1,000 points (for a cube of 20
-    dimensions about 15), so compare layers and models, and take no figure as such. A low dimension is not a low error.
+    The participation ratio of the eigenvalues l of the covariance, (sum l)^2 / sum l^2, counts directions of equal
+    variance: a line that bends through many directions has a TwoNN dimension of 1, but a large participation ratio.
+
+    Inputs are all numbers that the model is given of a molecule: standardised features of the atoms in their given
+    order, one-hot bonds or tokens, coordinates in angstrom. So another order of the atoms is another point. Distances
+    between inputs have only few different values, which makes TwoNN inexact. Above about 10 dimensions it is too low
+    for 1,000 points: in a cube of 20 dimensions it finds about 15. So compare layers and models, and do not take a
+    single figure literally. A low dimension does not mean a low error.
     """
 
     summary = "of how many dimensions molecules are as inputs, and as the states after each layer"
@@ -80,10 +83,10 @@ def _inputs(subject: Subject) -> Tensor:
 
 
 def two_nn(points: Tensor) -> float:
-    """Return the TwoNN dimension of points `[n, V]`; NaN where too few of them differ."""
+    """Return the TwoNN dimension of points `[n, V]` (Facco et al. 2017); NaN if fewer than 10 points differ."""
     distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
     same = distances <= _SAME * points.square().sum(1).mean().sqrt()
-    distinct = ~same.tril(-1).any(1)  # the first of those that coincide
+    distinct = ~same.tril(-1).any(1)  # keeps the first of several points that coincide
     if distinct.sum() < _FEWEST:
         return math.nan
     distances = distances[distinct][:, distinct].fill_diagonal_(math.inf)
@@ -95,7 +98,10 @@ def two_nn(points: Tensor) -> float:
 
 
 def participation_ratio(points: Tensor) -> float:
-    """Return the participation ratio of the variances of points `[n, V]`; 0 where all are equal."""
+    """Return the participation ratio (sum l)^2 / sum l^2 of the eigenvalues l of the covariance of points `[n, V]`.
+
+    It is 0 if all points are equal.
+    """
     centred = points - points.mean(0)
     narrow = centred.T @ centred if centred.shape[1] <= len(centred) else centred @ centred.T
     squares = float(narrow.square().sum())

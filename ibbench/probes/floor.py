@@ -11,13 +11,16 @@ FLOOR = LEAST_MAE
 
 @register("floor")
 class Floor(Probe):
-    """Mean deviation of the targets of molecules that the model cannot tell apart from the median of their class.
+    """The least MAE of any function of what a model sees: the mean deviation from the median of each class.
 
-    Classes follow from what a model declares: which parts of a molecule it reads, whether their order matters to it,
-    and which pairs of atoms meet. Where order does not matter, classes are those of colour refinement with a round per
-    layer (Weisfeiler & Leman 1968; Xu et al. 2019, arXiv:1810.00826; with hops, Zhang et al. 2023, arXiv:2301.09505):
-    message passing sees no more than that. Coordinates tell all molecules apart. All molecules of the data set count.
-    It is a lower bound: a model may see less than its class, and other molecules of a class may exist.
+    A class holds the molecules that the model cannot tell apart, whatever its weights. Classes follow from what a model
+    declares: which parts of a molecule it reads, whether the order of the parts matters, and which pairs of atoms
+    exchange messages. Where order does not matter, classes are those of colour refinement with one round per layer
+    (Weisfeiler & Leman 1968; Xu et al. 2019, arXiv:1810.00826; with hops, Zhang et al. 2023, arXiv:2301.09505), since
+    message passing cannot tell more apart. Coordinates tell all molecules apart.
+
+    All molecules of the data set are used. The figure is a lower bound: a model may take molecules of different classes
+    for the same, and a class may have further molecules that are not in the data set.
     """
 
     summary = "the error that no number of labels removes, since the model takes different molecules for the same"

@@ -1,4 +1,4 @@
-"""Which patterns of the labels are learned first: those that the untrained kernel, or alike molecules, make smooth."""
+"""Which patterns of the labels are learned first: smooth or rough ones, by the untrained kernel or by similarity."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,27 +11,29 @@ from ibbench.probes.subject.subject import Subject
 LEFT, HALF, POWER = "share left", "steps until half is learned", "share of the labels' power"
 KERNEL = "kernel modes"
 DIFFERENCE, REPLAY = "largest difference from the record", "validation MAE of the replay"
-_ENOUGH = 0.01  # share of the labels' power, below which a band is noise
+_ENOUGH = 0.01  # share of the labels' power below which a band is taken for noise and left out
 
 
 @register("frequency")
 class Frequency(Probe):
-    """What is left of the labels in bands of modes: of the tangent kernel at init, and of a graph of alike molecules.
+    """Share of the labels that is not yet learned, in bands of patterns from smooth to rough.
 
-    A mode u_k is a pattern over the train molecules. With residual r = label - prediction, the share left of a band is
-    the sum of (u_k r)^2 over that of (u_k y)^2: 1 where nothing is learned, 0 where all is, above 1 where it got worse.
-    A linear model under gradient descent leaves (1 - eta l_k)^2t of mode k after t steps, so the modes of large
-    eigenvalues l_k come first; wide networks start like it (Rahaman et al. 2019, arXiv:1806.08734, for frequencies;
-    Bordelon et al. 2020, arXiv:2002.02561, for kernels). Kernel modes are those of K = J J^T of the untrained model,
-    with a constant; graph modes those of the normalised Laplacian of the graph that joins each molecule to its 10
-    nearest by the Tanimoto similarity of Morgan fingerprints, smooth ones first, the same for all models. Bands have 1,
-    4, 16, 64, ... modes.
+    A mode u_k is a pattern over the train molecules, `[n]`. With labels y and residuals r = y - prediction, the share
+    left of a band is the sum of (u_k r)^2 over the sum of (u_k y)^2: 1 if nothing is learned, 0 if all is learned, and
+    above 1 if the residuals are larger than the labels. Gradient descent with rate eta on a linear model leaves the
+    share (1 - eta l_k)^2t of mode k after t steps, so modes with large eigenvalues l_k are learned first; wide networks
+    start in this way (Rahaman et al. 2019, arXiv:1806.08734, for frequencies; Bordelon et al. 2020, arXiv:2002.02561,
+    for kernels). Bands have 1, 4, 16, 64, ... modes.
 
-    With `--at trained` it is what the trained weights leave; with `--along` the training is done again, and it is also
-    told after which share of the steps half of a band was learned, as far as that was ever so, and by how many per
-    cent at most the validation MAE parts from the recorded one (a replay is alike but for rounding; on another machine
-    it may be another training). Bands with less than a hundredth of the labels' power are left out. It tells what a
-    training does first; that early bands make for better models has not been shown.
+    There are two kinds of modes. Kernel modes are the eigenvectors of the tangent kernel K = J J^T of the untrained
+    model, with a constant. Graph modes are those of the normalised Laplacian of a graph that joins each molecule to the
+    10 most similar ones, by the Tanimoto similarity of Morgan fingerprints; they are the same for all models.
+
+    With `--at trained` the residuals are those of the trained weights. With `--along` the training is done again, which
+    also gives the share of the steps after which half of a band was learned, if it ever was, and the largest
+    difference, in per cent, of the validation MAE from the recorded one: the replay differs by rounding only, but on
+    another machine it may be another training. Bands with less than a hundredth of the labels' power are left out. The
+    figures say what a training learns first; it has not been shown that learning some bands early makes better models.
     """
 
     summary = "which patterns of the labels are learned first, and which are left at the end"
@@ -75,12 +77,12 @@ class Frequency(Probe):
 
 
 def _predictions(subject: Subject) -> Floats:
-    """Return what trained weights predict of the train molecules, normalised, `[n]`."""
+    """Return the normalised predictions of the train molecules by the trained weights, `[n]`."""
     return subject.predict(subject.molecules(subject.train_index)).double().cpu().numpy()
 
 
 def _bands(subject: Subject) -> Iterator[tuple[str, Floats, slice]]:
-    """Return modes with each of their bands, and its name."""
+    """Return, for each band of each kind of modes, its name, the modes `[n, n]`, and the columns of the band."""
     untrained = Subject(subject.point, subject.seed, subject.targets, "init", subject.limit)
     smiles = [subject.point.dataset.smiles[place] for place in subject.train_index.tolist()]
     kinds = {

@@ -1,4 +1,4 @@
-"""Which labels an untrained model finds easy: regression with its tangent kernel, on which training would start."""
+"""Which labels an untrained model finds likely, and predicts well: regression with its tangent kernel."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,23 +11,26 @@ from ibbench.probes.subject.subject import Subject
 
 EVIDENCE, MAE = "evidence", "leave-one-out MAE"
 SHUFFLED = "shuffled labels"
-NOTHING_KNOWN = 0.5 * math.log2(2 * math.pi * math.e)  # bits of a normalised label under its own mean and spread
+# Bits per normalised label under a Gaussian with the mean and variance of the labels, that is, without any kernel.
+NOTHING_KNOWN = 0.5 * math.log2(2 * math.pi * math.e)
 
 
 @register("kernel")
 class Kernel(Probe):
-    """K_ij = <gradient of f(x_i), gradient of f(x_j)> with respect to all weights, as the seed draws them.
+    """Regression with the tangent kernel of the untrained model, K_ij = <gradient of f(x_i), gradient of f(x_j)>.
 
-    A very wide network that is trained by small steps is the regression with this kernel (Jacot et al. 2018,
-    arXiv:1806.07572); one of finite width only starts like it. So it is no forecast of an error by theory, but a
-    measure of what the architecture alone finds likely. Labels are those that the model is trained on: normalised, less
-    a regression on composition where the recipe subtracts that, which is fitted with the molecule that is left out.
+    The gradients are with respect to all weights, as the seed draws them. A very wide network that is trained by small
+    steps becomes the regression with this kernel (Jacot et al. 2018, arXiv:1806.07572), while a network of finite width
+    only starts in this way. So the figures do not predict the error of training: they measure what the architecture
+    alone finds likely. The labels are those that the model is trained on: normalised, and less a regression on
+    composition where the recipe subtracts one. That regression is fitted on all train molecules, also when a molecule
+    is left out here.
 
-    The evidence is the density of the labels under a Gaussian process with this kernel, a constant and noise, of the
-    most probable scale and noise, as bits per label: fewer are better, and 2.05 is what they take without any kernel.
-    It answers which model to try first. Errors are of each molecule by all the others. Shuffled labels are the control:
-    no kernel may find them likely. Weights that start at 0 are seen through their gradients alone, and what features
-    a model learns is not seen at all.
+    The evidence is the probability density of the labels under a Gaussian process with this kernel, a constant, and the
+    most probable scale and noise. It is given in bits per label: fewer bits are better, and without any kernel 2.05
+    bits are needed. It helps to choose the model to try first. Leave-one-out errors are those of each molecule,
+    predicted from all others. Shuffled labels are the control: no kernel should find them likely. Weights that start at
+    0 count only through their gradients, and the features that a model would learn are not seen at all.
     """
 
     summary = "how likely an untrained model finds the labels, and how well its tangent kernel predicts them"

@@ -12,7 +12,7 @@ from ibbench.probes.subject.influence import influence, mixing
 from ibbench.probes.subject.subject import Subject
 from ibbench.probes.subject.view import View
 
-MOLECULES = 32  # that derivatives are taken of: every feature of every part is a pass backwards
+MOLECULES = 32  # test molecules; more would be slow, since each feature of each part takes a backward pass
 WHOLE = "whole model"
 SHARE, MEAN, FARTHEST = "share of influence", "mean distance", "farthest"
 MIXING, CONTENT = "mixing / of all pairs", "change with content"
@@ -21,19 +21,23 @@ ATTENTION, ENTROPY = "share of attention", "entropy of attention / of equal weig
 
 @register("reach")
 class Reach(Probe):
-    """Influence of parts of a molecule on the states of others, by the distance between them, at test molecules.
+    """Influence of the parts of a test molecule on each other's states, by the distance between the parts.
 
-    The influence of j on i is the sum of the absolute derivatives of the last state of i by the features of j (Xu et
-    al. 2018, arXiv:1806.03536); parts are atoms, or tokens for models that read the SMILES, and distances are bonds on
-    the shortest path, or places in the string. Its share is of all that i depends on, mean over i. Mixing is the size
-    of the second derivative of the prediction by the features of two parts, over that of the mean pair of different
-    ones (Di Giovanni et al. 2023, arXiv:2306.03589): a model through which distant parts cannot act together has little
-    of it there. Change with content is half the sum over j of the absolute change of the shares of i when the features
-    of a molecule's parts are dealt out anew among them and its structure stays: 0 where weights are fixed and functions
-    linear. Shares of attention, and its entropy, are means over layers, heads and atoms.
+    Parts are atoms, or tokens for models that read the SMILES. Distances are bonds on the shortest path, or places in
+    the string. The influence of part j on part i is the sum of the absolute derivatives of the last state of i with
+    respect to the features of j (Xu et al. 2018, arXiv:1806.03536). The share of influence of a distance is the
+    influence of all parts at this distance on i over the influence of all parts on i, averaged over i.
 
-    A derivative says what a small change would do, not what a large one does. `mlp` has no states of atoms: of it only
-    mixing is known.
+    Mixing is the size of the second derivative of the prediction with respect to the features of two parts, over its
+    mean for all pairs of different parts (Di Giovanni et al. 2023, arXiv:2306.03589). It is small at large distances
+    if distant parts cannot act together on a prediction.
+
+    Change with content is measured by permuting the features of a molecule's parts while its structure stays: half the
+    sum over j of the absolute change of the shares of influence on i, averaged over i. It is 0 if weights are fixed and
+    functions linear. Shares of attention, and the entropy of attention, are means over layers, heads and atoms.
+
+    A derivative says what a small change of the features does, not what a large one does. `mlp` has no states of atoms,
+    so only its mixing is measured.
     """
 
     summary = "how far a model sees, and whether what it looks at depends on content"
@@ -80,13 +84,24 @@ class Reach(Probe):
 
 
 def shares_of(found: Tensor, mask: Tensor) -> Tensor:
-    """Return each influence `[B, P, P]` as a share of all that a part depends on; 0 for parts that are not there."""
+    """Divide each influence by the sum over all parts that influence the same part, `[B, P, P]`.
+
+    Args:
+        found: influences, the influenced part first, `[B, P, P]`.
+        mask: true where there is a part, `[B, P]`; padding gets shares of 0.
+    """
     there = found * mask[..., None] * mask[..., None, :]
     return there / there.sum(-1, keepdim=True).clamp(min=torch.finfo(found.dtype).tiny)
 
 
 def mean_distance(found: Tensor, distances: Tensor, mask: Tensor) -> float:
-    """Return the mean over parts of the distance of what they depend on, weighed by influence."""
+    """Return the mean distance to the parts that influence a part, weighted by influence, averaged over all parts.
+
+    Args:
+        found: influences, the influenced part first, `[B, P, P]`.
+        distances: distances between parts, in bonds or tokens, `[B, P, P]`.
+        mask: true where there is a part, `[B, P]`.
+    """
     return float((shares_of(found, mask) * distances).sum(-1)[mask].mean())
 
 

@@ -1,4 +1,4 @@
-"""How much must still be known to pick a good hypothesis among those that fit the labels: in bits."""
+"""How many bits of information, beyond the labels, it takes to pick a hypothesis that is right about new molecules."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,29 +11,30 @@ from ibbench.probes.subject.quadratic import log_probability_below
 from ibbench.probes.subject.ridge import Floats, decompose, log_evidence, with_constant
 from ibbench.probes.subject.subject import Subject
 
-MOLECULES = 200  # new ones, on which a hypothesis is to be right
-ERRORS = (1.0, 0.5, 0.25)  # at most, in standard deviations of the labels
+MOLECULES = 200  # test molecules on which a hypothesis has to be right
+ERRORS = (1.0, 0.5, 0.25)  # largest RMSE that counts as right, in standard deviations of the labels
 REQUIRED, OF_MEAN, OF_DRAW = "information required", "RMSE of the mean hypothesis", "RMSE of a drawn hypothesis"
-_NOTHING = 1e-10  # of the largest variance: what rounding leaves of a 0
+_NOTHING = 1e-10  # share of the largest variance that rounding leaves in place of 0
 
 
 @register("required_bits")
 class RequiredBits(Probe):
     """-log2 of the probability that a hypothesis which fits the train labels is right about new molecules.
 
-    Hypotheses are drawn from the Gaussian process with the tangent kernel of the untrained model and a constant, given
-    the train labels (see `kernel`; ridge and scale are the most probable ones), with what the process takes for noise:
-    it gives each molecule something of its own. Right is an RMSE of at most eps on 200 test molecules, with eps 1, 0.5
-    and 0.25 standard deviations of the labels. What bits are required has to come from somewhere else than labels and
-    architecture; what one architecture requires less than another is what it supplies (Boopathy et al. 2023,
-    arXiv:2305.01034; 2024, arXiv:2406.15941, where a scaled chi-square is fitted to the errors of drawn networks).
-    Here the errors of a draw are jointly Gaussian, so that their squared sum is a weighted sum of non-central
-    chi-squares, whose tail is known.
+    Hypotheses are drawn from a Gaussian process with the tangent kernel of the untrained model and a constant, given
+    the train labels (see `kernel`; ridge and scale are the most probable ones). A draw includes the noise of the
+    process, which is independent for each molecule. A hypothesis is right if its RMSE on 200 test molecules is at most
+    eps, where eps is 1, 0.5 or 0.25 standard deviations of the labels.
 
-    Bits grow with the number of molecules on which a hypothesis has to be right, and mean nothing but beside those of
-    another model on the same molecules, labels and eps. A draw errs more than the mean of all, which is what a trained
-    network is nearer to and is told beside it. That fewer bits go with a lower trained error has not been confirmed:
-    `kernel` has the evidence, for which it has.
+    The required bits have to come from another source than labels and architecture. The bits that one architecture
+    requires less than another are what its bias supplies (Boopathy et al. 2023, arXiv:2305.01034; 2024,
+    arXiv:2406.15941, where a scaled chi-square is fitted to the errors of drawn networks). Here the errors of a draw
+    are jointly Gaussian, so the sum of their squares is a weighted sum of non-central chi-squares, whose tail is known.
+
+    Bits grow with the number of molecules on which a hypothesis has to be right, so they are only meaningful beside
+    those of another model on the same molecules, labels and eps. A single draw errs more than the mean of all draws; a
+    trained network is nearer to the mean, so the RMSE of the mean is given, too. It has not been confirmed that fewer
+    bits go with a lower error after training. For the evidence of the probe `kernel` it has.
     """
 
     summary = "how many bits, beyond labels and architecture, pick a hypothesis that is right about new molecules"
@@ -72,12 +73,15 @@ class RequiredBits(Probe):
 
 
 def bits(covariance: Floats, offsets: Floats, error: float) -> float:
-    """Return -log2 of the probability that the root mean square of Gaussian errors is at most a value.
+    """Return -log2 of the probability that the root mean square of jointly Gaussian errors is at most a bound.
 
     Args:
-        covariance: of the errors, `[m, m]`.
-        offsets: their means, `[m]`.
-        error: the value.
+        covariance: covariance of the errors, `[m, m]`.
+        offsets: means of the errors, `[m]`.
+        error: the bound on the root mean square, in the unit of the errors.
+
+    Returns:
+        The bits, at least 0.
     """
     values, vectors = np.linalg.eigh(covariance)
     variances = values.clip(min=_NOTHING * values[-1])

@@ -1,4 +1,4 @@
-"""Whether signals get through: the size of states and gradients by layer, and how much of a state is left to use."""
+"""Whether signals pass the layers: sizes of states and gradients, and what states can still tell apart, by layer."""
 
 import math
 import re
@@ -18,21 +18,24 @@ from ibbench.probes.subject.subject import Subject
 READOUT = "readout"
 SIZE, GRADIENT, RANK = "size of states", "size of gradients", "effective rank"
 SPREAD, DEAD, LINEAR = "spread between parts / size", "dead units", "R² of a linear readout"
-_DEAD = 1e-6  # standard deviation of a unit's output, over that of all units
+_DEAD = 1e-6  # a unit is dead if its standard deviation is at most this share of the largest of the same activation
 
 
 @register("signal")
 class Signal(Probe):
-    """Sizes of states and gradients after each layer, and how many directions and differences states have.
+    """Sizes of states and gradients by layer, and how much of their variety the states keep.
 
-    Sizes are root mean squares: of states over atoms (or tokens) and features, of gradients of predictions over
-    molecules and the weights of a layer. Those that grow or fall by a factor per layer explode or vanish (Glorot &
-    Bengio 2010). The effective rank of the states is the exponential of the entropy of their normalised singular values
-    (Roy & Vetterli 2007), 1 where all are multiples of one. The spread between the parts of a molecule is the size of
-    what differs from their mean: attention without residual steps contracts it to 0 (Dong et al. 2021,
-    arXiv:2103.03404). A unit is dead if its output is the same for all parts of all molecules. The readout that is
-    linear in the sum of states is a ridge regression, of each label by all others (`kernel` has the formula): the layer
-    from which on it no longer improves says how deep the network is for this target. It may be below 0.
+    Sizes are root mean squares: of states, over atoms (or tokens) and features; of gradients of predictions, over
+    molecules and the weights of a layer. Sizes that grow or fall by a constant factor per layer explode or vanish
+    (Glorot & Bengio 2010). The effective rank of the states is the exponential of the entropy of their normalised
+    singular values (Roy & Vetterli 2007); it is 1 if all states are multiples of one state. The spread between the
+    parts of a molecule is the size of their differences from the mean of the parts, over the size of states: attention
+    without residual steps contracts it to 0 (Dong et al. 2021, arXiv:2103.03404). A unit is dead if its output is the
+    same for all parts of all molecules.
+
+    The R² of a linear readout is that of a ridge regression of the labels on the sum of states, where each label is
+    predicted from all others (the probe `kernel` has the formula). It may be below 0. The layer after which it no
+    longer improves says how deep the network is for this target.
     """
 
     summary = "whether states and gradients keep their size through the layers, and what states can still tell apart"
@@ -70,27 +73,30 @@ class Signal(Probe):
 
 
 def _rows(states: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the states of all parts, a row each; a node behind the atoms, such as a token, is none of them."""
+    """Return the states of all parts as rows, `[n, W]`; a node behind the atoms, such as a token, is left out."""
     return states if mask is None else states[:, : mask.shape[1]][mask]
 
 
 def size_of(values: Tensor) -> float:
-    """Return the root mean square."""
+    """Return the root mean square of all entries of a tensor of any shape."""
     return float(values.double().square().mean().sqrt())
 
 
 def effective_rank(rows: Tensor) -> float:
-    """Return the exponential of the entropy of the normalised singular values of rows, `[n, W]`."""
+    """Return the exponential of the entropy of the normalised singular values of rows `[n, W]`.
+
+    Source: Roy & Vetterli 2007.
+    """
     values = torch.linalg.svdvals(rows.double())
     share = values / values.sum().clamp(min=torch.finfo(values.dtype).tiny)
     return math.exp(float(-torch.special.xlogy(share, share).sum()))
 
 
 def spread_between(states: Tensor, mask: Tensor) -> float:
-    """Return the size of what parts differ from the mean of their molecule by, over the size of states.
+    """Return the root mean square of the parts' differences from the mean of their molecule, over that of states.
 
     Args:
-        states: vectors of the parts, `[B, N, W]`.
+        states: states of the parts, `[B, N, W]`.
         mask: true where there is a part, `[B, N]`.
     """
     there = mask[..., None]
@@ -99,11 +105,14 @@ def spread_between(states: Tensor, mask: Tensor) -> float:
 
 
 def linear_r2(features: Tensor, labels: np.ndarray) -> float:
-    """Return the share of the labels' variance that a ridge regression foretells, each label by all others.
+    """Return the share of the labels' variance that a ridge regression explains, each label predicted from all others.
 
     Args:
-        features: numbers of each molecule, `[n, W]`.
-        labels: values of the target, `[n]`.
+        features: the W features of each molecule, `[n, W]`.
+        labels: normalised labels, `[n]`.
+
+    Returns:
+        At most 1; below 0 if predictions are worse than the mean label, and 0 if all features are constant.
     """
     wide = features.double()
     scaled = (wide - wide.mean(0)) / wide.std(0).clamp(min=1e-12 * float(wide.abs().max()) or 1.0)
@@ -115,7 +124,11 @@ def linear_r2(features: Tensor, labels: np.ndarray) -> float:
 
 
 def gradients_by_layer(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Gather the gradients of the weights of each layer, `[n, weights]`, by the number in the names of weights."""
+    """Join the gradients of all weights of a layer, `[n, weights]`, by the name of the layer.
+
+    Args:
+        gradients: gradients of predictions, `[n, ...]`, by the name of the weights, which has the layer's number.
+    """
     found: dict[str, list[Tensor]] = {}
     for name, gradient in gradients.items():
         part = _layer_of(name)
@@ -135,13 +148,16 @@ def _layer_of(name: str) -> str:
 
 @torch.no_grad()
 def dead_units(model: Model, subject: Subject) -> dict[str, float]:
-    """Return the share of dead units in each layer, by what its activations give for the train molecules."""
+    """Return the share of dead units, from 0 to 1, by layer: their output is the same for all parts of all molecules.
+
+    The molecules are the train molecules that are looked at.
+    """
     molecules = subject.inputs(subject.train_index)
     mask = mask_of_parts(model, molecules)
     counts: dict[str, list[int]] = {}
 
     def note(part: str, output: Tensor) -> None:
-        rows = _rows(output, mask if output.dim() > 2 else None)  # what the readout gives is of molecules
+        rows = _rows(output, mask if output.dim() > 2 else None)  # outputs of the readout have a row per molecule
         spread = rows.flatten(0, -2).double().std(0)
         dead = int((spread <= _DEAD * spread.max()).sum())
         counts.setdefault(part, []).extend([dead, len(spread)])

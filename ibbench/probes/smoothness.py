@@ -13,35 +13,36 @@ from ibbench.probes.subject.subject import Subject
 from ibbench.probes.subject.view import View
 from ibbench.record.predictions import Floats
 
-MOLECULES = 64  # that derivatives and lines are taken of
-NODES = 33  # places on a line
-REACH = 3.0  # of a line from its molecule, in standard deviations of each feature
-DRAWS = 16  # initialisations
+MOLECULES = 64  # test molecules at which derivatives are taken and through which lines are drawn
+NODES = 33  # points on a line at which the model predicts
+REACH = 3.0  # distance from a molecule to either end of its line, in standard deviations of each feature
+DRAWS = 16  # draws of initial weights
 GEOMETRIC, RELATIVE = "geometric complexity", "geometric complexity / variance"
 DEGREE, BETWEEN = "mean degree along a line", "share of variance between initialisations"
 
 
 @register("smoothness")
 class Smoothness(Probe):
-    """Mean squared slope of predictions by the features of atoms, and what polynomials they are along random lines.
+    """How steep predictions are, of which degree they are along random lines, and how much the draw of weights decides.
 
-    Geometric complexity is the mean over molecules of the squared norm of the derivative of the prediction by all
-    inputs (Dherin et al. 2022, arXiv:2209.13083): |w|^2 for f = w x. An untrained model may be of any scale, so it is
-    also told over the variance of predictions over the same molecules. Inputs are standardised features of atoms; for
-    models that read the SMILES what is added to the embedding of tokens, whose scale is another, so do not compare
-    those with the others. Bonds and coordinates stay as they are.
+    Geometric complexity is the squared norm of the derivative of the prediction with respect to all inputs, averaged
+    over molecules (Dherin et al. 2022, arXiv:2209.13083): |w|^2 for f = w x. Since an untrained model may have any
+    scale, it is also given over the variance of the predictions of the same molecules. Inputs are the standardised
+    features of atoms. For models that read the SMILES they are numbers added to the embedding of tokens, which have
+    another scale, so do not compare these models with the others. Bonds and coordinates stay as they are.
 
-    The mean degree is the complexity of a function after Teney et al. 2024 (arXiv:2403.02241): predictions along a
-    line from -3 to 3 standard deviations around a molecule, in a random direction of all its features, written in
-    Chebyshev polynomials; the degree k is averaged with weights c_k^2, k >= 1. It is 1 for a linear function. At init
-    it says how simple the functions are that an architecture draws. Lines leave the molecules that there are.
+    The mean degree is the complexity of a function after Teney et al. 2024 (arXiv:2403.02241). Predictions along a line
+    through a molecule, from -3 to 3 standard deviations in a random direction of all its features, are written in
+    Chebyshev polynomials with coefficients c_k; the mean degree is the mean of k >= 1 with weights c_k^2, which is 1
+    for a linear function. At init it says how simple the functions are that an architecture draws. Points on a line are
+    not features of real molecules.
 
-    The share of variance between initialisations, at init, is the variance over 16 draws of weights of the mean
-    prediction, over the variance of all predictions: 1 where a draw predicts the same for all molecules, whatever they
-    are, which is the initial guess that training must first undo (Francazi et al. 2024, arXiv:2306.00809, for classes).
+    The share of variance between initialisations, measured at init, is the variance over 16 draws of weights of the
+    mean prediction, over the variance of all predictions. It is 1 if each draw predicts the same value for all
+    molecules: an initial guess that training must first undo (Francazi et al. 2024, arXiv:2306.00809, for classes).
 
-    In a pilot on the gap and mu, geometric complexity at init did not foretell which model ends better (its rank
-    correlation with the trained error was -0.34 to 0.07).
+    In a pilot on the gap and mu, geometric complexity at init did not predict which model ends with the lower error:
+    its rank correlation with the trained error was -0.34 to 0.07.
     """
 
     summary = "how steep and how bent predictions are, and how much of a first guess is the draw of the weights"
@@ -83,11 +84,11 @@ class Smoothness(Probe):
 
 
 def geometric_complexity(run: Callable[[Tensor], Tensor], inputs: Tensor) -> float:
-    """Return the mean over molecules of the squared norm of the derivative of the output by the input.
+    """Return the squared norm of the derivative of the output with respect to the input, averaged over molecules.
 
     Args:
-        run: from `[B, J, V]` to `[B]`; the B molecules must not meet.
-        inputs: where derivatives are taken, `[B, J, V]`.
+        run: a function from `[B, J, V]` to `[B]`; no molecule may influence the output of another.
+        inputs: the points where derivatives are taken, `[B, J, V]`.
     """
     leaf = inputs.detach().requires_grad_()
     (slope,) = torch.autograd.grad(run(leaf).sum(), leaf)
@@ -96,25 +97,27 @@ def geometric_complexity(run: Callable[[Tensor], Tensor], inputs: Tensor) -> flo
 
 @torch.no_grad()
 def along_lines(run: Callable[[Tensor], Tensor], inputs: Tensor, direction: Tensor) -> Floats:
-    """Return outputs at the Chebyshev nodes of a line through each input, `[NODES, B]`.
+    """Return the outputs of a function at the Chebyshev nodes of a line through each input, `[NODES, B]`.
 
     Args:
-        run: from `[B, J, V]` to `[B]`.
+        run: a function from `[B, J, V]` to `[B]`.
         inputs: the middle of each line, `[B, J, V]`.
-        direction: of each line; ends are `REACH` times as far.
+        direction: the direction of each line, `[B, J, V]`; a line ends at `REACH` times its direction.
     """
     nodes = chebyshev.chebpts1(NODES)
     return np.stack([run(inputs + REACH * node * direction).double().cpu().numpy() for node in nodes])
 
 
 def mean_degree(outputs: Floats) -> float:
-    """Return the mean degree of functions, weighed by the squares of their Chebyshev coefficients but the constant.
+    """Return the mean degree of functions in Chebyshev polynomials (Teney et al. 2024, arXiv:2403.02241).
+
+    Each degree is weighted by the square of its coefficient; the constant is left out.
 
     Args:
-        outputs: at the Chebyshev nodes of each line, `[NODES, B]`.
+        outputs: values of a function at the Chebyshev nodes of each line, `[NODES, B]`.
 
     Returns:
-        The mean over lines; NaN where all functions are constant.
+        The mean over lines; NaN if all functions are constant.
     """
     matrix = chebyshev.chebvander(chebyshev.chebpts1(NODES), NODES - 1)
     weights = np.square(np.linalg.solve(matrix, outputs - outputs.mean(0)))[1:]
@@ -124,6 +127,10 @@ def mean_degree(outputs: Floats) -> float:
 
 
 def share_between(outputs: Floats) -> float:
-    """Return the variance of the mean output of each draw of weights, over that of all outputs, `[draws, m]`."""
+    """Return the variance between draws of their mean outputs, over the variance of all outputs; 0 if all are equal.
+
+    Args:
+        outputs: predictions of m molecules by each draw of weights, `[draws, m]`.
+    """
     whole = float(np.square(outputs - outputs.mean()).mean())
     return float(np.square(outputs.mean(1) - outputs.mean()).mean()) / whole if whole else 0.0

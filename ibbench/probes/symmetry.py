@@ -17,7 +17,7 @@ from ibbench.probes import Finding, Mean, Probe, register
 from ibbench.probes.subject.subject import Subject
 
 SHIFT = 5.0  # angstrom; standard deviation of each coordinate of a translation
-MOST_TOKENS = 8  # that a string is moved by
+MOST_TOKENS = 8  # tokens by which a string is moved at most
 DRAWS = 8  # transformations of each molecule
 ROUNDING = 1e-6  # share of the variance that float32 may leave of an exact symmetry
 SPELLING = "another spelling of the SMILES"  # no model has this symmetry by construction
@@ -30,15 +30,18 @@ _READ_BY = {  # what a model has to read for a transformation to mean anything
 
 @register("symmetry")
 class SymmetryProbe(Probe):
-    """Variance of a prediction over transformations of its molecule, as a share of that over molecules.
+    """Variance of predictions over transformations of a molecule, as a share of their variance over molecules.
 
-    Both are of predictions of test molecules: the mean over molecules of the unbiased variance over 8 random
-    transformations of each, over the variance of the untransformed predictions. It is 0 to rounding for a symmetry
-    that the architecture has, about 1 where transformed molecules are predicted as if they were others, and for trained
-    weights in between where data have taught it. With trained weights, the MAE of each transformed molecule, and that
-    of the mean of its predictions: what they differ by is the part of the error that is symmetry not learned. A share
-    says nothing of how useful a symmetry is. Strings are spelled anew by RDKit, from a random atom and at random
-    branches, which is also another style than that of the source.
+    The numerator is the unbiased variance over 8 random transformations of a test molecule, averaged over molecules;
+    the denominator is the variance of the predictions of the untransformed molecules. The share is 0, up to rounding,
+    for a symmetry that the architecture has, about 1 if a transformed molecule is predicted as if it were another one,
+    and in between if trained weights have learned part of the symmetry from data. It does not say how useful a symmetry
+    is.
+
+    With trained weights there are two further figures: the MAE of predictions of transformed molecules, and the MAE of
+    their mean over the transformations. The difference of the two is the part of the error that comes from not having
+    learned the symmetry. RDKit writes other spellings of a SMILES, from a random atom and with branches in a random
+    order, which is also another style of spelling than that of the source.
     """
 
     summary = "how far predictions move with transformations of a molecule that should not matter"
@@ -83,25 +86,25 @@ class SymmetryProbe(Probe):
 
 
 def share_of_variance(moved: Tensor, predictions: Tensor) -> float:
-    """Return the mean variance of each molecule's predictions, over that of the molecules.
+    """Return the variance of predictions over transformations of a molecule, over their variance over molecules.
 
     Args:
         moved: predictions of transformed molecules, `[draws, m]`.
-        predictions: of the molecules as they are, `[m]`.
+        predictions: predictions of the untransformed molecules, `[m]`.
 
     Returns:
-        The share; 0 for a constant, also over molecules.
+        The share; 0 if transformations change nothing, also where all molecules have the same prediction.
     """
     within = float(moved.double().var(0, correction=1).mean())
     return within / float(predictions.double().var(correction=1)) if within else 0.0
 
 
 def respell(smiles: list[str], seed: int) -> Tensor:
-    """Spell each molecule in another way, and return the tokens, uint8 `[m, L]`.
+    """Spell each molecule in another way, and return the tokens of the spellings, uint8 `[m, L]`.
 
     Args:
-        smiles: that RDKit can parse.
-        seed: the seed of the spellings.
+        smiles: SMILES that RDKit can parse.
+        seed: the seed of the random spellings.
     """
     from rdkit import Chem
 
@@ -110,7 +113,7 @@ def respell(smiles: list[str], seed: int) -> Tensor:
 
 
 class SymmetryError(NamedTuple):
-    """What a transformation does to predictions, in the unit of the predictions.
+    """How much a transformation changes predictions, in the unit of the predictions.
 
     Attributes:
         largest: largest absolute change of a prediction.
@@ -124,7 +127,7 @@ class SymmetryError(NamedTuple):
 
     @property
     def relative(self) -> float:
-        """`change` over `spread`: 0 for an exact symmetry, sqrt(2) for predictions that are drawn anew."""
+        """`change` over `spread`: 0 for an exact symmetry, sqrt(2) for predictions that are independent of before."""
         if not self.change:
             return 0.0  # also of a constant, whose predictions have no spread
         return self.change / self.spread if self.spread else math.inf

@@ -1,1 +1,1 @@
-"""What trained models look at in a molecule: what changes without an atom, and which atoms attention goes to."""
+"""What trained models look at in a molecule, by occlusion of atoms and by the attention that atoms get."""

@@ -10,8 +10,8 @@ from scipy import stats
 from ibbench.compare.estimate import Estimate, estimate
 from ibbench.probes.explain.look import Floats, Look
 
-FEWEST = 3  # atoms of a molecule of which an order says something
-_DIGITS = 5  # of the largest figure: those of equal atoms differ by rounding, and are to tie
+FEWEST = 3  # atoms that a molecule needs at least for a rank correlation
+_DIGITS = 5  # decimals of a figure over the largest: figures of equal atoms differ by rounding, and are to tie
 ATTENTION = "attention and occlusion"
 BONDS = "number of bonds and occlusion"
 OCCLUSION_OF_SEEDS = "occlusion of two seeds"
@@ -19,14 +19,14 @@ ATTENTION_OF_SEEDS = "attention of two seeds"
 
 
 class Agreement(NamedTuple):
-    """How well two orders of the atoms of a molecule agree, mean over seeds and molecules.
+    """How well two orders of the atoms of a molecule agree, as a mean over seeds and molecules.
 
     Attributes:
-        quantity: which two.
-        estimate: Spearman's rank correlation, with its variance over seeds and molecules; of two seeds over molecules
-            alone.
-        num_molecules: that it is the mean of.
-        num_without: those that say nothing: fewer than three atoms, or all of them alike.
+        quantity: the two figures of atoms whose orders are compared, in words.
+        estimate: Spearman's rank correlation with its variance over seeds and molecules, or, where two seeds are
+            compared, over molecules alone.
+        num_molecules: number of molecules that the correlation is averaged over.
+        num_without: number of molecules left out, since they have fewer than three atoms, or all atoms alike.
     """
 
     quantity: str
@@ -35,20 +35,20 @@ class Agreement(NamedTuple):
     num_without: int
 
     def interval(self) -> tuple[float, float] | None:
-        """Return the 95 % interval, as far as there are such correlations; None where no variance is known."""
+        """Return the 95 % interval, cut to -1 and 1; None if the variance is not known."""
         found = self.estimate.interval()
         return found and (max(-1.0, found[0]), min(1.0, found[1]))
 
 
 def rank_correlation(a: Floats, b: Floats) -> float:
-    """Return Spearman's rank correlation of two figures of the same atoms, ties with their mean rank.
+    """Return Spearman's rank correlation of two figures of the same atoms; ties have their mean rank.
 
     Args:
-        a: one figure of each atom, `[N]`; NaN where there is no atom.
-        b: the other.
+        a: the first figure of each atom, `[N]`; NaN where there is no atom.
+        b: the second figure of each atom, `[N]`.
 
     Returns:
-        NaN where there are fewer than three atoms, or all have the same figure.
+        The correlation; NaN if there are fewer than three atoms, or one of the figures is the same for all atoms.
     """
     there = np.isfinite(a) & np.isfinite(b)
     if there.sum() < FEWEST:
@@ -65,13 +65,16 @@ def _settle(values: Floats) -> Floats:
 
 
 def agree(found: Look) -> Iterator[Agreement]:
-    """Compare the attention that atoms get with the size of what hiding them changes, and both with themselves.
+    """Compare the orders of atoms by attention, by the size of their occlusion, and by their number of bonds.
 
-    What two seeds of a model have in common, and what a number has that needs no model, say what an agreement of
-    attention and occlusion is worth.
+    Two comparisons serve as a scale for the agreement of attention and occlusion: that of two seeds of the same model,
+    and that of occlusion with the number of bonds, which needs no model.
 
     Args:
-        found: what a model with attention looks at; of one without it only occlusion is compared.
+        found: occlusion and attention of one model; of a model without attention only occlusion is compared.
+
+    Yields:
+        The agreement of each pair of orders, except where no molecule has a rank correlation.
     """
     size = np.abs(found.change)
     if found.attention is not None:
@@ -87,13 +90,16 @@ def agree(found: Look) -> Iterator[Agreement]:
 
 
 def _correlate(a: Floats, b: Floats) -> Floats:
-    """Return the rank correlation of `[S, m, N]` and `[S, m, N]`, `[S, m]`."""
+    """Return the rank correlation over the atoms of two figures `[S, m, N]`, for each seed and molecule, `[S, m]`."""
     rows = [[rank_correlation(*both) for both in zip(*of_seed, strict=True)] for of_seed in zip(a, b, strict=True)]
     return np.array(rows)
 
 
 def _average(quantity: str, values: Floats, are_pairs: bool = False) -> Iterator[Agreement]:
-    """Average over seeds and molecules, `[S, m]`; pairs of seeds are no samples of their own, so they count as one."""
+    """Average correlations `[S, m]` over seeds and molecules.
+
+    If S counts pairs of seeds, these are not independent of each other: then their mean is used as a single sample.
+    """
     known = np.isfinite(values).all(0)
     if not known.any():
         return

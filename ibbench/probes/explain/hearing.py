@@ -1,4 +1,4 @@
-"""How much of the attention of a model each atom gets."""
+"""The attention of a trained model: how much each atom attends to each other one, and how much each atom gets."""
 
 import torch
 from torch import Tensor
@@ -10,16 +10,17 @@ from ibbench.training.replicas import standardise
 
 
 def attend(predictor: Predictor, molecules: Molecules, row: int) -> Tensor | None:
-    """Return the weights of attention of one replica.
+    """Return the attention weights of one replica.
 
     Args:
         predictor: the models of a run.
-        molecules: `[m, ...]`, which they can predict.
-        row: the replica.
+        molecules: molecules that these models can predict, `[m, ...]`.
+        row: the row of the replica among the models of the run.
 
     Returns:
-        How much each atom hears of each, the hearer first, float32 `[m, layers, heads, M, M]` on the CPU; None where a
-        model has no attention. M is N, and one more where a token hears the atoms.
+        The weight with which each atom attends to each other one, the attending atom first, float32
+        `[m, layers, heads, M, M]` on the CPU; None if the model has no attention. M is the number of atoms N, plus 1 if
+        the model has a token that attends to the atoms.
     """
     model, padded = predictor.models.alone(row), predictor.pad(molecules)
     buffers = {name: tensor[row] for name, tensor in predictor.models.buffers.items()}
@@ -33,12 +34,13 @@ def attend(predictor: Predictor, molecules: Molecules, row: int) -> Tensor | Non
 
 
 def received(weights: Tensor, mask: Tensor) -> Tensor:
-    """Return the share of attention that each atom gets, mean over those that hear.
+    """Return the share of attention that each atom gets, averaged over the nodes that attend to it.
 
-    All atoms hear, and the token if there is one; the shares of a molecule add up to 1, less what the token gets.
+    These nodes are all atoms of the molecule, and the token if there is one. The shares of a molecule's atoms add up to
+    1, minus the share of the token.
 
     Args:
-        weights: of attention, `[m, layers, heads, M, M]`.
+        weights: attention weights, the attending node first, `[m, layers, heads, M, M]`.
         mask: true where there is an atom, `[m, N]`.
 
     Returns:

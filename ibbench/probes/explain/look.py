@@ -18,20 +18,23 @@ Floats = NDArray[np.float64]
 
 
 class Look(NamedTuple):
-    """What one model looks at in m molecules, to predict one target; NaN where there is no atom or no prediction.
+    """What one model looks at in m molecules to predict one target.
+
+    Figures are NaN where there is no atom, and for molecules that the model cannot predict.
 
     Attributes:
-        column: model, target and unit.
-        seeds: those of its S replicas.
+        column: the model, the target and its unit.
+        seeds: the seeds of the model's S replicas.
         numbers: atomic numbers, int64 `[m, N]`; 0 where there is no atom.
-        num_bonds: the number of bonds of each atom, likewise.
-        change: of the prediction when the features of an atom are hidden, in the unit, `[S, m, N]`; see `occlude`.
-        attention: the share of attention that an atom gets, mean over layers, heads and hearers, `[S, m, N]`; None
-            for models without attention.
-        by_head: the same of each head, mean over layers, `[S, m, H, N]`. The heads of two seeds have nothing in
-            common.
-        pairs: of each layer and head, how much an atom hears of another, hearer first, `[S, m, L, H, M, M]`; None
-            unless asked for. A token stands last.
+        num_bonds: number of bonds of each atom, int64 `[m, N]`; 0 where there is no atom.
+        change: change of the prediction when the features of an atom are hidden, in the target's unit, `[S, m, N]`; see
+            `occlude`.
+        attention: share of attention that an atom gets, averaged over layers, heads and attending atoms, `[S, m, N]`;
+            None for models without attention.
+        by_head: share of attention that an atom gets from each head, averaged over layers, `[S, m, H, N]`; None for
+            models without attention. Heads of different seeds do not correspond to each other.
+        pairs: weight with which an atom attends to another in each layer and head, the attending atom first,
+            `[S, m, L, H, M, M]`, with a token in the last place; None unless it was asked for.
     """
 
     column: Column
@@ -45,18 +48,21 @@ class Look(NamedTuple):
 
     @property
     def possible(self) -> NDArray[np.bool_]:
-        """Whether each molecule can be predicted, `[m]`."""
+        """Whether each molecule can be predicted by the model, bool `[m]`."""
         return np.asarray(np.isfinite(self.change).any((0, 2)))
 
 
 def look(ensemble: Ensemble, batch: Batch, targets: Sequence[str], with_pairs: bool = False) -> Iterator[Look]:
-    """Look into an ensemble that reads atoms.
+    """Measure occlusion and attention of a model that reads atoms, with all of its replicas.
 
     Args:
-        ensemble: the replicas of a model.
+        ensemble: the replicas of the model.
         batch: the molecules, all readable, with coordinates where the model needs them.
-        targets: those to look at; others are left out.
-        with_pairs: whether the weights between all pairs of atoms are kept.
+        targets: short names of the targets to look at; other targets of the model are left out.
+        with_pairs: whether to keep the attention weights between all pairs of atoms.
+
+    Yields:
+        One `Look` per target.
     """
     views: dict[Predictor, _View] = {}
     for column in ensemble.columns:
@@ -93,12 +99,15 @@ class _View:
         self._changes = occlude(predictor, self._molecules).numpy()
 
     def change(self, row: int) -> Floats:
-        """Return what hiding each atom changes for one replica, `[m, N]`."""
+        """Return the change of one replica's prediction when each atom is hidden, in the target's unit, `[m, N]`."""
         known = np.where(self._unknown[row][:, None], np.nan, self._changes[row])
         return _spread(known, self._at, self._count)
 
     def attention(self, row: int) -> tuple[Floats, Floats] | None:
-        """Return the share of attention of each atom, `[m, L, H, N]`, and the weights of pairs, for one replica."""
+        """Return for one replica the share of attention of each atom, `[m, L, H, N]`, and of pairs, `[m, L, H, M, M]`.
+
+        None for a model without attention, or where it can predict none of the molecules.
+        """
         weights = attend(self._predictor, self._molecules, row) if len(self._at) else None
         if weights is None:
             return None
@@ -124,7 +133,14 @@ def _look(column: Column, replicas: dict[int, tuple[_View, int]], with_pairs: bo
 
 
 def _spread(found: NDArray, places: NDArray[np.int64], count: int, otherwise: float = np.nan) -> NDArray:
-    """Put what was found for some molecules at their places among all."""
+    """Return an array for all molecules, with the figures of some at their places, and a constant for the others.
+
+    Args:
+        found: figures of some molecules, `[k, ...]`.
+        places: index of each of these among all molecules, `[k]`.
+        count: number of all molecules.
+        otherwise: the constant.
+    """
     done = np.full((count, *found.shape[1:]), otherwise, dtype=found.dtype if otherwise == 0 else np.float64)
     done[places] = found
     return done

@@ -10,14 +10,14 @@ from ibbench.errors import InputError, shorten
 from ibbench.options.config import Config
 from ibbench.probes.subject.candidate import read_configs
 
-_ROUNDS = 10  # RDKit's spelling of its own spelling may be another one, a few times
+_ROUNDS = 10  # RDKit may spell its own canonical SMILES in yet another way, up to a few times
 
 
 def spell(smiles: str) -> str:
-    """Return a molecule in RDKit's own spelling, whose order of atoms is the one that all figures have.
+    """Return the canonical SMILES of a molecule. Figures of atoms are in the order of atoms of this SMILES.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the text is not a SMILES that can be read.
     """
     from rdkit import Chem
 
@@ -34,16 +34,17 @@ def spell(smiles: str) -> str:
 
 
 def take_test_molecules(study: Path, runs: Sequence[Path], count: int, defaults: Config) -> list[str]:
-    """Return the first test molecules that some runs of a study have in common, as `spell` spells them.
+    """Return the first test molecules that some runs of a study have in common, as canonical SMILES (see `spell`).
 
     Args:
         study: the folder of the study.
         runs: the folders of the runs.
-        count: the most molecules.
-        defaults: see `read_configs`.
+        count: the largest number of molecules.
+        defaults: a config with the options that records leave out, see `read_configs`.
 
     Raises:
-        InputError: records say too little of the data, or the runs have no test molecule in common.
+        InputError: records do not say enough about the data, runs have different data sets, or they have no test
+            molecule in common.
     """
     configs, folders = read_configs(study, defaults)
     names = {run.name for run in runs}

@@ -1,4 +1,4 @@
-"""Occlusion: how a prediction changes when a model is not told what an atom is."""
+"""Occlusion: how a prediction changes when the features of an atom are hidden from the model."""
 
 import torch
 from torch import Tensor
@@ -8,20 +8,22 @@ from ibbench.run.predict import Predictor
 
 
 def predict_hidden(predictor: Predictor, molecules: Molecules, index: Tensor, hidden: Tensor) -> Tensor:
-    """Predict molecules of which some atoms have the mean features of the train atoms in the place of their own.
+    """Predict molecules in which some atoms have mean features in place of their own.
 
-    The mean is that over the atoms of the train molecules of each replica, which its weights hold: the inputs of
-    models are standardised with it, so an atom that has it is zero in all features that a model is shown. It is no
-    atom: where features are one-hot, as elements are, the mean is so many parts carbon and so many parts oxygen. The
-    atom itself stays, and so do its bonds, its coordinates, and its part in the sum over atoms that extensive targets
-    are predicted with. So this says what a model makes of knowing which atom stands there, and not what the molecule
-    would be without it. What neighbours tell of the atom, as by their hybridisation, is not hidden either.
+    The mean is over the atoms of the train molecules of each replica, and is stored with its weights. Inputs of models
+    are standardised with this mean, so an atom with mean features is zero in all features that the model sees. Such an
+    atom does not exist: the mean of one-hot elements is a mixture of carbon, oxygen and so on.
+
+    Only the features are hidden. The atom stays in the molecule, with its bonds, its coordinates, and its share of the
+    composition that extensive targets are predicted from. So the change of a prediction says how the model uses the
+    knowledge of what the atom is, not how the molecule would differ without the atom. Features of neighbours that
+    depend on the atom, such as their hybridisation, are not hidden either.
 
     Args:
         predictor: the models of a run, which read atoms.
-        molecules: `[m, ...]`, which they can predict, see `Predictor.predict`.
-        index: the molecule of each of V predictions, int64 `[V]`.
-        hidden: the atoms without features in each, bool `[V, N]`.
+        molecules: molecules that these models can predict, `[m, ...]`; see `Predictor.predict`.
+        index: index of the molecule of each of V predictions, int64 `[V]`.
+        hidden: the atoms whose features are hidden in each prediction, bool `[V, N]`.
 
     Returns:
         Predictions in the units of the targets, float64 `[R, V]` on the CPU.
@@ -41,11 +43,11 @@ def predict_hidden(predictor: Predictor, molecules: Molecules, index: Tensor, hi
 
 
 def occlude(predictor: Predictor, molecules: Molecules) -> Tensor:
-    """Return by how much predictions change when one atom after another has the mean features of the train atoms.
+    """Return the change of predictions when the features of each single atom are hidden (see `predict_hidden`).
 
     Args:
-        predictor: see `predict_hidden`.
-        molecules: `[m, ...]`.
+        predictor: the models of a run, which read atoms.
+        molecules: molecules that these models can predict, `[m, ...]`.
 
     Returns:
         Prediction with the atom hidden minus that of the whole molecule, in the units of the targets, float64

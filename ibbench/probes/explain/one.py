@@ -1,4 +1,4 @@
-"""One molecule, and what every model of a study looks at in it."""
+"""One molecule: what every model of a study looks at to predict it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,9 +14,9 @@ class Explained(NamedTuple):
     """What models look at in one molecule to predict one target.
 
     Attributes:
-        smiles: in the spelling that has the order of atoms.
-        looks: of each model that can predict the molecule; each of this molecule alone.
-        predicted: mean and deviation over seeds of what each of them predicts.
+        smiles: canonical SMILES, which sets the order of atoms.
+        looks: occlusion and attention on this molecule, one `Look` per model that can predict it.
+        predicted: mean and standard deviation over seeds of each of these models' predictions, in the target's unit.
     """
 
     smiles: str
@@ -29,10 +29,10 @@ def choose_readers(loaded: Sequence[Ensemble], targets: Sequence[str]) -> list[E
 
     Args:
         loaded: the models of a study.
-        targets: short names; none for all.
+        targets: short names of targets; none for all targets.
 
     Raises:
-        InputError: a target is predicted by none of them, or no model reads atoms.
+        InputError: no model predicts one of the targets, or no model reads atoms.
     """
     known = list(dict.fromkeys(column.target for one in loaded for column in one.columns))
     for target in targets:
@@ -49,19 +49,20 @@ def choose_readers(loaded: Sequence[Ensemble], targets: Sequence[str]) -> list[E
 def explain_one(
     smiles: str, crew: Crew, readers: Sequence[Ensemble], targets: Sequence[str]
 ) -> tuple[list[Explained], str]:
-    """Look into models that predict one molecule.
+    """Measure what models look at to predict one molecule.
 
     Args:
         smiles: the molecule, as `ibbench.probes.explain.molecules.spell` spells it.
         crew: the models of the study.
-        readers: those of them that read atoms.
-        targets: those to look at.
+        readers: the models among these that read atoms.
+        targets: short names of the targets to look at.
 
     Returns:
-        What was found for each target, and why models cannot predict the molecule, or should not be trusted on it.
+        The figures of each target, and a remark that says why models cannot predict the molecule, or should not be
+        trusted on it; the remark is empty if there is no doubt.
 
     Raises:
-        InputError: none of the models can predict it.
+        InputError: none of the models can predict the molecule.
     """
     (told,) = forecast(crew, [smiles], 1)
     predicted = dict(zip(list_columns(crew), zip(told.mean[:, 0], told.deviation[:, 0], strict=True), strict=True))
@@ -80,7 +81,7 @@ def explain_one(
 
 
 def tell_left_out(crew: Crew) -> list[str]:
-    """Say which models of a study cannot be looked into; nothing if there are none."""
+    """Return a sentence that names the models of a study without atoms to hide; no sentence if there are none."""
     strings = [one.name for one in load_crew(crew) if one.reads_tokens]
     if not strings:
         return []

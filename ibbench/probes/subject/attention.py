@@ -14,10 +14,10 @@ from ibbench.models.registry import Model
 
 @torch.no_grad()
 def attention_weights(model: Model, molecules: Molecules) -> list[Tensor]:
-    """Return how much each atom hears of each, `[B, heads, M, M]` for each layer of attention that there is.
+    """Return the weights with which atoms attend to each other, `[B, heads, M, M]` for each layer with attention.
 
-    Rows add up to 1, the hearer first, also where the layer's weights do not (`weighting=sigmoid`). M is the number of
-    atoms N, and one more for a token.
+    The attending atom comes first. Rows are divided by their sum, so that they add up to 1 also for layers whose own
+    weights do not (`weighting=sigmoid`). M is the number of atoms N, plus 1 if the model has a token.
     """
     found: list[Tensor] = []
 
@@ -45,11 +45,13 @@ def _hooked(model: Model, note: object) -> Iterator[None]:
 
 
 def relative_entropy(weights: Tensor, heard: Tensor) -> Tensor:
-    """Return the entropy of attention over that of equal weights, `[B, heads, N]`: 1 where all are heard alike.
+    """Return the entropy of each atom's attention, over the entropy of equal weights, `[B, heads, N]`.
+
+    It is 1 if an atom attends to all others equally, and by convention also if it can attend to one atom only.
 
     Args:
-        weights: rows that add up to 1, `[B, heads, N, N]`.
-        heard: pairs of atoms of which the first hears the second, `[B, N, N]`; an atom that hears one alone has 1.
+        weights: attention weights, whose rows add up to 1, `[B, heads, N, N]`.
+        heard: pairs of atoms of which the first can attend to the second, bool `[B, N, N]`.
     """
     entropy = -torch.special.xlogy(weights, weights).sum(-1)
     most = heard.sum(-1).clamp(min=1).log()[:, None]

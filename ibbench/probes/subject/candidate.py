@@ -1,4 +1,4 @@
-"""What is probed: the points of a command line, or those of a study with the weights that its runs have left."""
+"""The models that are probed: those of a command line, or those of a study with the weights of its runs."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,12 +18,12 @@ class Candidate(NamedTuple):
     """One model that is probed.
 
     Attributes:
-        point: its options, with the data.
-        variant: the options in which it differs from others of its model.
-        name: what it is called: its rung, or its model with the variant.
-        run: the folder of its run, with its weights; None where none is done, or only evidence is left of it.
-        folder: the same, whether it is there or not.
-        record: of its run, which evidence has, too; None where none is done.
+        point: the options of the model, with the data.
+        variant: the options in which it differs from other candidates with the same architecture, as text.
+        name: name in tables: that of its rung, or of its model with the variant.
+        run: the folder of its finished run, with weights; None if no run is finished, or only its evidence is left.
+        folder: the folder that the run has, or would have.
+        record: the record of its finished run, which may come from evidence; None if no run is finished.
     """
 
     point: Point
@@ -35,14 +35,14 @@ class Candidate(NamedTuple):
 
 
 def plan_candidates(configs: list[Config], runs: list[Path] | None = None) -> list[Candidate]:
-    """Find out all about the models that are probed.
+    """Plan the models that are probed: resolve their options, name them, and find their trained runs.
 
     Args:
-        configs: their options.
-        runs: the folders of their runs; None to look for those that `ibbench train` leaves.
+        configs: the options of each model.
+        runs: the folder of each model's run; None to look where `ibbench train` would put it.
 
     Raises:
-        InputError: one of them is not possible.
+        InputError: a config is not possible, or a run was trained on other data than its options stand for now.
     """
     points = [plan(config) for config in configs]
     variants = [describe(variant) for variant in find_variants_of([config.numerics() for config in configs])]
@@ -59,13 +59,13 @@ def plan_candidates(configs: list[Config], runs: list[Path] | None = None) -> li
 
 
 def _read_evidence(folder: Path) -> Record | None:
-    """Return the record of a run that only the evidence of its study has, of another machine."""
+    """Return the record of a finished run of another machine, of which the study has only the evidence."""
     records = StudyFolder.at(folder.parents[1]).foreign_records()
     return next((record for record in records if (record.run, record.status) == (folder.name, "done")), None)
 
 
 def _name(points: list[Point], variants: list[str]) -> list[str]:
-    """Name models by their rungs, or by themselves; the variant follows where the name would stand for several."""
+    """Name each model by its rung, or by its architecture; the variant follows if several would have the same name."""
     variants_of: dict[tuple[str, int], set[str]] = {}
     for point, variant in zip(points, variants, strict=True):
         if rung := point.config.rung:
@@ -93,10 +93,11 @@ def read_configs(study: Path, defaults: Config) -> tuple[list[Config], list[Path
 
     Args:
         study: the folder of the study.
-        defaults: what records leave out since it changes no numbers.
+        defaults: a config with the options that records leave out, since they change no numbers.
 
     Raises:
-        InputError: there are no records, or their options say too little, or are not possible any more.
+        InputError: no run is finished, a record does not say enough to rebuild its options, options are not possible
+            any more, or a plugin is not loaded or has changed.
     """
     records = [record for record in StudyFolder.at(study).records() if record.status == "done"]
     if not records:
@@ -122,7 +123,10 @@ def _config_of(record: Record, study: Path, defaults: Config) -> Config:
 
 
 def _with_same_plugins(options: dict[str, Any], record: Record, study: Path) -> Config:
-    """Read the options of a run, if its plugins are loaded as they were; a record has none loaded."""
+    """Return the config of a run, if the plugins that it was trained with are loaded, and unchanged.
+
+    Plugins are not loaded from here: a record that was downloaded must not decide which code runs.
+    """
     trained = record.plugins or ()
     kinds: dict[str, Kind] = {"model": "model", "source": "source"}
     names = {"model": record.config["model"]["name"], "source": record.config["data"].get("source")}
@@ -145,11 +149,14 @@ def _with_same_plugins(options: dict[str, Any], record: Record, study: Path) -> 
 
 
 def same_options(config: Config) -> frozenset[tuple[str, str]]:
-    """Return what tells a model of a study from others, whatever its targets and seeds."""
+    """Return the options that tell a model from the others of a study, as pairs of name and text.
+
+    Targets and seeds are left out, so that runs of one model for different targets have the same options.
+    """
     return recorded_options(flatten(config.numerics()))
 
 
 def recorded_options(options: dict[str, Any]) -> frozenset[tuple[str, str]]:
-    """Return the same of flat recorded options."""
+    """Return the options that `same_options` returns, from the options of a record with dotted names."""
     ignored = {"targets", "seeds"}
     return frozenset((key, str(value)) for key, value in options.items() if key not in ignored)

@@ -1,4 +1,4 @@
-"""Classes of molecules that a model cannot tell apart, whatever its weights, from what it declares of itself."""
+"""Classes of molecules that a model cannot tell apart, whatever its weights, by what it declares about itself."""
 
 import functools
 from typing import Any, NamedTuple
@@ -17,17 +17,17 @@ from ibbench.options.groups import DataOptions
 from ibbench.options.model import ModelOptions
 
 _BLOCK = 16384  # molecules that are refined at a time
-WHOLE, ATOMS = "", "atoms"  # parts: all that the model sees, and its atoms alone
+WHOLE, ATOMS = "", "atoms"  # names of parts: all that the model sees, and the atoms before the first layer
 
 
 class Floor(NamedTuple):
-    """The least error of a function of classes, in the unit of the values.
+    """The least error of any function of the class of a molecule, in the unit of the values.
 
     Attributes:
-        mae: on these molecules, exactly.
-        new: about that on others: of each molecule, predicted by those of its class but itself.
-        num_classes: how many there are.
-        shared: the share of molecules that are not alone in theirs.
+        mae: exact least MAE on the given molecules.
+        new: estimate of the least MAE on new molecules of these classes.
+        num_classes: number of classes.
+        shared: share of molecules, from 0 to 1, that are not alone in their class.
     """
 
     mae: float
@@ -37,15 +37,17 @@ class Floor(NamedTuple):
 
 
 def floor_of(classes: NDArray[Any], values: NDArray[np.float64]) -> Floor:
-    """Return the error that no function of the class of a molecule can be below.
+    """Return the least error that a function of the class of a molecule can have.
 
-    Of all constants the median of a class has the least mean deviation. That of n molecules around their own median is
-    too small for others of the class, so `new` has it times n / (n - 1): for two, the difference of one from the other.
-    A molecule alone in its class counts as 0. Others of its class may exist, so both are lower bounds.
+    Such a function predicts one constant per class, and the median of the class is the constant with the least mean
+    absolute deviation. The deviation of n molecules around their own median is too small for further molecules of the
+    class, so `new` multiplies it by n / (n - 1): for two molecules that is the difference of their values. A molecule
+    alone in its class has a deviation of 0, though further molecules of the class may exist, so both errors are lower
+    bounds.
 
     Args:
-        classes: the class of each molecule, `[M]`.
-        values: the target of each, `[M]`.
+        classes: class of each molecule, `[M]`.
+        values: target value of each molecule, `[M]`.
     """
     _, place, count = np.unique(classes, return_inverse=True, return_counts=True)
     ordered = values[np.lexsort((values, place))]
@@ -58,14 +60,15 @@ def floor_of(classes: NDArray[Any], values: NDArray[np.float64]) -> Floor:
 
 
 def classes_of(dataset: DataSet, data: DataOptions, options: ModelOptions) -> dict[str, NDArray[Any]]:
-    """Return the class of each molecule, `[M]`, by part: after each layer, and of all that the model sees (`WHOLE`).
+    """Return the class of each molecule, `[M]`, before and after each layer; `WHOLE` is the key of the last layer.
 
-    A model may see less: an average forgets numbers that a sum keeps, a window on a string does not see all of it.
+    A model may tell fewer molecules apart than these classes do: an average forgets numbers that a sum keeps, and a
+    window that moves along a string does not see the whole string.
 
     Args:
         dataset: the molecules.
-        data: what is made of them before the model gets them.
-        options: those of the model.
+        data: the options that change molecules before the model reads them.
+        options: the options of the model.
     """
     return _classes(dataset, data.graph, data.features, options.model_copy(update={"width": None, "hidden": None}))
 
@@ -93,7 +96,7 @@ def _refine(block: Molecules, options: ModelOptions, rounds: int) -> list[NDArra
 
 
 def _rows(fields: list[Tensor]) -> NDArray[Any]:
-    """Return the bytes of some fields of each molecule, `[M]`, as they are listed."""
+    """Return the joined bytes of some fields of each molecule, `[M]`, so that equal molecules have equal bytes."""
     columns = [field.numpy().reshape(len(field), -1) for field in fields]
     joined = np.concatenate([np.ascontiguousarray(column).view(np.uint8) for column in columns], axis=1)
     return np.ascontiguousarray(joined).view(f"V{joined.shape[1]}").ravel()

@@ -10,7 +10,7 @@ from ibbench.probes.subject.candidate import Candidate, recorded_options, same_o
 from ibbench.probes.subject.measure import average
 
 NEEDED = ("floor", "kernel")
-FEWEST_RANKED = 4  # models that a rank correlation says something of
+FEWEST_RANKED = 4  # models that a rank correlation needs at least
 COLUMNS = {
     **shared("target", "train_size"),
     "rank": "place of the model by evidence; 1 is the most likely",
@@ -25,16 +25,17 @@ COLUMNS = {
 
 
 def foretell(table: pd.DataFrame, candidates: list[Candidate], study: Study | None) -> pd.DataFrame:
-    """Rank models by evidence, the most likely first.
+    """Rank models by the evidence of their untrained kernels, the model with the fewest bits per label first.
 
     Args:
-        table: what was measured, with the kernel.
+        table: the measured figures, with those of the probe `kernel`; see `ibbench.probes.subject.measure.COLUMNS`.
         candidates: the models.
-        study: the trained study, for what training has reached; None where there is none.
+        study: the study with trained models, whose test MAEs stand beside the ranks; None if there is none.
 
     Returns:
-        A row per target, train size and model, with `COLUMNS`: evidence in bits per label, leave-one-out MAE in the
-        unit, and the test MAE of the same options where the study has them, each with its 95 % interval.
+        One row per target, train size and model, with `COLUMNS`: evidence in bits per label, leave-one-out MAE in the
+        target's unit, and the test MAE of the trained model with the same options if the study has one, each with its
+        95 % interval.
     """
     means = average(table[(table["probe"] == "kernel") & (table["part"] == "")])
     names = {(one.point.config.model.name, one.variant, one.point.split.train_size): one for one in candidates}
@@ -63,7 +64,7 @@ _Errors = dict[tuple[str, int, frozenset[tuple[str, str]]], tuple[float | None, 
 
 
 def _measured(study: Study) -> _Errors:
-    """Return the test MAE and its interval, by target, train size and options."""
+    """Return the test MAE of each trained model, and the ends of its interval, by target, train size and options."""
     found: _Errors = {}
     for entry in study.entries:
         if entry.options:
@@ -74,13 +75,13 @@ def _measured(study: Study) -> _Errors:
 
 
 def rank_correlation(ranked: pd.DataFrame) -> tuple[float, int] | None:
-    """Return Spearman's correlation of evidence with the measured MAE, and over how many models.
+    """Return Spearman's correlation of evidence with the measured MAE, and the number of models that it is over.
 
     Args:
-        ranked: models of one target and train size, see `foretell`.
+        ranked: the rows of one target and train size, as `foretell` returns them.
 
     Returns:
-        None where too few of them are trained.
+        The correlation and the number; None if fewer than 4 of the models are trained.
     """
     known = ranked[ranked["measured"].notna()]
     if len(known) < FEWEST_RANKED:

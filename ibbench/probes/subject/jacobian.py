@@ -1,4 +1,4 @@
-"""The gradient of each molecule's prediction by itself, and the kernel that these gradients are the features of."""
+"""The gradient of each molecule's prediction with respect to all weights, and the tangent kernel of these gradients."""
 
 import torch
 from torch import Tensor
@@ -6,8 +6,8 @@ from torch import Tensor
 from ibbench.data.molecules import Molecules
 from ibbench.training.replicas import Replicas
 
-_COPIES = 50  # of the weights at a time, one per molecule; more gain no time
-_COLUMNS = 8192  # of the gradients at a time, in float64
+_COPIES = 50  # copies of the weights at a time, one per molecule; more copies save no time
+_COLUMNS = 8192  # columns of the gradients that are multiplied in float64 at a time, to save memory
 
 
 def jacobian(
@@ -15,14 +15,14 @@ def jacobian(
 ) -> Tensor:
     """Return the gradient of each prediction with respect to all weights, float32 `[n, P]`.
 
-    Each molecule has a copy of the weights to itself, so that one backward pass gives the gradients of many: `vmap` of
-    `grad` over molecules would fail where types of bonds become one-hot.
+    Each molecule has its own copy of the weights, so that one backward pass gives the gradients of many molecules.
+    `vmap` of `grad` over molecules is no choice, since it fails where bond types become one-hot.
 
     Args:
-        runner: what runs copies of the network, in evaluation mode.
-        parameters: the weights, name -> `[1, ...]`.
-        buffers: name -> `[1, ...]`.
-        molecules: `[n, ...]`.
+        runner: replicas in evaluation mode, which run any number of copies of the network.
+        parameters: weights of the network, `[1, ...]` each, by name.
+        buffers: buffers of the network, `[1, ...]` each, by name.
+        molecules: the n molecules, `[n, ...]`.
     """
     rows = []
     for chunk in torch.arange(len(molecules.mask), device=molecules.mask.device).split(_COPIES):
@@ -39,14 +39,14 @@ def jacobian(
 
 
 def gram(rows: Tensor, others: Tensor | None = None) -> Tensor:
-    """Return the products of all pairs of rows, summed in float64: small eigenvalues need its digits.
+    """Return the scalar products of all pairs of rows, summed in float64, which small eigenvalues need.
 
     Args:
-        rows: float32 `[n, P]`.
-        others: float32 `[m, P]`; None for the rows themselves.
+        rows: the first vectors of the pairs, float32 `[n, P]`.
+        others: the second vectors of the pairs, float32 `[m, P]`; None for `rows`.
 
     Returns:
-        `[n, m]`.
+        The products, float64 `[n, m]`.
     """
     others = rows if others is None else others
     total = torch.zeros(len(rows), len(others), dtype=torch.float64, device=rows.device)

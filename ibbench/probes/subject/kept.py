@@ -1,4 +1,4 @@
-"""Figures that were measured before, kept in the cache by all that they depend on: they are read, not measured."""
+"""A cache of measured figures, by everything that they depend on, so that no figure is measured twice."""
 
 import contextlib
 import functools
@@ -20,22 +20,28 @@ from ibbench.record.folder import HISTORY, WEIGHTS
 from ibbench.training.device import choose_device
 
 _FOLDER = "probes"
-_NAMES = {"seeds", "targets"}  # facts of a run that the figures of one seed and target do not depend on
+_NAMES = {"seeds", "targets"}  # facts of a run that do not change the figures of one seed and target
 
 
 class Kept:
-    """Figures of subjects, measured or read.
+    """Measures subjects, or reads the figures of an earlier measurement from the cache.
 
     Attributes:
-        num_measured: how many measurements were made.
-        num_read: how many were read.
+        num_measured: number of measurements that were made.
+        num_read: number of measurements that were read from the cache.
     """
 
     def __init__(self) -> None:
         self.num_measured = self.num_read = 0
 
     def findings(self, subject: Subject, name: str, probe: Probe) -> list[Finding]:
-        """Return what a probe finds of a subject; it is measured only where it was not before."""
+        """Return the figures of a probe on a subject, from the cache if they were measured before.
+
+        Args:
+            subject: the model that is measured.
+            name: the name of the probe.
+            probe: the probe.
+        """
         path = _path_of(subject, name)
         with contextlib.suppress(OSError, ValueError, TypeError):
             found = [Finding(*row) for row in json.loads(path.read_text())]
@@ -62,7 +68,10 @@ def _keep(path: Path, content: object) -> None:
 
 
 def _path_of(subject: Subject, what: str) -> Path:
-    """Name the file of what is kept by all that it depends on: options, data, weights, code, libraries, processor."""
+    """Return the cache file of a measurement, named by a digest of all that its figures depend on.
+
+    These are the options, the data, the weights, the code of ibbench, versions of libraries, and the device.
+    """
     facts = {name: value for name, value in subject.point.facts.items() if name not in _NAMES}
     left = [_digest_of(subject.run / name) for name in (WEIGHTS, HISTORY)] if subject.run else []
     versions = [torch.__version__, np.__version__, scipy.__version__, torch.get_num_threads()]
@@ -84,7 +93,7 @@ def _digest_of(path: Path) -> str:
 
 @functools.cache
 def _digest_of_code() -> str:
-    """Sign all code of this package: after any change of it everything is measured anew."""
+    """Return a digest of all code of ibbench: after any change of the code, everything is measured anew."""
     digest = hashlib.sha256()
     for path in sorted(Path(ibbench.__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Probes measured on models, as rows; and their means over seeds."""
+"""Measures probes on models, as a table with one row per figure, and averages figures over seeds."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -31,19 +31,19 @@ COLUMNS = {
     "unit": "its unit; empty if it has none",
 }
 KEYS = ["target", "train_size", "model", "variant", "at", "probe", "quantity", "part"]
-FEWEST = 10  # molecules that a kernel and a variance over molecules make sense of
+FEWEST = 10  # molecules that a kernel, or a variance over molecules, needs at least
 _LOGARITHMS = {BITS, "bits"}  # units of figures that are logarithms already
 _ALMOST_ONE = 1 - 1e-12
-_SAME = 1e-5  # of the deviation of predictions: what float32 leaves of equal functions
+_SAME = 1e-5  # difference of predictions, over their deviation, that float32 rounding leaves between equal functions
 
 
 class Measured(NamedTuple):
-    """What was measured.
+    """The figures of some probes on some models.
 
     Attributes:
-        table: a row per figure, with `COLUMNS`.
-        names: what each model with a variant is called.
-        alike: names of models that predict the same at initialisation, in groups.
+        table: one row per figure, with `COLUMNS`.
+        names: the name of each model in tables, by its architecture and variant.
+        alike: groups of names of models that make equal predictions at initialisation for all seeds.
     """
 
     table: pd.DataFrame
@@ -51,15 +51,20 @@ class Measured(NamedTuple):
     alike: list[list[str]]
 
     def name(self, row: "pd.Series[Any]") -> str:
-        """Return what the model of a row is called."""
+        """Return the name of the model that a row of the table belongs to."""
         return self.names[row["model"], row["variant"]]
 
 
 def check_request(probes: Sequence[str], moments: Sequence[Moment], limit: int) -> None:
-    """Check that each probe makes sense at one of the moments.
+    """Check that each probe makes sense at one of the moments, and that there are enough molecules.
+
+    Args:
+        probes: the names of the probes.
+        moments: the weights to look at.
+        limit: the largest number of molecules to look at.
 
     Raises:
-        InputError: one does not, or there are too few molecules.
+        InputError: a probe makes sense at none of the moments, or the limit is below 10.
     """
     if limit < FEWEST:
         raise InputError(f"`--molecules {limit}` are too few: expected at least {FEWEST}")
@@ -81,12 +86,13 @@ def measure(
     Args:
         candidates: the models.
         probes: the names of the probes.
-        moments: which weights to look at.
-        limit: the most molecules to look at.
-        say: a function that gets a line for each model and seed.
+        moments: the weights to look at.
+        limit: the largest number of molecules to look at.
+        say: a function that is called with one line of progress per model.
 
     Raises:
-        InputError: a model has no trained weights, or a request makes no sense, see `check_request`.
+        InputError: a model has no trained weights or too few molecules, or the request makes no sense, see
+            `check_request`.
     """
     check_request(probes, moments, limit)
     known = {name: get_probe(name)() for name in probes}
@@ -135,7 +141,7 @@ def _check_candidates(
 
 
 class _Job(NamedTuple):
-    """Some probes of one subject; `at` is empty for those that no weights have a part in."""
+    """The probes that are measured on one subject; `at` is empty if they do not depend on weights."""
 
     subject: Subject
     at: str
@@ -174,7 +180,7 @@ def _row(one: Candidate, seed: int | None, at: str, probe: str, finding: Finding
 
 
 def _sort(table: pd.DataFrame) -> pd.DataFrame:
-    """Order rows as tables of results are; those of one model and probe stay as they were measured."""
+    """Sort rows as in tables of results; rows of one model, probe, moment and seed stay in the order of measurement."""
     order = {name: place for place, name in enumerate(probe_names())}
 
     def place(row: int) -> tuple[Any, ...]:
@@ -217,13 +223,14 @@ def average(table: pd.DataFrame) -> pd.DataFrame:
     """Average figures over seeds.
 
     Args:
-        table: with `COLUMNS`.
+        table: measured figures, one row per figure and seed, with `COLUMNS`.
 
     Returns:
-        A row per figure, in the order of the table: `KEYS`, `unit`, `mean`, `low` and `high` (95 % interval of the mean
-        by Student's t, None for one seed), `num_seeds`. Of figures that are all above 0 the interval is taken on the
-        logarithm, so that it stays there, but for bits, which are logarithms; of correlations on their inverse
-        hyperbolic tangent (Fisher), so that it stays below 1.
+        One row per figure, in the order of the table: `KEYS`, `unit`, `mean`, `low` and `high` (95 % interval of the
+        mean by Student's t; None for one seed), and `num_seeds`. If all values of a figure are above 0, the interval is
+        computed for their logarithms, so that it stays above 0; bits are excepted, since they are logarithms already.
+        The interval of a correlation is computed for its inverse hyperbolic tangent (Fisher's transformation), so that
+        it stays between -1 and 1.
     """
     rows = []
     for keys, group in table.groupby(KEYS, sort=False, dropna=False):
@@ -241,7 +248,7 @@ def average(table: pd.DataFrame) -> pd.DataFrame:
 
 
 class _Scale(NamedTuple):
-    """A scale on which an interval is symmetric, and the way back from it."""
+    """A scale on which intervals are symmetric: the function from values to the scale, and its inverse."""
 
     there: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     back: Callable[[float], float]
@@ -253,7 +260,7 @@ _FISHER = _Scale(lambda values: np.arctanh(values.clip(-_ALMOST_ONE, _ALMOST_ONE
 
 
 def _interval(values: NDArray[np.float64], scale: _Scale) -> tuple[float | None, float | None]:
-    """Return the interval around the mean: of the logarithm it is laid around that of the mean, as a factor of it."""
+    """Return the ends of the 95 % interval, which on the scale is symmetric around the mean of the unscaled values."""
     if len(values) < 2:
         return None, None
     scaled = scale.there(values)

@@ -1,4 +1,4 @@
-"""Patterns of values over molecules, from smooth to rough, and how much of labels is in each."""
+"""Modes: orthogonal patterns of values over molecules, from smooth to rough, and the power of labels in each."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,21 +9,22 @@ _RADIUS, _BITS = 2, 2048  # of Morgan fingerprints
 
 
 def kernel_modes(kernel: Floats) -> Floats:
-    """Return the eigenvectors of a kernel `[n, n]`, those of the largest eigenvalues first, a column each."""
+    """Return the eigenvectors of a kernel `[n, n]` as columns `[n, n]`, those of the largest eigenvalues first."""
     return np.linalg.eigh(kernel)[1][:, ::-1]
 
 
 def graph_modes(similarity: Floats) -> Floats:
-    """Return the eigenvectors of the normalised Laplacian of a neighbour graph, the smoothest first, a column each.
+    """Return the eigenvectors of the normalised Laplacian of a neighbour graph as columns `[n, n]`, smoothest first.
 
-    The graph joins each molecule to the most alike others, and those to it, by an edge of that similarity. The
-    Laplacian is I - D^-1/2 W D^-1/2 (Chung 1997); its eigenvalue is how much a pattern differs along edges.
+    The graph joins each molecule to its 10 most similar ones, by undirected edges whose weights W are the similarities.
+    With the diagonal matrix D of the sums of rows of W, the Laplacian is I - D^-1/2 W D^-1/2 (Chung 1997). Its
+    eigenvalues say how much an eigenvector differs along edges.
 
     Args:
-        similarity: of all pairs, `[n, n]`, symmetric, from 0 to 1.
+        similarity: similarity of all pairs of molecules, symmetric, from 0 to 1, `[n, n]`.
     """
     count = len(similarity)
-    alike = similarity - 2 * np.eye(count)  # nobody is its own neighbour
+    alike = similarity - 2 * np.eye(count)  # no molecule is its own neighbour
     near = np.argsort(-alike, axis=1, kind="stable")[:, :NEIGHBOURS]
     joined = np.zeros((count, count), dtype=bool)
     joined[np.arange(count)[:, None], near] = True
@@ -46,7 +47,7 @@ def fingerprint_similarity(smiles: list[str]) -> Floats:
 
 
 def bands(count: int) -> dict[str, slice]:
-    """Return ranges of modes by name, each four times as wide as the one before."""
+    """Divide the modes 1 to `count` into bands of 1, 4, 16, 64, ... modes; return the columns of each by its name."""
     found, start, width = {}, 0, 1
     while start < count:
         end = min(start + width, count)
@@ -56,5 +57,5 @@ def bands(count: int) -> dict[str, slice]:
 
 
 def power(modes: Floats, values: Floats, band: slice) -> float:
-    """Return the squared length of values `[n]` within a band of modes `[n, n]`."""
+    """Return the sum over a band of the squared projections of values `[n]` on its modes, the columns of `[n, n]`."""
     return float(np.square(modes[:, band].T @ values).sum())

@@ -1,4 +1,4 @@
-"""Two models beside each other: what each predicted of the same test molecules, and the states that it has of them."""
+"""Pairs of models: their predictions of the same test molecules, and their states."""
 
 import functools
 import itertools
@@ -19,14 +19,14 @@ OTHER_SEED = "itself, another seed"
 
 
 class Side(NamedTuple):
-    """One of two models, as a run has left it.
+    """One of two trained models that are compared.
 
     Attributes:
-        truth: of all test molecules, `[M]` in the target's unit.
-        predictions: of the same molecules.
-        states: returns the pooled states after the last layer, of some of them, float32 `[m, W]`; None where the run
-            has left no weights.
-        unit: of the target.
+        truth: true values of all test molecules, in the target's unit, `[M]`.
+        predictions: predictions of these molecules, in the target's unit, `[M]`.
+        states: a function that returns the pooled states of the first m test molecules after the last layer, float32
+            `[m, W]`; None if the run has left no weights.
+        unit: the unit of the target.
     """
 
     truth: Floats
@@ -36,7 +36,14 @@ class Side(NamedTuple):
 
 
 class PairRow(NamedTuple):
-    """What was measured of one model beside another."""
+    """A figure of a pair of models. It belongs to the row of `candidate`; the part names the other model.
+
+    Attributes:
+        candidate: the first model of the pair.
+        seed: the seed of the first model.
+        probe: the name of the probe.
+        finding: the figure.
+    """
 
     candidate: Candidate
     seed: int
@@ -45,12 +52,12 @@ class PairRow(NamedTuple):
 
 
 def measure_pairs(candidates: Sequence[Candidate], probes: dict[str, PairProbe], limit: int) -> Iterator[PairRow]:
-    """Measure all pairs of models of the same split and train size, and each model beside itself with the next seed.
+    """Compare all pairs of models of the same split and train size, and each model with itself at the next seed.
 
     Args:
         candidates: the models, with predictions that their runs have left.
-        probes: by name.
-        limit: the most molecules to look at states of; predictions are looked at of all test molecules.
+        probes: the probes of pairs, by name.
+        limit: the largest number of molecules whose states are compared; predictions of all test molecules are.
 
     Raises:
         InputError: the predictions of a run are lost.
@@ -81,7 +88,11 @@ def _is_comparable(one: Candidate, other: Candidate) -> bool:
 
 
 def _sides_of(one: Candidate, limit: int) -> dict[tuple[str, int], Side]:
-    """Return what a run has left, by target and seed."""
+    """Return predictions and states of a model, by target and seed.
+
+    Raises:
+        InputError: the predictions of its run are lost.
+    """
     assert one.record is not None
     found = read_predictions(one.folder, one.record, baselines=False)
     if not found:
@@ -98,7 +109,7 @@ def _states(one: Candidate, target: str, seed: int, limit: int) -> Callable[[], 
     if one.run is None:
         return None
 
-    @functools.cache  # of every pair that the model is in
+    @functools.cache  # computed once for all pairs that the model is in
     def states() -> Tensor:
         subject = Subject(one.point, seed, [target], "trained", limit, one.run)
         return pooled_states(subject, subject.test_index).cpu()

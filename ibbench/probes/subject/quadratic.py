@@ -1,4 +1,4 @@
-"""How probable it is that a sum of squared Gaussians is small: exactly in its tail, where drawing finds nothing."""
+"""The probability that a sum of squared Gaussians is small, accurate also where it is too small to be sampled."""
 
 import math
 
@@ -7,23 +7,23 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 Floats = NDArray[np.float64]
-_NEAR = 1e-3  # of the mean, in standard deviations, within which the formula has no digits left
+_NEAR = 1e-3  # distance to the mean, in standard deviations, within which the saddlepoint formula loses its digits
 
 
 def log_probability_below(bound: float, variances: Floats, offsets: Floats) -> float:
     """Return the log probability that the sum of (sqrt(v_k) z_k + o_k)^2 is at most a bound, z_k standard normal.
 
-    With equal variances it is that of a non-central chi-square. In general it is its saddlepoint approximation
-    (Barndorff-Nielsen 1986; Kuonen 1999, doi:10.1093/biomet/86.4.929), whose relative error stays small in the tail
-    (for 20 equal variances below 1 % down to probabilities of e^-100).
+    With equal variances the sum has a non-central chi-square distribution. The probability is computed by a saddlepoint
+    approximation (Barndorff-Nielsen 1986; Kuonen 1999, doi:10.1093/biomet/86.4.929), whose relative error stays small
+    in the tail: for 20 equal variances it is below 1 % down to probabilities of e^-100.
 
     Args:
-        bound: above 0.
-        variances: above 0, `[m]`.
-        offsets: `[m]`.
+        bound: the bound, above 0.
+        variances: the variances v_k, above 0, `[m]`.
+        offsets: the offsets o_k, `[m]`.
 
     Returns:
-        In nats.
+        The natural logarithm of the probability.
     """
     scale = float(variances.max())
     v, squares, bound = variances / scale, np.square(offsets) / scale, bound / scale

@@ -1,4 +1,4 @@
-"""A training, done again: what the model predicts of train molecules on its way from its initial weights."""
+"""A training that is done again, to see the predictions of train molecules along the way."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +20,13 @@ from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas
 
 
 class Checkpoint(NamedTuple):
-    """The weights after some steps.
+    """Predictions and error of a model after some steps of its training.
 
     Attributes:
-        step: how many.
-        share: of all steps, from 0 to 1.
-        predictions: normalised, of the train molecules that are looked at, `[n]`.
-        validation_mae: in the target's unit; NaN before the first step.
+        step: number of steps that were done.
+        share: number of steps that were done over that of all steps, from 0 to 1.
+        predictions: normalised predictions of the train molecules that are looked at, `[n]`.
+        validation_mae: validation MAE in the target's unit; NaN before the first step.
     """
 
     step: int
@@ -36,16 +36,19 @@ class Checkpoint(NamedTuple):
 
 
 def replay(subject: Subject) -> Iterator[Checkpoint]:
-    """Train one replica again, in the way that its run has, or would have; yield before it, and after each validation.
+    """Train one replica again, in the way in which its run was, or would be, trained.
 
-    A training is a function of its options and seed, so this is the training of the run but for rounding: one replica
-    alone, without a compiler.
+    A training follows from its options and seed. So apart from rounding this is the training of the run, though with
+    one replica alone, and without a compiler.
 
     Args:
-        subject: the model, of one target.
+        subject: the model, with a single target.
+
+    Yields:
+        The state before the first step, and after each validation.
 
     Raises:
-        InputError: each seed tunes itself, and no run tells what it chose.
+        InputError: seeds tune themselves, and no finished run says which hyper-parameters this seed has chosen.
         DivergedError: the loss is no longer finite.
     """
     config, target, seed = subject.point.resolved, subject.targets[0], subject.seed
@@ -72,7 +75,10 @@ def _predict(subject: Subject, models: Replicas) -> NDArray[np.float64]:
 
 
 def _chosen(record: Record | None, target: str, seed: int) -> tuple[Trial | None, float]:
-    """Return the hyper-parameters that a replica has chosen, and for which share of the steps it was trained."""
+    """Return the hyper-parameters that a replica has chosen, and the share of all steps that it was trained for.
+
+    None and 1 if the record has no trials of this replica.
+    """
     entries = record.replicas if record else ()
     trials = next((one.trials for one in entries if (one.target, one.seed) == (target, seed)), ())
     if not trials:
@@ -82,16 +88,16 @@ def _chosen(record: Record | None, target: str, seed: int) -> tuple[Trial | None
 
 
 def difference_from_record(run: Path | None, target: str, seed: int, moments: list[Checkpoint]) -> float | None:
-    """Return the largest difference of the validation MAE from what the run has recorded, over what it has recorded.
+    """Return the largest relative difference between the validation MAEs of a replay and those that its run recorded.
 
     Args:
-        run: the folder of the run; None where there is none.
-        target: that was predicted.
-        seed: of the replica.
-        moments: of the training that was done again.
+        run: the folder of the run; None if there is none.
+        target: the short name of the target.
+        seed: the seed of the replica.
+        moments: the checkpoints of the replay.
 
     Returns:
-        None where nothing was recorded of it.
+        The difference over the recorded MAE; None if the run has recorded no MAE of this replica at these steps.
 
     Raises:
         BrokenError: the history of the run cannot be read.

@@ -1,4 +1,4 @@
-"""Regression with a kernel on n labels, in closed form: what it predicts, and how probable it finds the labels."""
+"""Kernel ridge regression on n labels, in closed form: its errors, and the probability of the labels under it."""
 
 import math
 from typing import NamedTuple
@@ -8,37 +8,38 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-RIDGES = 10.0 ** np.arange(-8, 1.75, 0.5)  # tried, as multiples of the kernel's mean diagonal
-_NEARLY = 1e-14  # of the largest eigenvalue: what rounding leaves of a 0
+RIDGES = 10.0 ** np.arange(-8, 1.75, 0.5)  # the ridges that are tried, as multiples of the kernel's mean diagonal
+_NEARLY = 1e-14  # share of the largest eigenvalue that rounding leaves in place of 0
 
 
 class Spectrum(NamedTuple):
-    """A kernel by its eigenvalues `[n]` and eigenvectors `[n, n]`, a column each."""
+    """The spectrum of a kernel: its eigenvalues `[n]`, and its eigenvectors as the columns of `[n, n]`."""
 
     values: Floats
     vectors: Floats
 
     @property
     def ridges(self) -> Floats:
-        """The ridges that are tried."""
+        """The ridges that are tried for this kernel: `RIDGES` times its mean eigenvalue."""
         return RIDGES * self.values.mean()
 
 
 def with_constant(kernel: Floats) -> Floats:
-    """Return the kernel of functions that may be shifted by any constant of the size of the functions themselves."""
+    """Return the kernel plus its mean, which allows functions a constant offset of about their own size, `[n, n]`."""
     return kernel + max(kernel.mean(), 0.0)
 
 
 def decompose(kernel: Floats) -> Spectrum:
-    """Return the spectrum of a symmetric kernel, `[n, n]`, whose negative eigenvalues are rounding."""
+    """Return the spectrum of a symmetric kernel `[n, n]`; negative eigenvalues, which are rounding, become almost 0."""
     values, vectors = np.linalg.eigh(kernel)
     return Spectrum(values.clip(min=_NEARLY * values[-1]), vectors)
 
 
 def leave_one_out(spectrum: Spectrum, labels: Floats, ridge: float) -> Floats:
-    """Return label minus prediction of each molecule by the regression on all others, `[n]`.
+    """Return the label of each molecule minus its prediction by the regression on all other molecules, `[n]`.
 
-    With M = (K + ridge I)^-1 it is (M y)_i / M_ii (Rasmussen & Williams 2006, equation 5.12).
+    With the kernel K, the labels y and M = (K + ridge I)^-1 it is (M y)_i / M_ii (Rasmussen & Williams 2006, equation
+    5.12).
     """
     weights, diagonal = _solve(spectrum, labels, ridge)
     return weights / diagonal
@@ -47,17 +48,17 @@ def leave_one_out(spectrum: Spectrum, labels: Floats, ridge: float) -> Floats:
 def cross_validation(spectrum: Spectrum, labels: Floats, ridge: float) -> float:
     """Return the generalised cross-validation estimate of the mean squared error (Golub, Heath & Wahba 1979).
 
-    It is that of `leave_one_out`, with the mean of the M_ii in the place of each.
+    It is the mean square of what `leave_one_out` returns, with the mean of all M_ii in place of each M_ii.
     """
     weights, diagonal = _solve(spectrum, labels, ridge)
     return float(np.mean(weights**2) / diagonal.mean() ** 2)
 
 
 def log_evidence(spectrum: Spectrum, labels: Floats, ridge: float) -> tuple[float, float]:
-    """Return the log density of the labels under a Gaussian process, in nats, and its scale s.
+    """Return the log density of the labels under a Gaussian process, in nats, and the scale s of the process.
 
-    The labels are drawn from N(0, s (K + ridge I)), with the s under which they are most probable: y^T M y / n
-    (Rasmussen & Williams 2006, equation 5.8).
+    The labels y have the distribution N(0, s (K + ridge I)), with the scale s under which they are most probable:
+    y^T M y / n with M = (K + ridge I)^-1 (Rasmussen & Williams 2006, equation 5.8).
     """
     projected = spectrum.vectors.T @ labels
     shifted = spectrum.values + ridge
@@ -67,18 +68,19 @@ def log_evidence(spectrum: Spectrum, labels: Floats, ridge: float) -> tuple[floa
 
 
 def effective_parameters(spectrum: Spectrum, ridge: float) -> float:
-    """Return the trace of K (K + ridge I)^-1, the share of labels in predictions (Hastie et al. 2009, 7.32)."""
+    """Return the effective number of parameters, the trace of K (K + ridge I)^-1 (Hastie et al. 2009, 7.32)."""
     return float((spectrum.values / (spectrum.values + ridge)).sum())
 
 
 class Fit(NamedTuple):
-    """What a kernel makes of labels, with the best ridge by each measure.
+    """How well a kernel explains labels, at the best ridge by one of two measures.
 
     Attributes:
-        bits: minus the log2 density of the labels, per label, at the most probable ridge.
-        residuals: label minus prediction of each molecule by all others, `[n]`, at the ridge of the least square.
-        gcv: square root of the generalised cross-validation estimate, at that ridge.
-        num_effective: effective parameters, at that ridge.
+        bits: negative log2 of the density of the labels, per label, at the ridge where it is least.
+        residuals: label of each molecule minus its prediction from all others, `[n]`, at the ridge where the mean
+            square of these is least.
+        gcv: square root of the generalised cross-validation estimate, at the ridge of `residuals`.
+        num_effective: effective number of parameters, at the ridge of `residuals`.
     """
 
     bits: float
@@ -88,9 +90,9 @@ class Fit(NamedTuple):
 
 
 def fit(spectrum: Spectrum, labels: Floats) -> Fit:
-    """Fit labels `[n]` with each of the ridges; keep the most probable, and that of the least error left out.
+    """Fit labels `[n]` with each ridge; keep the most probable ridge, and that of the least leave-one-out error.
 
-    Generalised cross-validation has no ridge of its own: where predictions nearly follow the labels it is too hopeful.
+    Generalised cross-validation does not choose a ridge: it is too optimistic if predictions nearly equal the labels.
     """
     evidences = [log_evidence(spectrum, labels, ridge)[0] for ridge in spectrum.ridges]
     residuals = [leave_one_out(spectrum, labels, ridge) for ridge in spectrum.ridges]

@@ -1,4 +1,4 @@
-"""What a probe looks at: one model with the weights of one seed, its molecules, and its labels in units."""
+"""The subject of a probe: one model with the weights of one seed, its molecules, and its labels."""
 
 import functools
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas, stand
 from ibbench.training.task import Task, stream
 from ibbench.training.weights import read_weights
 
-_RELABELLINGS = 8  # of a molecule, whose gradients stand for all orders of its atoms
+_RELABELLINGS = 8  # random orders of a molecule's atoms over which gradients are averaged
 
 
 class _Network(NamedTuple):
-    """One network: weights and buffers, name -> `[1, ...]`, and what runs any number of copies of them."""
+    """One network: weights and buffers by name, `[1, ...]` each, and a runner for any number of copies of them."""
 
     runner: Replicas
     parameters: dict[str, Tensor]
@@ -37,16 +37,17 @@ class _Network(NamedTuple):
 
 
 class Subject:
-    """One model of a study, as one seed has it. What several probes need is computed when the first asks for it.
+    """One model of a study with one seed. Results that several probes need are computed once, when first asked for.
 
     Args:
-        point: the options, resolved, with the data.
-        seed: that draws the weights and the train molecules.
-        targets: what is predicted: all targets at `init`, where one network stands for them; one of a trained network.
-        moment: which weights.
-        limit: the most molecules to look at.
-        run: the folder that has the trained weights, or a history to compare a replay with; None at `init`.
-        record: of that run, for a replay.
+        point: the resolved options, with the data.
+        seed: the seed that draws the weights and the train molecules.
+        targets: short names of the targets: all targets at `init`, where one network serves for all of them; a single
+            target for trained weights.
+        moment: the weights to look at.
+        limit: the largest number of molecules to look at.
+        run: the folder with the trained weights, or with a history to compare a replay with; None at `init`.
+        record: the record of that run, which a replay needs; None if there is none.
 
     Attributes:
         limit: as given.
@@ -80,7 +81,7 @@ class Subject:
 
     @property
     def task(self) -> Task:
-        """What the network is, or was, trained on; it has a row for each target."""
+        """The data that the network is, or was, trained on, with one row per target."""
         return self._prepared[0]
 
     @functools.cached_property
@@ -95,16 +96,16 @@ class Subject:
 
     @property
     def train_index(self) -> Tensor:
-        """The molecules whose labels are looked at: the first that the seed trains on, int64 `[n]`, on the CPU."""
+        """Indices of the train molecules that are looked at: the first ones of the seed, int64 `[n]`, on the CPU."""
         return self.task.subsets[0][: self.limit].cpu()
 
     @property
     def test_index(self) -> Tensor:
-        """The molecules that predictions are looked at of: the first of the test molecules, int64 `[m]`."""
+        """Indices of the test molecules that are looked at: the first ones of the split, int64 `[m]`."""
         return self.point.split.test[: self.limit]
 
     def molecules(self, index: Tensor) -> Molecules:
-        """Return molecules as the model is given them, on its device."""
+        """Return the molecules with these indices `[m]`, prepared as for the model, on its device."""
         return self.task.molecules.select(index.to(self.task.molecules.mask.device))
 
     @property
@@ -134,10 +135,10 @@ class Subject:
         return [target.unit for target in self.task.truth.targets]
 
     def module(self, depth: int | None = None) -> Model:
-        """Return the network by itself, in evaluation mode; it takes what `inputs` returns.
+        """Return the network as a module in evaluation mode, whose input is what `inputs` returns.
 
         Args:
-            depth: the number of its layers to keep; None for all.
+            depth: the number of the network's layers to keep; None for all.
         """
         options = self.point.resolved.model
         if depth is not None:
@@ -149,7 +150,7 @@ class Subject:
         return model.to(self.task.molecules.mask.device).eval()
 
     def inputs(self, index: Tensor) -> Molecules:
-        """Return molecules as `module` takes them: with standardised atoms."""
+        """Return the molecules with these indices `[m]`, with standardised atoms, as `module` takes them."""
         buffers = self._network.buffers
         return standardise(self.molecules(index), {name: tensor[0] for name, tensor in buffers.items()})
 
@@ -166,7 +167,7 @@ class Subject:
         return self.predict(self.molecules(self.test_index))
 
     def redraw(self, count: int, index: Tensor) -> Tensor:
-        """Predict normalised targets of molecules by networks of other initial weights, float32 `[count, m]`."""
+        """Predict normalised targets of molecules with other draws of initial weights, float32 `[count, m]`."""
         _, parameters, buffers = self._network
         molecules, options = self.molecules(index), self.point.resolved.model
         seeds = [1000 * (self.seed + 1) + place for place in range(count)]
@@ -183,8 +184,8 @@ class Subject:
     def gradients_of(self, index: Tensor) -> Tensor:
         """Return the gradient of the prediction of each molecule with respect to all weights, float32 `[m, P]`.
 
-        Where atoms are relabelled while training it is the mean over some orders of the atoms: with all of them, kernel
-        regression on relabelled molecules is that with the mean kernel (Mei et al. 2021, arXiv:2102.13219).
+        If atoms are relabelled during training, it is the mean over 8 random orders of the atoms: kernel regression on
+        molecules in all orders is the regression with the mean kernel (Mei et al. 2021, arXiv:2102.13219).
         """
         runner, parameters, buffers = self._network
         molecules = self.molecules(index)
@@ -198,7 +199,7 @@ class Subject:
         return total / _RELABELLINGS
 
     def named_gradients(self) -> dict[str, Tensor]:
-        """Return the columns of `gradients` by the name of the weights that they belong to, `[n, weights]`."""
+        """Return the columns of `gradients`, `[n, weights]`, by the name of the weights that they belong to."""
         parameters = self._network.parameters
         columns = self.gradients.split([tensor.numel() for tensor in parameters.values()], dim=1)
         return dict(zip(parameters, columns, strict=True))
@@ -213,7 +214,7 @@ def _read_models(run: Path, replica: Replica, device: torch.device) -> Replicas:
     """Read the trained weights of one replica.
 
     Raises:
-        InputError: they are missing, or cannot be used.
+        InputError: the weights are missing, or cannot be used.
     """
     path = run / WEIGHTS
     weights = read_weights(path)

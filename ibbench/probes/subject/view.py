@@ -1,4 +1,4 @@
-"""Molecules as numbers that a model can be differentiated by: the features of their atoms, or what tokens become."""
+"""Molecules as features by which a model can be differentiated: those of atoms, or an addition to token embeddings."""
 
 from collections.abc import Callable
 
@@ -12,21 +12,25 @@ from ibbench.models.registry import Model, get_model
 from ibbench.probes.subject.attention import attention_weights
 from ibbench.probes.subject.subject import Subject
 
-MOST = 5  # bonds or tokens apart that are told apart; more count as as many
+MOST = 5  # bonds or tokens; larger distances are counted together with this one
 APART = "not connected"
 
 
 class View:
-    """Molecules as features of parts, with the distances between them.
+    """Molecules as features of their parts (atoms, or tokens of the SMILES), with the distances between the parts.
+
+    Args:
+        subject: the model.
+        index: indices of the B molecules in the data set, int64 `[B]`.
 
     Attributes:
-        features: of the parts, `[B, P, V]`; for tokens what is added to their embedding, 0.
-        features_dealt: the same, dealt out anew among the parts of a molecule.
-        mask: which parts are there, `[B, P]`.
-        distances: between parts, int64 `[B, P, P]`.
-        apart: pairs that no path connects.
-        others: pairs of different parts that are there.
-        unit: of the distances.
+        features: features of the atoms, `[B, P, V]`; for tokens zeros, which are added to the embedding of tokens.
+        features_dealt: features after a random permutation among the parts of each molecule, `[B, P, V]`.
+        mask: true where there is a part, bool `[B, P]`.
+        distances: distances between parts, int64 `[B, P, P]`.
+        apart: true for pairs of parts that no path of bonds connects, bool `[B, P, P]`.
+        others: true for pairs of different parts that are there, bool `[B, P, P]`.
+        unit: unit of the distances: `bonds` or `tokens`.
     """
 
     def __init__(self, subject: Subject, index: Tensor) -> None:
@@ -62,7 +66,7 @@ class View:
         return self._molecules._replace(atoms=atoms.gather(-2, order[..., None].expand(atoms.shape)))
 
     def bins(self) -> dict[str, Tensor]:
-        """Return the pairs of parts at each distance, by its name."""
+        """Return the pairs of parts at each distance, bool `[B, P, P]`, by the distance in words."""
         near = self.distances.clamp(max=MOST)
         found = {f"{count} {self.unit[:-1] if count == 1 else self.unit}": near == count for count in range(MOST)}
         found[f"{MOST} {self.unit} or more"] = near == MOST
@@ -72,16 +76,21 @@ class View:
         return {part: pairs for part, pairs in found.items() if pairs.any() or part != APART}
 
     def states(self, model: Model, dealt: bool = False) -> Callable[[Tensor], Tensor]:
-        """Return the function from features to the last states of the parts, without those of further nodes."""
+        """Return the function from features `[B, P, V]` to the last states of the parts, `[B, P, W]`.
+
+        Args:
+            model: the network.
+            dealt: whether the molecules are those with permuted features.
+        """
         size = self.mask.shape[-1]
         return lambda features: self._run(model, features, dealt, model.states)[:, :size]
 
     def predictions(self, model: Model) -> Callable[[Tensor], Tensor]:
-        """Return the function from features to predictions."""
+        """Return the function from features `[B, P, V]` to predictions `[B]`."""
         return lambda features: self._run(model, features, False, model)
 
     def attention(self, model: Model) -> list[Tensor]:
-        """Return the weights of attention among the parts."""
+        """Return the attention weights among the parts, `[B, heads, P, P]` for each layer with attention."""
         size = self.mask.shape[-1]
         return [weights[..., :size, :size] for weights in attention_weights(model, self._molecules)]
 
