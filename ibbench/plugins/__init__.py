@@ -1,5 +1,5 @@
 """Models, sources, baselines and probes of users: found, loaded, and known by the content of their files.
 
-A plugin is code that the user names, or has installed. Nothing here reads what a study says of the plugins it was
-trained with: whoever names one trusts it, and a file that was downloaded names none.
+A plugin is code that the user names, or has installed. The plugins that a record of a study names are never loaded from
+here: the user who names a plugin trusts it, but a study may have been downloaded.
 """

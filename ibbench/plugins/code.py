@@ -1,4 +1,4 @@
-"""What a plugin is: the files that its code stands in, and a hash of them."""
+"""Plugins as files: where the code of a plugin is, and a digest of it."""
 
 import ast
 import hashlib
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ibbench.errors import InputError, shorten, suggest
 
-_INSTALLED = {"site-packages", "dist-packages"}  # where all packages lie beside each other
+_INSTALLED = {"site-packages", "dist-packages"}  # folders of installed packages, whose neighbours are other packages
 _PINNED = re.compile(r"(.+)#([0-9a-f]{16})", re.DOTALL)
 
 
@@ -20,10 +20,10 @@ class Plugin(NamedTuple):
     """A file, a package or a module that the user names.
 
     Attributes:
-        name: what messages and records call it: the name of the file or folder, or of the installed package.
-        place: what finds it again: the absolute path, or the name of a module.
+        name: the name in messages and records: that of the file or folder, or of the installed package.
+        place: the absolute path, or the name of the module, by which the plugin is found again.
         digest: the first 16 hexadecimal digits of the SHA-256 of its source files.
-        module: the first part of the names of its modules in this process.
+        module: the first part of the dotted names of its modules in this process.
         root: the file, or the folder of the package.
     """
 
@@ -35,16 +35,16 @@ class Plugin(NamedTuple):
 
     @property
     def is_module(self) -> bool:
-        """Whether Python finds it by its name."""
+        """Whether Python imports the plugin by its name, and not from a path."""
         return self.module == self.place.partition(".")[0]
 
     @property
     def pinned(self) -> str:
-        """The place with the digest: where the files are not the same any more, it is not loaded."""
+        """The place with the digest behind it: by this text `find_plugin` refuses the plugin if its files change."""
         return f"{self.place}#{self.digest}"
 
     def holds(self, path: str) -> bool:
-        """Whether a file is one of its own."""
+        """Return whether the file at this path belongs to the plugin."""
         return Path(path) == self.root or self.root in Path(path).parents
 
 
@@ -53,10 +53,10 @@ def find_plugin(text: str) -> Plugin:
 
     Args:
         text: the path of a `.py` file or of the folder of a package, or the name of a module that Python can import;
-            behind it `#` and a digest, if the content must be that.
+            behind it `#` and a digest, if the content must have that digest.
 
     Raises:
-        InputError: there is no such thing, or it has changed.
+        InputError: there is no such file or module, it is not a plugin, or its content has another digest.
     """
     pinned = _PINNED.fullmatch(text)
     given = pinned[1] if pinned else text
@@ -109,7 +109,10 @@ def _find_module(given: str) -> Plugin:
 
 
 def _find_spec(name: str) -> importlib.machinery.ModuleSpec | None:
-    """Find the outermost package with code of its own that a module is part of, or the module: nothing is executed."""
+    """Find the outermost package with code of its own that contains a module, or the module itself.
+
+    Nothing is executed. None if there is no such module, or it is a package without any code.
+    """
     parts = name.split(".")
     for count in range(1, len(parts) + 1):
         outer = ".".join(parts[:count])
@@ -123,7 +126,7 @@ def _find_spec(name: str) -> importlib.machinery.ModuleSpec | None:
 
 
 def hash_file(content: bytes) -> str:
-    """Return the digest of a plugin that is one file."""
+    """Return the digest of a plugin that is one file, from the content of the file."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 
@@ -136,7 +139,11 @@ def _hash_package(folder: Path) -> str:
 
 
 def _refuse_neighbours(given: str, path: Path) -> None:
-    """Refuse a file that imports another one beside it, whose content would be no part of what the plugin is."""
+    """Refuse a file that imports another file beside it, whose content would not be part of the digest.
+
+    Raises:
+        InputError: it imports such a file.
+    """
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
@@ -159,11 +166,14 @@ def _imported(tree: ast.Module) -> Iterable[str]:
 
 
 def names_in(path: str, modules: Collection[str]) -> list[str]:
-    """List the names that a file registers, from its text alone: a shell that completes words executes no plugin.
+    """List the names that a file registers, without executing it: shell completion must not execute a plugin.
 
     Args:
-        path: the file; one that cannot be read has none.
-        modules: where `register` comes from.
+        path: the file.
+        modules: names of the modules whose `register` counts, such as `ibbench.models.registry`.
+
+    Returns:
+        The names; none if the file cannot be read.
     """
     try:
         tree = ast.parse(Path(path).expanduser().read_bytes())

@@ -1,4 +1,4 @@
-"""Plugins loaded: those that are named, and those of installed packages by their entry points."""
+"""Loads plugins: those that the user names, and those that installed packages offer by entry points."""
 
 import contextlib
 import functools
@@ -16,27 +16,27 @@ from ibbench.plugins.registry import LOADED, Kind, entered_names, entries_of, fo
 _GROUPS: dict[Kind, str] = {
     "model": "ibbench.models", "source": "ibbench.sources", "baseline": "ibbench.baselines", "probe": "ibbench.probes",
 }  # fmt: skip
-_BY_PIN: dict[str, Plugin] = {}  # those that were named
-_BROKEN: dict[tuple[Kind, str], str] = {}  # of installed packages: what is wrong with them
+_BY_PIN: dict[str, Plugin] = {}  # the plugins that the user has named, by place and digest
+_BROKEN: dict[tuple[Kind, str], str] = {}  # why entry points of installed packages cannot be loaded
 
 
 def load_plugins(named: Iterable[str]) -> tuple[str, ...]:
     """Load plugins, each once in a process.
 
     Args:
-        named: as `find_plugin` takes them.
+        named: paths or names of modules, as `find_plugin` takes them.
 
     Returns:
-        The same with absolute paths and digests, so that another process loads the same code, or none.
+        The plugins with absolute paths and digests, so that another process loads the same code, or none.
 
     Raises:
-        InputError: one is not there, cannot be imported, registers nothing, or a name that exists.
+        InputError: a plugin is not there, cannot be imported, registers nothing, or registers a name that is taken.
     """
     return tuple(dict.fromkeys(_load_named(text) for text in named))
 
 
 def loaded_plugins() -> tuple[str, ...]:
-    """Return all that were named in this process, for another one to load."""
+    """Return all plugins that were named in this process, with places and digests, for another process to load."""
     return tuple(_BY_PIN)
 
 
@@ -101,7 +101,7 @@ def _import(plugin: Plugin) -> None:
     if is_package:
         spec.loader.exec_module(module)
         return
-    content = plugin.root.read_bytes()  # the very bytes that the digest is of, and not what may be cached of others
+    content = plugin.root.read_bytes()  # not by the import system, whose cached bytecode may be that of other bytes
     if hash_file(content) != plugin.digest:
         raise InputError(f"`{plugin.place}` has changed just now: give the command again")
     exec(compile(content, str(plugin.root), "exec"), module.__dict__)
@@ -109,15 +109,15 @@ def _import(plugin: Plugin) -> None:
 
 @contextlib.contextmanager
 def blaming(plugin: Plugin, what: str, whatever: bool = False) -> Iterator[None]:
-    """Say in one line what went wrong in the code of a plugin: its file, the line and the error.
+    """Turn an exception in the code of a plugin into one line that says the file, the line and the error.
 
     Args:
-        plugin: the one whose code runs.
-        what: what cannot be done then, in words.
-        whatever: whether also an error that came from none of its lines is the plugin's.
+        plugin: the plugin whose code runs in the block.
+        what: the beginning of the message: what cannot be done because of the error.
+        whatever: whether to blame the plugin also for an exception that passed through none of its lines.
 
     Raises:
-        InputError: an exception came through its code.
+        InputError: the block has raised an exception that is the plugin's.
     """
     try:
         yield
@@ -132,7 +132,7 @@ def blaming(plugin: Plugin, what: str, whatever: bool = False) -> Iterator[None]
 
 
 def _place_of(plugin: Plugin, error: BaseException) -> str:
-    """Return the last line of the plugin that an error went through, with its file; empty if it went through none."""
+    """Return file and line where an exception last passed through the plugin's code; empty if it did not."""
     lines = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         lines.append((error.filename or "", error.lineno))
@@ -142,7 +142,7 @@ def _place_of(plugin: Plugin, error: BaseException) -> str:
 
 @functools.cache
 def _installed(kind: Kind) -> dict[str, list[importlib.metadata.EntryPoint]]:
-    """Return the entry points of installed packages by the names that they offer."""
+    """Return the entry points of installed packages for a kind, by the names that they offer."""
     found: dict[str, list[importlib.metadata.EntryPoint]] = {}
     for point in importlib.metadata.entry_points(group=_GROUPS[kind]):
         if point.value not in {known.value for known in found.get(point.name, [])}:  # a folder may be searched twice
@@ -157,10 +157,17 @@ def plugin_names(kind: Kind) -> list[str]:
 
 
 def load_installed(kind: Kind, name: str) -> bool:
-    """Load what an installed package offers under a name; return whether there is such a package, or it is loaded.
+    """Load the class that an installed package offers under a name, unless a plugin has registered it already.
+
+    Args:
+        kind: the kind of the class, such as `model`.
+        name: the name.
+
+    Returns:
+        Whether a plugin has registered the name now; False if no installed package offers it.
 
     Raises:
-        InputError: it cannot be imported, or does not register the name.
+        InputError: the package cannot be imported, or does not register the name, or several packages offer it.
     """
     if plugin_of(kind, name):
         return True
@@ -195,7 +202,7 @@ def _load_point(kind: Kind, name: str, points: list[importlib.metadata.EntryPoin
 
 
 def installed_faults(kind: Kind) -> list[str]:
-    """Load what all installed packages offer of a kind, and say what is wrong with those that cannot be."""
+    """Load all classes of a kind that installed packages offer; return a sentence for each that cannot be loaded."""
     faults = []
     for name in _installed(kind):
         try:
@@ -206,11 +213,19 @@ def installed_faults(kind: Kind) -> list[str]:
 
 
 def fault_of(kind: str, name: str) -> str:
-    """Return why what an installed package offers under a name could not be loaded; empty if it was."""
+    """Return why the class that an installed package offers under a name could not be loaded; empty if it could."""
     return next((fault for known, fault in _BROKEN.items() if known == (kind, name)), "")
 
 
 def names_of(kind: Kind, named: Iterable[str]) -> list[str]:
-    """List the names of a kind that plugins have registered which `load_plugins` has returned, sorted."""
+    """List the names that some plugins have registered, sorted.
+
+    Args:
+        kind: the kind of the names, such as `model`.
+        named: the plugins, as `load_plugins` takes or returns them.
+
+    Raises:
+        InputError: a plugin cannot be loaded.
+    """
     modules = {_BY_PIN[text].module for text in load_plugins(named)}
     return sorted(name for module in modules for entered, name in entries_of(module) if entered == kind)

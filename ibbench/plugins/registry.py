@@ -1,4 +1,4 @@
-"""What is registered under which name, and by which plugin."""
+"""The register of models, sources, baselines and probes: which class has a name, and which plugin has given it."""
 
 import inspect
 import re
@@ -10,17 +10,17 @@ from ibbench.plugins.code import Plugin, find_plugin
 
 Kind = Literal["model", "source", "baseline", "probe"]
 _OWN = "ibbench"
-_RIVALS: dict[Kind, Kind] = {"model": "baseline", "baseline": "model"}  # whose names stand in one column of tables
-_NAME = re.compile(r"[a-z][a-z0-9_]*")  # it is part of the names of folders, and typed on command lines
+_RIVALS: dict[Kind, Kind] = {"model": "baseline", "baseline": "model"}  # kinds that share one column of tables
+_NAME = re.compile(r"[a-z][a-z0-9_]*")  # names are typed on command lines, and are part of the names of folders
 
 
 class _Entry(NamedTuple):
-    module: str  # the first part of its name
-    registered: dict[str, Any]  # where the class stands
+    module: str  # the first part of the dotted name of the plugin's module
+    registered: dict[str, Any]  # the dictionary that has the class by its name
 
 
-_ENTRIES: dict[tuple[Kind, str], _Entry] = {}  # of plugins alone
-LOADED: dict[str, Plugin] = {}  # by the first part of the names of their modules
+_ENTRIES: dict[tuple[Kind, str], _Entry] = {}  # the names that plugins have registered; those of ibbench are not here
+LOADED: dict[str, Plugin] = {}  # the loaded plugins, by the first part of the dotted names of their modules
 
 
 def enter(
@@ -34,15 +34,15 @@ def enter(
     """Register a class under a name.
 
     Args:
-        kind: what it is.
+        kind: the kind of the class.
         name: the name that users type.
         made: the class.
         registered: the classes of this kind by name; `made` is added.
-        built_in: a function that lists the names that ibbench has itself.
-        check: a function that raises an `InputError` where the class of a plugin is not what it should be.
+        built_in: a function that lists the names of this kind that ibbench has itself.
+        check: a function that raises an `InputError` if the class of a plugin is not as it should be.
 
     Raises:
-        InputError: the name is taken, or cannot be typed.
+        InputError: the name is taken or cannot be typed, or the class of a plugin lacks a method or fails its check.
     """
     known, module = registered.get(name), made.__module__.partition(".")[0]
     if known is made:
@@ -63,10 +63,10 @@ def enter(
 
 
 def check_name(kind: Kind, name: str) -> None:
-    """Check that a name can be typed and be part of a folder's name.
+    """Check that a name can be typed, and be part of a folder's name.
 
     Raises:
-        InputError: it cannot.
+        InputError: the name has other signs than small letters, digits and `_`, or does not begin with a letter.
     """
     if not _NAME.fullmatch(name):
         raise InputError(
@@ -86,15 +86,19 @@ def entered_names(kind: Kind) -> list[str]:
 
 
 def entries_of(module: str) -> list[tuple[Kind, str]]:
-    """List what the plugin has registered whose modules have names that begin with this part."""
+    """List kind and name of all classes that a plugin has registered.
+
+    Args:
+        module: the first part of the dotted names of the plugin's modules.
+    """
     return [key for key, entry in _ENTRIES.items() if entry.module == module]
 
 
 def plugin_of(kind: Kind, name: str) -> Plugin | None:
-    """Return the plugin that has registered a name; None if ibbench has.
+    """Return the plugin that has registered a name; None if no plugin has.
 
     Raises:
-        InputError: it was registered by code that stands in no file which is a plugin.
+        InputError: the name was registered by code that is in no file, or in a file that cannot be a plugin.
     """
     entry = _ENTRIES.get((kind, name))
     if entry is None:
@@ -111,7 +115,11 @@ def plugin_of(kind: Kind, name: str) -> Plugin | None:
 
 
 def forget(module: str) -> None:
-    """Take out what a plugin has registered that could not be loaded to its end."""
+    """Remove a plugin that could not be loaded completely, with all that it has registered.
+
+    Args:
+        module: the first part of the dotted names of the plugin's modules.
+    """
     for kind, name in entries_of(module):
         _ENTRIES.pop((kind, name)).registered.pop(name, None)
     LOADED.pop(module, None)

@@ -1,6 +1,6 @@
-"""Trackers: what shows runs beside those of other programs. One file each, in a process of their own (`README.md`).
+"""Trackers: TensorBoard, MLflow and W&B, which show runs in a web page. They run in another process (`README.md`).
 
-Neither this module nor the top of such a file imports what a tracker needs.
+There is one file per tracker. Neither this module nor the top of these files imports the packages of trackers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ibbench.errors import needs_extra
 from ibbench.options.words import Tracker
 from ibbench.track.content import Card, Outcome, Point
 
-# What has to be installed for each, by the names that Python imports.
+# The packages that each tracker needs, by the names under which Python imports them.
 _NEEDS = {
     Tracker.TENSORBOARD: ("tensorboard",),
     Tracker.MLFLOW: ("mlflow", "sqlalchemy"),
@@ -23,12 +23,13 @@ _NEEDS = {
 
 
 class Journal(ABC):
-    """What a tracker writes of one run, from its begin on. Every method may raise whatever goes wrong there.
+    """The entry of one run in a tracker. Methods may raise any exception of the tracker's package.
 
-    A run that was begun before, here or in another process, has the same journal again: no point is there twice.
+    If the run is in the tracker already, perhaps by another process, the journal continues or replaces that entry, so
+    that no point is there twice.
 
     Attributes:
-        where: where the run can be seen, for the user.
+        where: the place where the user can see the run, in words.
     """
 
     where: str
@@ -39,14 +40,14 @@ class Journal(ABC):
 
     @abstractmethod
     def end(self, outcome: Outcome) -> None:
-        """Write what the run came to, and close the journal."""
+        """Write the outcome of the run, and close the journal."""
 
 
 class Keeper(ABC):
-    """A tracker, ready to keep journals of runs.
+    """A tracker, which keeps journals of runs.
 
     Args:
-        place: where it keeps them, as the user has said; None for its own settings.
+        place: the folder, file or address where the tracker keeps journals; None for its own settings.
     """
 
     def __init__(self, place: str | None) -> None:
@@ -54,28 +55,28 @@ class Keeper(ABC):
 
     @abstractmethod
     def begin(self, card: Card) -> Journal:
-        """Begin the journal of a run, or go on with it."""
+        """Begin the journal of a run, or go on with the one that the tracker has."""
 
 
 def get_keeper(name: Tracker, place: str | None = None) -> Keeper:
-    """Return a tracker; what it needs is imported.
+    """Import the packages of a tracker, and return it.
 
     Args:
-        name: which.
-        place: see `Keeper`.
+        name: the tracker.
+        place: the folder, file or address where it keeps journals; None for its own settings.
 
     Raises:
-        ImportError: it is not installed.
+        ImportError: a package of the tracker is not installed.
     """
     keeper: type[Keeper] = importlib.import_module(f"ibbench.track.{name.value}").KEEPER
     return keeper(place)
 
 
 def check_installed(names: Iterable[Tracker]) -> None:
-    """Refuse trackers that are not installed.
+    """Check that the packages of some trackers are installed; nothing is imported.
 
     Raises:
-        InputError: one is not; the message says how to install it.
+        InputError: a package is not installed; the message says how to install it.
     """
     for name in names:
         if any(importlib.util.find_spec(package) is None for package in _NEEDS[name]):

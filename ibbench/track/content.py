@@ -1,4 +1,4 @@
-"""What trackers are told of a run: who it is, points of its curves, and what it came to."""
+"""The messages to trackers about a run: its description, points of its curves, and its outcome."""
 
 import json
 from collections import Counter
@@ -16,16 +16,17 @@ Value = str | int | float | bool | None
 
 
 class Card(NamedTuple):
-    """Who a run is.
+    """The description of a run.
 
     Attributes:
-        study: the name of its study.
-        folder: that of the study, absolute.
-        run: its name.
-        parameters: the options that can change its numbers, such as `optimizer.lr`, and what follows from them.
-        tags: versions, device, and the like.
-        units: the unit of each target.
-        started: when its training began, in seconds since 1970; None for now.
+        study: the name of the study.
+        folder: the folder of the study, as an absolute path.
+        run: the name of the run.
+        parameters: the options that can change the run's numbers, such as `optimizer.lr`, and the sizes that follow
+            from them, such as `width`.
+        tags: further facts by name, such as versions of packages, device and data.
+        units: the unit of each target, by its short name.
+        started: time when the training began, in seconds since 1970; None for now.
     """
 
     study: str
@@ -41,10 +42,10 @@ class Point(NamedTuple):
     """One point of a curve.
 
     Attributes:
-        name: of the curve, such as `gap/seed 0/validation_mae`.
-        step: how many steps were done.
-        epoch: the same in passes over the train subset.
-        value: for a validation MAE in the unit of its target.
+        name: name of the curve, such as `gap/seed 0/validation_mae`.
+        step: number of steps that were done.
+        epoch: number of passes over the train subset that were done.
+        value: value of the curve; a validation MAE is in the unit of its target.
     """
 
     name: str
@@ -54,14 +55,14 @@ class Point(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a run came to.
+    """The outcome of a run.
 
     Attributes:
-        status: `stopped` if it goes on another time.
-        metrics: figures of the whole run, such as `gap/seed 0/test_mae`.
-        step: the last one.
-        cost: what it cost, such as `train_seconds`.
-        ended: when it ended, in seconds since 1970; None for now.
+        status: how the run ended; a run that is `stopped` can go on another time.
+        metrics: figures of the whole run by name, such as `gap/seed 0/test_mae`; MAEs are in the targets' units.
+        step: number of the last step.
+        cost: the cost of the run by name, such as `train_seconds`.
+        ended: time when the run ended, in seconds since 1970; None for now.
     """
 
     status: Literal["done", "failed", "stopped"]
@@ -75,12 +76,12 @@ STOPPED = Outcome("stopped", {}, 0, {}, None)
 
 
 def card_of(study: Path, record: Record, units: Mapping[str, str] | None = None) -> Card:
-    """Say who a run is.
+    """Return the description of a run.
 
     Args:
-        study: the folder of its study.
-        record: its record, or what is known of that before it is trained.
-        units: the unit of each target; None for those that the record has.
+        study: the folder of the study.
+        record: the record of the run; before it is trained, a record without results.
+        units: the unit of each target, by its short name; None to take units from the record.
     """
     folder = study.absolute()
     parameters = dict(_flatten(record.config))
@@ -102,7 +103,7 @@ def _ended(record: Record) -> float | None:
 
 
 def _flatten(config: Mapping[str, Any]) -> Iterable[tuple[str, Value]]:
-    """Write the options of groups with dots; what is no number or word in them is JSON."""
+    """Yield options with dotted names; values other than numbers, texts and null are written as JSON."""
     for key, value in config.items():
         group = value if isinstance(value, Mapping) else {}
         for name, option in group.items():
@@ -117,14 +118,15 @@ def _plain(value: Any) -> Value:
 
 
 def points_of(rows: Iterable[Mapping[str, Any]], num_stages: int, stage: int = 1) -> list[Point]:
-    """Return the points of rows of a history, by target and seed.
+    """Return the points of the curves of a history, whose names contain target and seed.
 
-    Where seeds tune themselves, the trials of earlier stages, which start anew with each stage, have their own curves.
+    Where seeds tune themselves, each trial of a stage before the last has curves of its own, since trials start anew in
+    each stage.
 
     Args:
-        rows: one for each replica, or trial of it, and validation; all rows of a step together.
+        rows: rows of a history, one per validation and replica, or trial of a replica; rows of a step stand together.
         num_stages: the number of stages of the run.
-        stage: that of rows that do not say theirs, from 1.
+        stage: the stage, from 1, of rows that have no column `stage`.
     """
     seen: Counter[tuple[object, ...]] = Counter()
     points = []
@@ -140,7 +142,7 @@ def points_of(rows: Iterable[Mapping[str, Any]], num_stages: int, stage: int = 1
 
 
 def outcome_of(record: Record) -> Outcome:
-    """Say what a run came to: errors of each replica, of all seeds, and of the baselines."""
+    """Return the outcome of a run: test errors of each replica, their means over seeds, and those of baselines."""
     metrics: dict[str, float] = {}
     for entry in record.replicas:
         name = f"{entry.target}/seed {entry.seed}"
@@ -165,5 +167,5 @@ def _means(entries: Iterable[ReplicaEntry]) -> dict[str, float]:
 
 
 def num_stages_of(config: Mapping[str, Any]) -> int:
-    """Return how many stages a run has, by its recorded config."""
+    """Return the number of stages of a run, from the options in its record."""
     return len((config.get("tuning") or {}).get("trials", (1,)))

@@ -1,4 +1,4 @@
-"""The side of a training: it tells the office of trackers what happens, and goes on whatever becomes of that."""
+"""The training's side of tracking: it sends messages to the office of trackers, and goes on if that fails."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ibbench.options.words import Tracker
 from ibbench.terminal import say
 from ibbench.track.content import STOPPED, Card, Outcome, Point
 
-_ADDRESS = "IBBENCH_OFFICE"  # the environment variable that has processes started from this one talk to its office
-_END_SECONDS = 60.0  # that a training waits for the trackers to have the last of it
+_ADDRESS = "IBBENCH_OFFICE"  # environment variable with the office's address, for processes that this one starts
+_END_SECONDS = 60.0  # for which a training waits at its end until the trackers have written everything
 
 
 class Answer(NamedTuple):
-    """What became of a run in its trackers.
+    """The answer of the office after the end of a run.
 
     Attributes:
-        failures: why it is not, or not whole, in some.
-        places: where it can be seen in the others.
+        failures: the reason why the run is missing, or incomplete, in each tracker that has failed.
+        places: the place where the run can be seen in each other tracker, in words.
     """
 
     failures: dict[Tracker, str]
@@ -37,17 +37,17 @@ class Answer(NamedTuple):
 
 
 class Line:
-    """The connection of this process to the office. Nothing here raises.
+    """The connection of this process to the office. No method raises.
 
     Args:
-        connection: to the office.
+        connection: the connection; None if there is no office.
     """
 
     def __init__(self, connection: Connection | None) -> None:
         self._connection = connection
 
     def send(self, *message: Any) -> None:
-        """Send a message, unless the office is gone."""
+        """Send a message; nothing happens if the office has ended."""
         try:
             if self._connection:
                 self._connection.send(message)
@@ -55,7 +55,11 @@ class Line:
             self._connection = None
 
     def listen(self, seconds: float | None = 0.0) -> tuple[Any, ...] | None:
-        """Return what the office says; None if that is nothing in this time."""
+        """Return the next message of the office; None if none comes within some seconds, or the office has ended.
+
+        Args:
+            seconds: the time to wait at most; None for as long as it takes.
+        """
         try:
             if self._connection and (seconds is None or self._connection.poll(seconds)):
                 message: tuple[Any, ...] = self._connection.recv()
@@ -66,18 +70,19 @@ class Line:
 
     @property
     def is_open(self) -> bool:
-        """Whether the office is there."""
+        """Whether the office is still running, as far as is known."""
         return self._connection is not None
 
 
 class Follower:
-    """Tells trackers of one run. Nothing here raises, or waits for a tracker but at the end of a run.
+    """Reports one run to its trackers. No method raises, and only `end` waits for trackers.
 
     Args:
-        study: the folder of its study.
-        run: its name.
-        trackers: which; none for nothing to tell.
-        warn: a function that is called with the first failure of each tracker; None for one that prints it.
+        study: the folder of the study.
+        run: the name of the run.
+        trackers: the trackers; if there are none, methods do nothing.
+        warn: a function that is called with a tracker and a reason when that tracker fails for the first time; None for
+            one that prints a warning.
     """
 
     def __init__(
@@ -91,21 +96,21 @@ class Follower:
         self._warn = warn or functools.partial(_warn, study)
 
     def begin(self, card: Callable[[], Card], place: str | None = None) -> None:
-        """Tell who the run is.
+        """Report the beginning of the run.
 
         Args:
-            card: a function that says it.
-            place: where trackers keep their journals; None for their own settings.
+            card: a function that returns the description of the run; it is called only if there are trackers.
+            place: the folder, file or address where trackers keep journals; None for their own settings.
         """
         if self._trackers:
             open_office()
             _line(os.getpid()).send("begin", self._key, card(), self._trackers, place)
 
     def report(self, points: Callable[[], list[Point]]) -> None:
-        """Tell points of its curves; those that were told before do no harm.
+        """Report points of the run's curves; points that were reported before are ignored.
 
         Args:
-            points: a function that returns them.
+            points: a function that returns the points; it is called only if there are trackers.
         """
         if self._trackers:
             line = _line(os.getpid())
@@ -115,11 +120,14 @@ class Follower:
                     self._warn(*message[1:])
 
     def end(self, outcome: Outcome, seconds: float | None = _END_SECONDS) -> Answer:
-        """Tell what the run came to, and wait until the trackers have it.
+        """Report the outcome of the run, and wait until the trackers have written it.
 
         Args:
-            outcome: what it came to.
-            seconds: to wait for at most; None for as long as it takes.
+            outcome: the outcome.
+            seconds: the time to wait at most; None for as long as it takes.
+
+        Returns:
+            The answer of the office; if none has come in time, all trackers count as failed.
         """
         if not self._trackers:
             return Answer({}, {})
@@ -138,7 +146,15 @@ class Follower:
 
     @contextlib.contextmanager
     def following(self, card: Callable[[], Card]) -> Iterator[list[Outcome]]:
-        """Tell the begin of a training, and its end: the outcome that is in the list then, or that it has stopped."""
+        """Report the beginning and the end of a training, which is the block of this context.
+
+        Args:
+            card: a function that returns the description of the run.
+
+        Yields:
+            An empty list, to which the block appends the outcome. If the list is still empty at the end, the run is
+            reported as stopped.
+        """
         self.begin(card)
         outcome: list[Outcome] = []
         try:
@@ -146,7 +162,7 @@ class Follower:
         finally:
             if outcome:
                 self.end(outcome[0])
-            else:  # by a signal, after which there is no time to wait
+            else:  # a signal has stopped the training, so there is no time to wait
                 self.end(STOPPED, 0.0)
 
 
@@ -165,7 +181,7 @@ def _warned(study: Path) -> set[Tracker]:  # noqa: ARG001 (one warning for each 
 
 
 def open_office() -> None:
-    """Start the process of the trackers, unless this process or the one that started it has done so."""
+    """Start the process of the trackers, unless this process or one that it comes from has done so."""
     if os.environ.get(_ADDRESS) and _line(os.getpid()).is_open:
         return
     with contextlib.suppress(OSError):
@@ -174,10 +190,10 @@ def open_office() -> None:
 
 
 def close_office(seconds: float | None = None) -> None:
-    """Have the process of the trackers end, when it has sent what it has.
+    """Ask the process of the trackers to write what it still has, and to end.
 
     Args:
-        seconds: to wait for that at most; None for as long as it takes.
+        seconds: the time to wait for its end at most; None for as long as it takes.
     """
     _line.cache_clear()
     while _offices():
@@ -196,7 +212,7 @@ def _offices() -> list[subprocess.Popen[str]]:
 
 
 def _start() -> str:
-    """Start the process; return where its socket is, and the key to it."""
+    """Start the process of the trackers; return the key to its socket and the socket's address, as one text."""
     office = subprocess.Popen(
         [sys.executable, "-m", "ibbench.track.office"],
         stdin=subprocess.PIPE,
@@ -204,7 +220,7 @@ def _start() -> str:
         stderr=subprocess.DEVNULL,
         text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        start_new_session=True,  # no signal of the terminal is for it: it ends with its input
+        start_new_session=True,  # so that no signal of the terminal reaches it: it ends when its input ends
     )
     _offices().append(office)
     key = secrets.token_hex(16)

@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 from ibbench.track import Journal, Keeper
 from ibbench.track.content import Card, Outcome, Point
 
-# A server that is down is to be noticed within seconds. Nothing is told to the makers of MLflow.
+# With few retries, a server that is down is noticed within seconds. Usage statistics are not sent to MLflow's makers.
 _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_MOST_METRICS, _MOST_OTHERS, _LONGEST = 1000, 100, 5000  # what one request takes
-_LARGEST = 1e308  # infinity is kept as the largest number there is
+_MOST_METRICS, _MOST_OTHERS, _LONGEST = 1000, 100, 5000  # limits of one request: metrics, tags, letters of a value
+_LARGEST = 1e308  # MLflow stores infinity as the largest number, which is above this
 T = TypeVar("T")
 _STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
@@ -27,8 +27,8 @@ _STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 class _MlflowRun(Journal):
     """A run of MLflow, found again by its tag.
 
-    Points that are there already are left alone. If one has another value, as after `rerun=true`, the run is deleted
-    (MLflow keeps it in its trash) and written anew, since MLflow never replaces a point.
+    Points that MLflow has already are not written again. If a point has another value there, as after `rerun=true`, the
+    run is deleted (MLflow keeps it in its trash) and written anew, since MLflow never replaces a point.
     """
 
     def __init__(self, client: Any, card: Card) -> None:
@@ -50,7 +50,7 @@ class _MlflowRun(Journal):
             self._create()
 
     def write(self, points: Sequence[Point]) -> None:
-        """Write metrics."""
+        """Write points as metrics, except those that MLflow has already."""
         self._written += points
         if any(_differ(self._there.get((_legal(point.name), point.step)), point.value) for point in points):
             self._client.delete_run(self._run)
@@ -60,7 +60,7 @@ class _MlflowRun(Journal):
         self._log(points)
 
     def end(self, outcome: Outcome) -> None:
-        """Write figures of the whole run at its last step, tag its cost, and set its status."""
+        """Write the figures of the whole run at its last step, its cost as tags, and its status."""
         from mlflow.entities import RunTag
 
         self.write([Point(name, outcome.step, 0, value) for name, value in outcome.metrics.items()])
@@ -77,7 +77,11 @@ class _MlflowRun(Journal):
         self._describe()
 
     def _describe(self, without: Iterable[str] = ()) -> None:
-        """Log the options as parameters, which MLflow never changes, and the rest as tags."""
+        """Write the options as parameters, and all else about the run as tags.
+
+        Args:
+            without: names of parameters that MLflow has already, and which it does not let anybody change.
+        """
         from mlflow.entities import Param, RunTag
 
         options = self._card.parameters.items()
@@ -107,14 +111,19 @@ def _divide(entries: Sequence[T], most: int) -> Iterator[list[T]]:
 
 
 def _differ(there: float | None, value: float) -> bool:
-    """Whether a value is there that is another one; data bases may drop the last digits."""
+    """Return whether MLflow has another value than this one, up to digits that data bases may drop.
+
+    Args:
+        there: the value that MLflow has; None if it has none.
+        value: the value that is to be written.
+    """
     if there is None or (math.isnan(there) and math.isnan(value)):
         return False
     return not (math.isclose(there, value, rel_tol=1e-6) or (abs(there) >= _LARGEST and math.isinf(value)))
 
 
 def _legal(name: str) -> str:
-    """Replace what MLflow does not take in a name, such as parentheses in that of a user's target."""
+    """Replace letters that MLflow does not take in names, such as parentheses in the name of a user's target."""
     return re.sub(r"[^\w .:/-]", "_", name)
 
 
@@ -132,7 +141,10 @@ def _find_experiment(client: Any, name: str) -> str:
 
 
 class Mlflow(Keeper):
-    """Writes where MLFLOW_TRACKING_URI says, or to a place that was given: a URI, or a file for a SQLite data base."""
+    """Writes to the server or data base that MLFLOW_TRACKING_URI names, or to the place that was given.
+
+    A place is a URI, or a file that becomes a SQLite data base.
+    """
 
     def __init__(self, place: str | None) -> None:
         super().__init__(place)
@@ -144,7 +156,7 @@ class Mlflow(Keeper):
         self._client = MlflowClient(uri)
 
     def begin(self, card: Card) -> Journal:
-        """Find the run, or create it."""
+        """Find the run in the experiment of its study, or create it."""
         return _MlflowRun(self._client, card)
 
 

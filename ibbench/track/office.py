@@ -1,11 +1,15 @@
-"""The process that trackers run in: it takes what trainings say, and hands it to each tracker in a thread of its own.
+"""The office: the process in which trackers run, each in a thread of its own.
 
-What fails, hangs or crashes here costs a training nothing. Messages come over a local socket:
+Trainings send messages to it, so that a tracker that fails, hangs or crashes costs a training nothing. The messages go
+over a local socket. `key` is the folder of the study and the name of the run:
 
-- `("begin", key, card, names, place)`: a run and its trackers
-- `("points", key, points)`: of a run, from any process that trains a part of it; those that came before are dropped
-- `("end", key, outcome)`: answered by `("ended", key, failures, places)` when all trackers have it
-- `("failed", tracker, reason)`: sent to who has begun the run, for the first failure of each tracker
+- `("begin", key, card, names, place)`: a run begins, with these trackers.
+- `("points", key, points)`: points of a run, from any process that trains a part of it. Points that came before are
+  dropped.
+- `("end", key, outcome)`: a run ends. The answer, when all trackers have written it, is
+  `("ended", key, failures, places)`.
+- `("failed", tracker, reason)`: the office sends this for the first failure of each tracker, to the process that has
+  begun the run.
 """
 
 from __future__ import annotations
@@ -24,17 +28,17 @@ from ibbench.options.words import Tracker
 from ibbench.track import Journal, Keeper, get_keeper
 from ibbench.track.content import STOPPED, Card, Outcome, Point
 
-_LAST_SECONDS = 30.0  # for what is left to send when the command has ended
-_LONGEST = 200  # of a reason
+_LAST_SECONDS = 30.0  # for which each tracker may go on writing when the command has ended
+_LONGEST = 200  # letters of a reason
 
 Key = tuple[str, str]  # the folder of a study, and a run
 
 
 class _Client:
-    """A process that trains, as the office sees it.
+    """A process that trains, and is connected to the office.
 
     Args:
-        connection: to it.
+        connection: the connection to the process.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -42,7 +46,7 @@ class _Client:
         self._lock = threading.Lock()
 
     def send(self, *message: Any) -> None:
-        """Send a message, unless it has ended."""
+        """Send a message to the process; nothing happens if the process has ended."""
         with contextlib.suppress(OSError), self._lock:
             self.connection.send(message)
 
@@ -55,11 +59,11 @@ class _Task(NamedTuple):
 
 
 class _Desk:
-    """One tracker: a thread that writes the journals of all runs, in the order in which things are said.
+    """One tracker, with a thread that writes the journals of all runs in the order of the messages.
 
     Args:
-        name: of the tracker.
-        place: see `Keeper`.
+        name: the name of the tracker.
+        place: the folder, file or address where it keeps journals; None for its own settings.
     """
 
     def __init__(self, name: Tracker, place: str | None) -> None:
@@ -77,18 +81,18 @@ class _Desk:
         for task in self._next_tasks():
             try:
                 self._do(task)
-            except BaseException as error:  # whatever is wrong in a tracker, SystemExit too
+            except BaseException as error:  # any fault of a tracker's package, even SystemExit
                 self._note(task, error)
             if task.kind == "end":
                 journal = self._journals.pop(task.key, None)
                 failure = self._failures.pop(task.key, None)
                 task.content.note(self.name, failure, journal.where if journal else "")
-        for journal in self._journals.values():  # of runs whose process has died
+        for journal in self._journals.values():  # journals of runs whose process has died
             with contextlib.suppress(Exception):
                 journal.end(STOPPED)
 
     def _next_tasks(self) -> Iterator[_Task]:
-        """Take tasks as they come; what was said of one run while a tracker was slow is one task."""
+        """Yield tasks as they come; points of one run that came while the tracker was busy are joined into one task."""
         while (task := self.tasks.get()) is not None:
             after: _Task | None = task
             while task.kind == "points" and not self.tasks.empty():
@@ -124,7 +128,14 @@ class _Desk:
 
 
 class _End:
-    """The end of a run, which all of its trackers have to write before it is answered."""
+    """The end of a run, which is answered when all trackers of the run have written it.
+
+    Args:
+        key: the folder of the study, and the name of the run.
+        outcome: the outcome of the run.
+        client: the process that waits for the answer.
+        count: the number of trackers.
+    """
 
     def __init__(self, key: Key, outcome: Outcome, client: _Client, count: int) -> None:
         self.outcome = outcome
@@ -135,7 +146,13 @@ class _End:
         self._answer()
 
     def note(self, name: Tracker, failure: str | None, where: str) -> None:
-        """Note that a tracker is done with it."""
+        """Note that a tracker has written the end of the run, or has failed.
+
+        Args:
+            name: the tracker.
+            failure: the reason why the run is missing, or incomplete; None if all was written.
+            where: the place where the run can be seen, in words.
+        """
         with self._lock:
             self._left -= 1
             if failure is None:
@@ -150,7 +167,7 @@ class _End:
 
 
 class _Run(NamedTuple):
-    """A run that has begun: its trackers, who has begun it, and which points have come."""
+    """A run that has begun: its trackers, the process that has begun it, and the names and steps of its points."""
 
     desks: list[_Desk]
     client: _Client
@@ -158,7 +175,7 @@ class _Run(NamedTuple):
 
 
 class Office:
-    """What runs are known, and which trackers they have."""
+    """The runs that have begun, and the trackers that write them."""
 
     def __init__(self) -> None:
         self._desks: dict[tuple[Tracker, str | None], _Desk] = {}
@@ -166,7 +183,11 @@ class Office:
         self._lock = threading.Lock()
 
     def serve(self, connection: Connection) -> None:
-        """Take the messages of one process until it ends; nothing here waits for a tracker."""
+        """Take the messages of one process until it ends. This does not wait for trackers.
+
+        Args:
+            connection: the connection to the process.
+        """
         client = _Client(connection)
         with contextlib.suppress(EOFError, OSError):
             while True:
@@ -203,7 +224,7 @@ class Office:
             desk.tasks.put(_Task(kind, key, content, run.client))
 
     def close(self) -> None:
-        """Have the trackers end what they are at, for as long as there is time."""
+        """Let each tracker finish what it has to write, for 30 seconds at most."""
         for desk in self._desks.values():
             desk.tasks.put(None)
         for desk in self._desks.values():
@@ -211,7 +232,10 @@ class Office:
 
 
 def main() -> None:
-    """Say where the socket is, take what comes, and end with the input, which ends with the command."""
+    """Run the office: read the key, print the address of the socket, serve, and end when the input ends.
+
+    The input is a pipe from the command, and ends with it.
+    """
     with contextlib.suppress(OSError, AttributeError):
         os.nice(5)  # the cores are for training
     authkey = bytes.fromhex(sys.stdin.readline())
@@ -222,12 +246,12 @@ def main() -> None:
         threading.Thread(target=_accept, args=(listener, office), daemon=True).start()
         sys.stdin.read()
         office.close()
-    os._exit(0)  # a thread of a tracker that hangs would be waited for
+    os._exit(0)  # a normal exit would wait for threads of trackers that hang
 
 
 def _accept(listener: Listener, office: Office) -> None:
     while True:
-        with contextlib.suppress(Exception):  # who has not the key, or is gone already
+        with contextlib.suppress(Exception):  # the other process lacks the key, or has ended already
             connection = listener.accept()
             threading.Thread(target=office.serve, args=(connection,), daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""TensorBoard: event files, a folder for each run beside the runs of its study."""
+"""TensorBoard: event files, in one folder per run within the folder of the study."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ _STATUS = {"done": "STATUS_SUCCESS", "failed": "STATUS_FAILURE", "stopped": "STA
 
 
 class _EventFile(Journal):
-    """The event file of a run. It is written from the start each time; when it has points, an older one goes."""
+    """The event file of a run, always written from the start; an older file is deleted when this one has points."""
 
     def __init__(self, folder: Path, card: Card) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
@@ -33,7 +33,7 @@ class _EventFile(Journal):
         self._writer.flush()
 
     def write(self, points: Sequence[Point]) -> None:
-        """Write scalars."""
+        """Write points as scalars, with the unit of the target in the description of an MAE."""
         from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 
         for point in points:
@@ -47,7 +47,7 @@ class _EventFile(Journal):
         self._old = []
 
     def end(self, outcome: Outcome) -> None:
-        """Write figures of the whole run at its last step, and how it ended."""
+        """Write the figures of the whole run at its last step, its cost, and how it ended."""
         self.write([Point(name, outcome.step, 0, value) for name, value in outcome.metrics.items()])
         if outcome.cost:
             self._add([_text("cost", _as_table(outcome.cost))], outcome.step)
@@ -68,7 +68,7 @@ def _as_table(values: dict[str, Any]) -> str:
 
 
 def _text(tag: str, text: str) -> Any:
-    """Return a text in Markdown, as TensorBoard's tab of texts takes it."""
+    """Return a text in Markdown as the summary value that TensorBoard's tab of texts shows."""
     from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
     from tensorboard.compat.proto.tensor_pb2 import TensorProto
 
@@ -77,7 +77,7 @@ def _text(tag: str, text: str) -> Any:
 
 
 def _hyperparameters(card: Card) -> list[Any]:
-    """Return what the tab of hyper-parameters takes: the options of this run."""
+    """Return the options of a run as the summary value that TensorBoard's tab of hyper-parameters shows."""
     from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
 
     start = SessionStartInfo(group_name=card.run, start_time_secs=time.time())
@@ -109,7 +109,7 @@ def _session(tag: str, **content: Any) -> Any:
 
 
 class TensorBoard(Keeper):
-    """Writes to `results/<study>/tensorboard/<run>/`, or to the folder of a run in a place that was given."""
+    """Writes to `results/<study>/tensorboard/<run>/`, or to `<place>/<run>/` if a place was given."""
 
     def begin(self, card: Card) -> Journal:
         """Begin the event file of a run."""

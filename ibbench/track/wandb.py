@@ -13,18 +13,19 @@ from ibbench.track import Journal, Keeper
 from ibbench.track.content import Card, Outcome, Point
 
 _PROJECT = "ibbench"
-_OFFLINE = "wandb/offline-run-*-{}"  # in the folder that it is given
+_OFFLINE = "wandb/offline-run-*-{}"  # folders of offline runs with an id, within the folder that W&B writes to
 _SETTINGS = {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
 _BEGIN_SECONDS = 40.0
 _FLUSH_SECONDS = 20.0
-_BLOCK, _HEADER, _LAST_PARTS = 32_768, 7, {1, 4}  # of a log; a whole record is its own last part
+# Bytes of a block and of a header in W&B's logs, and the kinds of parts that end a record: 1 is whole, 4 is last.
+_BLOCK, _HEADER, _LAST_PARTS = 32_768, 7, {1, 4}
 
 
 class _WandbRun(Journal):
     """A run of W&B, with an id that follows from its study and name.
 
-    It is written from the start each time and not resumed: W&B replaces a run that has the same id, also when it was
-    offline, and cannot join the parts of one that was.
+    The run is always written from the start, and never resumed. W&B replaces a run that has the same id, also an
+    offline run, and could not join the parts of an offline run that was resumed.
     """
 
     def __init__(self, card: Card, folder: Path) -> None:
@@ -48,7 +49,7 @@ class _WandbRun(Journal):
         self._run.define_metric("*", step_metric="step")
 
     def write(self, points: Sequence[Point]) -> None:
-        """Log one row for each step."""
+        """Log points, one row per step."""
         for (step, epoch), some in itertools.groupby(points, lambda point: (point.step, point.epoch)):
             self._run.log({"step": step, "epoch": epoch} | {point.name: point.value for point in some})
         for path in self._old:
@@ -56,7 +57,11 @@ class _WandbRun(Journal):
         self._old = []
 
     def end(self, outcome: Outcome) -> None:
-        """Write figures of the whole run, with its cost, into the summary."""
+        """Write the figures of the whole run, and its cost, into the summary, and finish the run.
+
+        Raises:
+            OSError: the log of an offline run is not complete, as on a full disk.
+        """
         self._run.summary.update(outcome.metrics | {f"cost/{name}": value for name, value in outcome.cost.items()})
         self._run.finish(exit_code=0 if outcome.status == "done" else 1)
         if self._run.offline:
@@ -64,20 +69,20 @@ class _WandbRun(Journal):
 
 
 def id_of(card: Card) -> str:
-    """Return the id of a run: the same run in another study is another one, wherever the study lies."""
+    """Return the id of a run, from its name and that of its study; the folder of the study does not matter."""
     return f"{card.run}-{hashlib.sha256(card.study.encode()).hexdigest()[:8]}"
 
 
 def _check_whole(path: Path) -> None:
-    """Check that a log has the end of its run: W&B says nothing of a full disk.
+    """Check that a log contains the end of its run, since W&B does not report a full disk.
 
     Raises:
-        OSError: it has not.
+        OSError: the end of the run is still missing after 20 seconds.
     """
     from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 
     deadline = time.monotonic() + _FLUSH_SECONDS
-    while True:  # the process of W&B may write the last of it when `finish` has returned
+    while True:  # the process of W&B may still be writing the log after `finish` has returned
         kinds = {Record.FromString(content).WhichOneof("record_type") for content in log_records(path.read_bytes())}
         if "exit" in kinds:
             return
@@ -89,9 +94,12 @@ def _check_whole(path: Path) -> None:
 def log_records(content: bytes) -> list[bytes]:
     """Divide a log of W&B, which has LevelDB's format, into its records.
 
-    Each part of a record has a header of 7 bytes: a checksum, its length, and its kind. A block of 32 KiB is full
-    before the next begins. The file begins with a header of W&B's own, of the same length. A part that was cut is left
-    out.
+    A record consists of one or more parts. Each part has a header of 7 bytes: a checksum, the length of the part, and
+    its kind. The file is divided into blocks of 32 KiB, and a part does not extend over two blocks. The file begins
+    with a header of W&B's own, which has 7 bytes, too. A record whose end is missing is left out.
+
+    Args:
+        content: the content of the log file.
     """
     records, parts, at = [], b"", _HEADER
     while at + _HEADER <= len(content):
@@ -109,7 +117,7 @@ def log_records(content: bytes) -> list[bytes]:
 
 
 def _settings() -> Any:
-    """Have nothing sent but the run itself: no code, no output, nothing about the machine."""
+    """Return settings with which W&B sends nothing but the run itself: no code, no output, no facts of the machine."""
     import wandb
 
     return wandb.Settings(
@@ -126,17 +134,17 @@ def _settings() -> Any:
 
 
 class Wandb(Keeper):
-    """Keeps its own files in WANDB_DIR, in a place that was given, or in `results/<study>/wandb/`."""
+    """Writes W&B's own files to the place that was given, to WANDB_DIR, or to `results/<study>/wandb/`."""
 
     def __init__(self, place: str | None) -> None:
         super().__init__(place)
         os.environ.pop("WANDB_RESUME", None)
         for name, value in _SETTINGS.items():
             os.environ.setdefault(name, value)
-        import wandb  # noqa: F401 (that it is not there is found here)
+        import wandb  # noqa: F401 (so that a missing package is found here)
 
     def begin(self, card: Card) -> Journal:
-        """Begin the run, in place of an earlier one with its id."""
+        """Begin the run, which replaces an earlier run with the same id."""
         return _WandbRun(card, Path(self.place or os.environ.get("WANDB_DIR") or card.folder))
 
 

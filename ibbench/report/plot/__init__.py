@@ -1,1 +1,1 @@
-"""Pictures of a study, readable without colour."""
+"""Pictures of a study and of molecules, drawn with matplotlib and RDKit so that they can be read without colour."""

@@ -1,4 +1,4 @@
-"""Figures of atoms on a drawn molecule, several drawings side by side, by RDKit's own pen."""
+"""Figures of atoms as colours on drawings of a molecule, several side by side, drawn by RDKit."""
 
 import html
 import re
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from ibbench.report.plot.notes import place_notes
 
 _Colour = tuple[float, float, float]
-# Of Okabe & Ito, which differ for the colour-blind too. A figure stands at each atom besides.
+# Colours of Okabe & Ito, which the colour-blind can tell apart. Besides, the figure of each atom is written beside it.
 _FALLS, _RISES, _SHARE = (0.0, 0.45, 0.70), (0.84, 0.37, 0.0), (0.0, 0.62, 0.45)
-_MOST = 0.8  # of a colour, so that letters on it can be read
-_BAR, _WIDE = 34, 180  # pixels: height of a scale and its words, width of a scale
-_TITLE, _LINE, _NOTE = 15, 13, 11  # pixels: height of letters of titles, scales, and at atoms
-_STEPS = 60  # of colour in a scale
+_STRONGEST = 0.8  # share of a full colour that is used at most, so that letters on it can be read
+_SCALE_HEIGHT, _SCALE_WIDTH = 34, 180  # pixels; the height includes the words
+_TITLE_SIZE, _SCALE_SIZE, _NOTE_SIZE = 15, 13, 11  # pixels: height of letters of titles, scales, and at atoms
+_STEPS = 60  # rectangles of one colour each that make up a scale
 
 
 class Panel(NamedTuple):
-    """One drawing.
+    """One drawing of the molecule, coloured by one figure per atom.
 
     Attributes:
-        title: what stands below it.
-        values: a figure for each atom.
-        notes: the same in words, which stand at the atoms.
-        scale: which of the scales its colours follow.
+        title: the text below the drawing.
+        values: the figure of each atom, in the unit of the scale, `[N]`.
+        notes: the text beside each atom, such as its figure in words.
+        scale: index of the scale that the colours follow.
         explicit: whether hydrogens are atoms of their own.
     """
 
@@ -38,13 +38,13 @@ class Panel(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """What colours mean.
+    """A scale that says what the colours of drawings mean.
 
     Attributes:
         limit: the figure that has the full colour.
-        written: the same in words.
-        meaning: what the colours show.
-        signed: whether it goes from minus the limit to the limit, and not from 0.
+        written: the limit in words, with its unit.
+        meaning: the quantity that the colours show, in words.
+        signed: whether the scale goes from minus the limit to the limit; otherwise it goes from 0 to the limit.
     """
 
     limit: float
@@ -59,10 +59,13 @@ def draw_atoms(
     """Draw a molecule once for each panel, with scales below.
 
     Args:
-        smiles: the molecule; its atoms are in the order of the figures.
+        smiles: the molecule, whose order of atoms is that of the figures.
         rows: the panels of each row.
-        scales: what the colours mean.
-        style: the format.
+        scales: the scales of the colours.
+        style: the file format.
+
+    Returns:
+        The content of the file.
     """
     from rdkit.Chem.Draw import rdMolDraw2D
 
@@ -70,7 +73,7 @@ def draw_atoms(
     num_atoms = max(molecule.GetNumAtoms() for molecule in molecules.values())
     width = min(360 + 14 * max(0, num_atoms - 8), 900)
     height, columns = int(0.72 * width), max(map(len, rows))
-    size = columns * width, len(rows) * height + _BAR * len(scales)
+    size = columns * width, len(rows) * height + _SCALE_HEIGHT * len(scales)
     # As text, letters take a tenth of the room that their outlines do, and can be searched for.
     as_text = style == "svg"
     pen: Any = _pens(rdMolDraw2D)[style](*size, width, height, as_text)
@@ -92,7 +95,7 @@ def draw_atoms(
             corner = np.array([number % columns * width, number // columns * height])
             _write_notes(writer, molecules, one, corner, (width, height))
     for place, scale in enumerate(scales):
-        _draw_scale(writer, scale, len(rows) * height + _BAR * place)
+        _draw_scale(writer, scale, len(rows) * height + _SCALE_HEIGHT * place)
     pen.FinishDrawing()
     content = pen.GetDrawingText()
     if isinstance(content, bytes):
@@ -101,10 +104,12 @@ def draw_atoms(
 
 
 class _Writer:
-    """Writes text on a picture: whole in an SVG, where RDKit would place each letter by the widths of another font.
+    """Writes text on a picture.
+
+    In an SVG a text becomes one element: RDKit would place each letter by itself, by the widths of another font.
 
     Attributes:
-        texts: what is to be added to an SVG.
+        texts: the text elements that are to be added to an SVG.
     """
 
     def __init__(self, pen: Any) -> None:
@@ -112,7 +117,15 @@ class _Writer:
         pen.SetOffset(0, 0)
 
     def write(self, text: str, x: float, y: float, size: int, align: Literal["start", "middle", "end"]) -> None:
-        """Write a line of letters of this height, in pixels, which starts, has its middle or ends at a point."""
+        """Write a line of text.
+
+        Args:
+            text: the text.
+            x: horizontal place, in pixels from the left.
+            y: vertical place of the middle of the letters, in pixels from the top.
+            size: height of the letters, in pixels.
+            align: whether the text starts at x, has its middle there, or ends there.
+        """
         from rdkit.Geometry import Point2D
 
         if hasattr(self.pen, "AddMoleculeMetadata"):  # of SVG
@@ -124,13 +137,13 @@ class _Writer:
             return
         self.pen.SetColour((0.0, 0.0, 0.0))
         self.pen.SetFontSize(size)
-        # RDKit's 1 starts at the point, and 2 ends there. Its font has no letters beyond ASCII.
+        # For RDKit 0 is the middle of a text, 1 its start and 2 its end. RDKit's font has only ASCII letters.
         plain = text.replace("±", "+/-").encode("ascii", "replace").decode()
         self.pen.DrawString(plain, Point2D(x, y), {"middle": 0, "start": 1, "end": 2}[align], True)
 
 
 def _shorten(svg: str) -> str:
-    """Name each style once, which takes a third of the room, and the encoding that the file has."""
+    """Replace repeated styles in an SVG by classes, which makes it a third as long, and state its encoding as UTF-8."""
     names: dict[str, str] = {}
 
     def name(found: re.Match[str]) -> str:
@@ -171,13 +184,17 @@ def _write_notes(
     molecule = molecules[panel.explicit]
     places = _find_places(molecule, molecules, size)
     for note, (x, y) in zip(panel.notes, corner + place_notes(molecule, places, panel.notes, size[0]), strict=True):
-        writer.write(note, x, y, _NOTE, "middle")
+        writer.write(note, x, y, _NOTE_SIZE, "middle")
     x, y = corner
-    writer.write(panel.title, x + size[0] / 2, y + 0.94 * size[1], _TITLE, "middle")
+    writer.write(panel.title, x + size[0] / 2, y + 0.94 * size[1], _TITLE_SIZE, "middle")
 
 
 def _find_places(molecule: Any, molecules: dict[bool, Any], size: tuple[int, int]) -> NDArray[np.float64]:
-    """Return where the atoms are in a panel: RDKit tells it of the last drawing only, all of which have one scale."""
+    """Return the places of the atoms in a panel, in pixels, `[N, 2]`.
+
+    RDKit gives the places of atoms only for the last of several drawings, and draws all on the same scale. So all
+    molecules are drawn once more, this one last.
+    """
     from rdkit.Chem.Draw import rdMolDraw2D
 
     drawn = [*(other for other in molecules.values() if other is not molecule), molecule]
@@ -195,23 +212,23 @@ def _colour(panel: Panel, scale: Scale) -> dict[int, _Colour]:
 
 def _tint(share: float, scale: Scale) -> _Colour:
     full = _SHARE if not scale.signed else _RISES if share > 0 else _FALLS
-    much = _MOST * min(1.0, abs(share))
-    red, green, blue = (1 - much * (1 - part) for part in full)
+    strength = _STRONGEST * min(1.0, abs(share))
+    red, green, blue = (1 - strength * (1 - part) for part in full)
     return red, green, blue
 
 
 def _draw_scale(writer: _Writer, scale: Scale, top: int) -> None:
-    """Draw what the colours mean, with words beside."""
+    """Draw a scale of colours with its words beside it; its upper edge is at `top` pixels."""
     from rdkit.Geometry import Point2D
 
     left, low, pen = 90, -1.0 if scale.signed else 0.0, writer.pen
     pen.SetFillPolys(True)
     pen.SetLineWidth(0)
-    step = _WIDE / _STEPS
+    step = _SCALE_WIDTH / _STEPS
     for number in range(_STEPS):
         pen.SetColour(_tint(low + (1 - low) * (number + 0.5) / _STEPS, scale))
         corner = left + number * step
         pen.DrawRect(Point2D(corner, top + 8), Point2D(corner + step, top + 24), True)
-    writer.write(f"-{scale.written}" if scale.signed else "0", left - 8, top + 16, _LINE, "end")
+    writer.write(f"-{scale.written}" if scale.signed else "0", left - 8, top + 16, _SCALE_SIZE, "end")
     end = ("+" if scale.signed else "") + scale.written
-    writer.write(f"{end}   {scale.meaning}", left + _WIDE + 8, top + 16, _LINE, "start")
+    writer.write(f"{end}   {scale.meaning}", left + _SCALE_WIDTH + 8, top + 16, _SCALE_SIZE, "start")

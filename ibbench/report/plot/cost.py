@@ -1,4 +1,4 @@
-"""Error against cost, with the models that no other beats at the same cost or less."""
+"""Error against cost, with the front of models that no other model beats at the same cost or less."""
 
 from collections.abc import Iterable, Set
 from typing import Any
@@ -14,9 +14,11 @@ from ibbench.report.cells import FAULTY
 from ibbench.report.plot.style import Look, add_axes, looks, mark_no_claim, new_figure, plain, with_unit
 from ibbench.worth.names import name_entries
 
-_LOGARITHMIC_FROM = 3  # times the lowest cost, or error
-_MOST_NAMES = 13  # as many as there are markers; with more, each model has one, and rows on a front have numbers
-_PALE = 1.2  # the sum of red, green and blue of a colour, each at most 1, on which black is read better than white
+_LOGARITHMIC_FROM = 3  # ratio of the highest to the lowest cost, or error, above which an axis is logarithmic
+# As many names as there are markers. With more, variants share the marker of their model, and those on a front are
+# numbered.
+_MOST_NAMES = 13
+_PALE = 1.2  # sum of red, green and blue, each at most 1, from which black letters are read better than white ones
 _AXES = {
     "parameters": "parameters",
     "flops": "FLOPs of one prediction",
@@ -25,11 +27,11 @@ _AXES = {
 
 
 def draw_costs(groups: list[list[Entry]], faulty: Set[Key]) -> Figure:
-    """Draw error against parameters, FLOPs and seconds, with one row of panels per target.
+    """Draw test MAE against parameters, FLOPs and training seconds, with one row of panels per target.
 
     Args:
-        groups: lists of entries, each of one target at one train size.
-        faulty: rows that support no claim, which are marked.
+        groups: one list of entries per target, all at one train size.
+        faulty: keys of the rows that support no claim, which are marked.
 
     Returns:
         A figure in which the points on the front are filled, and joined by a line.
@@ -69,7 +71,7 @@ def draw_costs(groups: list[list[Entry]], faulty: Set[Key]) -> Figure:
 
 
 def _number_fronts(groups: Iterable[list[Entry]], names: dict[Key, str]) -> dict[str, int]:
-    """Number the names that are on a front."""
+    """Number the names of the models on any front, from 1."""
     on_front = [
         names[entry.key] for entries in groups for entry, on in zip(entries, pareto(entries), strict=True) if on
     ]
@@ -95,7 +97,7 @@ def _draw(axes: Any, x: float, y: float, look: Look, beaten: bool) -> None:
 
 
 def _number(axes: Any, x: float, y: float, color: str, number: int | None) -> None:
-    """Write the number of a point into it."""
+    """Write the number of a model into its point, if it has one."""
     if number is not None:
         contrast = "white" if sum(to_rgb(color)) < _PALE else "black"
         axes.text(x, y, str(number), color=contrast, fontsize=6, weight="bold", ha="center", va="center", zorder=4)

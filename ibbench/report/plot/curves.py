@@ -1,4 +1,4 @@
-"""Learning curves on logarithmic axes, with their intervals, laws and the laws' bands."""
+"""Learning curves on logarithmic axes: MAEs with intervals, and fitted power laws with their bands."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ from ibbench.worth.curves import AXES, Curve, comparable
 from ibbench.worth.power_law import Fit
 from ibbench.worth.worth import Worth
 
-_MOST_BANDS = 6  # more, and intervals and laws would hide each other
+_MOST_BANDS = 6  # curves that are drawn with intervals and laws; of more curves these would hide each other
 _MOST_LABELS = 12
-# Which multiples of powers of ten are marked on an axis whose ends differ by so much at most.
+# The multiples of powers of ten that are marked on an axis, by the largest ratio of the axis' ends.
 _MARKS = {
     3: (1, 1.2, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9),
     20: (1, 1.5, 2, 3, 4, 5, 7),
@@ -31,7 +31,11 @@ def draw_learning_curves(worth: Worth, floors: Floors | None = None) -> Figure:
 
     Args:
         worth: the curves, and their laws.
-        floors: the least error that each model can have, drawn as a dotted line across where it is near enough.
+        floors: the least MAE that each model can have, in the target's unit; it is drawn as a dotted horizontal line
+            unless it is far below the curve. None for none.
+
+    Returns:
+        A figure with one panel per target.
     """
     groups = comparable(worth.curves)
     faulty = set(find_faults(worth.source.entries))
@@ -79,7 +83,7 @@ def _draw(axes: Any, curve: Curve, fit: Fit | None, look: Look, with_intervals: 
 
 
 def _axis(curves: list[Curve], by: str) -> str:
-    """Name the axis, with the length of training at each size if that differs between sizes."""
+    """Return the label of the horizontal axis, with the length of training per size if that differs between sizes."""
     lengths = find_lengths([entry for curve in curves for entry in curve.entries])
     if by != "labels" or len(set(lengths.values())) < 2:
         return AXES[by]
@@ -100,6 +104,6 @@ def _label(axes: Any, curves: list[Curve], by: str, note: str) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     handles, names = axes.get_legend_handles_labels()
-    order = sorted(range(len(names)), key=lambda place: -curves[place].maes[-1])  # as the curves end, top down
+    order = sorted(range(len(names)), key=lambda place: -curves[place].maes[-1])  # in the order of the curves' ends
     where = {} if len(curves) <= _MOST_BANDS else {"bbox_to_anchor": (1.02, 1), "loc": "upper left"}
     axes.legend([handles[place] for place in order], [names[place] for place in order], handlelength=3, **where)

@@ -1,4 +1,4 @@
-"""What models look at, on the molecule: occlusion of all models side by side, and below it attention by head."""
+"""Drawings of what models look at in a molecule: occlusion of all models, and below it attention by head."""
 
 from typing import Literal
 
@@ -11,20 +11,23 @@ from ibbench.report.explain import write
 from ibbench.report.plot.atoms import Panel, Scale, draw_atoms
 
 _SHARES = Notation(2)
-_ACROSS = 5  # drawings in a row
+_MOST_IN_A_ROW = 5  # drawings
 
 
 def draw_explained(one: Explained, hydrogens: dict[str, str], style: Literal["svg", "png"]) -> bytes:
     """Draw a molecule with what each model looks at.
 
-    The first drawings are of occlusion, one for each model, with the mean over seeds. Below them stand those of each
-    model with attention: the mean over seeds, layers and heads, then each head of the first seed, mean over layers.
-    The heads of another seed are other ones, so that a mean over seeds would mean nothing.
+    The first drawings show occlusion, one per model, averaged over seeds. Below them are drawings of attention for each
+    model that has it: the mean over seeds, layers and heads, and then each head of the first seed, averaged over
+    layers. Heads of different seeds do not correspond to each other, so they are not averaged over seeds.
 
     Args:
-        one: the molecule, and what is known of it.
-        hydrogens: for each model `explicit` where hydrogens are atoms of its own.
-        style: the format.
+        one: the molecule, with occlusion, attention and predictions of each model.
+        hydrogens: the option `data.hydrogens` of each model, by its name: `explicit` or `implicit`.
+        style: the file format.
+
+    Returns:
+        The content of the file.
     """
     rows = _fold(_occlusion(one, hydrogens))
     limit = max(float(np.nanmax(np.abs(found.change[:, 0].mean(0)))) for found in one.looks)
@@ -69,7 +72,7 @@ def _attention(found: Look, hydrogens: dict[str, str]) -> list[Panel]:
 
 
 def _shares(found: Look) -> Floats:
-    """Return the mean share over seeds and heads, and that of each head of the first seed, `[1 + H, N]`."""
+    """Return the shares of attention, `[1 + H, N]`: the mean over seeds and heads, and each head of the first seed."""
     assert found.attention is not None
     assert found.by_head is not None
     return np.concatenate([found.attention[:, 0].mean(0)[None], found.by_head[0, 0]])
@@ -85,4 +88,4 @@ def _signed(value: float, notation: Notation) -> str:
 
 
 def _fold(panels: list[Panel]) -> list[list[Panel]]:
-    return [panels[start : start + _ACROSS] for start in range(0, len(panels), _ACROSS)]
+    return [panels[start : start + _MOST_IN_A_ROW] for start in range(0, len(panels), _MOST_IN_A_ROW)]

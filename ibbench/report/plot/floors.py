@@ -1,4 +1,4 @@
-"""The least error that a model can have at all, as far as the study's folder says: `ibbench probe` finds it."""
+"""The floor of a model, the least error that it can have, read from the file that `ibbench probe` has written."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +11,18 @@ from ibbench.record.folder import PROBES
 from ibbench.report.plot.style import Look
 from ibbench.worth.curves import Curve
 
-Floors = Mapping[tuple[str, str, str], float]  # in the target's unit, by target, model and variant
-_LOWEST = 1 / 3  # of the lowest error of a picture: a line further below would only stretch its axis
+Floors = Mapping[tuple[str, str, str], float]  # least MAE in the target's unit, by target, model and variant
+_LOWEST = 1 / 3  # share of a curve's lowest error below which no floor is drawn, since it would only stretch the axis
 
 
 def read_floors(folder: Path) -> Floors:
-    """Read the floors of a study; none where no probe has left any, or its file is of another kind.
+    """Read the floors of a study.
 
     Args:
         folder: the folder of the study.
+
+    Returns:
+        The floors; none if the folder has no file of probes, or one that cannot be read.
     """
     try:
         table = pd.read_csv(folder / PROBES, keep_default_na=False, dtype={"target": str, "variant": str})
@@ -30,7 +33,17 @@ def read_floors(folder: Path) -> Floors:
 
 
 def draw_floor(axes: Any, curve: Curve, floors: Floors, look: Look) -> bool:
-    """Draw the floor of a curve as a thin line across; return whether it has one that is near enough."""
+    """Draw the floor of a curve as a thin horizontal line, unless it is far below the curve.
+
+    Args:
+        axes: the axes of matplotlib to draw on.
+        curve: the learning curve.
+        floors: the floors of the study.
+        look: the look of the curve, whose colour the line has.
+
+    Returns:
+        Whether a line was drawn.
+    """
     key = curve.entries[-1].key
     floor = floors.get((curve.target, key.model, key.variant), 0.0)
     if floor < _LOWEST * float(curve.maes.min()) or floor <= 0:

@@ -15,17 +15,20 @@ from ibbench.report.plot.study import find_largest
 from ibbench.report.plot.style import add_axes, in_style, looks, new_figure, plain, with_unit
 from ibbench.worth.names import name_entries
 
-_MOST_POINTS = 200  # of a line; more cannot be told apart
-_STAGE = "stage"  # a column of histories
+_MOST_POINTS = 200  # points of a line; more cannot be told apart
+_STAGE = "stage"  # the column of histories that numbers the stages of a search
 _MOST_MODELS = 8  # as many as there are colours
 
 
 def draw_histories(study: Study, folder: Path) -> list[Picture | Remark]:
-    """Draw the trainings of a study, of each target at its largest train size, as far as their histories are here.
+    """Draw training curves for each target of a study, at its largest train size.
 
     Args:
-        study: a study as read.
+        study: the study, as `read_study` returns it.
         folder: the folder of the study, whose runs have the histories.
+
+    Returns:
+        One picture per target, of at most 8 models, and a remark if histories are missing.
     """
     shapes: list[Picture | Remark] = []
     lacking: dict[str, None] = {}
@@ -52,7 +55,7 @@ def draw_histories(study: Study, folder: Path) -> list[Picture | Remark]:
 
 
 def _read(study: Study, folder: Path, entry: Entry) -> tuple[pd.DataFrame, Sequence[str]]:
-    """Return the validations of all seeds of an entry, and the runs that have left none that can be read."""
+    """Return the validation errors of all seeds of an entry, and the runs whose history is missing or broken."""
     records = {id(replica): record.run for record in study.records for replica in record.replicas}
     parts, missing = [], []
     for run in dict.fromkeys(records[id(replica)] for replica in entry.replicas):
@@ -61,7 +64,7 @@ def _read(study: Study, folder: Path, entry: Entry) -> tuple[pd.DataFrame, Seque
         except BrokenError:
             missing.append(run)
             continue
-        if _STAGE in rows:  # of a tuning: the last is the training that was kept
+        if _STAGE in rows:  # seeds were tuned in stages: the last stage is the training that was kept
             rows = rows[rows[_STAGE] == rows[_STAGE].max()]
         seeds = [replica.seed for replica in entry.replicas if records[id(replica)] == run]
         parts.append(rows[(rows["target"] == entry.key.group.target) & rows["seed"].isin(seeds)])
@@ -69,11 +72,11 @@ def _read(study: Study, folder: Path, entry: Entry) -> tuple[pd.DataFrame, Seque
 
 
 def draw_history(lines: Mapping[str, pd.DataFrame], target: str, unit: str, train_size: int) -> Figure:
-    """Draw the validation MAE of each seed against steps, a colour and dash pattern per model.
+    """Draw the validation MAE of each seed against steps, with one colour and dash pattern per model.
 
     Args:
-        lines: of each model the rows of its histories of this target, with `seed`, `step` and `validation_mae` in the
-            target's unit; none is without rows.
+        lines: the history of each model for this target, by the model's name: rows with `seed`, `step`, and
+            `validation_mae` in the target's unit. Each model has at least one row.
         target: the short name of the target.
         unit: the unit of the errors.
         train_size: number of train molecules.

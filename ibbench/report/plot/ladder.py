@@ -22,7 +22,7 @@ _STYLES = {  # by the first word of a verdict: colour, hatch, and what it means
 
 
 def draw_ladder(ladder: pd.DataFrame) -> Figure:
-    """Draw the rungs, one panel per target.
+    """Draw the ladder of assumptions as a waterfall, one panel per target.
 
     Args:
         ladder: the rungs, with `ibbench.worth.ladder.COLUMNS`.
@@ -71,7 +71,7 @@ def _draw(axes: Any, place: int, row: "pd.Series[Any]", maes: dict[str, float]) 
 
 
 def _labels(row: "pd.Series[Any]") -> str:
-    """Write the data multiplier, or the bound on it that the sizes trained allow."""
+    """Return the data multiplier in words, or the bound on it that the trained sizes allow."""
     if pd.isna(row["multiplier"]):
         return ""
     if row["multiplier"] == float("inf"):
@@ -82,6 +82,6 @@ def _labels(row: "pd.Series[Any]") -> str:
 
 
 def _word(verdict: str) -> str:
-    """Return the word by which a verdict is drawn; identical errors are not distinguishable either."""
+    """Return the key of `_STYLES` for a verdict; identical errors are drawn as errors that are not distinguishable."""
     first = verdict.split()[0]
     return first if first in _STYLES else "not"

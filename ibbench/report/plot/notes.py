@@ -1,4 +1,4 @@
-"""Where notes stand at the atoms of a drawn molecule so that no bond crosses them; RDKit's own often are crossed."""
+"""Places for notes at the atoms of a drawn molecule, chosen so that no bond crosses them, as it often does in RDKit."""
 
 import math
 from collections.abc import Sequence
@@ -9,31 +9,32 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 _AWAY = 15.0  # pixels from an atom to the nearest edge of its note
-_LETTER = 5.6  # pixels that a letter is wide
-_TRIED = 24  # directions
+_LETTER_WIDTH = 5.6  # pixels
+_NUM_DIRECTIONS = 24  # around an atom, in which its note is tried
 
 
 def place_notes(molecule: Any, places: Floats, notes: Sequence[str], width: float) -> Floats:
-    """Return where the middle of each note stands, `[n, 2]`.
+    """Return the place of the middle of each note, in pixels, `[n, 2]`.
 
-    Of all directions around an atom, that is taken in which the note is farthest from bonds, letters and notes before.
+    A note is tried in 24 directions around its atom, and placed where it is farthest from bonds, letters of atoms, and
+    notes that are placed already.
 
     Args:
-        molecule: of RDKit, with n atoms.
-        places: those of the atoms on the picture, in pixels, `[n, 2]`.
-        notes: one for each.
-        width: of the picture, within which they are to be.
+        molecule: the molecule of RDKit, with n atoms.
+        places: places of the atoms on the picture, in pixels, `[n, 2]`.
+        notes: the note of each atom.
+        width: width of the picture, in pixels, within which notes are placed.
     """
     obstacles = [*places, *_along_bonds(molecule, places), *_attached_letters(molecule, places)]
     done: list[Floats] = []
     for atom, note in enumerate(notes):
-        half = _LETTER * len(note) / 2
-        angles = 2 * math.pi * np.arange(_TRIED) / _TRIED
+        half = _LETTER_WIDTH * len(note) / 2
+        angles = 2 * math.pi * np.arange(_NUM_DIRECTIONS) / _NUM_DIRECTIONS
         directions = np.stack([np.cos(angles), np.sin(angles)], 1)
         middles = places[atom] + directions * (_AWAY + half * np.abs(directions[:, :1]) ** 2)
         around = np.array(obstacles + done)
         apart = np.abs(middles[:, None] - around)
-        apart[..., 0] = np.maximum(0, apart[..., 0] - half)  # to the nearest letter of the note
+        apart[..., 0] = np.maximum(0, apart[..., 0] - half)  # horizontal distance to the nearest letter of the note
         nearest = np.hypot(apart[..., 0], apart[..., 1]).min(1)
         inside = (middles[:, 0] > half) & (middles[:, 0] < width - half)
         best = middles[int(np.argmax(np.minimum(nearest, _AWAY) * inside))]
@@ -52,7 +53,7 @@ def _along_bonds(molecule: Any, places: Floats) -> list[Floats]:
 
 
 def _attached_letters(molecule: Any, places: Floats) -> list[Floats]:
-    """Return where the hydrogens of an atom's label stand: away from its bonds."""
+    """Return the places of the hydrogens in the labels of atoms, which RDKit writes on the side without bonds."""
     found = []
     for atom in molecule.GetAtoms():
         near = [places[other.GetIdx()] for other in atom.GetNeighbors()]

@@ -1,4 +1,4 @@
-"""What a probe has measured of pairs of models: a square per pair, coloured by the figure that it has in it."""
+"""The figures of a probe of pairs of models, as a matrix: one square per pair, coloured by its figure."""
 
 import math
 
@@ -10,16 +10,16 @@ from ibbench.probes.subject.measure import Measured, average
 from ibbench.probes.subject.pairs import OTHER_SEED
 from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit
 
-_MOST_WRITTEN = 14  # models whose squares have room for a figure
+_MOST_WRITTEN = 14  # models up to which the squares have room for a written figure
 
 
 def draw_pairs(probe: Probe, name: str, measured: Measured) -> Figure | None:
-    """Draw the headline of a probe of pairs, a panel per target, train size and moment.
+    """Draw the headline of a probe of pairs, with one panel per target, train size and moment.
 
     Args:
-        probe: which.
-        name: of the probe.
-        measured: the figures.
+        probe: the probe.
+        name: the name of the probe.
+        measured: the measured figures.
 
     Returns:
         A figure, in which the diagonal is each model beside itself with another seed; None where the probe has

@@ -13,14 +13,20 @@ from ibbench.report.cells import figure as written
 from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit
 
 _COLUMNS = 4
-_WIDEST = 36  # letters of a title
-_PALEST = 0.2  # molecules of a cell that would be white: one alone is grey
+_WIDEST = 36  # letters in a line of a title
+_PALEST = 0.2  # number of molecules in a cell that would be white, so that a cell with one molecule is grey
 _OUTSIDE = "#D55E00"
 Floats = NDArray[np.float64]
 
 
 class Panel(NamedTuple):
-    """What is drawn of one model: the true and the predicted values `[M]` of one seed."""
+    """The values that are drawn for one model.
+
+    Attributes:
+        truth: true values of the test molecules, in the target's unit, `[M]`.
+        prediction: predictions of these molecules by one seed, in the target's unit, `[M]`.
+        seed: the seed.
+    """
 
     truth: Floats
     prediction: Floats
@@ -28,12 +34,13 @@ class Panel(NamedTuple):
 
 
 def draw_parity(panels: dict[str, Panel], target: str, unit: str) -> Figure:
-    """Draw one panel per model, darker where more molecules lie, with the same limits.
+    """Draw predicted against true values, one panel per model, darker where there are more molecules.
 
-    The limits leave out a thousandth of the true values; what lies beyond them is marked at the edge, and counted.
+    All panels have the same limits, which leave out a thousandth of the true values. Molecules beyond the limits are
+    marked at the edge, and counted.
 
     Args:
-        panels: what to draw, by model.
+        panels: the values to draw, by the name of the model.
         target: the short name of the target.
         unit: the unit of the values.
     """
@@ -60,7 +67,8 @@ def draw_parity(panels: dict[str, Panel], target: str, unit: str) -> Figure:
 
 
 def _draw(axes: Any, panel: Panel, window: tuple[float, float]) -> None:
-    shade = {"cmap": "Greys", "norm": LogNorm(vmin=_PALEST), "mincnt": 1, "rasterized": True}  # thousands, in an SVG
+    # Cells are drawn as pixels, since an SVG of thousands of hexagons would be large.
+    shade = {"cmap": "Greys", "norm": LogNorm(vmin=_PALEST), "mincnt": 1, "rasterized": True}
     axes.hexbin(panel.truth, panel.prediction, gridsize=60, extent=(*window, *window), **shade)
     axes.plot(window, window, color="black", linewidth=0.7, linestyle=(0, (4, 3)))
     outside = find_outside(panel, window)
@@ -73,14 +81,19 @@ def _draw(axes: Any, panel: Panel, window: tuple[float, float]) -> None:
 
 
 def find_outside(panel: Panel, window: tuple[float, float]) -> NDArray[np.bool_]:
-    """Return which molecules lie beyond the limits, by their true or their predicted value."""
+    """Return which molecules have a true or predicted value beyond the limits, bool `[M]`.
+
+    Args:
+        panel: true and predicted values.
+        window: the lower and the upper limit, in the target's unit.
+    """
     low, high = window
     values = np.stack([panel.truth, panel.prediction])
     return np.asarray(((values < low) | (values > high)).any(0))
 
 
 def _summary(panel: Panel, unit: str) -> str:
-    """Return the MAE, R² and seed of a panel; where all true values are the same there is no R²."""
+    """Return the MAE, R² and seed of a panel as text; there is no R² if all true values are the same."""
     errors = panel.prediction - panel.truth
     spread = ((panel.truth - panel.truth.mean()) ** 2).sum()
     parts = [f"MAE {written(float(np.abs(errors).mean()), 3)} {unit}".strip()]

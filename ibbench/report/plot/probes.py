@@ -1,4 +1,4 @@
-"""What a probe has measured: a row per model, a dot per part, with its 95 % interval over seeds."""
+"""The figures of a probe: one row per model and one dot per part, with 95 % intervals over seeds."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -7,16 +7,16 @@ from ibbench.probes import Probe
 from ibbench.probes.subject.measure import Measured, average
 from ibbench.report.plot.style import add_axes, looks, new_figure, plain, with_unit
 
-_SMALLEST = 1e-16  # drawn, on a logarithmic axis
+_SMALLEST = 1e-16  # as which smaller figures, and 0, are drawn on a logarithmic axis
 
 
 def draw_probe(probe: Probe, name: str, measured: Measured) -> Figure | None:
-    """Draw the headline of one probe, a panel per target, train size and moment.
+    """Draw the headline of one probe, with one panel per target, train size and moment.
 
     Args:
-        probe: which.
-        name: of the probe.
-        measured: the figures.
+        probe: the probe.
+        name: the name of the probe.
+        measured: the measured figures.
 
     Returns:
         A figure; None where the probe has measured nothing.

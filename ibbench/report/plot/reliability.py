@@ -1,4 +1,4 @@
-"""Whether the deviation between seeds tells how far their mean errs: root mean variance against RMSE by bin."""
+"""Reliability diagrams: does the deviation between seeds tell how far their mean errs? RMSE against stated error."""
 
 import math
 import textwrap
@@ -13,21 +13,22 @@ from ibbench.report.cells import Notation
 from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit
 
 _COLUMNS = 4
-_WIDEST = 30  # letters of a title
-_MARGIN = 1.3  # beyond the lowest and highest figure
+_WIDEST = 30  # letters in a line of a title
+_MARGIN = 1.3  # factor from the lowest and highest figures to the limits of the axes
 _IDEAL = "#0072B2"
 
 
 def draw_reliability(panels: dict[str, Calibration], target: str, unit: str) -> Figure:
-    """Draw one panel per model, with the same limits (after Levi et al. 2019, arXiv:1905.11659).
+    """Draw reliability diagrams, one panel per model, all with the same limits (Levi et al. 2019, arXiv:1905.11659).
 
-    A point is a bin of test molecules: what their seeds state (the root of the mean variance of the error of the mean
-    over seeds) and what the mean over seeds errs by (RMSE). On the dashed line both are the same; points above it err
-    more than stated. The dotted line is where points would lie if the true value were one more seed: above the dashed
-    one on the left, since deviations of few seeds are also small by chance.
+    A point is a bin of test molecules. Its horizontal place is the error that the seeds state: the root of the variance
+    of the error of the mean over seeds, averaged over molecules. Its vertical place is the RMSE of the mean over seeds.
+    On the dashed line both are equal; points above it have larger errors than stated. Points would lie on the dotted
+    line if the true value were one more seed. On the left the dotted line is above the dashed one, since the deviations
+    of few seeds may be small by chance.
 
     Args:
-        panels: what to draw, by model; each has bins.
+        panels: the calibration of each model, by its name; each has at least one bin.
         target: the short name of the target.
         unit: the unit of its values.
     """
@@ -51,7 +52,7 @@ def draw_reliability(panels: dict[str, Calibration], target: str, unit: str) -> 
 
 
 def _limits(calibrations: list[Calibration]) -> tuple[float, float]:
-    """Return the limits of both axes, on which a bin of no error has no place."""
+    """Return the limits of both axes, in the unit of the values; figures of 0 have no place on logarithmic axes."""
     values = [value for one in calibrations for part in one.bins for value in (part.deviation, part.rmse) if value > 0]
     return min(values, default=1.0) / _MARGIN, max(values, default=1.0) * _MARGIN
 

@@ -1,4 +1,4 @@
-"""All pictures that a study gives."""
+"""All pictures of a study: which of them can be drawn, from which entries, and under which names."""
 
 import itertools
 from collections.abc import Iterator, Set
@@ -34,13 +34,13 @@ _PANEL = [*Section._fields, "target", "unit", "train_size"]
 
 
 class Drawn(NamedTuple):
-    """The pictures of a study by what they show, and a remark for each that the study does not give.
+    """The pictures of a study by what they show, with a remark in place of each that could not be drawn.
 
     Attributes:
         worth: learning curves and the ladder.
         cost: error against cost.
         parity: predictions against true values, by target.
-        reliability: what the deviation between seeds promises against the errors, by target.
+        reliability: errors against the deviation between seeds, by target.
     """
 
     worth: list[Picture | Remark]
@@ -50,22 +50,22 @@ class Drawn(NamedTuple):
 
     @property
     def shapes(self) -> list[Picture | Remark]:
-        """All of them, in the order in which they are named."""
+        """All pictures and remarks, in the order of the attributes."""
         of_targets = [*self.parity.values(), *self.reliability.values()]
         return [*self.worth, *self.cost, *(shape for shapes in of_targets for shape in shapes)]
 
 
 def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture | Remark]:
-    """Draw what a study has: learning curves, the ladder, error against cost, predictions, and how sure they are.
+    """Draw all pictures of a study: learning curves, the ladder, error against cost, predictions and reliability.
 
     Args:
-        study: a study as read.
+        study: the study, as `read_study` returns it.
         folder: the folder of the study, which has the predictions.
         by: the axis of learning curves, one of `ibbench.worth.curves.AXES`.
 
     Returns:
-        What must be known of the study, the pictures, and a remark for each that the study does not give. The pictures
-        of a study of which runs are missing say so.
+        Remarks about the study, the pictures, and a remark in place of each picture that could not be drawn. If runs of
+        the study are missing, each picture says so.
 
     Raises:
         InputError: there are no finished runs, or `by` is not possible.
@@ -75,14 +75,14 @@ def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture |
 
 
 def draw_parts(study: Study, folder: Path, by: str = "labels", apart: bool = False) -> Drawn:
-    """Draw what a study has, as `draw_study` does.
+    """Draw all pictures of a study, as `draw_study` does, and return them by what they show.
 
     Args:
-        study: a study as read.
+        study: the study, as `read_study` returns it.
         folder: the folder of the study, which has the predictions.
         by: the axis of learning curves, one of `ibbench.worth.curves.AXES`.
-        apart: whether each target has a picture of its curves and ladder, as suits a narrow page, in the place of one
-            picture of them all.
+        apart: whether each target has its own pictures of curves and ladder, as suits a narrow page; otherwise one
+            picture has the panels of all targets.
 
     Raises:
         InputError: there are no finished runs, or `by` is not possible.
@@ -115,7 +115,7 @@ def draw_parts(study: Study, folder: Path, by: str = "labels", apart: bool = Fal
 
 
 def _remarks(study: Study) -> Iterator[str]:
-    """Say what the pictures lack."""
+    """Yield sentences about runs that are missing, single seeds, and sizes that are not comparable."""
     yield from tell_missing(study)
     trained = [entry for entry in study.entries if not entry.key.is_baseline]
     if any(len(entry.replicas) == 1 for entry in trained):
@@ -144,7 +144,7 @@ def _draw_worth(study: Study, by: str, floors: Floors, apart: bool) -> list[Pict
 
 
 def _divide(worth: Worth, apart: bool) -> dict[str, Worth]:
-    """Divide the curves by what is one panel, under the ends of their names, or leave them together."""
+    """Divide the curves into one `Worth` per panel, by the ending of the picture's name, or leave them together."""
     groups = comparable(worth.curves)
     if not apart or len(groups) < 2:
         return {"": worth}
@@ -156,7 +156,7 @@ def _divide(worth: Worth, apart: bool) -> dict[str, Worth]:
 
 
 def find_largest(study: Study) -> dict[Group, list[Entry]]:
-    """Choose the entries of each target at its largest train size; nothing where no run is finished."""
+    """Return the entries of each target at its largest train size; an empty dictionary if no run is finished."""
     chosen: dict[tuple[object, ...], tuple[Group, list[Entry]]] = {}
     for group, entries in by_group(study.entries).items():
         key = (group.section, group.target, group.unit)
@@ -173,7 +173,7 @@ def _name(kind: str, group: Group, sections: list[Section]) -> str:
 def _draw_predictions(
     folder: Path, study: Study, group: Group, entries: list[Entry], stem: str, faulty: Set[Key]
 ) -> list[Picture | Remark]:
-    """Draw the first seed of each trained entry of a target, as far as its predictions are kept."""
+    """Draw predictions against true values for the first seed of each trained entry that has its predictions."""
     panels: dict[str, Panel] = {}
     shapes: list[Picture | Remark] = []
     names = name_entries(entries)
@@ -196,7 +196,7 @@ def _draw_predictions(
 
 
 def _draw_reliability(group: Group, entries: list[Entry], stem: str, faulty: Set[Key]) -> list[Picture | Remark]:
-    """Draw what the deviation between seeds promises of each trained entry of a target."""
+    """Draw errors against the deviation between seeds, for each trained entry of a target with several seeds."""
     names = name_entries(entries)
     measured = {_title(names[entry.key][0], entry, faulty): measure_calibration(entry) for entry in _in_order(entries)}
     panels = {title: one for title, one in measured.items() if one and one.bins}
@@ -215,5 +215,5 @@ def _title(name: str, entry: Entry, faulty: Set[Key]) -> str:
 
 
 def _in_order(entries: list[Entry]) -> list[Entry]:
-    """Sort rungs by their place in the ladder."""
+    """Sort entries by the number of their rung; entries without a rung come first."""
     return sorted(entries, key=lambda entry: entry.rung.number if entry.rung else 0)

@@ -31,12 +31,12 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",
 }
 _DOTS_PER_INCH = 150
-_LONGEST = 60  # letters of the name of a file, each up to 4 bytes of the 255 that it may have
+_LONGEST = 60  # letters of a file's name, which may have 255 bytes, and up to 4 of them per letter
 FORMATS = ("png", "svg")
 
 
 class Look(NamedTuple):
-    """How one model is drawn."""
+    """How one model is drawn: its colour, marker and dash pattern, as matplotlib takes them."""
 
     color: str
     marker: str
@@ -62,7 +62,13 @@ def write_above(figure: Figure, text: str) -> None:
 
 
 def mark_no_claim(axes: Any, x: float, y: float) -> None:
-    """Mark a point of a row that supports no claim, as tables do."""
+    """Mark the point of a row that supports no claim with the sign that tables use.
+
+    Args:
+        axes: the axes of matplotlib to draw on.
+        x: horizontal place of the point, in the unit of the axis.
+        y: vertical place of the point, in the unit of the axis.
+    """
     axes.annotate(FAULTY, (x, y), (5, 3), textcoords="offset points", fontsize=9)
 
 
@@ -72,7 +78,7 @@ def in_style() -> AbstractContextManager[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, in inches, that needs no screen."""
+    """Return an empty figure that needs no screen; width and height are in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -82,14 +88,17 @@ def add_axes(figure: Figure, rows: int, columns: int, **options: Any) -> list[An
 
 
 def with_unit(name: str, unit: str) -> str:
-    """Label an axis."""
+    """Return the label of an axis: the name with the unit in parentheses, or the name alone if the unit is empty."""
     return f"{name} ({unit})" if unit else name
 
 
 def file_stems(names: Sequence[str]) -> list[str]:
-    """Return a name of its own for the files of each: a user's target may be called anything.
+    """Return a different file name, without its suffix, for each of some names, which may contain any letters.
 
-    A name that had to be changed, or that differs from another in capitals alone, ends with a digest of what it was.
+    A file name that differs from the name, or from another file name in capitals alone, ends with a digest of the name.
+
+    Args:
+        names: the names, such as `parity_` with the name of a user's target.
     """
     stems = [re.sub(r"[^\w.-]+", "_", name)[:_LONGEST] for name in names]
     folded = [stem.casefold() for stem in stems]
@@ -113,7 +122,12 @@ def save(picture: Picture, folder: Path) -> list[str]:
 
 
 def render(picture: Picture, style: str) -> bytes:
-    """Return the content of a file of a picture, in one of `FORMATS`: for the same study the same."""
+    """Return the content of a picture's file, which is the same whenever the same study is drawn.
+
+    Args:
+        picture: the picture.
+        style: the file format, one of `FORMATS`.
+    """
     content = io.BytesIO()
     metadata = {"Date": None} if style == "svg" else {"Software": None}
     with in_style():
