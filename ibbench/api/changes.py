@@ -24,7 +24,7 @@ def compare(
 
     Returns:
         `table`, a DataFrame with one row per model, target and train size; `regressions`, the rows that are worse in B;
-        `changes`, sentences about other options, splits and versions; and `cautions`, sentences about what to mind.
+        `changes`, sentences about other options, splits and versions; and `cautions`, sentences of warning.
 
     Raises:
         InputError: a study cannot be read, the two have no row in common, a unit differs, or a number is not possible.

@@ -49,7 +49,7 @@ def complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
     return complete_option(given, incomplete, {"targets": list(QM9_TARGETS)} | known)
 
 
-_ROOMS = {"model": ("ibbench", "ibbench.models.registry"), "data": ("ibbench.data.sources",)}  # that have `register`
+_ROOMS = {"model": ("ibbench", "ibbench.models.registry"), "data": ("ibbench.data.sources",)}  # which have `register`
 
 
 def complete_study(incomplete: str) -> list[str]:

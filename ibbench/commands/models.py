@@ -1,4 +1,4 @@
-"""`ibbench models`: what each model assumes, and its size."""
+"""`ibbench models`: the assumptions of each model, and its size."""
 
 from rich.console import Console
 

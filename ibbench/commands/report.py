@@ -24,7 +24,7 @@ from ibbench.report.worst import tell_all_worst
 from ibbench.worth.worth import Worth, make_worth
 
 REPORT, DIFFERENCE = "report.html", "diff.html"
-_TOLERANCE = 0.02  # as `ibbench diff` has it
+_TOLERANCE = 0.02  # the default of `ibbench diff`
 
 
 def show_report(old: str, new: str | None, console: Console, output: Path | None = None) -> bool:

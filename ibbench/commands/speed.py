@@ -41,7 +41,7 @@ def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_swee
         raise InputError("--repeats must be at least 1 and --seconds above 0")
     defaults = [f"model={','.join(STANDARD_MODELS)}", "name=speed", "device=cpu"]
     if compiler():
-        defaults.append("trainer.compile=true")  # as for any training that is worth timing
+        defaults.append("trainer.compile=true")  # trainings that take long are compiled, so these are timed
     points = expand([*defaults, *as_hydra_reads(overrides)])
     configs = [compose_config(point) for point in points]
     if any(config.device != "cpu" for config in configs):

@@ -41,7 +41,7 @@ from ibbench.plugins.load import load_plugins, names_of
 from ibbench.plugins.registry import plugin_of
 
 ReferenceOption = Literal["auto", "composition", "none"]
-_MOST_BYTES = 200  # that the name of a study's folder may have; file systems take 255
+_MOST_BYTES = 200  # limit for the name of a study's folder; file systems take 255
 
 
 def _names_one_folder(name: str) -> str:

@@ -19,7 +19,7 @@ OF_CONTENT = ("path", "strict", "encoding", "decimal", "smiles_names", "max_atom
 
 
 _TAKEABLE = (*OF_CONTENT, "smiles_column", "target_columns", "units")
-_TAKEN: dict[str, frozenset[str]] = {}  # for each source, the options of another source that it takes, too
+_TAKEN: dict[str, frozenset[str]] = {}  # the options of other sources that each source takes
 
 
 class OnlyFor(NamedTuple):

@@ -27,7 +27,7 @@ _FUNCTION_IN_LIST = re.compile(r"^\[\s*(range|choice|glob|interval)\(.*\)\s*\]$"
 _COLUMNS = "data.target_columns"
 _STEPS = "trainer.steps"  # may be a dictionary, which Hydra does not take for it on a command line
 _LENGTHS = ("trainer.epochs", _STEPS)
-_MOST_VALUES = 10_000  # that one sweep may have
+_MOST_VALUES = 10_000  # limit for one sweep
 
 
 def as_hydra_reads(arguments: Sequence[str]) -> list[str]:

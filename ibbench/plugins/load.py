@@ -125,7 +125,7 @@ def blaming(plugin: Plugin, what: str, whatever: bool = False) -> Iterator[None]
         where = _place_of(plugin, error)
         if not where and (isinstance(error, InputError) or not whatever):
             raise
-        message = error.msg if isinstance(error, SyntaxError) else str(error)  # whose line is told already
+        message = error.msg if isinstance(error, SyntaxError) else str(error)  # without the line, which `where` has
         told = message if isinstance(error, InputError) else f"{type(error).__name__}: {message}"
         first = told.strip().partition("\n")[0]
         raise InputError(f"{what}: {where}{first}") from (None if isinstance(error, InputError) else error)

@@ -57,7 +57,7 @@ class Agreement(PairProbe):
             yield Finding(CKA, "", linear_cka(one.states(), other.states()))
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell the correlation, and what the mean of both gains or loses."""
+        """Return a sentence with the rank correlation, and the gain or loss of the mean of both models."""
         gain = figures[GAIN]
         outcome = f"gains {gain.text} over the better" if gain.value > 0 else f"gains nothing ({gain.text})"
         return f"{who}, {part}: absolute errors have a rank correlation of {figures[RANKS].text}; the mean {outcome}"

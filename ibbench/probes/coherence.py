@@ -68,7 +68,7 @@ class Coherence(Probe):
                 yield Finding(HARD, smiles, float(el2n[place]), "sd", target)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell the coherence of all weights, and what makes a molecule hard."""
+        """Return a sentence with the coherence of all weights, and with the correlation of hard and rare labels."""
         if part != WHOLE:
             return ""
         coherence, share, rare = (figures[name].text for name in (COHERENCE, SHARE, RARE))

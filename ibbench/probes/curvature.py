@@ -70,7 +70,7 @@ class Curvature(Probe):
                 yield Finding(LIMIT, "", found / ((2 + 2 * beta) / ((1 - beta) * rate)), "", target)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:  # noqa: ARG002 (there is one)
-        """Tell the eigenvalue, and whether the steps are stable."""
+        """Return a sentence with the eigenvalue, the trace, and how near Adam's steps are to instability."""
         sentence = f"{who}: the loss bends by up to {figures[SHARPNESS].text}, {figures[TRACE].text} in all directions"
         if LIMIT in figures:
             sentence += f"; scaled as by Adam that is {figures[LIMIT].text} of what its steps are stable at"
@@ -137,7 +137,7 @@ def trace(multiply: Product, size: int, seed: int, draws: int = DRAWS) -> float:
 
 
 def _adam_scale(subject: Subject, labels: Tensor, loss: str, batch: int) -> Tensor:
-    """Return what Adam would divide a step by at these weights, `[P]`, from the gradients of single molecules."""
+    """Return the numbers by which Adam would divide a step at these weights, `[P]`, for random batches of a size."""
     gradients = subject.gradients[: len(labels)]
     predictions = subject.predict(subject.molecules(subject.train_index[: len(labels)]))
     slopes = slopes_of_loss(predictions, labels.to(predictions), loss)

@@ -62,7 +62,7 @@ class Dimension(Probe):
             yield Finding(WIDTH, part, float(rows.shape[1]), "", target)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell the dimension of inputs, and of the last states."""
+        """Return a sentence with the dimension of inputs, and of the states after all layers."""
         if part != INPUTS or not {TWO_NN, LAST} <= figures.keys():
             return ""
         before, after = figures[TWO_NN].text, figures[LAST].text

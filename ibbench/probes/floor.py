@@ -41,7 +41,7 @@ class Floor(Probe):
                 yield Finding("not alone in their class", part, 100 * found.shared, "%", target)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell the floor of all that the model sees."""
+        """Return a sentence with the floor of all that the model sees."""
         if part != WHOLE:
             return ""
         if not figures[FLOOR].value:

@@ -66,7 +66,7 @@ class Frequency(Probe):
                 yield Finding(DIFFERENCE, "", 100 * share, "%", target)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell what is left of each band, and whether a replay is what was recorded."""
+        """Return a sentence with the share left of a band, or with the difference of a replay from the record."""
         if not part:
             same = figures.get(DIFFERENCE)
             return f"{who}: the replay parts from the recorded validation MAE by {same.value:.1g} %" if same else ""

@@ -55,7 +55,7 @@ class Kernel(Probe):
                 yield Finding("effective parameters", part, one.num_effective, "", target)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell the evidence and the error."""
+        """Return a sentence with the evidence and the leave-one-out error."""
         if part:
             return ""
         bits, error = figures[EVIDENCE].text, figures[MAE].text

@@ -76,7 +76,7 @@ class Reach(Probe):
         yield from _attention(subject.module(), view, bins)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell how far the states see, and what content changes."""
+        """Return a sentence with the largest and mean distances of influence, and its change with content."""
         if part != WHOLE or MEAN not in figures:
             return ""
         far, mean, change = (figures[name].text for name in (FARTHEST, MEAN, CONTENT))

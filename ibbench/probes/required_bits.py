@@ -66,7 +66,7 @@ class RequiredBits(Probe):
             yield Finding(OF_DRAW, "", math.sqrt(total), "sd", target)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell the bits for each error."""
+        """Return a sentence with the bits for one error."""
         if not part:
             return ""
         return f"{who}: {part} on {MOLECULES} new molecules takes {figures[REQUIRED].text} beyond the labels"

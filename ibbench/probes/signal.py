@@ -67,7 +67,7 @@ class Signal(Probe):
             yield Finding(DEAD, part, share, "", of_network)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell layers of which units are dead; sizes are for the table and the picture."""
+        """Return a sentence if units of a layer are dead; sizes are shown by the table and the picture."""
         dead = figures.get(DEAD)
         return f"{who}: in {part} {dead.text} of the units are dead" if dead and dead.value else ""
 

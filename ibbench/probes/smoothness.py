@@ -74,7 +74,7 @@ class Smoothness(Probe):
             yield Finding(BETWEEN, "", share_between(outputs))
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:  # noqa: ARG002 (there is one)
-        """Tell the degree, and what of a first guess is the draw."""
+        """Return a sentence with the degree, and the share of variance between initialisations."""
         if DEGREE not in figures:
             return f"{who}: predictions are constant"
         sentence = f"{who}: along a line predictions are of degree {figures[DEGREE].text} in the mean"

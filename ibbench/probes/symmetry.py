@@ -77,7 +77,7 @@ class SymmetryProbe(Probe):
         return transform(molecules, name, seed)  # type: ignore[arg-type]  # a `Symmetry`
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Tell the share of each symmetry, and where a model has not what it declares."""
+        """Return a sentence with the share of one symmetry, and whether it contradicts what the model declares."""
         share, declared = figures[SHARE], figures[DECLARED].value == 1
         if share.value <= ROUNDING:
             return f"{who}: {part} changes nothing" + ("" if declared else ", which the model does not declare")
@@ -140,8 +140,8 @@ def symmetry_error(
     """Compare the predictions of molecules with those of the same molecules, transformed at random.
 
     Args:
-        model: a function from molecules to predictions `[B]`; in evaluation mode where it has one.
-        molecules: `[B, ...]`, with all that the symmetry transforms.
+        model: a function from molecules to predictions `[B]`, such as a model in evaluation mode.
+        molecules: the molecules, `[B, ...]`, with the atoms, positions or tokens that the symmetry transforms.
         symmetry: the kind of transformation.
         seed: the seed of the transformations.
     """
@@ -155,13 +155,13 @@ def symmetry_error(
 
 
 def transform(molecules: Molecules, symmetry: Symmetry, seed: int) -> Molecules:
-    """Transform each molecule at random, by a transformation of its own.
+    """Transform molecules at random, each by a transformation of its own, except along the string.
 
     Args:
-        molecules: `[B, ...]`.
+        molecules: the molecules, `[B, ...]`.
         symmetry: `permutation` lists the atoms in another order, with the padding behind them; `rotation` is about the
             origin, `reflection` in a plane through the origin, `translation` by some angstrom; `translation along the
-            string` puts padding before the tokens, as much for one molecule as for the others.
+            string` puts the same number of padding tokens before the tokens of all molecules.
         seed: the seed of the transformations.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -21,7 +21,7 @@ from ibbench.terminal import say
 from ibbench.track.content import STOPPED, Card, Outcome, Point
 
 _ADDRESS = "IBBENCH_OFFICE"  # environment variable with the office's address, for processes that this one starts
-_END_SECONDS = 60.0  # for which a training waits at its end until the trackers have written everything
+_END_SECONDS = 60.0  # longest time for which a training waits at its end until the trackers have written everything
 
 
 class Answer(NamedTuple):

@@ -28,7 +28,7 @@ from ibbench.options.words import Tracker
 from ibbench.track import Journal, Keeper, get_keeper
 from ibbench.track.content import STOPPED, Card, Outcome, Point
 
-_LAST_SECONDS = 30.0  # for which each tracker may go on writing when the command has ended
+_LAST_SECONDS = 30.0  # longest time for which each tracker may go on writing when the command has ended
 _LONGEST = 200  # letters of a reason
 
 Key = tuple[str, str]  # the folder of a study, and a run

@@ -50,7 +50,7 @@ class Rows(NamedTuple):
     values: np.ndarray  # float64 [M, T], in the units of the targets; NaN where missing
     geometry: Geometry | None = None  # None where the source has no coordinates
     lines: np.ndarray | None = None  # int64 [M]; the line of the file where a row begins, counted from 1; None for ids
-    faults: tuple[Fault, ...] = ()  # what the source itself found wrong
+    faults: tuple[Fault, ...] = ()  # the faults that the source itself has found
     parts: np.ndarray | None = (
         None  # uint8 [M]; the part of each row, a code of `PARTS`; None where the source has no parts
     )

@@ -78,8 +78,8 @@ class _View:
     """The molecules as the models of one run see them.
 
     Attributes:
-        numbers: see `Look`.
-        num_bonds: see `Look`.
+        numbers: atomic numbers, int64 `[m, N]`; 0 where there is no atom.
+        num_bonds: number of bonds of each atom, int64 `[m, N]`; 0 where there is no atom.
     """
 
     def __init__(self, predictor: Predictor, batch: Batch) -> None:

@@ -114,7 +114,7 @@ def _config_of(record: Record, study: Path, defaults: Config) -> Config:
     known = defaults.model_dump(mode="json", exclude={"data", "model", "optimizer", "schedule", "budget", "tuning"})
     options: dict[str, Any] = known | {key: value for key, value in record.config.items() if key != "plugins"}
     options["trainer"] = known["trainer"] | record.config["trainer"]
-    at_random = {"split": "random", "held_out": None, "split_target": None}  # what records leave out
+    at_random = {"split": "random", "held_out": None, "split_target": None}  # the defaults, which records leave out
     options["data"] = at_random | record.config["data"]
     options |= {"name": study.resolve().name, "results_dir": str(study.parent)}
     if record.rung:

@@ -202,7 +202,7 @@ def _sort(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_alike(outputs: list[dict[str, Tensor]]) -> list[list[str]]:
-    """Return the names of models that predict the same for all seeds, in groups of at least two."""
+    """Return groups of at least two names of models whose predictions are equal for all seeds."""
     groups: list[list[str]] = []
     for name in dict.fromkeys(name for of_seed in outputs for name in of_seed):
         for group in groups:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = 10
-_RADIUS, _BITS = 2, 2048  # of Morgan fingerprints
+_RADIUS, _BITS = 2, 2048  # radius and length of Morgan fingerprints
 
 
 def kernel_modes(kernel: Floats) -> Floats:

@@ -105,6 +105,6 @@ def difference_from_record(run: Path | None, target: str, seed: int, moments: li
     if run is None or not (run / HISTORY).exists():
         return None
     rows = [row for row in read_history(run) if (row["target"], row["seed"]) == (target, seed)]
-    recorded = {row["step"]: row["validation_mae"] for row in rows}  # of several trainings the last
+    recorded = {row["step"]: row["validation_mae"] for row in rows}  # a later row of a step replaces an earlier one
     known = [abs(one.validation_mae / recorded[one.step] - 1) for one in moments if recorded.get(one.step)]
     return max(known) if known else None

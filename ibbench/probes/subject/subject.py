@@ -50,13 +50,13 @@ class Subject:
         record: the record of that run, which a replay needs; None if there is none.
 
     Attributes:
-        limit: as given.
-        run: as given.
-        record: as given.
-        point: as given.
-        seed: as given.
-        targets: as given.
-        moment: as given.
+        point: the argument `point`.
+        seed: the argument `seed`.
+        targets: the argument `targets`, as a tuple.
+        moment: the argument `moment`.
+        limit: the argument `limit`.
+        run: the argument `run`.
+        record: the argument `record`.
     """
 
     def __init__(

@@ -87,7 +87,7 @@ def draw_atoms(
         highlightBonds=[[] for _ in cells],
         highlightAtomColors=colours,
         highlightBondColors=[{} for _ in cells],
-        legends=["" if one is None else " " for one in cells],  # which leaves room for titles
+        legends=["" if one is None else " " for one in cells],  # an empty legend leaves room for a title
     )
     writer = _Writer(pen)
     for number, one in enumerate(cells):
@@ -128,7 +128,7 @@ class _Writer:
         """
         from rdkit.Geometry import Point2D
 
-        if hasattr(self.pen, "AddMoleculeMetadata"):  # of SVG
+        if hasattr(self.pen, "AddMoleculeMetadata"):  # only RDKit's pen for SVG has this method
             words = html.escape(text)
             self.texts.append(
                 f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{align}" dominant-baseline="central" '

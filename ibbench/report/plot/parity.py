@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ibbench.report.cells import figure as written
 from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit
 
-_COLUMNS = 4
+_COLUMNS = 4  # panels in a row
 _WIDEST = 36  # letters in a line of a title
 _PALEST = 0.2  # number of molecules in a cell that would be white, so that a cell with one molecule is grey
 _OUTSIDE = "#D55E00"

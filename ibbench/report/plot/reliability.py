@@ -12,7 +12,7 @@ from ibbench.compare.calibration import Calibration
 from ibbench.report.cells import Notation
 from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit
 
-_COLUMNS = 4
+_COLUMNS = 4  # panels in a row
 _WIDEST = 30  # letters in a line of a title
 _MARGIN = 1.3  # factor from the lowest and highest figures to the limits of the axes
 _IDEAL = "#0072B2"

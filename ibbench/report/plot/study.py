@@ -115,7 +115,7 @@ def draw_parts(study: Study, folder: Path, by: str = "labels", apart: bool = Fal
 
 
 def _remarks(study: Study) -> Iterator[str]:
-    """Yield sentences about runs that are missing, single seeds, and sizes that are not comparable."""
+    """Yield sentences about missing runs, and about models that have fewer seeds or train sizes than others."""
     yield from tell_missing(study)
     trained = [entry for entry in study.entries if not entry.key.is_baseline]
     if any(len(entry.replicas) == 1 for entry in trained):
