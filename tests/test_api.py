@@ -104,6 +104,7 @@ def test_types_are_known_to_a_user(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
     printed = {}
     for name, code in EXAMPLES:

@@ -12,6 +12,8 @@ import pytest
 
 from tests.forked import run_command
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 TINY = ["train", "+experiment=tiny", "trainer.compile=false"]
 SMILES = "CC(=O)NCCO"
