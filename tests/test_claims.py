@@ -149,6 +149,13 @@ def test_figures_in_sentences_are_those_of_the_tables() -> None:
     assert len(of_size) == 6
     for row in of_size.to_dict("records"):
         assert f"{row['mae_mean']:.3f} ± {row['mae_std']:.3f}" in biases, (row["target"], row["variant"])
+    agreement = pd.read_csv(io.StringIO(committed_text("results/explained/agreement.csv"))).set_index("model")
+    page = committed_text("docs/how-to/explain.md").partition(
+        "<!-- correlations of results/explained/agreement.csv -->"
+    )[2]
+    for model in ("graph_transformer", "gat"):
+        told = [f"{one.correlation:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in agreement.loc[model].itertuples()]
+        assert f"| {model} | {' | '.join(told)} |" in page
     (strong,) = table("strong").query("model == 'gnn'").to_dict("records")
     page = committed_text("docs/how-to/change-the-experiment.md")
     assert f"{strong['mae_mean']:.4f} ± {strong['mae_std']:.4f} eV" in page
