@@ -24,7 +24,7 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file in the same folder; at the end of the `with` block it is fsynced and renamed to `path`.
 
     Raises:
-        OSError: see `write_atomically`. That holds for whatever else ends the block before its end, too.
+        OSError: the file cannot be written. Then, and whenever the block ends by an error, `path` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")

@@ -45,10 +45,10 @@ def find_worst(folder: Path, study: Study, entries: Sequence[Entry], count: int,
 
     Args:
         folder: the folder of the study.
-        study: as read.
-        entries: those of one target at one train size; baselines among them are left out.
-        count: the most molecules to find.
-        most_models: the most entries to tell the predictions of, those with the lowest MAEs.
+        study: rows and records of the study, as `read_study` returns them.
+        entries: rows of one target at one train size; baselines among them are left out.
+        count: largest number of molecules to find.
+        most_models: largest number of entries whose predictions are told, those with the lowest MAEs.
 
     Returns:
         None where no entry has the predictions of all of its seeds.

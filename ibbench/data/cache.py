@@ -33,8 +33,8 @@ def cache_path(identity: str, hydrogens: str) -> Path:
     """Return where the cache of a data set lies, or is to lie.
 
     Args:
-        identity: of the source, as its `identify` returns it and records keep it.
-        hydrogens: `implicit` or `explicit`.
+        identity: name of the source with a digest of its content, as `Source.identify` returns it.
+        hydrogens: treatment of hydrogens, `implicit` or `explicit`.
     """
     return cache_folder() / f"{identity.replace(':', '-')}-{hydrogens}.safetensors"
 

@@ -19,10 +19,10 @@ def cite(study: str, versions: Sequence[str], revisions: Sequence[str], sources:
     """Say how a study is cited.
 
     Args:
-        study: its name.
-        versions: of ibbench that trained it; none if they are unknown.
-        revisions: commits that it was trained from; none if they are unknown.
-        sources: identities of the sources of its data.
+        study: name of the study.
+        versions: versions of ibbench that trained the study; none if they are unknown.
+        revisions: commits that the study was trained from; none if they are unknown.
+        sources: identities of the sources of the data, as records have them.
     """
     commit = f", commit {' and '.join(revisions)}" if revisions else ""
     entry = _SOFTWARE.format(version=" and ".join(versions) or "unknown", note=f"study {study}{commit}")

@@ -32,8 +32,8 @@ def write(document: Document, title: str) -> str:
     Pictures that would make the page too large are left out, and it says so.
 
     Args:
-        document: what is told.
-        title: of the page, as tabs of a browser show it.
+        document: shapes to write, in their order.
+        title: title of the page, as the tab of a browser shows it.
     """
     page = _Page()
     script = _read("page.js")

@@ -55,10 +55,10 @@ def tell_worst(group: Group, worst: Worst, smiles: list[str] | None, why_unnamed
     """Draw and list molecules, those with the largest errors first.
 
     Args:
-        group: the target, and where it is predicted.
-        worst: the molecules.
-        smiles: of each of them; None where they are not known.
-        why_unnamed: the sentence that says why they are not known.
+        group: target and train size that the predictions are of.
+        worst: molecules with the largest errors.
+        smiles: SMILES of each molecule; None where they are unknown.
+        why_unnamed: sentence that says why SMILES are unknown.
     """
     names = name_entries(entry for entry, _ in worst.predicted)
     best = names[worst.best.key][0]

@@ -184,6 +184,7 @@ def _sort(table: pd.DataFrame) -> pd.DataFrame:
     order = {name: place for place, name in enumerate(probe_names())}
 
     def place(row: int) -> tuple[Any, ...]:
+        """Return what a row is sorted by."""
         cells = table.iloc[row]
         return (
             target_order(cells["target"]),
