@@ -83,6 +83,15 @@ Overrides = Annotated[
 AnyStudy = Annotated[
     Path, typer.Argument(help="A study, such as results/quick", show_default=False, autocompletion=complete_study)
 ]
+StudyOrRun = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STUDY_OR_RUN",
+        help="A study that is trained, or a run of it",
+        show_default=False,
+        autocompletion=complete_study,
+    ),
+]
 Plugins = Annotated[
     list[str] | None,
     typer.Option("--plugins", help="Files or packages that models are from, such as my_model.py", show_default=False),

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ibbench.cli.app import TAKES_OVERRIDES, app
-from ibbench.cli.arguments import Overrides, Plugins, Quiet, complete_either, complete_probe, complete_study
+from ibbench.cli.arguments import Overrides, Plugins, Quiet, StudyOrRun, complete_either, complete_probe
 from ibbench.errors import needs_extra
 from ibbench.options.words import Geometry, PredictFormat
 
@@ -89,15 +89,7 @@ def probe(
 
 @app.command()
 def predict(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="STUDY_OR_RUN",
-            help="A study that is trained, or a run of it",
-            show_default=False,
-            autocompletion=complete_study,
-        ),
-    ],
+    folder: StudyOrRun,
     smiles: Annotated[list[str] | None, typer.Argument(metavar="SMILES", help="Molecules, such as CCO")] = None,
     given: Annotated[Path | None, typer.Option("--input", help="A CSV of molecules", show_default=False)] = None,
     column: Annotated[
@@ -131,15 +123,7 @@ def predict(
 
 @app.command()
 def explain(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="STUDY_OR_RUN",
-            help="A study that is trained, or a run of it",
-            show_default=False,
-            autocompletion=complete_study,
-        ),
-    ],
+    folder: StudyOrRun,
     smiles: Annotated[str, typer.Argument(metavar="[SMILES]", help="A molecule, such as CCO", show_default=False)] = "",
     molecules: Annotated[
         int, typer.Option(help="Compare attention and occlusion on as many test molecules", show_default=False)

@@ -1,24 +1,15 @@
 """One run from its plan to its record: locked, trained pack by pack, measured, and written into its folder."""
 
 import contextlib
-import importlib.metadata
-import platform
 import traceback
-from typing import Any, Literal
 
 import pandas as pd
 import torch
 
 from ibbench.budget.cost import count_flops, count_parameters
-from ibbench.data.dataset import DataSet
 from ibbench.data.domain import find_domain, write_domain
-from ibbench.data.repeats import count_repeats
-from ibbench.data.sources import get_source
 from ibbench.errors import DivergedError, InputError
 from ibbench.files import write_atomically
-from ibbench.models.registry import get_model
-from ibbench.options.config import Config
-from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import (
     CHECKPOINTS,
     DOMAIN,
@@ -26,39 +17,25 @@ from ibbench.record.folder import (
     START_ERROR,
     WEIGHTS,
     adopt_names,
-    name_in_study,
     record_age,
     study_folder,
 )
 from ibbench.record.intact import read_done
 from ibbench.record.lease import Lease, LostError, TakenError, describe_owner, hold
-from ibbench.record.made import describe_making, find_revision
+from ibbench.record.made import find_revision
 from ibbench.record.predictions import write_predictions
-from ibbench.record.schema import (
-    SCHEMA_VERSION,
-    CostEntry,
-    DataEntry,
-    ErrorEntry,
-    PluginEntry,
-    Record,
-    SplitSizesEntry,
-    UnseenEntry,
-    write_record,
-)
+from ibbench.record.schema import CostEntry, ErrorEntry, Record, write_record
 from ibbench.run.baselines import measure_baselines
+from ibbench.run.describe import describe_weights, make_record
 from ibbench.run.pack import ALONE, Place, advance_pack, train_pack
 from ibbench.run.plan import Point
-from ibbench.run.sight import count_for, sight_of
 from ibbench.terminal import mention, say
 from ibbench.track.content import card_of, outcome_of
 from ibbench.track.follow import Follower
-from ibbench.training.device import choose_device, describe_device, one_thread, peak_memory_mb, reset_peak_memory
+from ibbench.training.device import choose_device, one_thread, peak_memory_mb, reset_peak_memory
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
-from ibbench.training.replicas import Replica
 from ibbench.training.saved import saved_pack_size
-from ibbench.training.weights import PluginFacts, WeightFacts, write_weights
-
-_PACKAGES = ("ibbench", "torch", "numpy", "rdkit")
+from ibbench.training.weights import write_weights
 
 
 def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record | None:
@@ -110,7 +87,7 @@ def _attempt_followed(point: Point, lease: Lease, place: Place, packs: contextli
     units = {target.name: target.unit for target in point.dataset.targets if target.name in point.config.targets}
     follower = Follower(study, point.run, point.config.log)
     # The status is not known yet, but a record must have one; the card does not show it.
-    with follower.following(lambda: card_of(study, _record(point, "failed"), units)) as outcome:
+    with follower.following(lambda: card_of(study, make_record(point, "failed"), units)) as outcome:
         record = _attempt(point, lease, place, packs)
         outcome.append(outcome_of(record))
     return record
@@ -149,7 +126,9 @@ def note_death(point: Point, message: str) -> None:
     try:
         with hold(point.folder):
             if not read_done(point.folder):
-                write_record(point.folder, _record(point, "failed", error=ErrorEntry(message=message, traceback="")))
+                write_record(
+                    point.folder, make_record(point, "failed", error=ErrorEntry(message=message, traceback=""))
+                )
     except (TakenError, OSError, InputError) as error:
         say(f"{point.run}: {error}")
 
@@ -157,7 +136,7 @@ def note_death(point: Point, message: str) -> None:
 def _fail(point: Point, error: Exception) -> Record:
     message = str(error) or type(error).__name__
     say(f"{point.run}: failed: {message}")
-    return _record(point, "failed", error=ErrorEntry(message=message, traceback=traceback.format_exc()))
+    return make_record(point, "failed", error=ErrorEntry(message=message, traceback=traceback.format_exc()))
 
 
 def help_train(point: Point, age: int, owner: str, place: Place) -> None:
@@ -230,7 +209,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
     history = pd.DataFrame([row for pack in trained for row in pack.history])
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
-    write_weights(folder / WEIGHTS, weights, _describe_weights(point, replicas, trained[0].elements))
+    write_weights(folder / WEIGHTS, weights, describe_weights(point, replicas, trained[0].elements))
     subsets = {seed: point.split.train_subset(seed) for seed in dict.fromkeys(seed for _, seed in replicas)}
     with contextlib.suppress(ImportError):  # needs RDKit for canonical SMILES; training from a ready cache does not
         write_domain(folder / DOMAIN, find_domain(point.dataset, subsets))
@@ -245,72 +224,4 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
         peak_memory_mb=peak_memory_mb(device),
     )
     of_baselines = tuple(baseline.entry for baseline in baselines)
-    return _record(point, "done", cost=cost, replicas=entries, baselines=of_baselines)
-
-
-def _describe_weights(point: Point, replicas: list[Replica], elements: tuple[int, ...]) -> WeightFacts:
-    config, dataset = point.resolved, point.dataset
-    plugin = plugin_of("model", config.model.name)
-    return WeightFacts(
-        elements=elements,
-        replicas=tuple(replicas),
-        units=tuple(dataset.targets[dataset.column(target)].unit for target, _ in replicas),
-        options=config.model,
-        num_atoms=dataset.molecules.padding.num_atoms,
-        hydrogens=config.data.hydrogens,
-        graph=config.data.graph,
-        feature_set=config.data.features,
-        precision=config.precision,
-        plugin=PluginFacts(name=plugin.name, place=plugin.place, digest=plugin.digest) if plugin else None,
-    )
-
-
-def _record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> Record:
-    width, hidden = point.resolved.model.sizes
-    split = point.split
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        status=status,
-        run=point.run,
-        config=point.config.numerics(),
-        width=width,
-        hidden=hidden,
-        assumptions=get_model(point.config.model.name).assumptions(),
-        train_size=split.train_size,
-        split_fingerprint=split.fingerprint,
-        split_sizes=SplitSizesEntry(
-            train_pool=len(split.train_pool), validation=len(split.validation), test=len(split.test)
-        ),
-        data_source=point.dataset.source,
-        versions={"python": platform.python_version()} | _versions(point.config.data.source),
-        device=describe_device(choose_device(point.config.device)),
-        data=_count_data(point.dataset),
-        made=describe_making(),
-        plugins=_list_plugins(point.config),
-        unseen=UnseenEntry(sight=sight_of(point.resolved.model), **count_for([point]).model_dump()),
-        **name_in_study(point.config),
-        **outcome,
-    )
-
-
-def _list_plugins(config: Config) -> tuple[PluginEntry, ...] | None:
-    used = config.used_plugins()
-    entries = (
-        PluginEntry(gives=key, name=plugin.name, place=plugin.place, digest=plugin.digest)
-        for key, plugin in used.items()
-    )
-    return tuple(entries) or None
-
-
-def _count_data(dataset: DataSet) -> DataEntry:
-    return DataEntry(molecules=len(dataset), rejected=dataset.rejected, **count_repeats(dataset)._asdict())
-
-
-def _versions(source: str) -> dict[str, str]:
-    versions = {}
-    for package in (*_PACKAGES, *get_source(source).packages):
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+    return make_record(point, "done", cost=cost, replicas=entries, baselines=of_baselines)

@@ -4,7 +4,6 @@ A pack goes through the stages of `options.trial`. In each stage the remaining t
 side from the start; those with the lowest validation errors go on to the next stage.
 """
 
-import time
 from typing import NamedTuple
 
 import torch
@@ -14,8 +13,9 @@ from ibbench.options.trial import Stage, Trial, draw_trials, list_stages
 from ibbench.record.folder import study_folder
 from ibbench.record.lease import Lease
 from ibbench.record.schema import MetricsEntry, ReplicaEntry, TrialEntry
-from ibbench.run.interrupt import asked, deferring, raise_if_asked
+from ibbench.run.interrupt import deferring, raise_if_asked
 from ibbench.run.plan import Point
+from ibbench.run.saving import Saving
 from ibbench.terminal import ShowLine, mention, say, show_line
 from ibbench.track.content import points_of
 from ibbench.track.follow import Follower
@@ -191,7 +191,7 @@ def _train_part(
         state.models.load(state.best)
         return task, state
     units = {target.name: target.unit for target in point.dataset.targets}
-    saving = _Saving(checkpoints, lease, config.trainer.checkpoint_seconds, part.name)
+    saving = Saving(checkpoints, lease, config.trainer.checkpoint_seconds, part.name)
     with show(part.name, length.steps) as line, deferring():
         progress = RunProgress(line, task, length, units)
         for _ in train(task, state, config, saving.is_due, part.share):
@@ -205,39 +205,6 @@ def _train_part(
         saving.save(state)
     state.models.load(state.best)
     return task, state
-
-
-class _Saving:
-    """Decides when a state is saved, and lets the training go on if it cannot be saved."""
-
-    def __init__(self, checkpoints: Checkpoints, lease: Lease, seconds: float, name: str) -> None:
-        self._checkpoints, self._lease, self._seconds, self._name = checkpoints, lease, seconds, name
-        self._saved_at = time.monotonic()
-        self._failed = False
-
-    def is_due(self, validated: bool = False) -> bool:
-        """Whether to save now: a signal has asked to stop, or enough time has passed since the last save.
-
-        With `trainer.checkpoint_seconds=0` it is time after every validation.
-        """
-        if not self._seconds:
-            return asked() or validated
-        return asked() or time.monotonic() - self._saved_at >= self._seconds
-
-    def save(self, state: State) -> None:
-        """Save the state. If the disk is full, the training goes on: there may be room for its results later.
-
-        Raises:
-            LostError: this process no longer holds the lock of the run.
-        """
-        self._lease.check()
-        try:
-            self._checkpoints.save(state)
-        except OSError as error:
-            if not self._failed:
-                say(f"{self._name}: its state cannot be saved: {error.strerror or error}. The training goes on")
-            self._failed = True
-        self._saved_at = time.monotonic()
 
 
 def _measure_trials(

@@ -1,0 +1,104 @@
+"""What a run says of itself in its record and beside its weights: options, versions, data, device."""
+
+import importlib.metadata
+import platform
+from typing import Any, Literal
+
+from ibbench.data.dataset import DataSet
+from ibbench.data.repeats import count_repeats
+from ibbench.data.sources import get_source
+from ibbench.models.registry import get_model
+from ibbench.options.config import Config
+from ibbench.plugins.registry import plugin_of
+from ibbench.record.folder import name_in_study
+from ibbench.record.made import describe_making
+from ibbench.record.schema import SCHEMA_VERSION, DataEntry, PluginEntry, Record, SplitSizesEntry, UnseenEntry
+from ibbench.run.plan import Point
+from ibbench.run.sight import count_for, sight_of
+from ibbench.training.device import choose_device, describe_device
+from ibbench.training.replicas import Replica
+from ibbench.training.weights import PluginFacts, WeightFacts
+
+_PACKAGES = ("ibbench", "torch", "numpy", "rdkit")
+
+
+def describe_weights(point: Point, replicas: list[Replica], elements: tuple[int, ...]) -> WeightFacts:
+    """Return what a file of weights says of the replicas that it holds.
+
+    Args:
+        point: the run.
+        replicas: target and seed of each replica.
+        elements: atomic numbers, in the order of the scaling of the target.
+    """
+    config, dataset = point.resolved, point.dataset
+    plugin = plugin_of("model", config.model.name)
+    return WeightFacts(
+        elements=elements,
+        replicas=tuple(replicas),
+        units=tuple(dataset.targets[dataset.column(target)].unit for target, _ in replicas),
+        options=config.model,
+        num_atoms=dataset.molecules.padding.num_atoms,
+        hydrogens=config.data.hydrogens,
+        graph=config.data.graph,
+        feature_set=config.data.features,
+        precision=config.precision,
+        plugin=PluginFacts(name=plugin.name, place=plugin.place, digest=plugin.digest) if plugin else None,
+    )
+
+
+def make_record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> Record:
+    """Return a record of a run as it ends now.
+
+    Args:
+        point: the run.
+        status: whether the run is done or has failed.
+        outcome: further fields of `Record`: costs and errors of a run that is done, the error of one that failed.
+    """
+    width, hidden = point.resolved.model.sizes
+    split = point.split
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        status=status,
+        run=point.run,
+        config=point.config.numerics(),
+        width=width,
+        hidden=hidden,
+        assumptions=get_model(point.config.model.name).assumptions(),
+        train_size=split.train_size,
+        split_fingerprint=split.fingerprint,
+        split_sizes=SplitSizesEntry(
+            train_pool=len(split.train_pool), validation=len(split.validation), test=len(split.test)
+        ),
+        data_source=point.dataset.source,
+        versions={"python": platform.python_version()} | _versions(point.config.data.source),
+        device=describe_device(choose_device(point.config.device)),
+        data=_count_data(point.dataset),
+        made=describe_making(),
+        plugins=_list_plugins(point.config),
+        unseen=UnseenEntry(sight=sight_of(point.resolved.model), **count_for([point]).model_dump()),
+        **name_in_study(point.config),
+        **outcome,
+    )
+
+
+def _list_plugins(config: Config) -> tuple[PluginEntry, ...] | None:
+    used = config.used_plugins()
+    entries = (
+        PluginEntry(gives=key, name=plugin.name, place=plugin.place, digest=plugin.digest)
+        for key, plugin in used.items()
+    )
+    return tuple(entries) or None
+
+
+def _count_data(dataset: DataSet) -> DataEntry:
+    return DataEntry(molecules=len(dataset), rejected=dataset.rejected, **count_repeats(dataset)._asdict())
+
+
+def _versions(source: str) -> dict[str, str]:
+    versions = {}
+    for package in (*_PACKAGES, *get_source(source).packages):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
