@@ -14,7 +14,7 @@ from ibbench.data.unseen import find_unseen
 from ibbench.errors import shorten
 
 REJECTED_COLUMNS = {
-    "line": "line of the file where the row begins, counted from 1; of QM9 the number of the molecule",
+    "line": "line of its file where the row begins, counted from 1; of QM9 the number of the molecule",
     "column": "the column with what is wrong; empty where it is the row itself",
     "value": "what stands there",
     "reason": "why it cannot be used",
@@ -127,6 +127,9 @@ def _find_faults(rows: Rows, refused: dict[int, str], source: Source) -> list[Fa
     for row, place in np.argwhere(~np.isfinite(rows.values)).tolist():
         if row not in with_fault:
             faults.append(Fault(row, source.targets()[place].name, str(rows.values[row, place]), "it is no number"))
+    if rows.second:
+        start, name = rows.second
+        faults = [one._replace(reason=f"{one.reason} (in {name})") if one.row >= start else one for one in faults]
     return sorted(faults, key=lambda fault: fault.row)
 
 

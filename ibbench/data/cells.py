@@ -32,13 +32,14 @@ class Cells(NamedTuple):
     broken: dict[int, tuple[list[str], str]]
 
 
-def decode(content: bytes, path: str, encoding: str | None) -> str:
+def decode(content: bytes, path: str, encoding: str | None, option: str = "data.path") -> str:
     """Return the text of a file.
 
     Args:
         content: the bytes of the file.
         path: the name of the file in messages.
         encoding: the encoding of the file; None for UTF-8. A byte-order mark at the beginning is left out.
+        option: the option that names the file, for messages.
 
     Raises:
         InputError: the bytes are not text in that encoding.
@@ -48,7 +49,7 @@ def decode(content: bytes, path: str, encoding: str | None) -> str:
     except UnicodeError as error:
         where = f": line {_line_of(content, error)}" if isinstance(error, UnicodeDecodeError) else ""
         raise InputError(
-            f"`data.path={path}` is not text in {encoding or 'UTF-8'}{where}. Give its encoding, such as "
+            f"`{option}={path}` is not text in {encoding or 'UTF-8'}{where}. Give its encoding, such as "
             f"data.encoding={_likely_encoding(content)}"
         ) from None
 
@@ -68,20 +69,21 @@ def _likely_encoding(content: bytes) -> str:
     return "cp1252"
 
 
-def read_cells(text: str, path: str, names: Sequence[str]) -> Cells:
+def read_cells(text: str, path: str, names: Sequence[str], option: str = "data.path") -> Cells:
     """Read some columns of a CSV, whose separator `find_layout` finds.
 
     Args:
         text: the content of the file.
         path: the name of the file in messages.
         names: the columns to read. White space around the names in the header is ignored.
+        option: the option that names the file, for messages.
 
     Raises:
         InputError: a column is missing or occurs twice, there are no rows, or a quote is misplaced.
     """
     layout = find_layout(text, names)
     # Not `splitlines`: it also cuts at characters that do not end a line of a file.
-    rows = CellRows(io.StringIO(text, newline=""), layout, f"`data.path={path}`")
+    rows = CellRows(io.StringIO(text, newline=""), layout, f"`{option}={path}`")
     header = [name.strip() for name in next(rows, [])]
     places = {name: _find_column(name, header, layout, path) for name in names}
     cells = Cells({name: [] for name in names}, [], {})

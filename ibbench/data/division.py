@@ -165,9 +165,9 @@ def _atomic_number(symbol: str) -> int:
 
 
 def _by_column(dataset: DataSet, options: DataOptions, labels: np.ndarray, sizes: tuple[int, int]) -> Parts:
-    """Divide as a column of the file says; if it has no validation rows, draw `data.validation_size` train rows.
+    """Divide as the source says, by a column or by two files; without validation rows, draw them from the train rows.
 
-    Where the column puts rows of one molecule in several parts, only those in test are kept, or, if there are none,
+    Where the source puts rows of one molecule in several parts, only those in test are kept, or, if there are none,
     those in validation; the molecule's other rows are in no part.
     """
     assert dataset.parts is not None  # the options' own checks make sure of this
@@ -183,6 +183,7 @@ def _by_column(dataset: DataSet, options: DataOptions, labels: np.ndarray, sizes
     return [rows[of_row[rows] == part] for part, rows in zip((TEST, VALIDATION, TRAIN), parts, strict=True)]
 
 
+OF_SOURCE = {"column", "file"}  # splits whose test molecules are those that the source names
 Divide = Callable[[DataSet, DataOptions, np.ndarray, tuple[int, int]], Parts]
 DIVISIONS: dict[str, Divide] = {
     "random": lambda _dataset, options, labels, sizes: divide_at_random(labels, sizes, options.split_seed),
@@ -191,4 +192,5 @@ DIVISIONS: dict[str, Divide] = {
     "element": _by_element,
     "target_tail": _by_target,
     "column": _by_column,
+    "file": _by_column,
 }

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ibbench.data.dataset import DataSet
-from ibbench.data.division import DIVISIONS
+from ibbench.data.division import DIVISIONS, OF_SOURCE
 from ibbench.data.layout import PARTS
 from ibbench.data.sources import get_source
 from ibbench.errors import InputError
@@ -69,15 +69,11 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
     """
     total = len(dataset)
     test, validation = _count(options.test_size, total), _count(options.validation_size, total)
-    if options.split == "column":
+    if options.split in OF_SOURCE:
         assert dataset.parts is not None  # the options' own checks make sure of this
         test = int((dataset.parts == PARTS.index("test")).sum())
     if total - test - validation < 1 or min(test, validation) < 1:
-        raise InputError(
-            f"{_sizes(options)} do not fit into {total:,} molecules with any left to train on"
-            if options.split != "column"
-            else f"column {options.split_column} has {test:,} of {total:,} molecules test: expected some, and not all"
-        )
+        raise InputError(_explain_sizes(options, test, total))
     together = get_source(options.source).keeps_repeats_together
     labels = dataset.groups.numpy() if together else np.arange(total)
     divided = DIVISIONS[options.split](dataset, options, labels, (test, validation))
@@ -97,6 +93,14 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
 
 def _sizes(options: DataOptions) -> str:
     return f"data.test_size={options.test_size} and data.validation_size={options.validation_size}"
+
+
+def _explain_sizes(options: DataOptions, test: int, total: int) -> str:
+    """Say that the sizes of test and validation leave no molecule for a part."""
+    if options.split not in OF_SOURCE or 0 < test < total:
+        return f"{_sizes(options)} do not fit into {total:,} molecules with any left to train on"
+    where = f"column {options.split_column}" if options.split_column else options.test_path
+    return f"{where} makes {test:,} of {total:,} molecules test: expected some, and not all"
 
 
 def _explain_empty_part(parts: tuple[Tensor, ...], labels: np.ndarray, options: DataOptions) -> str:

@@ -73,6 +73,7 @@ _SPLIT_OPTIONS = (
     ("element", "held_out", "[F]"),
     ("target_tail", "split_target", "gap"),
     ("column", "split_column", "split"),
+    ("file", "test_path", "test.csv"),
 )
 
 
@@ -84,7 +85,7 @@ class DataOptions(Options):
     train_size: PositiveInt | None
     validation_size: Size
     test_size: Size
-    split: Literal["random", "scaffold", "size", "element", "target_tail", "column"]
+    split: Literal["random", "scaffold", "size", "element", "target_tail", "column", "file"]
     held_out: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(without_repeats)] | None
     split_target: Name | None
     split_seed: Seed
@@ -103,6 +104,7 @@ class DataOptions(Options):
     units: Annotated[Annotated[dict[str, str], BeforeValidator(read_json)] | None, OnlyFor("csv")] = None
     encoding: Annotated[Annotated[Name, AfterValidator(known_encoding)] | None, OnlyFor("csv")] = None
     split_column: Annotated[Name | None, OnlyFor("csv")] = None
+    test_path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv")] = None
     decimal: Annotated[Literal["point", "comma"], OnlyFor("csv")] = "point"
     smiles_names: Annotated[bool, OnlyFor("csv")] = False
     max_atoms: Annotated[Annotated[int, Field(ge=1, le=128)] | None, OnlyFor("csv")] = None

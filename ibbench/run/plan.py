@@ -13,6 +13,7 @@ from ibbench.baselines import baseline_names
 from ibbench.budget.cost import count_training_flops
 from ibbench.budget.width import fit_to_budget
 from ibbench.data.dataset import DataSet, load_dataset
+from ibbench.data.division import OF_SOURCE
 from ibbench.data.identity import FEATURES
 from ibbench.data.layout import Padding
 from ibbench.data.splits import Split, split_dataset
@@ -201,7 +202,7 @@ def _can_compile(config: Config, device: torch.device, here: bool) -> bool:
 
 
 def _load(data: DataOptions) -> DataSet:
-    whole = _WHOLE if data.split == "column" else _WHOLE | _AT_RANDOM
+    whole = _WHOLE if data.split in OF_SOURCE else _WHOLE | _AT_RANDOM
     return _load_once(data.model_copy(update=whole).model_dump_json())
 
 

@@ -4,6 +4,7 @@ import math
 
 from ibbench.budget.width import fit_to_budget
 from ibbench.data.dataset import DataSet
+from ibbench.data.division import OF_SOURCE
 from ibbench.data.repeats import warn_of_repeats
 from ibbench.errors import InputError
 from ibbench.run.plan import Point
@@ -37,8 +38,8 @@ def _warn_of_sizes(point: Point) -> str:
     """Say if a part of the split is smaller than asked for, because molecules that must stay together did not fit."""
     data, split = point.config.data, point.split
     asked = {"test": (data.test_size, split.test), "validation": (data.validation_size, split.validation)}
-    if data.split == "column":
-        del asked["test"]  # its size is what the column says
+    if data.split in OF_SOURCE:
+        del asked["test"]  # its size is what the source says
     short = [
         f"data.{name}_size={size} gets {len(part):,} molecules"
         for name, (size, part) in asked.items()
@@ -54,9 +55,12 @@ def _warn_of_left_out(point: Point) -> str:
     count = len(point.dataset) - len(split.test) - len(split.validation) - len(split.train_pool)
     if not count:
         return ""
-    if point.config.data.split == "column":
+    data = point.config.data
+    if data.split == "file":
+        return f"{count:,} rows of {data.path} are left out: {data.test_path} has their molecules, which test."
+    if data.split == "column":
         return f"{count:,} rows are left out: other rows of the same molecules test or validate."
-    return f"{count:,} molecules with {' or '.join(point.config.data.held_out or ())} are left out: they do not test."
+    return f"{count:,} molecules with {' or '.join(data.held_out or ())} are left out: they do not test."
 
 
 def _warn_of_large_molecules(point: Point, usual: int) -> str:

@@ -109,6 +109,32 @@ def test_a_column_divides_and_no_molecule_is_on_two_sides(
     assert (len(drawn.test), len(drawn.validation), len(drawn.train_pool)) == (3, 4, 15)
 
 
+def test_a_second_file_tests_and_its_molecules_train_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Callable[..., Config]
+) -> None:
+    monkeypatch.setenv("IBBENCH_CACHE", str(tmp_path / "cache"))
+    mine, held_out = tmp_path / "mine.csv", tmp_path / "test.csv"
+    mine.write_text("smiles,y\n" + "".join(f"{'C' * size}O,1\n" for size in range(1, 21)))
+    held_out.write_text("y,smiles\n2,CN\n3,OCC\n4,Q\n5,CCN\n")
+    csv = ("data=csv", f"data.path={mine}", "data.target_columns=[y]", "targets=[y]", "model=mlp", "budget=null")
+    csv += ("data.split=file", f"data.test_path={held_out}", "model.width=8", "data.validation_size=4")
+    said: list[str] = []
+    dataset = load_dataset(config(*csv).data, said.append)
+    assert f"1 of 24 rows of {mine} and {held_out} are left out. The first is line 4, column smiles, `Q`" in said[-1]
+    assert f"(in {held_out})" in said[-1]
+    split = split_dataset(dataset, config(*csv).data)
+    assert [dataset.smiles[index] for index in sorted(split.test.tolist())] == ["CN", "OCC", "CCN"]
+    assert (len(split.validation), len(split.train_pool)) == (4, 15)  # without CCO, which tests by another spelling
+    told = list_warnings([plan(config(*csv))])
+    assert f"1 rows of {mine} are left out: {held_out} has their molecules, which test." in told
+    held_out.write_text("y,smiles\n2,CN\n3,OCC\n4,Q\n")
+    assert load_dataset(config(*csv).data, said.append).source != dataset.source
+    with pytest.raises(InputError, match=r"`data.test_path=.*missing.csv` cannot be read: .* In that folder: "):
+        load_dataset(config(*csv, f"data.test_path={tmp_path / 'missing.csv'}").data, said.append)
+    with pytest.raises(InputError, match=r"data.split=file needs data.test_path, such as test.csv"):
+        config(*csv[:6], "data.split=file")
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1), st.integers(0, 20), st.integers(0, 20), st.integers(0, 2**32 - 1))
 def test_a_split_divides_no_group_and_loses_no_molecule(groups: list[int], test: int, other: int, seed: int) -> None:

@@ -54,6 +54,7 @@ class Rows(NamedTuple):
     parts: np.ndarray | None = (
         None  # uint8 [M]; the part of each row, a code of `PARTS`; None where the source has no parts
     )
+    second: tuple[int, str] | None = None  # the first row of a second file, and the name of that file; None for one
 
 
 class Source(ABC):

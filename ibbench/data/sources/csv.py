@@ -17,18 +17,26 @@ _READING = 2  # to be raised when the same file is read in another way, since it
 
 @register("csv")
 class Csv(Source):
-    """The file `data.path`, with the columns that the options name."""
+    """The file `data.path`, with the columns that the options name; behind its rows those of `data.test_path`, if given."""
 
     def identify(self) -> str:
-        """Return `csv:` and a digest of the content of the file and of the options that say how it is read.
+        """Return `csv:` and a digest of the content of the files and of the options that say how they are read.
 
         Raises:
             InputError: there is no such file, or it cannot be read.
         """
         given = self.options
-        how = (given.smiles_column, given.target_columns, given.encoding, given.decimal, given.smiles_names)
+        how: tuple[object, ...] = (
+            given.smiles_column,
+            given.target_columns,
+            given.encoding,
+            given.decimal,
+            given.smiles_names,
+        )
         how = (*how, given.max_atoms, *([given.split_column] if given.split_column else ()))
-        digest = hashlib.sha256(self._content() + repr((_READING, *how)).encode())
+        if given.test_path:  # beside the digest of its content, the place where the first file ends
+            how = (*how, hashlib.sha256(_content("data.test_path", given.test_path)).hexdigest())
+        digest = hashlib.sha256(_content("data.path", given.path) + repr((_READING, *how)).encode())
         return f"{self.name}:{digest.hexdigest()[:16]}"
 
     def targets(self) -> tuple[Target, ...]:
@@ -40,23 +48,30 @@ class Csv(Source):
         )
 
     def location(self) -> str:
-        """Return the path of the file."""
-        return self.options.path or ""
+        """Return the path of the file, or the paths of both."""
+        return " and ".join(filter(None, (self.options.path, self.options.test_path)))
 
     def smiles_column(self) -> str:
         """Return the name of the column of SMILES."""
         return self.options.smiles_column or ""
 
     def read(self) -> Rows:
-        """Read the columns of SMILES and targets.
+        """Read the columns of SMILES and targets; rows of a test file stand behind the others.
 
         Raises:
-            InputError: the file is no CSV, has no rows, or lacks a column.
+            InputError: a file is no CSV, has no rows, or lacks a column.
         """
-        text = decode(self._content(), self.location(), self.options.encoding)
+        rows = self._read_file("data.path", self.options.path)
+        if not self.options.test_path:
+            return rows
+        return _join(rows, self._read_file("data.test_path", self.options.test_path), self.options.test_path)
+
+    def _read_file(self, option: str, path: str | None) -> Rows:
+        assert path is not None  # the options' own checks make sure of this
+        text = decode(_content(option, path), path, self.options.encoding, option)
         columns = [self.smiles_column(), *(self.options.target_columns or ())]
         dividing = self.options.split_column
-        cells = read_cells(text, self.location(), [*columns, *([dividing] if dividing else ())])
+        cells = read_cells(text, path, [*columns, *([dividing] if dividing else ())], option)
         faults = [Fault(row, "", ", ".join(found), why) for row, (found, why) in cells.broken.items()]
         smiles = self._read_smiles(cells, faults)
         values = np.empty((len(cells.lines), len(columns) - 1))
@@ -75,15 +90,6 @@ class Csv(Source):
                 faults.append(Fault(row, name, text, f"expected {', '.join(PARTS)}"))
             parts[row] = PARTS.index(word or PARTS[0])
         return parts
-
-    def _content(self) -> bytes:
-        path = Path(self.location())
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            near = [file.name for file in path.parent.glob("*.csv")] if path.parent.is_dir() else []
-            hint = f" In that folder: {suggest(path.name, near)}" if near else ""
-            raise InputError(f"`data.path={path}` cannot be read: {error.strerror or error}.{hint}") from None
 
     def _read_smiles(self, cells: Cells, faults: list[Fault]) -> list[str]:
         """Return the SMILES of each cell without white space around it; an empty text, and a fault, for two or more."""
@@ -108,3 +114,30 @@ class Csv(Source):
                 faults.append(Fault(row, name, text, why))
             numbers.append(number)
         return numbers
+
+
+def _content(option: str, given: str | None) -> bytes:
+    """Return the bytes of the file that an option names."""
+    path = Path(given or "")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        near = [file.name for file in path.parent.glob("*.csv")] if path.parent.is_dir() else []
+        hint = f" In that folder: {suggest(path.name, near)}" if near else ""
+        raise InputError(f"`{option}={path}` cannot be read: {error.strerror or error}.{hint}") from None
+
+
+def _join(rows: Rows, tested: Rows, name: str) -> Rows:
+    """Append the rows of a second file, called `name`, which test; those of the first file train or validate."""
+    count, more = len(rows.ids), len(tested.ids)
+    assert rows.lines is not None
+    assert tested.lines is not None
+    return Rows(
+        ids=np.arange(1, count + more + 1),
+        smiles=[*rows.smiles, *tested.smiles],
+        values=np.concatenate([rows.values, tested.values]),
+        lines=np.concatenate([rows.lines, tested.lines]),
+        faults=(*rows.faults, *(fault._replace(row=fault.row + count) for fault in tested.faults)),
+        parts=np.repeat(np.array([PARTS.index("train"), PARTS.index("test")], dtype=np.uint8), [count, more]),
+        second=(count, name),
+    )
