@@ -12,8 +12,9 @@ from ibbench.compare import diff, pairs, summary
 from ibbench.compare import table as comparison
 from ibbench.data.build import REJECTED_COLUMNS
 from ibbench.probes.subject import foretell, measure
-from ibbench.record.folder import HISTORY, PAIRS, TABLE
+from ibbench.record.folder import HISTORY, PAIRS, SPLIT, TABLE
 from ibbench.record.schema import RECORD, Record
+from ibbench.record.split_file import SPLIT_COLUMNS
 from ibbench.report import explain, predictions
 from ibbench.speed import columns as speed
 from ibbench.training.state import HISTORY_COLUMNS
@@ -55,6 +56,7 @@ FILES = (
     File(PROBES, "`ibbench probe`", "per figure", measure.COLUMNS),
     File(RANKING, "`ibbench probe --foretell`", "per model, target and train size", foretell.COLUMNS),
     File(HISTORY, "a run, in its folder", "per replica and validation", HISTORY_COLUMNS),
+    File(SPLIT.format("FINGERPRINT"), "`ibbench train`, once per split", "per molecule", SPLIT_COLUMNS),
     File("predicted.csv", "`ibbench predict --output predicted.csv`", "per molecule", predictions.COLUMNS),
     File(
         ROWS_OF_ATOMS,

@@ -17,6 +17,7 @@ from ibbench.record.schema import RECORD, BrokenError, Record, RungEntry, read_r
 RUNS, MATCHED = "runs", "matched"
 TABLE, TABLE_TEXT, PAIRS, PROVENANCE = "table.csv", "table.md", "pairs.csv", "study.json"
 EVIDENCE = "evidence.zip"
+SPLIT = "split-{}.csv"  # which molecules train, validate and test, by the fingerprint of the split
 TENSORBOARD = "tensorboard"  # written by `log=[tensorboard]`, one folder per run
 PROBES = "probes.csv"
 # Files in the folder of a run.

@@ -98,6 +98,7 @@ class Sweep:
         from ibbench.record.agenda import write_agenda
         from ibbench.run.plan import plan
         from ibbench.sweep.announce import announce, list_planned
+        from ibbench.sweep.splits import write_splits
 
         self.points = [plan(config, self._here) for config in self._configs]
         self._folders = [point.folder for point in self.points]
@@ -111,6 +112,7 @@ class Sweep:
             self._replaced = {point.folder: record_age(point.folder) for point in self.points if point.config.rerun}
             try:
                 write_agenda(self.study, planned)
+                write_splits(self.study, self.points)
             except OSError as error:
                 reason = error.strerror or error
                 raise InputError(f"the study {self.study} cannot be written: {reason}; see results_dir") from None

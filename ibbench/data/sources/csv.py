@@ -17,7 +17,7 @@ _READING = 2  # to be raised when the same file is read in another way, since it
 
 @register("csv")
 class Csv(Source):
-    """The file `data.path`, with the columns that the options name; behind its rows those of `data.test_path`, if given."""
+    """The file `data.path`, with the columns that the options name; then the rows of `data.test_path`, if given."""
 
     def identify(self) -> str:
         """Return `csv:` and a digest of the content of the files and of the options that say how they are read.
