@@ -8,7 +8,7 @@ from ibbench.compare.comparison import make_report
 from ibbench.compare.diff import diff
 from ibbench.compare.missing import count_missing
 from ibbench.compare.side import Side, read_side
-from ibbench.compare.study import Study, read_study
+from ibbench.compare.study import Study, read_study, refuse_untested
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.report import html, screen
@@ -93,6 +93,7 @@ def tell_study(study: Study, folder: Path) -> Document:
     Raises:
         InputError: no run of the study is finished.
     """
+    refuse_untested(study)
     largest = find_largest(study)
     if not largest:
         raise InputError(f"{folder} has no finished run to report. {count_missing(study.missing, study.num_runs)}")

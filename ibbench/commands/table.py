@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from ibbench.compare.comparison import Report, make_report
-from ibbench.compare.study import read_study
+from ibbench.compare.study import read_study, refuse_untested
 from ibbench.compare.summary import summarise
 from ibbench.compare.table import select
 from ibbench.compare.table_file import to_csv
@@ -24,6 +24,7 @@ from ibbench.report.comparison import brief, content, page, paper
 from ibbench.report.document import Remark
 from ibbench.report.evidence import name_evidence
 from ibbench.report.missing import tell_missing
+from ibbench.report.untested import tell_untested
 from ibbench.terminal import warn
 
 
@@ -73,6 +74,11 @@ def tabulate(
     check_relevance(relevance)
     study = read_study(folder)
     refuse_if_edited(folder)
+    if study.untested and not study.entries:
+        if style != "terminal":
+            refuse_untested(study)
+        screen.show(tell_untested(study), console)
+        return Tabulated(True, study.is_readable, not study.missing)
     report = make_report(study)
     asked = relative_to is not None or relevance != RELEVANCE  # changes what is printed, never the files
     shown = _select(make_report(study, relative_to, relevance) if asked else report, targets or [], sort)

@@ -13,7 +13,7 @@ from ibbench.compare.cautions import Basis
 from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.provenance import Provenance, Row, provenance, read_provenance
 from ibbench.compare.statistics import Sample, Spread
-from ibbench.compare.study import Study, read_study
+from ibbench.compare.study import Study, read_study, refuse_untested
 from ibbench.compare.table_file import read_table
 from ibbench.errors import InputError
 from ibbench.record.checksum import read_checksums
@@ -112,6 +112,7 @@ def of_study(name: str, study: Study) -> Side:
     Raises:
         InputError: the study has no finished run.
     """
+    refuse_untested(study)
     rows = []
     for entry in study.entries:
         group, sample = entry.key.group, entry.sample

@@ -54,9 +54,9 @@ def measure_doubling(replicas: Sequence[ReplicaEntry]) -> Doubling | None:
     """
     halves = [_half(replica) for replica in replicas]
     logs = [
-        math.log(replica.test.mae / half)
+        math.log(replica.tested.mae / half)
         for replica, half in zip(replicas, halves, strict=True)
-        if half is not None and half > 0 and replica.test.mae > 0
+        if half is not None and half > 0 and replica.tested.mae > 0
     ]
     if not logs or len(logs) < len(replicas):
         return None

@@ -116,12 +116,16 @@ class Entry(NamedTuple):
 
 
 class Study(NamedTuple):
-    """A study: its records, the rows of its table in their stable order, and the runs that are missing in the table."""
+    """A study: its records, the rows of its table in their stable order, and the runs that are missing in the table.
+
+    `untested` names the finished runs that have no row because they have no test molecules (`data.test_size=0`).
+    """
 
     name: str
     records: list[Record]
     entries: list[Entry]
     missing: tuple[MissingRun, ...] = ()
+    untested: tuple[str, ...] = ()
 
     @property
     def num_runs(self) -> int:
@@ -184,7 +188,8 @@ def gather(name: str, records: list[Record], folder: Path | None = None) -> Stud
     Raises:
         BrokenError: the predictions of a run cannot be read.
     """
-    done = [record for record in records if record.status == "done"]
+    finished = [record for record in records if record.status == "done"]
+    done = [record for record in finished if record.is_tested]
     found: _Found = {}
     for record, variant in zip(done, find_variants(done), strict=True):
         for key, replica in _replicas(record, variant):
@@ -192,7 +197,21 @@ def gather(name: str, records: list[Record], folder: Path | None = None) -> Stud
     rows = {key: [by_seed[seed][0] for seed in sorted(by_seed)] for key, by_seed in found.items()}
     errors = _read_errors(done, found, folder) if folder else {}
     entries = [_entry(key, replicas, errors.get(key)) for key, replicas in rows.items()]
-    return Study(name, records, sorted(entries, key=lambda entry: _order(entry.key)))
+    untested = tuple(record.run for record in finished if not record.is_tested)
+    return Study(name, records, sorted(entries, key=lambda entry: _order(entry.key)), untested=untested)
+
+
+def refuse_untested(study: Study) -> None:
+    """Refuse a study of which no run has test molecules: there is no error that could be compared.
+
+    Raises:
+        InputError: all finished runs of the study are such runs.
+    """
+    if study.untested and not study.entries:
+        raise InputError(
+            f"{study.name} was trained without test molecules (data.test_size=0): it is for `ibbench predict`, and no "
+            "test error of it is known. `ibbench table` tells its validation errors"
+        )
 
 
 _Found = dict[Key, dict[int, list[_Replica]]]  # for each row and seed: the replica, once per run that recorded it
@@ -251,7 +270,7 @@ def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
         np.abs(errors, out=errors)
     sample = Sample(
         seeds=tuple(replica.entry.seed for replica in replicas),
-        maes=np.array([replica.entry.test.mae for replica in replicas]),
+        maes=np.array([replica.entry.tested.mae for replica in replicas]),
         errors=errors,
     )
     seconds = [replica.cost.train_seconds for replica in replicas if replica.cost.train_seconds is not None]

@@ -107,7 +107,7 @@ def _rows(entries: list[Entry]) -> list[dict[str, Any]]:
 
 
 def _mean_mae_over_std(entries: list[Entry]) -> float | None:
-    means = [mean_of([replica.test.mae_over_std for replica in entry.replicas]) for entry in entries]
+    means = [mean_of([replica.tested.mae_over_std for replica in entry.replicas]) for entry in entries]
     return None if None in means else mean_of(means)
 
 

@@ -121,7 +121,7 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
 
 def _figures(entry: Entry) -> dict[str, Any]:
     key, sample, cost = entry.key, entry.sample, entry.cost
-    tests = [replica.test for replica in entry.replicas]
+    tests = [replica.tested for replica in entry.replicas]
     low, high = sample.mae_interval() or (None, None)
     spread = sample.spread()
     doubling = measure_doubling(entry.replicas)

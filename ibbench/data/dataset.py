@@ -123,6 +123,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     _report_rejected(facts, source, path, say)
     molecules = pack_features(arrays["atoms"], arrays["bonds"], arrays["num_atoms"], smiles, arrays["positions"])
     source.check(molecules)
+    _check_logarithms(arrays["values"], source)
     return DataSet(
         molecules=molecules,
         values=torch.from_numpy(arrays["values"]),
@@ -158,6 +159,17 @@ def _build_cache(source: Source, expected: dict[str, Any], path: Path) -> tuple[
     facts = expected | built.facts
     write_cache(path, built.arrays, facts)
     return built.arrays, facts
+
+
+def _check_logarithms(values: np.ndarray, source: Source) -> None:
+    """Refuse a target whose logarithm is to be taken, if a value has none; log(1 + value) is not checked."""
+    for column, target in enumerate(source.targets()):
+        wrong = values[:, column] <= 0
+        if target.logarithmic and not target.log_offset and wrong.any():
+            raise InputError(
+                f"data.transform={{{target.name}: log}} takes values above 0 only: {int(wrong.sum()):,} of "
+                f"{len(wrong):,} values of {target.name} are not, such as {values[wrong.argmax(), column]:.6g}"
+            )
 
 
 def _report_rejected(facts: dict[str, Any], source: Source, path: Path, say: Callable[[str], object]) -> None:

@@ -21,7 +21,8 @@ class Split(NamedTuple):
     Attributes:
         train_pool: the molecules that the train subsets of all replicas are drawn from, int64 `[P]`.
         validation: the molecules whose error decides which weights are kept, int64 `[V]`.
-        test: the molecules that errors are reported on, int64 `[T]`; they are looked at once, at the end.
+        test: the molecules that errors are reported on, int64 `[T]`; they are looked at once, at the end. There are
+            none with `data.test_size=0`.
         train_size: the number of molecules of the pool that a replica trains on.
         fingerprint: 16 hexadecimal digits that change if any molecule moves to another part or place.
         split_seed: the seed that the division was drawn with.
@@ -72,13 +73,14 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
     if options.split in OF_SOURCE:
         assert dataset.parts is not None  # the options' own checks make sure of this
         test = int((dataset.parts == PARTS.index("test")).sum())
-    if total - test - validation < 1 or min(test, validation) < 1:
+    wants_test = options.test_size != 0
+    if total - test - validation < 1 or validation < 1 or (wants_test and test < 1):
         raise InputError(_explain_sizes(options, test, total))
     together = get_source(options.source).keeps_repeats_together
     labels = dataset.groups.numpy() if together else np.arange(total)
     divided = DIVISIONS[options.split](dataset, options, labels, (test, validation))
     parts = tuple(torch.from_numpy(part) for part in divided)
-    if not all(map(len, parts)):
+    if not all(map(len, parts if wants_test else parts[1:])):
         raise InputError(_explain_empty_part(parts, labels, options))
     whole = Split(
         train_pool=parts[2],
@@ -110,7 +112,8 @@ def _explain_empty_part(parts: tuple[Tensor, ...], labels: np.ndarray, options: 
             f"{_sizes(options)} do not fit: the {len(labels):,} rows are only {len(np.unique(labels)):,} different "
             "molecules, and a split divides none of them"
         )
-    empty = " and ".join(name for name, part in zip(PARTS, parts, strict=True) if not len(part))
+    wanted = ((name, part) for name, part in zip(PARTS, parts, strict=True) if name != "test" or options.test_size)
+    empty = " and ".join(name for name, part in wanted if not len(part))
     return f"with data.split={options.split} and {_sizes(options)} no molecules are left for {empty}"
 
 

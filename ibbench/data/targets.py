@@ -16,7 +16,8 @@ class Target(NamedTuple):
         factor: from the unit of the source (atomic units for energies) to `unit`.
         references: the thermodynamic potential in `ATOM_REFERENCES_HARTREE` whose free-atom energies are taken
             off before training, so that float32 resolves the chemistry; empty for none.
-        logarithmic: train on log(1 + value), for values that span many orders of magnitude.
+        logarithmic: train on log(log_offset + value), for values that span many orders of magnitude.
+        log_offset: what is added before the logarithm: 1, or 0 for values that are all above 0 (`data.transform`).
         chemical_accuracy: the error, in `unit`, that is as good as what experiments or the theory itself reach:
             Faber et al. 2017 (J. Chem. Theory Comput. 13, 5255) and Gilmer et al. 2017 (ICML,
             arXiv:1704.01212), for the 12 targets that are named there; None for the others.
@@ -29,6 +30,7 @@ class Target(NamedTuple):
     factor: float = 1.0
     references: str = ""
     logarithmic: bool = False
+    log_offset: float = 1.0
     chemical_accuracy: float | None = None
 
 

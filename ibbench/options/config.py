@@ -169,6 +169,9 @@ class Config(Options):
             del options["trainer"]["average"]
         for name in OF_CONTENT:
             del options["data"][name]
+        transformed = {name: way for name, way in (options["data"].pop("transform") or {}).items() if way != "none"}
+        if transformed:
+            options["data"]["transform"] = dict(sorted(transformed.items()))
         if options["data"]["split"] == "random":  # so that runs keep the names from when all splits were random
             for name in ("split", "held_out", "split_target"):
                 del options["data"][name]

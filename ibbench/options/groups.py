@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     StringConstraints,
@@ -64,6 +65,11 @@ Size = Annotated[
     expecting("a whole number of molecules above 0, or a fraction below 1"),
     BeforeValidator(not_one_point_zero),
 ]
+TestSize = Annotated[
+    NonNegativeInt | Annotated[float, Field(gt=0, lt=1)],
+    expecting("a whole number of molecules, 0 for none, or a fraction below 1"),
+    BeforeValidator(not_one_point_zero),
+]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
@@ -84,7 +90,7 @@ class DataOptions(Options):
     hydrogens: Literal["implicit", "explicit"]
     train_size: PositiveInt | None
     validation_size: Size
-    test_size: Size
+    test_size: TestSize
     split: Literal["random", "scaffold", "size", "element", "target_tail", "column", "file"]
     held_out: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(without_repeats)] | None
     split_target: Name | None
@@ -102,6 +108,9 @@ class DataOptions(Options):
         OnlyFor("csv", needed=True),
     ] = None
     units: Annotated[Annotated[dict[str, str], BeforeValidator(read_json)] | None, OnlyFor("csv")] = None
+    transform: Annotated[
+        Annotated[dict[str, Literal["none", "log"]], BeforeValidator(read_json)] | None, OnlyFor("csv")
+    ] = None
     encoding: Annotated[Annotated[Name, AfterValidator(known_encoding)] | None, OnlyFor("csv")] = None
     split_column: Annotated[Name | None, OnlyFor("csv")] = None
     test_path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv")] = None
@@ -118,15 +127,21 @@ class DataOptions(Options):
                 text = "data.split={split} needs data.{option}, such as {example}, and no other split takes it"
                 context = {"split": split, "option": option, "example": example}
                 raise PydanticCustomError("split_option", text, context)
+        if not self.test_size and self.split not in {"random", "scaffold"}:
+            text = (
+                "data.split={split} chooses test molecules, and data.test_size=0 wants none: expected data.split=random"
+            )
+            raise PydanticCustomError("split_option", text, {"split": self.split})
         return self
 
     @model_validator(mode="after")
     def _options_fit_the_source(self) -> Self:
         check_own_options(self, self.source)
-        unknown = sorted(set(self.units or {}) - set(self.target_columns or ()))
-        if unknown:
-            text = "data.units names {names}, which data.target_columns does not"
-            raise PydanticCustomError("units", text, {"names": ", ".join(unknown)})
+        for option, named in (("units", self.units), ("transform", self.transform)):
+            unknown = sorted(set(named or {}) - set(self.target_columns or ()))
+            if unknown:
+                text = "data.{option} names {names}, which data.target_columns does not"
+                raise PydanticCustomError("units", text, {"option": option, "names": ", ".join(unknown)})
         return self
 
 

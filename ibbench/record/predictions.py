@@ -197,9 +197,9 @@ def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
         blocks = [_block(name, replicas, truth, rounded) for name, rounded in by_name.items()]
     except BROKEN as error:
         raise BrokenError(path, str(error)) from None
-    maes = {Predictor(entry.target, entry.seed): entry.test.mae for entry in record.replicas}
+    maes = {Predictor(entry.target, entry.seed): entry.tested.mae for entry in record.replicas}
     for baseline in record.baselines:
-        maes |= {Predictor(entry.target, entry.seed, baseline.name): entry.test.mae for entry in baseline.replicas}
+        maes |= {Predictor(entry.target, entry.seed, baseline.name): entry.tested.mae for entry in baseline.replicas}
     of_blocks = zip(blocks, by_name.values(), strict=True)
     found = {who: mae for block, of in of_blocks for who, mae in zip(block[0], of.mae.tolist(), strict=True)}
     expected = {who for who in maes if who.baseline in by_name}

@@ -76,7 +76,7 @@ class ReplicaEntry(_Entry):
     `epochs` and `best_epoch` are passes over the train subset. `molecules` is how often a molecule was trained on, in
     all trials together; it and `steps` are null in records of older versions. `trials` lists all trainings that the
     replica was chosen from, if there were several. The last one was chosen: `train`, `validation` and `test` are its
-    errors.
+    errors. `test` is null for a run without test molecules.
     """
 
     target: str
@@ -88,8 +88,14 @@ class ReplicaEntry(_Entry):
     molecules: int | None = None
     train: MetricsEntry
     validation: MetricsEntry
-    test: MetricsEntry
+    test: MetricsEntry | None = None
     trials: tuple[TrialEntry, ...] = ()
+
+    @property
+    def tested(self) -> MetricsEntry:
+        """The test errors of a replica that has some."""
+        assert self.test is not None
+        return self.test
 
 
 class CostEntry(_Entry):
@@ -209,6 +215,11 @@ class Record(_Entry):
     unseen: UnseenEntry | None = None
     split_sizes: SplitSizesEntry | None = None
     plugins: tuple[PluginEntry, ...] | None = None
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the run has test errors, as all have that are done but those with `data.test_size=0`."""
+        return any(replica.test for replica in self.replicas)
 
     @model_validator(mode="after")
     def _require_contents(self) -> Self:

@@ -17,8 +17,11 @@ def tell_missing(study: Study, whole_path: bool = True) -> list[str]:
         study: a study as read.
         whole_path: whether to name files with their whole paths; if not, with their paths inside the study's folder.
     """
+    untested = []
+    if study.untested and study.entries:
+        untested = [f"Without test molecules (data.test_size=0), so in no table: {', '.join(study.untested)}."]
     if not study.missing:
-        return []
+        return untested
     told = f"{count_missing(study.missing, study.num_runs)} All figures are of the finished runs"
     damaged = [one.tell(whole_path) for one in study.missing if one.state == "unreadable"]
     waiting = [one for one in study.missing if one.state == "not finished"]
@@ -26,6 +29,7 @@ def tell_missing(study: Study, whole_path: bool = True) -> list[str]:
     more = [f"{len(waiting) - _MOST_RUNS} more (`ibbench status` lists them)"] if len(waiting) > _MOST_RUNS else []
     return [
         f"{told}, and no row is called the best where a missing one could be.",
+        *untested,
         *damaged,
         *([f"Not finished: {', '.join([*named, *more])}."] if waiting else []),
     ]

@@ -48,6 +48,7 @@ def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica])
         errors: dict[str, Any] = {
             part: MetricsEntry(**measure(predict(index), dataset.values[index, column])._asdict())
             for part, index in parts.items()
+            if len(index)  # with data.test_size=0 nothing tests
         }
         unit = dataset.targets[column].unit
         predictions.append(predict(split.test))

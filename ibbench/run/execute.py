@@ -197,15 +197,16 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
         trained.append(train_pack(point, lease, pack, number, len(packs), device, place.show))
     baselines = measure_baselines(point.dataset, point.split, replicas, config.plugins)
     lease.check()
-    write_predictions(
-        folder,
-        index=point.split.test.numpy(),
-        ids=point.dataset.ids[point.split.test].numpy(),
-        replicas=replicas,
-        truth=torch.cat([pack.truth for pack in trained]).numpy(),
-        prediction=torch.cat([pack.prediction for pack in trained]).numpy(),
-        baselines={baseline.entry.name: baseline.prediction.numpy() for baseline in baselines},
-    )
+    if len(point.split.test):
+        write_predictions(
+            folder,
+            index=point.split.test.numpy(),
+            ids=point.dataset.ids[point.split.test].numpy(),
+            replicas=replicas,
+            truth=torch.cat([pack.truth for pack in trained]).numpy(),
+            prediction=torch.cat([pack.prediction for pack in trained]).numpy(),
+            baselines={baseline.entry.name: baseline.prediction.numpy() for baseline in baselines},
+        )
     history = pd.DataFrame([row for pack in trained for row in pack.history])
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}

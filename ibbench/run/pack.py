@@ -213,7 +213,7 @@ def _measure_trials(
     """Return the errors of each row of a stage, with the test error if `with_test`."""
     length = measure_length(point.resolved.trainer, point.split.train_size, part.share)
     test = [None] * len(part.rows)
-    if with_test:
+    if with_test and len(point.split.test):
         index = point.split.test
         test = mean_absolute_error(predict(task, state.models, index), task.truth.values(index)).tolist()
     found = []
@@ -237,8 +237,8 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
         ("validation", split.validation),
         ("test", split.test),
     ):
-        predictions[part] = predict(task, state.models, index)
         truths[part] = task.truth.values(index)
+        predictions[part] = predict(task, state.models, index) if index.numel() else truths[part]
     length = measure_length(point.resolved.trainer, split.train_size)
     patience = point.resolved.trainer.patience
     molecules = count_molecules(point.config, split.train_size) // point.config.num_replicas
@@ -246,7 +246,9 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
     for row, replica in enumerate(task.replicas):
         steps = _steps_that_counted(state, row, None if patience is None else patience * length.interval)
         errors = {
-            part: MetricsEntry(**measure(predictions[part][row], truths[part][row])._asdict()) for part in predictions
+            part: MetricsEntry(**measure(predictions[part][row], truths[part][row])._asdict())
+            for part in predictions
+            if truths[part].numel()  # with data.test_size=0 nothing tests
         }
         entries.append(
             ReplicaEntry(

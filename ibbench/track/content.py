@@ -146,9 +146,8 @@ def outcome_of(record: Record) -> Outcome:
     metrics: dict[str, float] = {}
     for entry in record.replicas:
         name = f"{entry.target}/seed {entry.seed}"
-        metrics |= {
-            f"{name}/test_{error}": value for error in _ERRORS if (value := getattr(entry.test, error)) is not None
-        }
+        tested = {error: getattr(entry.test, error, None) for error in _ERRORS}  # all None without test molecules
+        metrics |= {f"{name}/test_{error}": value for error, value in tested.items() if value is not None}
         metrics |= {f"{name}/best_validation_mae": entry.validation.mae, f"{name}/best_epoch": entry.best_epoch}
     metrics |= _means(record.replicas)
     for baseline in record.baselines:
@@ -162,7 +161,8 @@ def _means(entries: Iterable[ReplicaEntry]) -> dict[str, float]:
     """Return the test MAE of each target, averaged over seeds."""
     of_target: dict[str, list[float]] = {}
     for entry in entries:
-        of_target.setdefault(entry.target, []).append(entry.test.mae)
+        if entry.test:
+            of_target.setdefault(entry.target, []).append(entry.test.mae)
     return {f"{target}/test_mae": sum(maes) / len(maes) for target, maes in of_target.items()}
 
 

@@ -37,17 +37,19 @@ class TargetScaling(NamedTuple):
 
     normalised = (transform(value - reference) - mean - slopes . composition) / scale, in float64. The reference of a
     molecule is the sum of its free-atom energies for total energies and 0 otherwise; the transform is log(1 + value)
-    for rotational constants and the identity otherwise. Slopes, mean and scale (standard deviation of what is left)
-    are those of the replica's train subset; see `ibbench.training.reference` for when the slopes are not zero.
+    for rotational constants, log(value) where `data.transform` says log, and the identity otherwise. Slopes, mean and
+    scale (standard deviation of what is left) are those of the replica's train subset; see
+    `ibbench.training.reference` for when the slopes are not zero.
 
     Attributes:
         mean: the mean of the formula, float64 `[R]`.
         scale: the scale of the formula, float64 `[R]`.
         slope_per_element: what one more atom of each element adds to the transformed value, float64 `[R, E]`.
-        logarithmic: whether the transform is log(1 + value), bool `[R]`.
+        logarithmic: whether the transform is log(log_offset + value), bool `[R]`.
         reference_per_element: the energy of a free atom of each element, in the unit of the source (hartree), float64
             `[R, E]`; the elements are those of `Truth` when fitted, and those named in the file when read from one.
         factor: the value of one unit of the source in the unit of the target, float64 `[R]`.
+        log_offset: what is added before the logarithm, 0 or 1, float64 `[R]`.
     """
 
     mean: Tensor
@@ -56,6 +58,7 @@ class TargetScaling(NamedTuple):
     logarithmic: Tensor
     reference_per_element: Tensor
     factor: Tensor
+    log_offset: Tensor
 
     @classmethod
     def fit(cls, truth: "Truth", subsets: Tensor, reference: ReferenceOption) -> "TargetScaling":
@@ -67,7 +70,8 @@ class TargetScaling(NamedTuple):
             reference: the option that says which targets have slopes, see `fit_slopes`.
         """
         logarithmic = torch.tensor([target.logarithmic for target in truth.targets])
-        transformed = _transform(truth.values(subsets) - truth.references(subsets), logarithmic)
+        log_offset = torch.tensor([target.log_offset for target in truth.targets], dtype=torch.float64)
+        transformed = _transform(truth.values(subsets) - truth.references(subsets), logarithmic, log_offset)
         slopes = torch.stack(
             [
                 fit_slopes(truth.composition[subset], row, reference)
@@ -85,6 +89,7 @@ class TargetScaling(NamedTuple):
                 [_reference_per_element(target, truth.elements) for target in truth.targets]
             ),
             factor=torch.tensor([target.factor for target in truth.targets], dtype=torch.float64),
+            log_offset=log_offset,
         )
 
     def references(self, composition: Tensor) -> Tensor:
@@ -113,7 +118,7 @@ class TargetScaling(NamedTuple):
             references: the references of the molecules in the same units, float64 `[R, m]`.
             explained: what `explained` returns for the molecules, float64 `[R, m]`.
         """
-        transformed = _transform(values - references, self.logarithmic)
+        transformed = _transform(values - references, self.logarithmic, self.log_offset)
         return ((transformed - explained) / self.scale[:, None]).float()
 
     def restore(self, normalised: Tensor, references: Tensor, explained: Tensor) -> Tensor:
@@ -125,7 +130,8 @@ class TargetScaling(NamedTuple):
             explained: what `explained` returns for the molecules, float64 `[R, m]`.
         """
         value = normalised.double().cpu() * self.scale[:, None] + explained
-        value = torch.where(self.logarithmic[:, None], value.expm1(), value)
+        power = torch.where(self.log_offset[:, None] > 0, value.expm1(), value.exp())
+        value = torch.where(self.logarithmic[:, None], power, value)
         return value + references
 
 
@@ -165,8 +171,10 @@ class Truth:
         return self._references[self._rows[:, None], index.expand(len(self.targets), -1)]
 
 
-def _transform(value: Tensor, logarithmic: Tensor) -> Tensor:
-    return torch.where(logarithmic[:, None], value.clamp(min=0).log1p(), value)
+def _transform(value: Tensor, logarithmic: Tensor, log_offset: Tensor) -> Tensor:
+    # Values are above 0 where nothing is added: others were refused when the data were loaded.
+    logarithm = torch.where(log_offset[:, None] > 0, value.clamp(min=0).log1p(), value.log())
+    return torch.where(logarithmic[:, None], logarithm, value)
 
 
 def _sum_slopes(composition: Tensor, slopes: Tensor, index: Tensor | None) -> Tensor:

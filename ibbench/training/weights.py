@@ -20,7 +20,7 @@ from ibbench.plugins.registry import plugin_of
 from ibbench.training.replicas import Replica
 from ibbench.training.scaling import TargetScaling
 
-FORMAT_VERSION = 2  # raise it when predictions need other contents of the file than are written now
+FORMAT_VERSION = 3  # raise it when predictions need other contents of the file than are written now
 _SCALING = "target_"  # the prefix of the names of the scaling's tensors
 
 
@@ -119,6 +119,8 @@ def read_weights(path: Path) -> Weights:
         _check_plugin(path, facts)
         if facts["format_version"] == 1:
             _upgrade(facts, tensors)
+        if facts["format_version"] < 3:  # the only logarithm was log(1 + value)
+            tensors[_SCALING + "log_offset"] = torch.ones_like(tensors[_SCALING + "factor"])
         scaling = TargetScaling(*(tensors.pop(_SCALING + name) for name in TargetScaling._fields))
         weights = Weights(WeightFacts.model_validate(facts), tensors, scaling)
         _check_shapes(weights)

@@ -13,7 +13,7 @@ from ibbench.compare.columns import interval, shared
 from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.pairs import Pairs, compare_pairs
 from ibbench.compare.soundness import find_faults
-from ibbench.compare.study import Key, Section, Study, read_study
+from ibbench.compare.study import Key, Section, Study, read_study, refuse_untested
 from ibbench.errors import InputError
 from ibbench.worth.claims import Claim, find_claims
 from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
@@ -132,6 +132,7 @@ def read_worth(folder: Path | str, by: str = "labels", at: float | None = None) 
 
 def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Worth:
     """Compare the curves of a study; see `read_worth`."""
+    refuse_untested(study)
     is_ladder = by == "labels" and any(entry.rung for entry in study.entries)
     tested = compare_pairs(study.entries) if by == "labels" else {}
     claims = find_claims(study) if by == "labels" else []

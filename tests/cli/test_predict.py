@@ -241,8 +241,8 @@ def test_bad_input_is_one_line_and_overwrites_nothing(ibbench: Command, study: P
     (tmp_path / "broken" / "domain.safetensors").write_bytes(b"x")
     shutil.copytree(gnn, tmp_path / "newer")
     weights = (tmp_path / "newer" / "weights.safetensors").read_bytes()
-    assert b'"format_version":"2"' in weights
-    weights = weights.replace(b'"format_version":"2"', b'"format_version":"9"')
+    assert b'"format_version":"3"' in weights
+    weights = weights.replace(b'"format_version":"3"', b'"format_version":"9"')
     (tmp_path / "newer" / "weights.safetensors").write_bytes(weights)
     one, file = [str(study), "CCO", "--model", "gnn"], [str(study), "--model", "gnn", "--input"]
     cases = (

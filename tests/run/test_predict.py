@@ -217,7 +217,7 @@ def _rewrite(source: Path, folder: Path, **facts: object) -> Path:
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ({"format_version": 3}, "written by a newer ibbench: its format is 3, and this version reads 2"),
+        ({"format_version": 4}, "written by a newer ibbench: its format is 4, and this version reads 3"),
         ({"format_version": None}, "trained before weights could predict; rerun=true makes new ones"),
         ({"features": 99}, "trained on features of version 99"),
         ({"num_atoms": 0}, "is not readable: num_atoms: Input should be greater than 0"),

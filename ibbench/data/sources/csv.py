@@ -42,8 +42,11 @@ class Csv(Source):
     def targets(self) -> tuple[Target, ...]:
         """Describe the target columns; a column without a unit in the config has an empty one."""
         units = self.options.units or {}
+        logs = {name for name, way in (self.options.transform or {}).items() if way == "log"}
         return tuple(
-            Target(name, name, units.get(name, ""), f"column {name} of the CSV")
+            Target(
+                name, name, units.get(name, ""), f"column {name} of the CSV", logarithmic=name in logs, log_offset=0.0
+            )
             for name in self.options.target_columns or ()
         )
 

@@ -11,7 +11,7 @@ from ibbench.compare.comparison import differing
 from ibbench.compare.missing import count_missing
 from ibbench.compare.pairs import by_group
 from ibbench.compare.soundness import find_faults
-from ibbench.compare.study import Entry, Group, Key, Section, Study
+from ibbench.compare.study import Entry, Group, Key, Section, Study, refuse_untested
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Predictor, read_predictions
@@ -87,6 +87,7 @@ def draw_parts(study: Study, folder: Path, by: str = "labels", apart: bool = Fal
     Raises:
         InputError: there are no finished runs, or `by` is not possible.
     """
+    refuse_untested(study)
     largest = find_largest(study)
     if not largest:
         raise InputError(f"{study.name} has no finished run to draw. {' '.join(tell_missing(study))}".strip())
