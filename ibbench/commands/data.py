@@ -1,5 +1,7 @@
 """`ibbench data`: counts, targets, and single molecules of a data set."""
 
+import math
+
 import torch
 from rich.console import Console
 
@@ -7,7 +9,7 @@ from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import pack_features
-from ibbench.data.repeats import count_repeats, describe_repeats
+from ibbench.data.repeats import count_repeats, describe_labels, describe_repeats
 from ibbench.data.sources import find_references
 from ibbench.data.unseen import count_unseen, describe_unseen
 from ibbench.errors import InputError
@@ -60,6 +62,7 @@ def _facts(dataset: DataSet) -> list[str]:
         + (f"; {dataset.rejected:,} rows left out" if dataset.rejected else ""),
         f"{int(atoms.sum()):,} atoms: {atoms.float().mean():.2f} a molecule, at most {int(atoms.max())}",
         f"{int(bonds.sum()):,} bonds: {bonds.float().mean():.2f} a molecule",
+        *filter(None, [describe_labels(dataset)]),
         describe_repeats(count_repeats(dataset)) or "no molecule is there twice",
         f"atom features that are the same everywhere: {', '.join(constant) or 'none'}",
         f"bond types that never occur: {', '.join(absent) or 'none'}",
@@ -80,14 +83,20 @@ def _unseen(dataset: DataSet) -> list[str]:
 
 def _dead(dataset: DataSet) -> list[str]:
     """Name the targets that have one value for all molecules."""
-    spreads = dataset.values.std(0, correction=0)
+    spreads = [_labels(dataset, column).std(correction=0) for column in range(len(dataset.targets))]
     return [target.name for target, spread in zip(dataset.targets, spreads, strict=True) if not spread > 0]
+
+
+def _labels(dataset: DataSet, column: int) -> torch.Tensor:
+    """Return the labels of a target that are there, float64 `[m]`."""
+    values = dataset.values[:, column]
+    return values[~values.isnan()]
 
 
 def _statistics(dataset: DataSet) -> Table:
     rows = []
     for position, target in enumerate(dataset.targets):
-        values = dataset.values[:, position]
+        values = _labels(dataset, position)
         figures = {
             "mean": values.mean(),
             "std": values.std(correction=0),
@@ -154,7 +163,10 @@ def _bonds(molecule: Molecules) -> Table:
 
 def _values(dataset: DataSet, index: int) -> Table:
     values = zip(dataset.targets, dataset.values[index].tolist(), strict=True)
-    rows = [{"target": target.name, "unit": target.unit, "value": _in_figures(value)} for target, value in values]
+    rows = [
+        {"target": target.name, "unit": target.unit, "value": "" if math.isnan(value) else _in_figures(value)}
+        for target, value in values
+    ]
     return Table(rows, "Targets")
 
 

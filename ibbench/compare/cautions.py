@@ -37,14 +37,15 @@ class Basis(NamedTuple):
         return (self.shared or 0.0) > MOST_SHARED
 
 
-def read_basis(record: Record) -> Basis:
-    """Return what the figures of a run rest on.
+def read_basis(record: Record, target: str) -> Basis:
+    """Return what the figures of a run on one of its targets rest on.
 
     Records of older versions do not hold the sizes of the split. If the size of the data set is known, they follow from
     the options.
     """
-    if record.split_sizes:
-        return Basis(record.train_size, record.split_sizes.train_pool, record.split_sizes.test)
+    sizes = (record.labelled or {}).get(target, record.split_sizes)
+    if sizes:
+        return Basis(record.train_size, sizes.train_pool, sizes.test)
     data, total = record.config["data"], find_num_molecules(record.data_source)
     held_out = [_count(data.get(name), total) for name in ("test_size", "validation_size")]
     pool = None if total is None or None in held_out else total - sum(filter(None, held_out))

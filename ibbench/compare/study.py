@@ -247,11 +247,12 @@ def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _R
     section = Section(record.data_source, str(record.config["data"]["hydrogens"]), record.split_fingerprint)
     seconds = record.cost.train_seconds / len(record.replicas)
     cost = Cost(record.cost.parameters, record.cost.flops_per_molecule, seconds)
-    options, basis = flatten(record.config), read_basis(record)
+    options = flatten(record.config)
+    basis = {entry.target: read_basis(record, entry.target) for entry in record.replicas}
     for entry in record.replicas:
         group = Group(section, entry.target, entry.unit, record.train_size)
         key = Key(group, record.config["model"]["name"], describe(variant))
-        yield key, _Replica(entry, record.run, cost, options, basis, record.rung)
+        yield key, _Replica(entry, record.run, cost, options, basis[entry.target], record.rung)
     of_data = {key: text for key, text in variant.items() if key.startswith(("data.", "plugins.source"))}
     for baseline in record.baselines:
         ignored, code = ignored_by(baseline.name), f"plugins.baselines.{baseline.name}"
@@ -260,7 +261,8 @@ def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _R
         for entry in baseline.replicas:
             group = Group(section, entry.target, entry.unit, record.train_size)
             cost = Cost(baseline.parameters, None, None)
-            yield Key(group, baseline.name, seen, is_baseline=True), _Replica(entry, record.run, cost, {}, basis)
+            key = Key(group, baseline.name, seen, is_baseline=True)
+            yield key, _Replica(entry, record.run, cost, {}, basis[entry.target])
 
 
 def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:

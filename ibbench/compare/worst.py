@@ -75,7 +75,7 @@ def _read(folder: Path, study: Study, entry: Entry) -> _Said | None:
     records = {id(replica): record for record in study.records for replica in record.replicas}
     runs = StudyFolder.at(folder).runs
     used = {record.run: record for replica in entry.replicas if (record := records[id(replica)])}
-    tested = [read_tested(runs / run) for run in used]
+    tested = [read_tested(runs / run, entry.key.group.target) for run in used]
     found = {run: read_predictions(runs / run, record, baselines=False) for run, record in used.items()}
     first = tested[0]
     if first is None or any(one is None or not np.array_equal(one.places, first.places) for one in tested):

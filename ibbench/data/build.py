@@ -124,7 +124,11 @@ def _find_faults(rows: Rows, refused: dict[int, str], source: Source) -> list[Fa
         if not {(row, column), (row, "")} & known:
             faults.append(Fault(row, column, rows.smiles[row], reason))
     with_fault = {fault.row for fault in rows.faults}
-    for row, place in np.argwhere(~np.isfinite(rows.values)).tolist():
+    unusable = ~np.isfinite(rows.values)
+    if source.lacks_labels:
+        missing = np.isnan(rows.values)
+        unusable &= ~missing | missing.all(1)[:, None]
+    for row, place in np.argwhere(unusable).tolist():
         if row not in with_fault:
             faults.append(Fault(row, source.targets()[place].name, str(rows.values[row, place]), "it is no number"))
     if rows.second:

@@ -9,6 +9,7 @@ from typing import NamedTuple, TextIO
 
 from ibbench.errors import InputError, shorten, suggest
 
+MISSING = "the value is missing"  # why an empty cell is no number
 _SEPARATORS = (",", ";", "\t", "|")
 _NAME_OF_SEPARATOR = {"\t": "a tab"}
 _SEPARATOR_LINE = re.compile(r"sep=(.)(\r\n|\r|\n|$)", re.IGNORECASE)  # the first line of some CSV files from Excel
@@ -198,7 +199,7 @@ def read_number(text: str, point: str) -> tuple[float, str]:
     """
     text = text.strip()
     if not text:
-        return math.nan, "the value is missing"
+        return math.nan, MISSING
     if not _NUMBER[point].fullmatch(text):
         other = "," if point == "." else "."
         word = "comma" if other == "," else "point"

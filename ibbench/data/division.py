@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from ibbench.data.dataset import DataSet
 from ibbench.data.layout import ATOMIC_NUMBER, ELEMENTS, HYDROGEN
@@ -110,9 +111,9 @@ def _by_size(dataset: DataSet, options: DataOptions, labels: np.ndarray, sizes: 
 
 
 def _by_target(dataset: DataSet, options: DataOptions, labels: np.ndarray, sizes: tuple[int, int]) -> Parts:
-    """Test on the molecules with the largest values of a target."""
+    """Test on the molecules with the largest values of a target; those without a value come last."""
     assert options.split_target is not None  # the options' own checks make sure of this
-    values = dataset.values[:, dataset.column(options.split_target)].numpy()
+    values = dataset.values[:, dataset.column(options.split_target)].nan_to_num(nan=-torch.inf).numpy()
     return _test_on_largest(values, labels, sizes, options.split_seed)
 
 

@@ -18,6 +18,8 @@ def cache_facts(source: Source) -> dict[str, Any]:
     A ready cache needs none of these packages, so one that is not installed is left out.
     """
     facts: dict[str, Any] = {"format": CACHE_FORMAT, "features": FEATURES, "hydrogens": source.options.hydrogens}
+    if source.lacks_labels and len(source.targets()) > 1:  # older versions left out rows that lack any label
+        facts["labels"] = "some"
     if plugin := plugin_of("source", source.name):
         facts["plugin"] = plugin.digest
     return facts | package_versions("rdkit", *source.packages)

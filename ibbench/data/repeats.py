@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import torch
+
 from ibbench.data.dataset import DataSet
 from ibbench.data.sources import get_source
 
@@ -21,8 +23,20 @@ class Repeats(NamedTuple):
 def count_repeats(dataset: DataSet) -> Repeats:
     """Count the repeated molecules in a data set, and those whose labels contradict each other."""
     groups = dataset.groups
-    differs = (dataset.values != dataset.values[groups]).any(1)
-    return Repeats(len(dataset) - len(groups.unique()), len(groups[differs].unique()))
+    lowest, highest = torch.full_like(dataset.values, torch.inf), torch.full_like(dataset.values, -torch.inf)
+    index = groups[:, None].expand_as(dataset.values)
+    # Labels that are missing contradict no other: they are neither the lowest nor the highest of their molecule.
+    lowest.scatter_reduce_(0, index, dataset.values.nan_to_num(nan=torch.inf), "amin")
+    highest.scatter_reduce_(0, index, dataset.values.nan_to_num(nan=-torch.inf), "amax")
+    return Repeats(len(dataset) - len(groups.unique()), int((highest > lowest).any(1).sum()))
+
+
+def describe_labels(dataset: DataSet) -> str:
+    """Say how many molecules have a label of each target that some lack; return an empty text if none is missing."""
+    has = (~dataset.values.isnan()).sum(0).tolist()
+    lacking = [f"{target.name} {count:,}" for target, count in zip(dataset.targets, has, strict=True)]
+    lacking = [text for text, count in zip(lacking, has, strict=True) if count < len(dataset)]
+    return f"labels: of {len(dataset):,} molecules have one: {', '.join(lacking)}" if lacking else ""
 
 
 def describe_repeats(counts: Repeats) -> str:

@@ -1,6 +1,7 @@
 """Which molecules train, validate and test: seeded, nested, and recognisable by a fingerprint."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from ibbench.data.sources import get_source
 from ibbench.errors import InputError
 from ibbench.options.groups import DataOptions
 
+_NONE: Mapping[str, Tensor] = {}
+
 
 class Split(NamedTuple):
     """Disjoint indices into a data set.
@@ -26,6 +29,8 @@ class Split(NamedTuple):
         train_size: the number of molecules of the pool that a replica trains on.
         fingerprint: 16 hexadecimal digits that change if any molecule moves to another part or place.
         split_seed: the seed that the division was drawn with.
+        unlabelled: for each target that some molecules of the data set lack, by its name, whether each molecule lacks
+            it, bool `[M]`.
     """
 
     train_pool: Tensor
@@ -34,6 +39,48 @@ class Split(NamedTuple):
     train_size: int
     fingerprint: str
     split_seed: int
+    unlabelled: Mapping[str, Tensor] = _NONE
+
+    def of_target(self, target: str) -> "Split":
+        """Return the division of the molecules that have a label of a target, with the same train size.
+
+        Train subsets are drawn from these molecules alone, so that each has as many labels as the others.
+        """
+        if target not in self.unlabelled:
+            return self
+        labelled = ~self.unlabelled[target]
+        parts = {name: getattr(self, name) for name in ("train_pool", "validation", "test")}
+        return self._replace(unlabelled=_NONE, **{name: part[labelled[part]] for name, part in parts.items()})
+
+    def of_targets(self, targets: Sequence[str], train_size: int | None) -> "Split":
+        """Return the same division with replicas of some targets that train on `train_size` labels each.
+
+        Args:
+            targets: the targets of a run.
+            train_size: the number of labels of each replica; None for all, if the targets have equally many.
+
+        Raises:
+            InputError: a target has too few labels in a part, or `train_size` is None and they have unequally many.
+        """
+        of_target = {target: self.of_target(target) for target in targets}
+        for target, split in of_target.items():
+            for part, found in (("train", split.train_pool), ("validation", split.validation), ("test", split.test)):
+                if not len(found) and (part != "test" or len(self.test)):
+                    raise InputError(f"`targets=[{target}]` is not possible: no {part} molecule has a label of it")
+        counts = {target: len(split.train_pool) for target, split in of_target.items()}
+        told = ", ".join(f"{target} {count:,}" for target, count in counts.items())
+        if train_size is None and len({*counts.values()}) > 1:
+            raise InputError(
+                f"`data.train_size=null` is not possible: replicas of a run train on equally many labels, and of "
+                f"{len(self.train_pool):,} molecules to train on have a label: {told}. Expected data.train_size="
+                f"{min(counts.values())} or less, or a run for each target, as in 'targets=[{'],['.join(targets)}]'"
+            )
+        if train_size is not None and train_size > min(counts.values()) and self.unlabelled.keys() & {*targets}:
+            raise InputError(
+                f"`data.train_size={train_size}` is not possible: of {len(self.train_pool):,} molecules to train on "
+                f"have a label: {told}"
+            )
+        return self._replace(train_size=train_size or min(counts.values()))
 
     def take(self, train_size: int | None) -> "Split":
         """Return the same division with replicas that train on `train_size` molecules of the pool; None for all.
@@ -89,8 +136,15 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
         train_size=len(parts[2]),
         fingerprint=_fingerprint(dataset, parts),
         split_seed=options.split_seed,
+        unlabelled=_find_unlabelled(dataset),
     )
     return whole.take(options.train_size)
+
+
+def _find_unlabelled(dataset: DataSet) -> Mapping[str, Tensor]:
+    missing = dataset.values.isnan()
+    columns = missing.any(0).nonzero().flatten().tolist()
+    return {dataset.targets[column].name: missing[:, column] for column in columns}
 
 
 def _sizes(options: DataOptions) -> str:

@@ -172,8 +172,17 @@ def count_unseen(unseen: Unseen, values: np.ndarray) -> Counts:
 
 def _contradicting(alike: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return the places of the molecules that look the same as another one with other values."""
-    groups = [group for group in _repeated(alike) if (values[group] != values[group[0]]).any()]
+    groups = [group for group in _repeated(alike) if _differ(values[group])]
     return np.concatenate(groups) if groups else np.zeros(0, dtype=np.int64)
+
+
+def _differ(values: np.ndarray) -> bool:
+    """Whether molecules have different values of a target, `[m, T]`; values that are missing (NaN) differ from none."""
+    missing = np.isnan(values)
+    if missing.any():
+        lowest, highest = np.where(missing, np.inf, values).min(0), np.where(missing, -np.inf, values).max(0)
+        return bool((highest > lowest).any())
+    return bool((values != values[0]).any())
 
 
 def describe_unseen(counts: Counts, sights: dict[str, Sight]) -> list[str]:

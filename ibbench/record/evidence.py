@@ -82,10 +82,15 @@ def round_errors(prediction: Floats, truth: Floats) -> Rounded:
 
     Args:
         prediction: predicted values, in the target's unit, `[..., M]`.
-        truth: true values, in the same unit, of a shape that broadcasts to that of `prediction`.
+        truth: true values, in the same unit, of a shape that broadcasts to that of `prediction`. Where a molecule lacks
+            a label it is NaN: its error is then 0, and not in the MAE.
     """
     errors = prediction - truth
+    missing = np.isnan(truth)
     mae = np.abs(errors).mean(-1)
+    if missing.any():
+        errors = np.where(missing, 0.0, errors)
+        mae = np.abs(errors).sum(-1) / (~missing).sum(-1)
     with np.errstate(all="ignore"):  # a file with infinities is refused later, for its MAE
         errors /= _unit(mae)
     return Rounded(np.rint(errors, out=errors), mae)

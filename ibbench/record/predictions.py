@@ -53,7 +53,7 @@ def write_predictions(
         index: positions of the test molecules in the data set, `[M]`.
         ids: numbers that the data source gives the test molecules, `[M]`.
         replicas: target and seed of each of the R replicas.
-        truth: true values, in the unit of the row's target, `[R, M]`.
+        truth: true values, in the unit of the row's target, `[R, M]`; NaN where a molecule lacks the label.
         prediction: predicted values, in the same units, `[R, M]`.
         baselines: predicted values of each baseline, in the same units, `[R, M]`, by its name.
     """
@@ -101,16 +101,31 @@ def check_archive(folder: Path) -> None:
 def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, Floats]:
     """Read predicted minus true value of each test molecule, `[M]` in the target's unit, for each predictor of a run.
 
-    Arguments and errors are those of `read_predictions`.
+    Molecules that lack the label of the predictor's target are left out. Arguments and errors are those of
+    `read_predictions`.
     """
     blocks = _read(folder, record, baselines)
-    return {who: row for predictors, _, errors in blocks for who, row in zip(predictors, errors, strict=True)}
+    return {
+        who: row[has_label(of_truth)]
+        for predictors, truth, errors in blocks
+        for who, of_truth, row in zip(predictors, truth, errors, strict=True)
+    }
+
+
+def has_label(truth: Floats) -> NDArray[np.bool_] | slice:
+    """Return an index of the molecules that have a label, from the true values of all, `[M]`, NaN where there is none.
+
+    All models of a target and split were tested on the same molecules, in the same order, also where some lack a label.
+    """
+    missing = np.isnan(truth)
+    return ~missing if missing.any() else slice(None)
 
 
 def read_predictions(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, tuple[Floats, Floats]]:
     """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each predictor of a run.
 
-    Errors are rounded as `record.evidence` says, so predicted values are true values plus rounded errors.
+    Molecules that lack the label of the predictor's target are left out. Errors are rounded as `record.evidence` says,
+    so predicted values are true values plus rounded errors.
 
     Args:
         folder: the folder of the run.
@@ -126,7 +141,7 @@ def read_predictions(folder: Path, record: Record, baselines: bool = True) -> di
     """
     blocks = _read(folder, record, baselines)
     return {
-        who: (of_truth, of_truth + row)
+        who: (of_truth[has_label(of_truth)], (of_truth + row)[has_label(of_truth)])
         for predictors, truth, errors in blocks
         for who, of_truth, row in zip(predictors, truth, errors, strict=True)
     }
@@ -139,18 +154,22 @@ class Tested(NamedTuple):
     ids: NDArray[np.int64]
 
 
-def read_tested(folder: Path) -> Tested | None:
+def read_tested(folder: Path, target: str) -> Tested | None:
     """Read which molecules a run was tested on, in the order of its predictions; None where these were deleted.
 
     Args:
         folder: the folder of the run, which may be there in the evidence of its study only.
+        target: a target of the run. Molecules that lack its label are left out.
 
     Raises:
         BrokenError: the file is damaged.
     """
     path, arrays = _open(folder)
     try:
-        return Tested(arrays.plain("index"), arrays.plain("id")) if arrays else None
+        if arrays is None:
+            return None
+        labelled = has_label(arrays.plain("truth")[arrays.plain("target").tolist().index(target)])
+        return Tested(arrays.plain("index")[labelled], arrays.plain("id")[labelled])
     except BROKEN as error:
         raise BrokenError(path, str(error)) from None
 

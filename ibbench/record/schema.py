@@ -188,7 +188,8 @@ class Record(_Entry):
     `rung` is its place in a ladder, if it was trained as one; `worth_at` the train size at which its study is to tell
     what assumptions are worth, if the config names one; `trial` the number of the draw of a random search that
     its options come from, if they do; `plugins` those that it was trained with, if there were any; `made`, `data`,
-    `unseen` and `split_sizes` are None in records of older versions.
+    `unseen` and `split_sizes` are None in records of older versions. `labelled` has, for each target that some molecules
+    lack, the sizes of the parts without these molecules; it is None if there is no such target.
     """
 
     schema_version: int
@@ -214,6 +215,7 @@ class Record(_Entry):
     made: MadeEntry | None = None
     unseen: UnseenEntry | None = None
     split_sizes: SplitSizesEntry | None = None
+    labelled: dict[str, SplitSizesEntry] | None = None
     plugins: tuple[PluginEntry, ...] | None = None
 
     @property

@@ -42,9 +42,10 @@ def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica])
     entries, predictions = [], []
     for target, seed in replicas:
         column = dataset.column(target)
-        subset = split.train_subset(seed)
+        labelled = split.of_target(target)
+        subset = labelled.train_subset(seed)
         predict = baseline.fit(target, subset)
-        parts = {"train": subset, "validation": split.validation, "test": split.test}
+        parts = {"train": subset, "validation": labelled.validation, "test": labelled.test}
         errors: dict[str, Any] = {
             part: MetricsEntry(**measure(predict(index), dataset.values[index, column])._asdict())
             for part, index in parts.items()

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from ibbench.data.dataset import DataSet
 from ibbench.data.repeats import count_repeats
 from ibbench.data.sources import get_source
+from ibbench.data.splits import Split
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.plugins.registry import plugin_of
@@ -66,9 +67,8 @@ def make_record(point: Point, status: Literal["done", "failed"], **outcome: Any)
         assumptions=get_model(point.config.model.name).assumptions(),
         train_size=split.train_size,
         split_fingerprint=split.fingerprint,
-        split_sizes=SplitSizesEntry(
-            train_pool=len(split.train_pool), validation=len(split.validation), test=len(split.test)
-        ),
+        split_sizes=_count_parts(split),
+        labelled=_count_labelled(point),
         data_source=point.dataset.source,
         versions={"python": platform.python_version()} | _versions(point.config.data.source),
         device=describe_device(choose_device(point.config.device)),
@@ -79,6 +79,15 @@ def make_record(point: Point, status: Literal["done", "failed"], **outcome: Any)
         **name_in_study(point.config),
         **outcome,
     )
+
+
+def _count_parts(split: Split) -> SplitSizesEntry:
+    return SplitSizesEntry(train_pool=len(split.train_pool), validation=len(split.validation), test=len(split.test))
+
+
+def _count_labelled(point: Point) -> dict[str, SplitSizesEntry] | None:
+    targets = [target for target in point.config.targets if target in point.split.unlabelled]
+    return {target: _count_parts(point.split.of_target(target)) for target in targets} or None
 
 
 def _list_plugins(config: Config) -> tuple[PluginEntry, ...] | None:

@@ -180,6 +180,15 @@ def choose_size(point: Point, device: torch.device, place: Place = ALONE) -> int
     return size or choose_pack_size(config, point.dataset.molecules.padding, device)
 
 
+def _trained_on(point: Point, seed: int) -> torch.Tensor:
+    """Return the molecules that any replica of a seed trains on; all replicas share them unless labels are missing."""
+    targets = [target for target in point.config.targets if target in point.split.unlabelled]
+    subsets = [point.split.of_target(target).train_subset(seed) for target in targets or point.config.targets[:1]]
+    if targets and len(targets) < len(point.config.targets):
+        subsets.append(point.split.train_subset(seed))
+    return subsets[0] if len(subsets) == 1 else torch.cat(subsets).unique()
+
+
 def _lock_of_pack(number: object) -> str:
     return f"pack-{number}"
 
@@ -211,7 +220,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
     write_weights(folder / WEIGHTS, weights, describe_weights(point, replicas, trained[0].elements))
-    subsets = {seed: point.split.train_subset(seed) for seed in dict.fromkeys(seed for _, seed in replicas)}
+    subsets = {seed: _trained_on(point, seed) for seed in dict.fromkeys(seed for _, seed in replicas)}
     with contextlib.suppress(ImportError):  # needs RDKit for canonical SMILES; training from a ready cache does not
         write_domain(folder / DOMAIN, find_domain(point.dataset, subsets))
     train_seconds = sum(pack.train_seconds for pack in trained)

@@ -22,7 +22,7 @@ from ibbench.track.follow import Follower
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.length import count_molecules, measure_length
 from ibbench.training.loop import prepare, train
-from ibbench.training.metrics import mean_absolute_error, measure
+from ibbench.training.metrics import Metrics, mean_absolute_error, measure
 from ibbench.training.progress import RunProgress
 from ibbench.training.replicas import Replica
 from ibbench.training.state import State
@@ -246,7 +246,7 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
     for row, replica in enumerate(task.replicas):
         steps = _steps_that_counted(state, row, None if patience is None else patience * length.interval)
         errors = {
-            part: MetricsEntry(**measure(predictions[part][row], truths[part][row])._asdict())
+            part: MetricsEntry(**_measure(predictions[part][row], truths[part][row])._asdict())
             for part in predictions
             if truths[part].numel()  # with data.test_size=0 nothing tests
         }
@@ -273,6 +273,12 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
         passed.train_seconds,
         passed.validation_seconds,
     )
+
+
+def _measure(prediction: Tensor, truth: Tensor) -> Metrics:
+    """Measure the molecules of a part that have a label."""
+    labelled = ~truth.isnan()
+    return measure(prediction, truth) if labelled.all() else measure(prediction[labelled], truth[labelled])
 
 
 def _steps_that_counted(state: State, row: int, patience: int | None) -> int:

@@ -97,7 +97,7 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     dataset = _load(config.data)
     for target in config.targets:
         dataset.column(target)
-    split = _divide(config.data)
+    split = _divide(config.data).of_targets(config.targets, config.data.train_size)
     if split.train_size == 1 and config.model.normalisation == "batch":
         raise InputError("model.normalisation=batch needs a data.train_size of at least 2: one molecule has no spread")
     plugin = plugin_of("model", config.model.name)

@@ -125,7 +125,7 @@ class Peer:
     def __init__(self, point: Point, compiled: bool) -> None:
         config, dataset = point.resolved, point.dataset
         self._config = config
-        index = point.split.train_subset(config.seeds[0])
+        index = point.split.of_target(config.targets[0]).train_subset(config.seeds[0])
         molecules = dataset.molecules.select(index)
         values = dataset.values[index, dataset.column(config.targets[0])]
         labels = ((values - values.mean()) / values.std()).float()

@@ -22,6 +22,7 @@ def list_warnings(points: list[Point]) -> list[str]:
     datasets = {id(point.dataset): point.dataset for point in points}  # mostly a single data set
     usual = {key: _usual_size(dataset) for key, dataset in datasets.items()}
     found = [warn_of_repeats(dataset) for dataset in datasets.values()]
+    found += [_tell_labels(point) for point in points]
     found += [_warn_of_sizes(point) for point in points]
     found += [_warn_of_left_out(point) for point in points]
     found += [_warn_of_large_molecules(point, usual[id(point.dataset)]) for point in points]
@@ -32,6 +33,18 @@ def _usual_size(dataset: DataSet) -> int:
     """Return the number of atoms that nearly all molecules (`_MOST`) do not exceed."""
     sizes = dataset.molecules.mask.sum(1)
     return int(sizes.kthvalue(math.ceil(_MOST * len(sizes))).values)
+
+
+def _tell_labels(point: Point) -> str:
+    """Say how many molecules of each part have a label of the targets that some molecules lack."""
+    told = []
+    for target in point.config.targets:
+        if target in point.split.unlabelled:
+            one = point.split.of_target(target)
+            parts = {"train": one.train_pool, "validation": one.validation, "test": one.test}
+            sizes = ", ".join(f"{len(index):,} {name}" for name, index in parts.items())
+            told.append(f"{target} ({sizes})")
+    return f"Molecules without a label are left out for that target. With one: {'; '.join(told)}." if told else ""
 
 
 def _warn_of_sizes(point: Point) -> str:

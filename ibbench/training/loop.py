@@ -45,8 +45,9 @@ def prepare(
         The molecules and labels to train on, and the state before the first step.
     """
     task = _prepare_task(config, dataset, split, device, replicas)
-    statistics_of = {seed: atom_statistics(dataset.molecules.select(split.train_subset(seed))) for _, seed in replicas}
-    means, scales = zip(*(statistics_of[seed] for _, seed in replicas), strict=True)
+    subset_of = _draw_subsets(split, replicas)
+    statistics_of = {key: atom_statistics(dataset.molecules.select(subset)) for key, subset in subset_of.items()}
+    means, scales = zip(*(statistics_of[_subset_key(split, replica)] for replica in replicas), strict=True)
     models = Replicas.draw(
         config.model,
         dataset.molecules.padding.num_atoms,
@@ -70,8 +71,8 @@ def prepare(
 def _prepare_task(
     config: Config, dataset: DataSet, split: Split, device: torch.device, replicas: list[Replica]
 ) -> Task:
-    subset_of = {seed: split.train_subset(seed) for _, seed in replicas}
-    subsets = torch.stack([subset_of[seed] for _, seed in replicas])
+    subset_of = _draw_subsets(split, replicas)
+    subsets = torch.stack([subset_of[_subset_key(split, replica)] for replica in replicas])
     truth = Truth(dataset, replicas)
     scaling = TargetScaling.fit(truth, subsets, config.reference)
     explained = scaling.explained(truth.composition, subsets)
@@ -86,6 +87,16 @@ def _prepare_task(
         altered_molecules(dataset, config.data.graph, config.data.features).keep(reads).to(device),
         config.data.augmentation,
     )
+
+
+def _draw_subsets(split: Split, replicas: list[Replica]) -> dict[Replica, Tensor]:
+    """Draw each different train subset once: replicas of one seed share it, unless molecules lack their target."""
+    keys = dict.fromkeys(_subset_key(split, replica) for replica in replicas)
+    return {key: split.of_target(key.target).train_subset(key.seed) for key in keys}
+
+
+def _subset_key(split: Split, replica: Replica) -> Replica:
+    return replica if replica.target in split.unlabelled else Replica("", replica.seed)
 
 
 def train(

@@ -35,5 +35,11 @@ def measure(prediction: Tensor, truth: Tensor) -> Metrics:
 
 
 def mean_absolute_error(prediction: Tensor, truth: Tensor) -> Tensor:
-    """Return the MAE of each replica, float64 `[R]`, from predictions and truth `[R, m]`."""
-    return torch.as_tensor((prediction - truth).abs().mean(1))
+    """Return the MAE of each replica, float64 `[R]`, from predictions and truth `[R, m]`.
+
+    Molecules that lack the label of a replica, whose truth is NaN, do not count for it.
+    """
+    error, missing = (prediction - truth).abs(), truth.isnan()
+    if missing.any():
+        return torch.as_tensor(error.masked_fill(missing, 0).sum(1) / (~missing).sum(1))
+    return torch.as_tensor(error.mean(1))

@@ -1,17 +1,26 @@
 """Labels of a user's own molecules: values that span orders of magnitude, missing ones, and none to test on."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 from ibbench.commands.report import tell_study
 from ibbench.commands.table import tabulate
+from ibbench.compare.pairs import compare_pairs
 from ibbench.compare.side import read_side
 from ibbench.compare.study import read_study
+from ibbench.compare.table import build_table
+from ibbench.compare.table_file import to_csv
+from ibbench.compare.worst import find_worst
+from ibbench.data.dataset import load_dataset
+from ibbench.data.repeats import Repeats, count_repeats
+from ibbench.data.unseen import count_unseen
 from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.report.missing import tell_missing
@@ -19,7 +28,10 @@ from ibbench.report.plot.study import draw_study
 from ibbench.run.execute import execute
 from ibbench.run.plan import Point, plan
 from ibbench.run.predict import load_predictor
+from ibbench.sweep.warnings import list_warnings
 from ibbench.track.content import outcome_of
+from ibbench.training.loop import prepare
+from ibbench.training.packs import list_replicas
 from ibbench.training.weights import read_weights
 from ibbench.worth.worth import make_worth
 
@@ -139,6 +151,128 @@ def test_without_test_molecules_a_model_predicts_and_no_view_invents_an_error(tr
     assert tabulate(base / "all", Console(file=StringIO())).is_whole
     assert (base / "all/table.csv").exists()
     assert tested.run != point.run
+
+
+BOTH = "targets=[activity,size]"
+FEW = ("data.train_size=20", "data.test_size=30")
+
+
+@pytest.fixture(scope="module")
+def gaps(base: Path) -> str:
+    """Write a file in which a third of the molecules lack one target, a quarter another one, and some lack both."""
+    rows = []
+    for place, (text, value) in enumerate(zip(MOLECULES, ACTIVITY, strict=True)):
+        activity = "" if place % 3 == 0 else f"{np.log(value):.6g}"
+        rows.append(f"{text},{activity},{'' if place % 4 == 0 else text.count('C') - 4}")
+    (base / "gaps.csv").write_text("smiles,activity,size\n" + "\n".join(rows) + "\n")
+    return "gaps.csv"
+
+
+def test_a_missing_label_leaves_a_molecule_out_for_that_target_alone(
+    composed: Callable[..., Config], gaps: str
+) -> None:
+    point = plan(composed(BOTH, *FEW, file=gaps))
+    lacking = [[place % 3 == 0, place % 4 == 0] for place in range(len(MOLECULES))]
+    expected = [row for row in lacking if not all(row)]
+    assert point.dataset.values.isnan().tolist() == expected
+    assert point.dataset.rejected == sum(map(all, lacking)) == 8
+    values = prepare(point.resolved, point.dataset, point.split, torch.device("cpu"), list_replicas(point.resolved))[
+        0
+    ].truth.values
+    for seed in (0, 1):
+        for column, target in enumerate(point.config.targets):
+            subset = point.split.of_target(target).train_subset(seed)
+            assert len(subset.unique()) == 20
+            assert point.dataset.values[subset, column].isfinite().all()
+            assert {*subset.tolist()} <= {*point.split.train_pool.tolist()}
+            assert values(subset)[2 * column].isfinite().all()
+    (told,) = [text for text in list_warnings([point]) if "without a label" in text]
+    tested = (~point.dataset.values[point.split.test].isnan()).sum(0).tolist()
+    assert f"{tested[0]} test); size" in told
+    assert told.endswith(f"{tested[1]} test).")
+
+
+def test_errors_are_those_of_the_molecules_with_a_label(train: Train, base: Path, gaps: str) -> None:
+    runs = [train("name=gaps", BOTH, *FEW, f"model={model}", file=gaps) for model in ("mlp", "deep_sets")]
+    alone = train("name=alone", "targets=[size]", *FEW, file=gaps)
+    with np.load(runs[0].folder / "predictions.npz") as written:
+        truth, prediction, target = written["truth"], written["prediction"], written["target"].tolist()
+    with np.load(alone.folder / "predictions.npz") as written:
+        np.testing.assert_allclose(
+            prediction[2:], written["prediction"], rtol=1e-4, atol=1e-4
+        )  # the pack changes nothing
+    record = next(one for one in read_study(base / "gaps").records if one.run == runs[0].run)
+    counts = dict(zip(target, (~np.isnan(truth)).sum(1).tolist(), strict=True))
+    assert 0 < counts["activity"] < counts["size"] < 30
+    for row, replica in enumerate(record.replicas):
+        assert replica.tested.mae == pytest.approx(np.nanmean(np.abs(prediction[row] - truth[row])), rel=1e-9)
+        assert replica.tested.r2 is not None
+    assert record.labelled is not None
+    assert {name: sizes.test for name, sizes in record.labelled.items()} == counts
+    study = read_study(base / "gaps")
+    assert len(study.entries) == 8
+    for entry in study.entries:
+        name = entry.key.group.target
+        assert entry.sample.errors is not None
+        assert entry.sample.errors.shape == (2, counts[name])
+        assert entry.basis.num_test == counts[name]
+        assert entry.basis.pool_size == record.labelled[name].train_pool
+    for pair in compare_pairs(study.entries).values():
+        assert pair.comparison.basis == "predictions"
+        assert pair.comparison.difference.num_molecules == counts[pair.a.group.target]
+        assert np.isfinite(pair.comparison.difference.molecule_variance)
+    of_size = [entry for entry in study.entries if entry.key.group.target == "size"]
+    worst = find_worst(base / "gaps", study, of_size, 30, 2)
+    assert worst is not None
+    assert len(worst.places) == counts["size"]
+    labels = runs[0].dataset.values[worst.places, 1]
+    assert worst.truth.tolist() == labels.tolist()
+    assert np.isfinite(worst.error).all()
+
+
+def test_evidence_keeps_which_labels_are_missing(train: Train, base: Path, gaps: str) -> None:
+    point = train("name=packed", BOTH, *FEW, file=gaps)
+    assert tabulate(base / "packed", Console(file=StringIO())).is_whole
+    table = (base / "packed/table.csv").read_text()
+    (base / "clone").mkdir()
+    for name in ("evidence.zip", "study.json"):
+        shutil.copy(base / "packed" / name, base / "clone")
+    here, there = (build_table(read_study(base / name)) for name in ("packed", "clone"))
+    assert to_csv(here) == to_csv(there) == table
+    assert "nan" not in table
+    assert here["num_test_molecules"].nunique() == 2
+    assert point.split.unlabelled
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["data.train_size=null"],
+            r"replicas of a run train on equally many labels, and of 42 .*: activity \d+, size ",
+        ),
+        (["data.train_size=null"], r"a run for each target, as in 'targets=\[activity\],\[size\]'"),
+        (["data.train_size=41"], "`data.train_size=41` is not possible: of 42 molecules to train on have a label: act"),
+    ],
+)
+def test_a_train_size_that_labels_do_not_reach_is_refused(
+    overrides: list[str], message: str, composed: Callable[..., Config], gaps: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        plan(composed(BOTH, "data.test_size=30", *overrides, file=gaps))
+
+
+def test_all_labels_of_one_target_train_it(composed: Callable[..., Config], gaps: str) -> None:
+    point = plan(composed("data.train_size=null", "targets=[size]", file=gaps))
+    assert point.split.train_size == len(point.split.of_target("size").train_pool) < len(point.split.train_pool)
+
+
+def test_a_label_that_is_missing_contradicts_none(base: Path, composed: Callable[..., Config]) -> None:
+    rows = ["CCO,,1", "OCC,2,1", "C(O)C,2,1", "CCN,1,", "NCC,,2", "CCF,1,1", "FCC,,1", "C(F)C,2,", "CC,0,0"]
+    (base / "twice.csv").write_text("smiles,activity,size\n" + "\n".join(rows) + "\n")
+    dataset = load_dataset(composed(file="twice.csv").data, lambda _: None)
+    assert count_repeats(dataset) == Repeats(repeats=5, contradicting=1)  # CCF, whose first row agrees with both
+    assert count_unseen(dataset.unseen, dataset.values.numpy()).alike == 3
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ class Source(ABC):
             is built again, and records note the version. RDKit, which all sources need, is not listed.
         fixed_targets: the targets by name, where they do not depend on the options.
         keeps_repeats_together: whether a split keeps rows of the same molecule in one part, as it should.
+        lacks_labels: whether a row may lack the values of some targets (NaN) and is used for the others all the same; a
+            row that lacks all of them cannot be used.
         num_molecules: number of molecules, where that does not depend on the options; None otherwise.
         takes: options that belong to another source, such as `path`, and that this one takes, too. `identify` must
             return another text where they change the content.
@@ -79,6 +81,7 @@ class Source(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     fixed_targets: ClassVar[Mapping[str, Target]] = {}
     keeps_repeats_together: ClassVar[bool] = True
+    lacks_labels: ClassVar[bool] = False
     num_molecules: ClassVar[int | None] = None
     takes: ClassVar[frozenset[str]] = frozenset()
     references: ClassVar[tuple[str, ...]] = ()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ibbench.data.cells import Cells, decode, read_cells, read_number
+from ibbench.data.cells import MISSING, Cells, decode, read_cells, read_number
 from ibbench.data.layout import PARTS
 from ibbench.data.sources import Fault, Rows, Source, register
 from ibbench.data.targets import Target
@@ -18,6 +18,8 @@ _READING = 2  # to be raised when the same file is read in another way, since it
 @register("csv")
 class Csv(Source):
     """The file `data.path`, with the columns that the options name; then the rows of `data.test_path`, if given."""
+
+    lacks_labels = True
 
     def identify(self) -> str:
         """Return `csv:` and a digest of the content of the files and of the options that say how they are read.
@@ -80,6 +82,9 @@ class Csv(Source):
         values = np.empty((len(cells.lines), len(columns) - 1))
         for number, name in enumerate(columns[1:]):
             values[:, number] = self._read_numbers(cells, name, faults)
+        for row in np.flatnonzero(np.isnan(values).all(1)).tolist():  # a row with a label is used for that
+            empty = [name for name in columns[1:] if not cells.columns[name][row].strip()]
+            faults += [Fault(row, name, cells.columns[name][row], MISSING) for name in empty if row not in cells.broken]
         lines = np.array(cells.lines, dtype=np.int64)
         parts = self._read_parts(cells, dividing, faults) if dividing else None
         return Rows(np.arange(1, len(lines) + 1), smiles, values, lines=lines, faults=tuple(faults), parts=parts)
@@ -108,12 +113,12 @@ class Csv(Source):
         return smiles
 
     def _read_numbers(self, cells: Cells, name: str, faults: list[Fault]) -> list[float]:
-        """Return the number in each cell of a column; NaN, and a fault, where a cell has no number."""
+        """Return the number in each cell of a column; NaN where a cell is empty, or, with a fault, has no number."""
         point = "." if self.options.decimal == "point" else ","
         numbers = []
         for row, text in enumerate(cells.columns[name]):
             number, why = read_number(text, point)
-            if why and row not in cells.broken:
+            if why and why != MISSING and row not in cells.broken:
                 faults.append(Fault(row, name, text, why))
             numbers.append(number)
         return numbers

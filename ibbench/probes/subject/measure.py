@@ -136,6 +136,11 @@ def _check_candidates(
             "`ibbench train` to train it here, or a probe of predictions (`ibbench probe --list`)"
         )
     for one in candidates:
+        if lacking := [target for target in one.point.config.targets if target in one.point.split.unlabelled]:
+            raise InputError(
+                f"{one.name} cannot be probed: some of its molecules lack a label of {' and '.join(lacking)}. Expected "
+                "a file with the rows of one target that have it"
+            )
         if min(one.point.split.train_size, len(one.point.split.test)) < FEWEST:
             raise InputError(f"{one.name} has fewer than {FEWEST} molecules to train on, or to test")
 
