@@ -188,8 +188,8 @@ class Record(_Entry):
     `rung` is its place in a ladder, if it was trained as one; `worth_at` the train size at which its study is to tell
     what assumptions are worth, if the config names one; `trial` the number of the draw of a random search that
     its options come from, if they do; `plugins` those that it was trained with, if there were any; `made`, `data`,
-    `unseen` and `split_sizes` are None in records of older versions. `labelled` has, for each target that some molecules
-    lack, the sizes of the parts without these molecules; it is None if there is no such target.
+    `unseen` and `split_sizes` are None in records of older versions. `labelled` has the sizes of the parts without the
+    molecules that lack a label, for each target of which some do; it is None if there is no such target.
     """
 
     schema_version: int

@@ -198,9 +198,8 @@ def test_errors_are_those_of_the_molecules_with_a_label(train: Train, base: Path
     with np.load(runs[0].folder / "predictions.npz") as written:
         truth, prediction, target = written["truth"], written["prediction"], written["target"].tolist()
     with np.load(alone.folder / "predictions.npz") as written:
-        np.testing.assert_allclose(
-            prediction[2:], written["prediction"], rtol=1e-4, atol=1e-4
-        )  # the pack changes nothing
+        # The labels of the other target in the pack change nothing.
+        np.testing.assert_allclose(prediction[2:], written["prediction"], rtol=1e-4, atol=1e-4)
     record = next(one for one in read_study(base / "gaps").records if one.run == runs[0].run)
     counts = dict(zip(target, (~np.isnan(truth)).sum(1).tolist(), strict=True))
     assert 0 < counts["activity"] < counts["size"] < 30
@@ -249,7 +248,7 @@ def test_evidence_keeps_which_labels_are_missing(train: Train, base: Path, gaps:
     [
         (
             ["data.train_size=null"],
-            r"replicas of a run train on equally many labels, and of 42 .*: activity \d+, size ",
+            r"on equally many labels, and of 42 .*: activity \d+, size ",
         ),
         (["data.train_size=null"], r"a run for each target, as in 'targets=\[activity\],\[size\]'"),
         (["data.train_size=41"], "`data.train_size=41` is not possible: of 42 molecules to train on have a label: act"),
