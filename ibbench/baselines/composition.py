@@ -17,7 +17,7 @@ RIDGE = 1e-6  # relative to the mean square of a count: enough to make constant 
 
 @register("composition")
 class Composition(Baseline):
-    """Predicts a linear function of the atom counts, hydrogens included."""
+    """Predicts a linear function of the atom counts, hydrogens included; with `data.transform` of the logarithm."""
 
     def __init__(self, dataset: DataSet) -> None:
         super().__init__(dataset)
@@ -32,10 +32,16 @@ class Composition(Baseline):
         return self._features.shape[1]
 
     def fit(self, target: str, subset: Tensor) -> Callable[[Tensor], Tensor]:
-        """Fit the weights to the labels of `subset` (see `Baseline.fit`)."""
-        labels = self.dataset.values[subset, self.dataset.column(target)]
+        """Fit the weights to the labels of `subset`, or to their logarithms if models are trained on these.
+
+        See `Baseline.fit`. The targets of QM9 that are trained as log(1 + value) are fitted as they are.
+        """
+        column = self.dataset.column(target)
+        labels, described = self.dataset.values[subset, column], self.dataset.targets[column]
+        in_logarithms = described.logarithmic and not described.log_offset
         # All at once: the last digit of a product can depend on which rows are multiplied with it.
-        values = self._features @ fit_ridge(self._features[subset], labels)
+        values = self._features @ fit_ridge(self._features[subset], labels.log() if in_logarithms else labels)
+        values = values.exp() if in_logarithms else values
         return lambda index: values[index]
 
 
