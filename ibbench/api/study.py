@@ -62,7 +62,9 @@ class Study:
     @property
     def models(self) -> list[str]:
         """The models that were trained, without baselines, in the order of the table."""
-        return list(dict.fromkeys(entry.key.model for entry in self._given.entries if not entry.key.is_baseline))
+        tested = [entry.key.model for entry in self._given.entries if not entry.key.is_baseline]
+        untested = [str(one.config["model"]["name"]) for one in self.records if one.run in self._given.untested]
+        return list(dict.fromkeys([*tested, *untested]))
 
     @property
     def table(self) -> pd.DataFrame:

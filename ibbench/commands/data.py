@@ -9,7 +9,7 @@ from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import pack_features
-from ibbench.data.repeats import count_repeats, describe_labels, describe_repeats
+from ibbench.data.repeats import count_contradicting, count_repeats, describe_labels, describe_repeats
 from ibbench.data.sources import find_references
 from ibbench.data.unseen import count_unseen, describe_unseen
 from ibbench.errors import InputError
@@ -63,7 +63,7 @@ def _facts(dataset: DataSet) -> list[str]:
         f"{int(atoms.sum()):,} atoms: {atoms.float().mean():.2f} a molecule, at most {int(atoms.max())}",
         f"{int(bonds.sum()):,} bonds: {bonds.float().mean():.2f} a molecule",
         *filter(None, [describe_labels(dataset)]),
-        describe_repeats(count_repeats(dataset)) or "no molecule is there twice",
+        describe_repeats(count_repeats(dataset), count_contradicting(dataset)) or "no molecule is there twice",
         f"atom features that are the same everywhere: {', '.join(constant) or 'none'}",
         f"bond types that never occur: {', '.join(absent) or 'none'}",
         *([f"bonds of other kinds, read as single (quadruple: as triple): {odd}"] if odd else []),

@@ -19,7 +19,8 @@ from ibbench.compare.table import build_table
 from ibbench.compare.table_file import to_csv
 from ibbench.compare.worst import find_worst
 from ibbench.data.dataset import load_dataset
-from ibbench.data.repeats import Repeats, count_repeats
+from ibbench.data.domain import read_domain
+from ibbench.data.repeats import Repeats, count_repeats, describe_labels, warn_of_repeats
 from ibbench.data.unseen import count_unseen
 from ibbench.errors import InputError
 from ibbench.options.config import Config
@@ -186,6 +187,10 @@ def test_a_missing_label_leaves_a_molecule_out_for_that_target_alone(
             assert point.dataset.values[subset, column].isfinite().all()
             assert {*subset.tolist()} <= {*point.split.train_pool.tolist()}
             assert values(subset)[2 * column].isfinite().all()
+    counts = (~point.dataset.values.isnan()).sum(0).tolist()
+    assert describe_labels(point.dataset) == (
+        f"labels: of {len(expected)} molecules have one: activity {counts[0]}, size {counts[1]}"
+    )
     (told,) = [text for text in list_warnings([point]) if "without a label" in text]
     tested = (~point.dataset.values[point.split.test].isnan()).sum(0).tolist()
     assert f"{tested[0]} test); size" in told
@@ -229,6 +234,23 @@ def test_errors_are_those_of_the_molecules_with_a_label(train: Train, base: Path
     assert np.isfinite(worst.error).all()
 
 
+def test_a_train_molecule_of_any_target_is_known_as_one(train: Train, gaps: str) -> None:
+    point = train("name=gaps", BOTH, *FEW, "model=mlp", file=gaps)
+    domain = read_domain(point.folder / "domain.safetensors")
+    assert domain is not None
+    for row, seed in enumerate(domain.seeds):
+        subsets = [point.split.of_target(target).train_subset(seed) for target in point.config.targets]
+        assert domain.members[row].sum() == len(point.dataset.groups[torch.cat(subsets)].unique())
+
+
+def test_molecules_without_a_value_are_not_its_tail(composed: Callable[..., Config], gaps: str) -> None:
+    tail = ("data.split=target_tail", "data.split_target=activity", "data.test_size=15")
+    point = plan(composed(*tail, "data.train_size=20", file=gaps))
+    values = point.dataset.values[:, 0]
+    others = values[torch.cat([point.split.train_pool, point.split.validation])]
+    assert values[point.split.test].min() >= others[~others.isnan()].max()
+
+
 def test_evidence_keeps_which_labels_are_missing(train: Train, base: Path, gaps: str) -> None:
     point = train("name=packed", BOTH, *FEW, file=gaps)
     assert tabulate(base / "packed", Console(file=StringIO())).is_whole
@@ -267,11 +289,24 @@ def test_all_labels_of_one_target_train_it(composed: Callable[..., Config], gaps
 
 
 def test_a_label_that_is_missing_contradicts_none(base: Path, composed: Callable[..., Config]) -> None:
-    rows = ["CCO,,1", "OCC,2,1", "C(O)C,2,1", "CCN,1,", "NCC,,2", "CCF,1,1", "FCC,,1", "C(F)C,2,", "CC,0,0"]
+    rows = [
+        "CO,1,1",
+        "OC,2,3",
+        "CCO,,1",
+        "OCC,2,1",
+        "C(O)C,2,1",
+        "CCN,1,",
+        "NCC,,2",
+        "CCF,1,1",
+        "FCC,,1",
+        "C(F)C,2,",
+        "CC,0,0",
+    ]
     (base / "twice.csv").write_text("smiles,activity,size\n" + "\n".join(rows) + "\n")
     dataset = load_dataset(composed(file="twice.csv").data, lambda _: None)
-    assert count_repeats(dataset) == Repeats(repeats=5, contradicting=1)  # CCF, whose first row agrees with both
-    assert count_unseen(dataset.unseen, dataset.values.numpy()).alike == 3
+    assert count_repeats(dataset) == Repeats(repeats=6, contradicting=2)  # of CCF the first row agrees with both
+    assert count_unseen(dataset.unseen, dataset.values.numpy()).alike == 5
+    assert "2 molecules have labels that contradict each other (activity 2, size 1). A" in warn_of_repeats(dataset)
 
 
 @pytest.mark.parametrize(
