@@ -19,6 +19,7 @@ from ibbench.data.cache import (
     write_cache,
     write_to_cache,
 )
+from ibbench.data.classes import tell_unnamed
 from ibbench.data.identity import cache_facts
 from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN
 from ibbench.data.molecules import Molecules
@@ -123,7 +124,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     _report_rejected(facts, source, path, say)
     molecules = pack_features(arrays["atoms"], arrays["bonds"], arrays["num_atoms"], smiles, arrays["positions"])
     source.check(molecules)
-    return DataSet(
+    dataset = DataSet(
         molecules=molecules,
         values=torch.from_numpy(arrays["values"]),
         targets=source.targets(),
@@ -138,6 +139,10 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         unseen=Unseen(arrays["marks"], arrays["alike"]),
         parts=torch.from_numpy(arrays["parts"]) if "parts" in arrays else None,
     )
+    if options.target_columns:
+        for hint in tell_unnamed(dataset):
+            say(hint)
+    return dataset
 
 
 def _build_cache(source: Source, expected: dict[str, Any], path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

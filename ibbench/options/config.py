@@ -169,6 +169,8 @@ class Config(Options):
             del options["trainer"]["average"]
         for name in OF_CONTENT:
             del options["data"][name]
+        if options["data"]["classes"] is None:  # so that runs keep the names from when all targets were numbers
+            del options["data"]["classes"]
         if options["data"]["split"] == "random":  # so that runs keep the names from when all splits were random
             for name in ("split", "held_out", "split_target"):
                 del options["data"][name]

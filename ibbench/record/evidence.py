@@ -77,14 +77,21 @@ class Packable(Arrays, Protocol):
         """Return the checksum and size of an array, by which the same array in other runs is recognised."""
 
 
-def round_errors(prediction: Floats, truth: Floats) -> Rounded:
+def round_errors(prediction: Floats, truth: Floats, is_class: NDArray[np.bool_] | None = None) -> Rounded:
     """Round the errors of predictions to multiples of a fortieth of their MAE.
 
+    The error of a class is the log loss in nats, ln(1 + exp(z)) for the logit z and the class 0. For the class 1 it is
+    -ln(1 + exp(-z)): its sign says whether the probability of class 1 was too high or too low, as of other targets.
+
     Args:
-        prediction: predicted values, in the target's unit, `[..., M]`.
-        truth: true values, in the same unit, of a shape that broadcasts to that of `prediction`.
+        prediction: predicted values, in the target's unit, `[..., M]`; of a class, logits.
+        truth: true values, in the same unit, of a shape that broadcasts to that of `prediction`; of a class, 0 or 1.
+        is_class: whether the target of a row is a class, of a shape that broadcasts to `[...]`; None if none is.
     """
     errors = prediction - truth
+    if is_class is not None:
+        side = 1 - 2 * truth
+        errors = np.where(is_class[..., None], side * np.logaddexp(0, side * prediction), errors)
     mae = np.abs(errors).mean(-1)
     with np.errstate(all="ignore"):  # a file with infinities is refused later, for its MAE
         errors /= _unit(mae)

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from ibbench.files import write_atomically
 from ibbench.record.evidence import BROKEN, Arrays, Rounded, is_predicted, round_errors
 from ibbench.record.folder import PREDICTIONS, StudyFolder
-from ibbench.record.schema import RECORD, BrokenError, Record
+from ibbench.record.schema import RECORD, BrokenError, ClassMetricsEntry, Record
 
 Floats = NDArray[np.float64]
 _shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a study share, by checksum and size
 _OF_ONE_RUN = {"prediction"}  # arrays that no two runs share
 _AGREEMENT = 1e-6  # relative difference from the MAE in the record, which was summed in another order
 _TINY = 1e-8  # absolute difference, for an MAE that is nearly zero
+_CLASSES = "is_class"  # array of files that have classes
 _BASELINES, _OF_BASELINES = "baseline", "baseline_prediction"  # arrays that files of older versions lack
 
 
@@ -45,6 +46,7 @@ def write_predictions(
     truth: NDArray[np.float64],
     prediction: NDArray[np.float64],
     baselines: Mapping[str, NDArray[np.float64]] | None = None,
+    is_class: NDArray[np.bool_] | None = None,
 ) -> None:
     """Write the test predictions of a run, and those of the baselines beside it.
 
@@ -53,9 +55,11 @@ def write_predictions(
         index: positions of the test molecules in the data set, `[M]`.
         ids: numbers that the data source gives the test molecules, `[M]`.
         replicas: target and seed of each of the R replicas.
-        truth: true values, in the unit of the row's target, `[R, M]`.
-        prediction: predicted values, in the same units, `[R, M]`.
+        truth: true values, in the unit of the row's target, `[R, M]`; of a class, 0 or 1.
+        prediction: predicted values, in the same units, `[R, M]`; of a class, logits, which are exact where a
+            probability would be rounded to 0 or 1.
         baselines: predicted values of each baseline, in the same units, `[R, M]`, by its name.
+        is_class: whether the target of a row is a class, `[R]`; None if none is.
     """
     arrays = {
         "index": index,
@@ -67,6 +71,8 @@ def write_predictions(
     }
     if baselines:
         arrays |= {_BASELINES: np.array(list(baselines)), _OF_BASELINES: np.stack(list(baselines.values()))}
+    if is_class is not None and is_class.any():
+        arrays[_CLASSES] = is_class
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, array in arrays.items():
@@ -101,6 +107,8 @@ def check_archive(folder: Path) -> None:
 def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, Floats]:
     """Read predicted minus true value of each test molecule, `[M]` in the target's unit, for each predictor of a run.
 
+    Of a class it is the log loss in nats, with a negative sign (also of 0) for molecules of class 1.
+
     Arguments and errors are those of `read_predictions`.
     """
     blocks = _read(folder, record, baselines)
@@ -110,7 +118,7 @@ def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Pr
 def read_predictions(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, tuple[Floats, Floats]]:
     """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each predictor of a run.
 
-    Errors are rounded as `record.evidence` says, so predicted values are true values plus rounded errors.
+    Of a class these are 0 or 1, and the probability of 1. Errors are rounded as `record.evidence` says, so predicted values are true values plus rounded errors.
 
     Args:
         folder: the folder of the run.
@@ -125,8 +133,9 @@ def read_predictions(folder: Path, record: Record, baselines: bool = True) -> di
         BrokenError: the file is damaged, or belongs to another record.
     """
     blocks = _read(folder, record, baselines)
+    classes = {entry.target for entry in record.replicas if isinstance(entry.test, ClassMetricsEntry)}
     return {
-        who: (of_truth, of_truth + row)
+        who: (of_truth, of_truth + (-np.sign(row) * np.expm1(-np.abs(row)) if who.target in classes else row))
         for predictors, truth, errors in blocks
         for who, of_truth, row in zip(predictors, truth, errors, strict=True)
     }
@@ -194,7 +203,8 @@ def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
             rounded = arrays.rounded(_OF_BASELINES)
             names = arrays.plain(_BASELINES).tolist()
             by_name |= {name: Rounded(*rows) for name, *rows in zip(names, *rounded, strict=True)}
-        blocks = [_block(name, replicas, truth, rounded) for name, rounded in by_name.items()]
+        is_class = arrays.plain(_CLASSES) if _CLASSES in arrays else None
+        blocks = [_block(name, replicas, truth, rounded, is_class) for name, rounded in by_name.items()]
     except BROKEN as error:
         raise BrokenError(path, str(error)) from None
     maes = {Predictor(entry.target, entry.seed): entry.test.mae for entry in record.replicas}
@@ -210,11 +220,20 @@ def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
     return blocks
 
 
-def _block(baseline: str, replicas: list[tuple[str, int]], truth: Floats, rounded: Rounded) -> _Block:
+def _block(
+    baseline: str,
+    replicas: list[tuple[str, int]],
+    truth: Floats,
+    rounded: Rounded,
+    is_class: NDArray[np.bool_] | None,
+) -> _Block:
     predictors = [Predictor(target, seed, baseline) for target, seed in replicas]
     if truth.shape != rounded.steps.shape or len(set(predictors)) < len(predictors):
         raise ValueError("its arrays do not fit together")
-    return predictors, truth, rounded.errors
+    errors = rounded.errors
+    if is_class is not None:  # errors that are rounded to 0 keep the sign that tells the class
+        errors[is_class] = np.copysign(errors[is_class], 0.5 - truth[is_class])
+    return predictors, truth, errors
 
 
 class Predictions:
@@ -253,4 +272,5 @@ class Predictions:
 
     def rounded(self, name: str) -> Rounded:
         """Return the rounded errors of an array of predictions."""
-        return round_errors(self.plain(name), self.plain("truth"))
+        is_class = self.plain(_CLASSES) if _CLASSES in self else None
+        return round_errors(self.plain(name), self.plain("truth"), is_class)

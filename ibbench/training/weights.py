@@ -21,6 +21,7 @@ from ibbench.training.replicas import Replica
 from ibbench.training.scaling import TargetScaling
 
 FORMAT_VERSION = 2  # raise it when predictions need other contents of the file than are written now
+CLASS_VERSION = 3  # of files with classes, whose predictions are logits: versions that know no classes refuse them
 _SCALING = "target_"  # the prefix of the names of the scaling's tensors
 
 
@@ -50,6 +51,7 @@ class WeightFacts(BaseModel):
         feature_set: the features of an atom that the models see, see `hide_features`.
         precision: the precision of the arithmetic: `float32`, `tf32` or `bfloat16`.
         plugin: the plugin that the model is from; None for a model of ibbench.
+        classes: the targets that are classes: for these, the scaling returns logits, and a prediction is a probability.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,6 +68,12 @@ class WeightFacts(BaseModel):
     feature_set: str
     precision: str
     plugin: PluginFacts | None = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def is_class(self) -> Tensor:
+        """Whether the target of each replica is a class, bool `[R]`."""
+        return torch.tensor([target in self.classes for target, _ in self.replicas])
 
 
 class Weights(NamedTuple):
@@ -94,6 +102,8 @@ def write_weights(path: Path, tensors: dict[str, Tensor], facts: WeightFacts) ->
     metadata = {name: json.dumps(value) for name, value in facts.model_dump(mode="json").items()}
     if facts.plugin is None:
         del metadata["plugin"]
+    if not facts.classes:  # so that files without classes stay as they were
+        del metadata["classes"]
     write_atomically(path, safetensors.torch.save(content, metadata))
 
 
@@ -143,10 +153,10 @@ def _upgrade(facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
 
 
 def _check_versions(path: Path, facts: dict[str, Any]) -> None:
-    if facts["format_version"] > FORMAT_VERSION:
+    if facts["format_version"] > CLASS_VERSION:
         raise InputError(
             f"{path} was written by a newer ibbench: its format is {facts['format_version']}, "
-            f"and this version reads {FORMAT_VERSION}"
+            f"and this version reads {CLASS_VERSION}"
         )
     if facts["features"] != FEATURES:
         raise InputError(

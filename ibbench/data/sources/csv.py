@@ -1,15 +1,18 @@
 """A user's own molecules: a CSV with a column of SMILES and numeric columns of targets."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
 
 from ibbench.data.cells import Cells, decode, read_cells, read_number
+from ibbench.data.classes import read_classes
 from ibbench.data.layout import PARTS
 from ibbench.data.sources import Fault, Rows, Source, register
 from ibbench.data.targets import Target
 from ibbench.errors import InputError, suggest
+from ibbench.options.words import NATS
 
 _PART_OF = {word: word for word in PARTS} | {"valid": "validation", "val": "validation"}
 _READING = 2  # to be raised when the same file is read in another way, since it is then another data set
@@ -28,12 +31,13 @@ class Csv(Source):
         given = self.options
         how = (given.smiles_column, given.target_columns, given.encoding, given.decimal, given.smiles_names)
         how = (*how, given.max_atoms, *([given.split_column] if given.split_column else ()))
+        how = (*how, *(["classes", given.classes] if given.classes else ()))
         digest = hashlib.sha256(self._content() + repr((_READING, *how)).encode())
         return f"{self.name}:{digest.hexdigest()[:16]}"
 
     def targets(self) -> tuple[Target, ...]:
-        """Describe the target columns; a column without a unit in the config has an empty one."""
-        units = self.options.units or {}
+        """Describe the target columns; one without a unit has an empty one, and a class that of its log loss."""
+        units = (self.options.units or {}) | dict.fromkeys(self.options.classes or (), NATS)
         return tuple(
             Target(name, name, units.get(name, ""), f"column {name} of the CSV")
             for name in self.options.target_columns or ()
@@ -61,7 +65,9 @@ class Csv(Source):
         smiles = self._read_smiles(cells, faults)
         values = np.empty((len(cells.lines), len(columns) - 1))
         for number, name in enumerate(columns[1:]):
-            values[:, number] = self._read_numbers(cells, name, faults)
+            as_class = name in (self.options.classes or ())
+            read = self._read_classes if as_class else self._read_numbers
+            values[:, number] = read(cells, name, faults)
         lines = np.array(cells.lines, dtype=np.int64)
         parts = self._read_parts(cells, dividing, faults) if dividing else None
         return Rows(np.arange(1, len(lines) + 1), smiles, values, lines=lines, faults=tuple(faults), parts=parts)
@@ -108,3 +114,16 @@ class Csv(Source):
                 faults.append(Fault(row, name, text, why))
             numbers.append(number)
         return numbers
+
+    def _read_classes(self, cells: Cells, name: str, faults: list[Fault]) -> list[float]:
+        """Return the class in each cell of a column, 0 or 1; NaN, and a fault, where a cell is empty.
+
+        Raises:
+            InputError: a cell holds no class, or all hold the same one.
+        """
+        texts = [text.strip() for row, text in enumerate(cells.columns[name]) if row not in cells.broken]
+        codes = read_classes([text for text in texts if text], f"column `{name}` of {self.location()}")
+        for row, text in enumerate(cells.columns[name]):
+            if not text.strip() and row not in cells.broken:
+                faults.append(Fault(row, name, text, "the value is missing"))
+        return [codes.get(text.strip(), math.nan) for text in cells.columns[name]]
