@@ -96,7 +96,7 @@ def _statistics(dataset: DataSet) -> Table:
             "max": values.amax(),
         }
         cells = {name: f"{value:.6g}" for name, value in figures.items()}
-        rows.append({"target": target.name, "unit": target.unit} | cells)
+        rows.append({"target": target.name, "unit": "0 or 1" if target.is_class else target.unit} | cells)
     return Table(rows, "Targets")
 
 

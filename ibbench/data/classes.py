@@ -10,10 +10,19 @@ if TYPE_CHECKING:
     from ibbench.data.dataset import DataSet
     from ibbench.data.splits import Split
 
-_PAIRS = (("1", "0"), ("1.0", "0.0"), ("true", "false"), ("yes", "no"), ("active", "inactive"), ("positive", "negative"))
+_PAIRS = (
+    ("1", "0"),
+    ("1.0", "0.0"),
+    ("true", "false"),
+    ("yes", "no"),
+    ("active", "inactive"),
+    ("positive", "negative"),
+)
 _CODES = {word: code for pair in _PAIRS for word, code in zip(pair, (1.0, 0.0), strict=True)}
 _SIGNS = {"+": 1.0, "-": 0.0}  # also behind a name, such as BBB+ and BBB-
-_EXPECTED = ", ".join("/".join(pair) for pair in _PAIRS if pair[0] != "1.0") + ", or one name with + and with - behind it"
+_EXPECTED = (
+    ", ".join("/".join(pair) for pair in _PAIRS if pair[0] != "1.0") + ", or one name with + and with - behind it"
+)
 _SHOWN = 5  # values that a message names
 
 

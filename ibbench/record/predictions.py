@@ -118,7 +118,8 @@ def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Pr
 def read_predictions(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, tuple[Floats, Floats]]:
     """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each predictor of a run.
 
-    Of a class these are 0 or 1, and the probability of 1. Errors are rounded as `record.evidence` says, so predicted values are true values plus rounded errors.
+    Of a class these are 0 or 1, and the probability of 1. Errors are rounded as `record.evidence` says, so predicted
+    values are true values plus rounded errors.
 
     Args:
         folder: the folder of the run.

@@ -90,8 +90,8 @@ class ClassMetricsEntry(_Entry):
 class TrialEntry(_Entry):
     """One training of a replica, with hyper-parameters that its seed drew, or with those of the config.
 
-    Errors are in the target's unit; of a class they are log losses. `test_mae` is null for trainings that took fewer than half of the
-    steps, or that diverged.
+    Errors are in the target's unit; of a class they are log losses. `test_mae` is null for trainings that took fewer
+    than half of the steps, or that diverged.
     """
 
     steps: int

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ibbench.record.schema import Record, ReplicaEntry
+from ibbench.record.schema import ClassMetricsEntry, Record, ReplicaEntry
 
 _CURVES = ("validation_mae", "train_loss", "learning_rate")
 _ERRORS = ("mae", "rmse", "r2")
@@ -146,9 +146,9 @@ def outcome_of(record: Record) -> Outcome:
     metrics: dict[str, float] = {}
     for entry in record.replicas:
         name = f"{entry.target}/seed {entry.seed}"
-        metrics |= {
-            f"{name}/test_{error}": value for error in _ERRORS if (value := getattr(entry.test, error)) is not None
-        }
+        figures = entry.test.model_dump()
+        names = _ERRORS if "mae" in figures else tuple(figures)  # of a class all of its figures
+        metrics |= {f"{name}/test_{error}": value for error in names if (value := figures[error]) is not None}
         metrics |= {f"{name}/best_validation_mae": entry.validation.mae, f"{name}/best_epoch": entry.best_epoch}
     metrics |= _means(record.replicas)
     for baseline in record.baselines:
@@ -159,11 +159,12 @@ def outcome_of(record: Record) -> Outcome:
 
 
 def _means(entries: Iterable[ReplicaEntry]) -> dict[str, float]:
-    """Return the test MAE of each target, averaged over seeds."""
+    """Return the test MAE of each target, and the log loss of a class, averaged over seeds."""
     of_target: dict[str, list[float]] = {}
     for entry in entries:
-        of_target.setdefault(entry.target, []).append(entry.test.mae)
-    return {f"{target}/test_mae": sum(maes) / len(maes) for target, maes in of_target.items()}
+        word = "log_loss" if isinstance(entry.test, ClassMetricsEntry) else "mae"
+        of_target.setdefault(f"{entry.target}/test_{word}", []).append(entry.test.mae)
+    return {name: sum(maes) / len(maes) for name, maes in of_target.items()}
 
 
 def num_stages_of(config: Mapping[str, Any]) -> int:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ibbench.compare.soundness import find_faults
-from ibbench.report.cells import FAULTY
+from ibbench.report.cells import FAULTY, error_name
 from ibbench.report.lengths import find_lengths
 from ibbench.report.plot.floors import Floors, draw_floor
 from ibbench.report.plot.style import Look, add_axes, looks, mark_no_claim, new_figure, plain, with_unit
@@ -92,7 +92,7 @@ def _axis(curves: list[Curve], by: str) -> str:
 
 def _label(axes: Any, curves: list[Curve], by: str, note: str) -> None:
     first = curves[0]
-    error = plain(with_unit(f"test MAE of {first.target}", first.unit))
+    error = plain(with_unit(f"test {error_name(first.unit)} of {first.target}", first.unit))
     axes.set(xscale="log", yscale="log", xlabel=_axis(curves, by) + note, ylabel=error)
     if by == "labels" and len(first.sizes) <= _MOST_LABELS:
         axes.set_xticks(first.sizes, [f"{size:,.0f}" for size in first.sizes], rotation=30)
