@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from ibbench.probes import LEAST_MAE, Finding, Mean, Probe, register
 from ibbench.probes.subject.classes import WHOLE, classes_of, floor_of
-from ibbench.probes.subject.subject import Subject
+from ibbench.probes.subject.subject import Subject, number_unit
 
 FLOOR = LEAST_MAE
 
@@ -35,8 +35,9 @@ class Floor(Probe):
             for target in subject.targets:
                 column = dataset.column(target)
                 found = floor_of(classes, dataset.values[:, column].numpy())
-                yield Finding(FLOOR, part, found.mae, dataset.targets[column].unit, target)
-                yield Finding("least MAE of new molecules", part, found.new, dataset.targets[column].unit, target)
+                unit = number_unit(dataset.targets[column])
+                yield Finding(FLOOR, part, found.mae, unit, target)
+                yield Finding("least MAE of new molecules", part, found.new, unit, target)
                 yield Finding("classes", part, found.num_classes, "", target)
                 yield Finding("not alone in their class", part, 100 * found.shared, "%", target)
 

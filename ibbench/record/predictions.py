@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.files import write_atomically
-from ibbench.record.evidence import BROKEN, Arrays, Rounded, is_predicted, round_errors
+from ibbench.record.evidence import BROKEN, CLASSES, Arrays, Rounded, is_predicted, round_errors
 from ibbench.record.folder import PREDICTIONS, StudyFolder
 from ibbench.record.schema import RECORD, BrokenError, ClassMetricsEntry, Record
 
@@ -19,7 +19,6 @@ _shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a 
 _OF_ONE_RUN = {"prediction"}  # arrays that no two runs share
 _AGREEMENT = 1e-6  # relative difference from the MAE in the record, which was summed in another order
 _TINY = 1e-8  # absolute difference, for an MAE that is nearly zero
-_CLASSES = "is_class"  # array of files that have classes
 _BASELINES, _OF_BASELINES = "baseline", "baseline_prediction"  # arrays that files of older versions lack
 
 
@@ -72,7 +71,7 @@ def write_predictions(
     if baselines:
         arrays |= {_BASELINES: np.array(list(baselines)), _OF_BASELINES: np.stack(list(baselines.values()))}
     if is_class is not None and is_class.any():
-        arrays[_CLASSES] = is_class
+        arrays[CLASSES] = is_class
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, array in arrays.items():
@@ -204,7 +203,7 @@ def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
             rounded = arrays.rounded(_OF_BASELINES)
             names = arrays.plain(_BASELINES).tolist()
             by_name |= {name: Rounded(*rows) for name, *rows in zip(names, *rounded, strict=True)}
-        is_class = arrays.plain(_CLASSES) if _CLASSES in arrays else None
+        is_class = arrays.plain(CLASSES) if CLASSES in arrays else None
         blocks = [_block(name, replicas, truth, rounded, is_class) for name, rounded in by_name.items()]
     except BROKEN as error:
         raise BrokenError(path, str(error)) from None
@@ -273,5 +272,5 @@ class Predictions:
 
     def rounded(self, name: str) -> Rounded:
         """Return the rounded errors of an array of predictions."""
-        is_class = self.plain(_CLASSES) if _CLASSES in self else None
+        is_class = self.plain(CLASSES) if CLASSES in self else None
         return round_errors(self.plain(name), self.plain("truth"), is_class)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ibbench.data.graphs import random_order
 from ibbench.data.molecules import Molecules
+from ibbench.data.targets import Target
 from ibbench.errors import InputError
 from ibbench.models.registry import Model, build_model
 from ibbench.probes import Moment
@@ -26,6 +27,11 @@ from ibbench.training.task import Task, stream
 from ibbench.training.weights import read_weights
 
 _RELABELLINGS = 8  # random orders of a molecule's atoms over which gradients are averaged
+
+
+def number_unit(target: Target) -> str:
+    """Return the unit of the values of a target, of which a class has none."""
+    return "" if target.is_class else target.unit
 
 
 class _Network(NamedTuple):
@@ -110,14 +116,23 @@ class Subject:
 
     @property
     def labels(self) -> NDArray[np.float64]:
-        """Normalised labels of the train molecules, `[T, n]`."""
-        return self.task.labels[:, : self.limit].double().cpu().numpy()
+        """Normalised labels of the train molecules, `[T, n]`; classes are taken for the numbers 0 and 1."""
+        labels, (is_class, mean, scale) = self.task.labels[:, : self.limit].double().cpu(), self._of_classes
+        return torch.where(is_class, (labels - mean) / scale, labels).numpy()
+
+    @functools.cached_property
+    def _of_classes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Which targets are classes, and mean and standard deviation of the labels of each target, `[T, 1]` each."""
+        labels = self.task.labels.double().cpu()
+        return self.task.truth.is_class[:, None], labels.mean(1, keepdim=True), labels.std(1, keepdim=True)
 
     def normalised(self, index: Tensor) -> NDArray[np.float64]:
         """Return the true targets of molecules, `[T, m]`, normalised as the labels are."""
         scaling, truth = self.task.scaling, self.task.truth
         explained = scaling.explained(truth.composition, index)
-        return scaling.normalise(truth.values(index), truth.references(index), explained).double().numpy()
+        values, (is_class, mean, scale) = truth.values(index), self._of_classes
+        numbers = scaling.normalise(values, truth.references(index), explained).double()
+        return torch.where(is_class, (values - mean) / scale, numbers).numpy()
 
     def truth(self, index: Tensor) -> NDArray[np.float64]:
         """Return the true targets in their units, `[T, m]`."""
@@ -127,12 +142,14 @@ class Subject:
         """Map predictions of molecules, `[T, m]`, to the targets' units, `[T, m]`."""
         scaling, truth = self.task.scaling, self.task.truth
         explained = scaling.explained(truth.composition, index)
-        return scaling.restore(torch.as_tensor(normalised), truth.references(index), explained).numpy()
+        given, (is_class, mean, scale) = torch.as_tensor(normalised), self._of_classes
+        numbers = scaling.restore(given, truth.references(index), explained)
+        return torch.where(is_class, given.double().cpu() * scale + mean, numbers).numpy()
 
     @property
     def units(self) -> list[str]:
-        """The unit of each target."""
-        return [target.unit for target in self.task.truth.targets]
+        """The unit of each target; classes, taken for the numbers 0 and 1, have none."""
+        return [number_unit(target) for target in self.task.truth.targets]
 
     def module(self, depth: int | None = None) -> Model:
         """Return the network as a module in evaluation mode, whose input is what `inputs` returns.

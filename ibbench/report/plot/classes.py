@@ -15,6 +15,7 @@ from ibbench.report.plot.style import add_axes, looks, new_figure, plain
 _COLUMNS = 4  # panels in a row
 _WIDEST = 30  # letters in a line of a title
 _NUM_BINS = 10  # as in the calibration error of tables
+_MOST_INSIDE = 8  # models whose names find room below the curves
 _GREY = "#707070"
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -48,7 +49,8 @@ def draw_roc(models: dict[str, Probabilities], target: str) -> Figure:
         models: the probabilities by the name of the model.
         target: the short name of the target.
     """
-    figure = new_figure(6.6, 4.4)
+    outside = len(models) > _MOST_INSIDE
+    figure = new_figure(8.6 if outside else 4.6, 4.6)
     (axes,) = add_axes(figure, 1, 1)
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=0.7, linestyle=(0, (4, 3)))
     look = looks(list(models))
@@ -61,7 +63,10 @@ def draw_roc(models: dict[str, Probabilities], target: str) -> Figure:
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.set_xlabel(plain(f"share of {target} = 0 above the threshold"))
     axes.set_ylabel(plain(f"share of {target} = 1 above the threshold"))
-    figure.legend(handles=handles, loc="outside right upper", fontsize=8)
+    if outside:
+        figure.legend(handles=handles, loc="outside right upper", fontsize=8)
+    else:
+        axes.legend(handles=handles, loc="lower right", fontsize=8)
     return figure
 
 

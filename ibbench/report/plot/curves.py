@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ibbench.compare.soundness import find_faults
+from ibbench.options.words import NATS
 from ibbench.report.cells import FAULTY, error_name
 from ibbench.report.lengths import find_lengths
 from ibbench.report.plot.floors import Floors, draw_floor
@@ -46,7 +47,9 @@ def draw_learning_curves(worth: Worth, floors: Floors | None = None) -> Figure:
         for curve in curves:
             few = len(curves) <= _MOST_BANDS
             _draw(axes, curve, fits[id(curve)] if few else None, look[curve.model], with_intervals=few)
-        bounded = [draw_floor(axes, curve, floors or {}, look[curve.model]) for curve in curves]
+        bounded = [
+            draw_floor(axes, curve, {} if curve.unit == NATS else floors or {}, look[curve.model]) for curve in curves
+        ]
         marked = [
             (size, entry.sample.mae)
             for curve in curves
