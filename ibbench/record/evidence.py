@@ -2,12 +2,14 @@
 
 It holds the records of all runs and the content of their predictions.npz. Predictions are kept as errors, rounded to a
 fortieth of the MAE of their row: eight bits instead of 64, while the variance of an error over molecules grows by
-0.005 % of the squared MAE. Log losses of classes are rounded to a 2,000th of their mean. The errors that statistics are computed from are always rounded so (`record.predictions`),
-whether they come from predictions.npz or from here: both give the same digits. Means over molecules stay exact.
+0.005 % of the squared MAE. Log losses of classes are rounded to a part in 2,000 of their mean. The errors that
+statistics are computed from are always rounded so (`record.predictions`), whether they come from predictions.npz or
+from here: both give the same digits. Means over molecules stay exact.
 
 The file is a zip of `evidence.json` (records; for each run the members that hold its arrays) and .npy members:
-`NAME-i.npy` is an array as it was, `NAME-i/` the errors of predictions: `(256 coarse + fine) mae / 40`,
-or `/ 2000` in rows of classes. An array that several runs share is stored once. `coarse` has few different values, so zlib packs it well in an array of its own.
+`NAME-i.npy` is an array as it was, `NAME-i/` the errors of predictions: `(256 coarse + fine) mae / 40`, or `/ 2000` in
+rows of classes. An array that several runs share is stored once. `coarse` has few different values, so zlib packs it
+well in an array of its own.
 """
 
 import io
