@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from ibbench.compare.calibration import measure_calibration
+from ibbench.compare.classes import COLUMNS as CLASS_COLUMNS
 from ibbench.compare.classes import probabilities
 from ibbench.compare.pairs import compare_pairs
 from ibbench.compare.study import read_study
-from ibbench.compare.table import build_table
+from ibbench.compare.table import COLUMNS, build_table
 from ibbench.data.dataset import DataSet
 from ibbench.options.config import Config
 from ibbench.record.evidence import Evidence, pack_evidence
@@ -147,6 +148,7 @@ def test_the_table_has_each_kind_with_its_own_figures_and_the_same_verdicts(stud
     table = build_table(read)
     classes, numbers = table[table["unit"] == "nats"], table[table["unit"] == "eV"]
     assert len(classes) == len(numbers) == 2 + 2
+    assert list(table.columns) == [*COLUMNS, *CLASS_COLUMNS]
     assert classes[["r2_mean", "rmse_mean", "coverage_90"]].isna().all(axis=None)
     assert numbers[["auroc_mean", "brier_mean", "positive_share"]].isna().all(axis=None)
     assert numbers["r2_mean"].notna().all()
