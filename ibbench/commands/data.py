@@ -154,7 +154,7 @@ def _bonds(molecule: Molecules) -> Table:
 
 def _values(dataset: DataSet, index: int) -> Table:
     values = zip(dataset.targets, dataset.values[index].tolist(), strict=True)
-    rows = [{"target": target.name, "unit": target.unit, "value": _in_figures(value)} for target, value in values]
+    rows = [{"target": target.name, "unit": target.value_unit, "value": _in_figures(value)} for target, value in values]
     return Table(rows, "Targets")
 
 

@@ -39,6 +39,11 @@ class Target(NamedTuple):
         """Whether the target is one of two classes, 0 and 1, and not a number."""
         return self.unit == NATS
 
+    @property
+    def value_unit(self) -> str:
+        """The unit of true values and of predictions taken for numbers; empty for a class."""
+        return "" if self.is_class else self.unit
+
 
 def _energy(name: str, symbol: str, description: str, references: str = "", accuracy: float | None = 0.043) -> Target:
     return Target(name, symbol, "eV", description, HARTREE_IN_EV, references, chemical_accuracy=accuracy)

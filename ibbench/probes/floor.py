@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from ibbench.probes import LEAST_MAE, Finding, Mean, Probe, register
 from ibbench.probes.subject.classes import WHOLE, classes_of, floor_of
-from ibbench.probes.subject.subject import Subject, number_unit
+from ibbench.probes.subject.subject import Subject
 
 FLOOR = LEAST_MAE
 
@@ -35,7 +35,7 @@ class Floor(Probe):
             for target in subject.targets:
                 column = dataset.column(target)
                 found = floor_of(classes, dataset.values[:, column].numpy())
-                unit = number_unit(dataset.targets[column])
+                unit = dataset.targets[column].value_unit
                 yield Finding(FLOOR, part, found.mae, unit, target)
                 yield Finding("least MAE of new molecules", part, found.new, unit, target)
                 yield Finding("classes", part, found.num_classes, "", target)

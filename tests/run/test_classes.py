@@ -23,6 +23,7 @@ from ibbench.run.describe import describe_weights
 from ibbench.run.execute import execute
 from ibbench.run.plan import Point, plan
 from ibbench.run.predict import load_predictor
+from ibbench.track.content import outcome_of
 from ibbench.training.loop import prepare, train
 from ibbench.training.packs import list_replicas
 from ibbench.training.replicas import Replica
@@ -109,6 +110,9 @@ def test_records_hold_the_figures_of_each_kind(study: Path) -> None:
             assert entry.unit == unit
             assert all(isinstance(part, kind) for part in (entry.train, entry.validation, entry.test))
         assert record.config["data"]["classes"] == ["polar"]
+        told = outcome_of(record).metrics
+        assert {"polar/test_log_loss", "polar/seed 0/test_auroc", "gap/test_mae", "gap/seed 0/test_r2"} <= told.keys()
+        assert "polar/test_mae" not in told
 
 
 def test_predictions_are_kept_as_logits_and_read_as_log_losses_and_probabilities(study: Path) -> None:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ibbench.data.graphs import random_order
 from ibbench.data.molecules import Molecules
-from ibbench.data.targets import Target
 from ibbench.errors import InputError
 from ibbench.models.registry import Model, build_model
 from ibbench.probes import Moment
@@ -27,11 +26,6 @@ from ibbench.training.task import Task, stream
 from ibbench.training.weights import read_weights
 
 _RELABELLINGS = 8  # random orders of a molecule's atoms over which gradients are averaged
-
-
-def number_unit(target: Target) -> str:
-    """Return the unit of the values of a target, of which a class has none."""
-    return "" if target.is_class else target.unit
 
 
 class _Network(NamedTuple):
@@ -149,7 +143,7 @@ class Subject:
     @property
     def units(self) -> list[str]:
         """The unit of each target; classes, taken for the numbers 0 and 1, have none."""
-        return [number_unit(target) for target in self.task.truth.targets]
+        return [target.value_unit for target in self.task.truth.targets]
 
     def module(self, depth: int | None = None) -> Model:
         """Return the network as a module in evaluation mode, whose input is what `inputs` returns.
