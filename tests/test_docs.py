@@ -96,8 +96,12 @@ def _write_examples(folder: Path) -> None:
 )
 def test_the_commands_of_a_block_run(block: Block, ibbench: Callable, tmp_path: Path) -> None:
     """Run the commands that stand together, in one folder, as a reader would."""
-    rows = "".join(f"{'C' * left}O{'C' * right},{left - right}\n" for left in range(1, 10) for right in range(1, 10))
-    (tmp_path / "my.csv").write_text("smiles,logS\n" + rows)
+    rows = "".join(
+        f"{'C' * left}O{'C' * right},{left - right},{'yes' if left + right > 9 else 'no'}\n"
+        for left in range(1, 10)
+        for right in range(1, 10)
+    )
+    (tmp_path / "my.csv").write_text("smiles,logS,toxic\n" + rows)
     for command in block.commands:
         if command.startswith(
             ("ibbench table", "ibbench status", "ibbench probe results/", "ibbench predict results/")

@@ -8,7 +8,7 @@ from ibbench.commands.explain import AGREEMENT, AGREEMENT_COLUMNS
 from ibbench.commands.explain import PAIRS as ATTENTION
 from ibbench.commands.explain import ROWS as ROWS_OF_ATOMS
 from ibbench.commands.probe import PROBES, RANKING
-from ibbench.compare import diff, pairs, summary
+from ibbench.compare import classes, diff, pairs, summary
 from ibbench.compare import table as comparison
 from ibbench.data.build import REJECTED_COLUMNS
 from ibbench.probes.subject import foretell, measure
@@ -78,6 +78,9 @@ _PREDICTED = """Before these stand all columns of the input. Of each target and 
 `gap [eV] gnn mean` and `gap [eV] gnn std`; where a study has several train sizes or variants of a model, these are in
 the name.
 """
+_CLASSES = """Where a target is a [class](../how-to/classification.md), these columns come behind:
+
+"""
 _AGAINST = """With `--relative-to gnn` a printed table has the columns that name `best` once more with the name of that
 model, such as `ratio_to_gnn`.
 """
@@ -95,6 +98,8 @@ def _files() -> Iterator[str]:
         yield _tabulate(file)
         if file.columns is comparison.COLUMNS:
             yield _AGAINST
+            yield _CLASSES
+            yield _tabulate(file._replace(columns=classes.COLUMNS))
         if file.columns is predictions.COLUMNS:
             yield _PREDICTED
     for rows in ROWS:

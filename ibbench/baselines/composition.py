@@ -1,4 +1,4 @@
-"""Ridge regression on the number of atoms of each element: what the chemical formula alone tells."""
+"""Regression on the number of atoms of each element: what the chemical formula alone tells."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ if TYPE_CHECKING:
 
     from ibbench.data.dataset import DataSet
 
+_MOST_STEPS, _SMALL = 100, 1e-10  # Newton's steps, and a change of the weights (at most about 10) that ends them
 RIDGE = 1e-6  # relative to the mean square of a count: enough to make constant elements harmless
 
 
 @register("composition")
 class Composition(Baseline):
-    """Predicts a linear function of the atom counts, hydrogens included; with `data.transform` of the logarithm."""
+    """Predicts a linear function of the atom counts, hydrogens included.
+
+    With `data.transform` the logarithm of the value is such a function, and of a class its logit is.
+    """
 
     def __init__(self, dataset: DataSet) -> None:
         super().__init__(dataset)
@@ -38,6 +42,9 @@ class Composition(Baseline):
         """
         column = self.dataset.column(target)
         labels, described = self.dataset.values[subset, column], self.dataset.targets[column]
+        if described.is_class:
+            logits = predict_logits(self._features[subset, 1:], labels, self._features[:, 1:])
+            return lambda index: logits[index].sigmoid()
         in_logarithms = described.logarithmic and not described.log_offset
         # All at once: the last digit of a product can depend on which rows are multiplied with it.
         values = self._features @ fit_ridge(self._features[subset], labels.log() if in_logarithms else labels)
@@ -60,6 +67,45 @@ def fit_ridge(features: Tensor, labels: Tensor) -> Tensor:
     weights = torch.linalg.solve(_penalised(features), features.T @ (labels - centre))
     weights[0] += centre
     return weights
+
+
+def predict_logits(features: Tensor, labels: Tensor, asked: Tensor) -> Tensor:
+    """Fit a logistic regression, and return the logits of class 1 that it predicts, float64 `[m]`.
+
+    Features are standardised, and half the square of their weights is added to the sum of log losses, which keeps
+    weights finite where the classes can be separated. The minimum is found by Newton's method (iteratively reweighted
+    least squares, McCullagh & Nelder 1989, section 2.5).
+
+    Args:
+        features: features without an intercept, float64 `[n, p]`.
+        labels: classes, 0 or 1, float64 `[n]`.
+        asked: features of the molecules to predict, float64 `[m, p]`.
+    """
+    import torch
+
+    mean, scale = features.mean(0), features.std(0, correction=0)
+    scale = torch.where(scale > 0, scale, torch.inf)  # a constant feature tells nothing
+    x, new = (torch.cat([part.new_ones(len(part), 1), (part - mean) / scale], 1) for part in (features, asked))
+    weights = x.new_zeros(x.shape[1])
+    penalty = torch.ones_like(weights)
+    penalty[0] = 0
+    weights[0] = labels.mean().logit()
+
+    def loss(weights: Tensor) -> Tensor:
+        signed = (1 - 2 * labels) * (x @ weights)
+        return torch.logaddexp(torch.zeros_like(signed), signed).sum() + (penalty * weights**2).sum() / 2
+
+    for _ in range(_MOST_STEPS):
+        probability = (x @ weights).sigmoid()
+        gradient = x.T @ (probability - labels) + penalty * weights
+        curvature = (x.T * (probability * (1 - probability))) @ x + penalty.diag()
+        step = torch.linalg.solve(curvature, gradient)
+        while loss(weights - step) > loss(weights) and step.abs().max() > _SMALL:
+            step = step / 2  # where the quadratic approximation goes too far
+        weights = weights - step
+        if step.abs().max() <= _SMALL:
+            break
+    return new @ weights
 
 
 def leave_one_out(features: Tensor, labels: Tensor) -> Tensor:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @register("mean")
 class Mean(Baseline):
-    """Predicts the mean of the train labels: the ridge regression of `composition` with its intercept alone."""
+    """Predicts the mean of the train labels: the ridge regression of `composition` with its intercept alone.
+
+    Of a class the mean is the frequency of class 1.
+    """
 
     num_parameters = 1
 

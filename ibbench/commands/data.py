@@ -105,7 +105,7 @@ def _statistics(dataset: DataSet) -> Table:
             "max": values.amax(),
         }
         cells = {name: f"{value:.6g}" for name, value in figures.items()}
-        rows.append({"target": target.name, "unit": target.unit} | cells)
+        rows.append({"target": target.name, "unit": "0 or 1" if target.is_class else target.unit} | cells)
     return Table(rows, "Targets")
 
 
@@ -164,7 +164,7 @@ def _bonds(molecule: Molecules) -> Table:
 def _values(dataset: DataSet, index: int) -> Table:
     values = zip(dataset.targets, dataset.values[index].tolist(), strict=True)
     rows = [
-        {"target": target.name, "unit": target.unit, "value": "" if math.isnan(value) else _in_figures(value)}
+        {"target": target.name, "unit": target.value_unit, "value": "" if math.isnan(value) else _in_figures(value)}
         for target, value in values
     ]
     return Table(rows, "Targets")

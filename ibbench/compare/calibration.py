@@ -92,10 +92,10 @@ def measure_calibration(entry: Entry) -> Calibration | None:
     """Measure the seeds of a row as an ensemble.
 
     Returns:
-        The calibration; None for one seed, for a run whose predictions were not kept, and for a baseline (nobody
-        predicts with the mean of a baseline over seeds).
+        The calibration; None for one seed, for a run whose predictions were not kept, for a class, whose true value is
+        no further draw, and for a baseline (nobody predicts with the mean of a baseline over seeds).
     """
-    if entry.key.is_baseline or len(entry.sample.seeds) < 2:
+    if entry.key.is_baseline or entry.key.group.is_class or len(entry.sample.seeds) < 2:
         return None
     errors = entry.signed_errors
     return None if errors is None else calibrate(errors)

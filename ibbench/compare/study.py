@@ -15,6 +15,7 @@ from ibbench.compare.statistics import Sample
 from ibbench.compare.variants import describe, find_variants, flatten
 from ibbench.data.sources import find_target
 from ibbench.errors import InputError
+from ibbench.options.words import NATS
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Floats, Predictor, read_errors
 from ibbench.record.schema import BrokenError, Record, ReplicaEntry, RungEntry
@@ -37,6 +38,11 @@ class Group(NamedTuple):
     target: str
     unit: str
     train_size: int
+
+    @property
+    def is_class(self) -> bool:
+        """Whether the target is a class, whose errors are log losses in nats."""
+        return self.unit == NATS
 
     @property
     def chemical_accuracy(self) -> float | None:
@@ -83,8 +89,8 @@ class Entry(NamedTuple):
         options: flat config of the (first) run that the replicas come from; empty for a baseline.
         rung: place of that run in a ladder; None if it is in none.
         rests: sizes of its train and test sets as recorded; see `basis`.
-        too_low: whether each replica predicts less than the true value of each test molecule, `[S, M]`; None for a
-            baseline, and where errors are not known.
+        too_low: whether each replica predicts less than the true value of each test molecule, `[S, M]`, which it does
+            for all of class 1; None for a baseline of numbers, and where errors are not known.
     """
 
     key: Key
@@ -268,7 +274,9 @@ def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _R
 def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
     too_low = None
     if errors is not None:
-        too_low = None if key.is_baseline else errors < 0
+        # Of a class also for baselines: the sign tells the class, even that of an error of 0.
+        of_number = None if key.is_baseline else errors < 0
+        too_low = np.signbit(errors) if key.group.is_class else of_number
         np.abs(errors, out=errors)
     sample = Sample(
         seeds=tuple(replica.entry.seed for replica in replicas),

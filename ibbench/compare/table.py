@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from ibbench.compare import classes
 from ibbench.compare.calibration import measure_calibration
 from ibbench.compare.columns import shared
 from ibbench.compare.pairs import Pairs, best_of, by_group, compare_pairs, versus
@@ -34,7 +35,8 @@ def describe_versus(name: str) -> dict[str, str]:
 
 COLUMNS = {
     **shared("model", "variant", "target", "unit", "train_size", "num_seeds"),
-    "mae_mean": "mean absolute error on the test molecules, averaged over seeds",
+    "mae_mean": "mean absolute error on the test molecules, averaged over seeds; of a class (`unit` is nats) its log "
+    "loss, in this and in all columns that speak of the MAE",
     "mae_std": "sample standard deviation of the MAE over seeds; empty for one seed",
     "mae_low": "lower end of the 95 % interval of the MAE, for other seeds and other test molecules",
     "mae_high": "upper end of that interval",
@@ -79,7 +81,8 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
         relative_to: model that each row is compared with in further columns, `ratio_to_<model>` and so on.
 
     Returns:
-        One row per entry, in their order, with `COLUMNS`. `mae_std` is the sample standard deviation over seeds,
+        One row per entry, in their order, with `COLUMNS`, and those of `compare.classes` behind them if a target is a
+        class. `mae_std` is the sample standard deviation over seeds,
         missing for one seed; `mae_low` and `mae_high` bound the MAE at 95 % for other seeds and test molecules (for
         other molecules only with one seed, for other seeds only where there are no predictions).
         `among_best` is true for the best row of a group and those that are not distinguishable from it; it is missing
@@ -114,6 +117,8 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
                 row |= _versus(pairs, entry.key, _reference(entry.key, group, relative_to), relative_to)
             rows.append(row)
     further = describe_versus(relative_to) if relative_to is not None else {}
+    if any(entry.key.group.is_class for entry in study.entries):  # tables without classes stay as they were
+        further = classes.COLUMNS | further
     return pd.DataFrame(rows, columns=[*COLUMNS, *further]).astype(
         {"flops_per_molecule": "Int64", "num_test_molecules": "Int64"}
     )
@@ -145,7 +150,7 @@ def _figures(entry: Entry) -> dict[str, Any]:
         "doubling": doubling.change if doubling else None,
         "doubling_low": doubling.low if doubling else None,
         "doubling_high": doubling.high if doubling else None,
-        **_ensemble(entry),
+        **(_class(entry) if key.group.is_class else _ensemble(entry)),
         "parameters": cost.parameters,
         "flops_per_molecule": cost.flops_per_molecule,
         "train_seconds": seconds,
@@ -173,6 +178,15 @@ def _ensemble(entry: Entry) -> dict[str, float | None]:
         "ence": measured.ence,
         "ence_ideal": measured.ence_ideal,
     }
+
+
+def _class(entry: Entry) -> dict[str, Any]:
+    """Return the figures of a row whose target is a class, and the log loss of the mean probability over seeds."""
+    figures = classes.class_figures(entry)
+    if entry.key.is_baseline or len(entry.sample.seeds) < 2 or entry.sample.errors is None:
+        return figures
+    names = ("ensemble_mae", "ensemble_mae_low", "ensemble_mae_high")
+    return figures | dict(zip(names, classes.measure_mean(entry.sample.errors), strict=True))
 
 
 def _versus(pairs: Pairs, key: Key, reference: Key | None, name: str, itself: str = "") -> dict[str, Any]:

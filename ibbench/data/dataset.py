@@ -19,6 +19,7 @@ from ibbench.data.cache import (
     write_cache,
     write_to_cache,
 )
+from ibbench.data.classes import tell_unnamed
 from ibbench.data.identity import cache_facts
 from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN
 from ibbench.data.molecules import Molecules
@@ -124,7 +125,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     molecules = pack_features(arrays["atoms"], arrays["bonds"], arrays["num_atoms"], smiles, arrays["positions"])
     source.check(molecules)
     _check_logarithms(arrays["values"], source)
-    return DataSet(
+    dataset = DataSet(
         molecules=molecules,
         values=torch.from_numpy(arrays["values"]),
         targets=source.targets(),
@@ -139,6 +140,10 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         unseen=Unseen(arrays["marks"], arrays["alike"]),
         parts=torch.from_numpy(arrays["parts"]) if "parts" in arrays else None,
     )
+    if options.target_columns:
+        for hint in tell_unnamed(dataset):
+            say(hint)
+    return dataset
 
 
 def _build_cache(source: Source, expected: dict[str, Any], path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from ibbench.options.words import NATS
+
 HARTREE_IN_EV = 27.211386246
 
 
@@ -11,7 +13,8 @@ class Target(NamedTuple):
     Attributes:
         name: what users type and tables print.
         symbol: the field's symbol.
-        unit: the unit of every value, error and prediction.
+        unit: the unit of every value, error and prediction. `nats` marks a class: values are 0 and 1, a prediction
+            is the probability of 1, and errors are log losses in nats (natural logarithms).
         description: a few words.
         factor: from the unit of the source (atomic units for energies) to `unit`.
         references: the thermodynamic potential in `ATOM_REFERENCES_HARTREE` whose free-atom energies are taken
@@ -32,6 +35,16 @@ class Target(NamedTuple):
     logarithmic: bool = False
     log_offset: float = 1.0
     chemical_accuracy: float | None = None
+
+    @property
+    def is_class(self) -> bool:
+        """Whether the target is one of two classes, 0 and 1, and not a number."""
+        return self.unit == NATS
+
+    @property
+    def value_unit(self) -> str:
+        """The unit of true values and of predictions taken for numbers; empty for a class."""
+        return "" if self.is_class else self.unit
 
 
 def _energy(name: str, symbol: str, description: str, references: str = "", accuracy: float | None = 0.043) -> Target:

@@ -172,6 +172,8 @@ class Config(Options):
         transformed = {name: way for name, way in (options["data"].pop("transform") or {}).items() if way != "none"}
         if transformed:
             options["data"]["transform"] = dict(sorted(transformed.items()))
+        if options["data"]["classes"] is None:  # so that runs keep the names from when all targets were numbers
+            del options["data"]["classes"]
         if options["data"]["split"] == "random":  # so that runs keep the names from when all splits were random
             for name in ("split", "held_out", "split_target"):
                 del options["data"][name]

@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from ibbench.options.checks import expecting, known_encoding, local_path, not_one_point_zero, read_json
 from ibbench.options.sources import OnlyFor, check_own_options, checked_source
+from ibbench.options.words import NATS
 
 # The largest budget in seconds per molecule and step: hundreds of times what models of the standard budget take.
 _MOST_SECONDS = 0.1
@@ -111,6 +112,9 @@ class DataOptions(Options):
     transform: Annotated[
         Annotated[dict[str, Literal["none", "log"]], BeforeValidator(read_json)] | None, OnlyFor("csv")
     ] = None
+    classes: Annotated[
+        Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(without_repeats)] | None, OnlyFor("csv")
+    ] = None
     encoding: Annotated[Annotated[Name, AfterValidator(known_encoding)] | None, OnlyFor("csv")] = None
     split_column: Annotated[Name | None, OnlyFor("csv")] = None
     test_path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv")] = None
@@ -142,6 +146,23 @@ class DataOptions(Options):
             if unknown:
                 text = "data.{option} names {names}, which data.target_columns does not"
                 raise PydanticCustomError("units", text, {"option": option, "names": ", ".join(unknown)})
+        return self
+
+    @model_validator(mode="after")
+    def _classes_are_targets_without_unit(self) -> Self:
+        unknown = [name for name in self.classes or () if name not in (self.target_columns or ())]
+        if unknown:
+            text = "data.classes names {names}, which data.target_columns does not"
+            raise PydanticCustomError("units", text, {"names": ", ".join(unknown)})
+        if named := [name for name in self.classes or () if name in (self.units or {})]:
+            text = "data.units names {names}, which data.classes makes a class, and a class has no unit"
+            raise PydanticCustomError("units", text, {"names": ", ".join(named)})
+        if named := [name for name in self.classes or () if (self.transform or {}).get(name, "none") != "none"]:
+            text = "data.transform names {names}, which data.classes makes a class, and a class has no logarithm"
+            raise PydanticCustomError("units", text, {"names": ", ".join(named)})
+        if taken := [name for name, unit in (self.units or {}).items() if unit == NATS]:
+            text = "data.units gives {names} the unit {nats}, which tables keep for the log loss of classes"
+            raise PydanticCustomError("units", text, {"names": ", ".join(taken), "nats": NATS})
         return self
 
 

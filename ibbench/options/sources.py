@@ -18,7 +18,7 @@ _FOLDER = Path(__file__).parents[1] / "data" / "sources"  # one file per source,
 OF_CONTENT = ("path", "strict", "encoding", "decimal", "smiles_names", "max_atoms", "split_column", "test_path")
 
 
-_TAKEABLE = (*OF_CONTENT, "smiles_column", "target_columns", "units", "transform")
+_TAKEABLE = (*OF_CONTENT, "smiles_column", "target_columns", "units", "transform", "classes")
 _TAKEN: dict[str, frozenset[str]] = {}  # the options of other sources that each source takes
 
 

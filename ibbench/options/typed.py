@@ -24,7 +24,7 @@ _WORD_IN_LIST = re.compile(rf"{_QUOTED}|[^,\[\]]+")
 _PAIR = re.compile(rf"\s*({_QUOTED}|[^:,{{}}]+?)\s*:\s*({_QUOTED}|[^,{{}}]*?)\s*(,|$)")
 _FUNCTION = re.compile(r"\s*(choice|range|sort|shuffle|glob|tag|interval|str|int|float|bool)\s*\(.*\)\s*$", re.DOTALL)
 _FUNCTION_IN_LIST = re.compile(r"^\[\s*(range|choice|glob|interval)\(.*\)\s*\]$")
-_COLUMNS = "data.target_columns"
+_COLUMNS = ("data.target_columns", "data.classes")
 _STEPS = "trainer.steps"  # may be a dictionary, which Hydra does not take for it on a command line
 _LENGTHS = ("trainer.epochs", _STEPS)
 _MOST_VALUES = 10_000  # limit for one sweep
@@ -88,8 +88,8 @@ def _rewrite(argument: str) -> str:
         raise InputError(
             f"`{short}` is not possible: a range stands without brackets, as in '{option}={shorten(plain)}'"
         )
-    if option == _COLUMNS:
-        _refuse_single_columns(argument)
+    if option in _COLUMNS:
+        _refuse_single_columns(argument, option)
     if option == "results_dir":  # before Hydra makes the folder
         value = os.path.expanduser(value)  # noqa: PTH111 (which raises nothing where there is no such user)
     if equals:
@@ -104,12 +104,12 @@ def _rewrite(argument: str) -> str:
     return rewritten
 
 
-def _refuse_single_columns(argument: str) -> None:
+def _refuse_single_columns(argument: str, option: str) -> None:
     """Refuse a sweep over single target columns: each of its points would need other `targets` as well."""
     override = _parse(argument)
     if override and override.is_discrete_sweep() and "[" not in argument:
         columns = override.get_value_string()
-        raise InputError(f"`{argument}` would be a run for each column: expected '{_COLUMNS}=[{columns}]'")
+        raise InputError(f"`{argument}` would be a run for each column: expected '{option}=[{columns}]'")
 
 
 def _text_options() -> frozenset[str]:

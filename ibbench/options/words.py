@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+NATS = "nats"  # unit of log losses: a target whose errors are in it is a class, see `ibbench.data.targets.Target`
+
 
 def split_words(given: Iterable[str] | None) -> list[str]:
     """List the values of a flag that may be repeated, and whose values may be joined by commas.

@@ -35,8 +35,9 @@ class Floor(Probe):
             for target in subject.targets:
                 column = dataset.column(target)
                 found = floor_of(classes, dataset.values[:, column].numpy())
-                yield Finding(FLOOR, part, found.mae, dataset.targets[column].unit, target)
-                yield Finding("least MAE of new molecules", part, found.new, dataset.targets[column].unit, target)
+                unit = dataset.targets[column].value_unit
+                yield Finding(FLOOR, part, found.mae, unit, target)
+                yield Finding("least MAE of new molecules", part, found.new, unit, target)
                 yield Finding("classes", part, found.num_classes, "", target)
                 yield Finding("not alone in their class", part, 100 * found.shared, "%", target)
 

@@ -2,12 +2,14 @@
 
 It holds the records of all runs and the content of their predictions.npz. Predictions are kept as errors, rounded to a
 fortieth of the MAE of their row: eight bits instead of 64, while the variance of an error over molecules grows by
-0.005 % of the squared MAE. The errors that statistics are computed from are always rounded so (`record.predictions`),
-whether they come from predictions.npz or from here: both give the same digits. Means over molecules stay exact.
+0.005 % of the squared MAE. Log losses of classes are rounded to a part in 2,000 of their mean. The errors that
+statistics are computed from are always rounded so (`record.predictions`), whether they come from predictions.npz or
+from here: both give the same digits. Means over molecules stay exact.
 
 The file is a zip of `evidence.json` (records; for each run the members that hold its arrays) and .npy members:
-`NAME-i.npy` is an array as it was, `NAME-i/` the errors of predictions: `(256 coarse + fine) mae / 40`. An array that
-several runs share is stored once. `coarse` has few different values, so zlib packs it well in an array of its own.
+`NAME-i.npy` is an array as it was, `NAME-i/` the errors of predictions: `(256 coarse + fine) mae / 40`, or `/ 2000` in
+rows of classes. An array that several runs share is stored once. `coarse` has few different values, so zlib packs it
+well in an array of its own.
 """
 
 import io
@@ -27,6 +29,9 @@ from ibbench.record.schema import Record, explain_unreadable, read_versioned
 SCHEMA_VERSION = 1
 BROKEN = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)  # raised by damaged files
 _PARTS = 40  # rounded errors are whole multiples of the MAE divided by this
+# Those of classes are finer: probabilities near 0 and 1 that are rounded to the same one would spoil their ranking.
+_PARTS_OF_CLASSES = 2000
+CLASSES = "is_class"  # array of runs that have classes
 _INDEX, _TRUTH = "evidence.json", "truth"
 _REMEDY = "Restore it; where the runs are at hand, remove it, and `ibbench table` packs it again"
 _DATE = (1980, 1, 1, 0, 0, 0)  # date of all members, so that the same study gives the same file
@@ -39,17 +44,19 @@ class Rounded(NamedTuple):
     """Rounded errors of one or more rows of predictions; a row belongs to one predictor.
 
     Attributes:
-        steps: errors as whole multiples of a fortieth of the row's MAE, with their signs, `[..., M]`.
+        steps: errors as whole multiples of a part of the row's MAE, with their signs, `[..., M]`.
         mae: mean absolute error of each row before rounding, in the target's unit, `[...]`.
+        parts: number of such parts in the MAE, `[...]`: 40, or 2,000 where the target is a class.
     """
 
     steps: Floats
     mae: Floats
+    parts: Floats
 
     @property
     def errors(self) -> Floats:
         """Predicted minus true values, rounded, in the target's unit, `[..., M]`."""
-        return self.steps * _unit(self.mae)
+        return self.steps * _unit(self.mae, self.parts)
 
 
 class Arrays(Protocol):
@@ -77,27 +84,43 @@ class Packable(Arrays, Protocol):
         """Return the checksum and size of an array, by which the same array in other runs is recognised."""
 
 
-def round_errors(prediction: Floats, truth: Floats) -> Rounded:
-    """Round the errors of predictions to multiples of a fortieth of their MAE.
+def round_errors(prediction: Floats, truth: Floats, is_class: NDArray[np.bool_] | None = None) -> Rounded:
+    """Round the errors of predictions to multiples of a fortieth of their MAE; of classes, of a part in 2,000.
+
+    The error of a class is the log loss in nats, ln(1 + exp(z)) for the logit z and the class 0. For the class 1 it is
+    -ln(1 + exp(-z)): its sign says whether the probability of class 1 was too high or too low, as of other targets.
 
     Args:
-        prediction: predicted values, in the target's unit, `[..., M]`.
-        truth: true values, in the same unit, of a shape that broadcasts to that of `prediction`. Where a molecule lacks
-            a label it is NaN: its error is then 0, and not in the MAE.
+        prediction: predicted values, in the target's unit, `[..., M]`; of a class, logits.
+        truth: true values, in the same unit, of a shape that broadcasts to that of `prediction`; of a class, 0 or 1.
+            Where a molecule lacks a label it is NaN: its error is then 0, and not in the MAE.
+        is_class: whether the target of a row is a class, of a shape that broadcasts to `[...]`; None if none is.
     """
     errors = prediction - truth
+    if is_class is not None:
+        side = 1 - 2 * truth
+        errors = np.where(is_class[..., None], side * np.logaddexp(0, side * prediction), errors)
     missing = np.isnan(truth)
     mae = np.abs(errors).mean(-1)
     if missing.any():
         errors = np.where(missing, 0.0, errors)
         mae = np.abs(errors).sum(-1) / (~missing).sum(-1)
     with np.errstate(all="ignore"):  # a file with infinities is refused later, for its MAE
-        errors /= _unit(mae)
-    return Rounded(np.rint(errors, out=errors), mae)
+        parts = count_parts(mae, is_class)
+        errors /= _unit(mae, parts)
+    return Rounded(np.rint(errors, out=errors), mae, parts)
 
 
-def _unit(mae: Floats) -> Floats:
-    unit = mae[..., None] / _PARTS
+def count_parts(mae: Floats, is_class: NDArray[np.bool_] | None) -> Floats:
+    """Return into how many parts the MAE of each row is divided when its errors are rounded, of the shape of `mae`."""
+    parts = np.full(mae.shape, float(_PARTS))
+    if is_class is not None:
+        parts[..., is_class] = _PARTS_OF_CLASSES
+    return parts
+
+
+def _unit(mae: Floats, parts: Floats) -> Floats:
+    unit = (mae / parts)[..., None]
     return np.where(unit > 0, unit, 1.0)  # where all errors are 0, any unit will do
 
 
@@ -295,4 +318,5 @@ class _Packed:
         coarse, fine, mae = (
             self._evidence.unpack(f"{self._members[name]}{part}.npy", keep=False) for part in ("coarse", "fine", "mae")
         )
-        return Rounded(coarse.astype(np.float64) * 256 + fine, mae)
+        is_class = self.plain(CLASSES) if CLASSES in self else None
+        return Rounded(coarse.astype(np.float64) * 256 + fine, mae, count_parts(mae, is_class))

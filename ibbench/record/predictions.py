@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.files import write_atomically
-from ibbench.record.evidence import BROKEN, Arrays, Rounded, is_predicted, round_errors
+from ibbench.record.evidence import BROKEN, CLASSES, Arrays, Rounded, is_predicted, round_errors
 from ibbench.record.folder import PREDICTIONS, StudyFolder
-from ibbench.record.schema import RECORD, BrokenError, Record
+from ibbench.record.schema import RECORD, BrokenError, ClassMetricsEntry, Record
 
 Floats = NDArray[np.float64]
 _shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a study share, by checksum and size
@@ -45,6 +45,7 @@ def write_predictions(
     truth: NDArray[np.float64],
     prediction: NDArray[np.float64],
     baselines: Mapping[str, NDArray[np.float64]] | None = None,
+    is_class: NDArray[np.bool_] | None = None,
 ) -> None:
     """Write the test predictions of a run, and those of the baselines beside it.
 
@@ -53,9 +54,12 @@ def write_predictions(
         index: positions of the test molecules in the data set, `[M]`.
         ids: numbers that the data source gives the test molecules, `[M]`.
         replicas: target and seed of each of the R replicas.
-        truth: true values, in the unit of the row's target, `[R, M]`; NaN where a molecule lacks the label.
-        prediction: predicted values, in the same units, `[R, M]`.
+        truth: true values, in the unit of the row's target, `[R, M]`; of a class, 0 or 1. NaN where a molecule lacks
+            the label.
+        prediction: predicted values, in the same units, `[R, M]`; of a class, logits, which are exact where a
+            probability would be rounded to 0 or 1.
         baselines: predicted values of each baseline, in the same units, `[R, M]`, by its name.
+        is_class: whether the target of a row is a class, `[R]`; None if none is.
     """
     arrays = {
         "index": index,
@@ -67,6 +71,8 @@ def write_predictions(
     }
     if baselines:
         arrays |= {_BASELINES: np.array(list(baselines)), _OF_BASELINES: np.stack(list(baselines.values()))}
+    if is_class is not None and is_class.any():
+        arrays[CLASSES] = is_class
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, array in arrays.items():
@@ -101,8 +107,10 @@ def check_archive(folder: Path) -> None:
 def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, Floats]:
     """Read predicted minus true value of each test molecule, `[M]` in the target's unit, for each predictor of a run.
 
-    Molecules that lack the label of the predictor's target are left out. Arguments and errors are those of
-    `read_predictions`.
+    Molecules that lack the label of the predictor's target are left out. Of a class the error is the log loss in nats,
+    with a negative sign (also of 0) for molecules of class 1.
+
+    Arguments and errors are those of `read_predictions`.
     """
     blocks = _read(folder, record, baselines)
     return {
@@ -110,6 +118,11 @@ def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Pr
         for predictors, truth, errors in blocks
         for who, of_truth, row in zip(predictors, truth, errors, strict=True)
     }
+
+
+def _predicted(truth: Floats, errors: Floats, is_class: bool) -> Floats:
+    """Return predicted values from true values and errors; of a class, probabilities from log losses."""
+    return truth + (-np.sign(errors) * np.expm1(-np.abs(errors)) if is_class else errors)
 
 
 def has_label(truth: Floats) -> NDArray[np.bool_] | slice:
@@ -124,8 +137,9 @@ def has_label(truth: Floats) -> NDArray[np.bool_] | slice:
 def read_predictions(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, tuple[Floats, Floats]]:
     """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each predictor of a run.
 
-    Molecules that lack the label of the predictor's target are left out. Errors are rounded as `record.evidence` says,
-    so predicted values are true values plus rounded errors.
+    Molecules that lack the label of the predictor's target are left out. Of a class the values are 0 or 1, and the
+    probability of 1. Errors are rounded as `record.evidence` says, so predicted values are true values plus rounded
+    errors.
 
     Args:
         folder: the folder of the run.
@@ -140,8 +154,9 @@ def read_predictions(folder: Path, record: Record, baselines: bool = True) -> di
         BrokenError: the file is damaged, or belongs to another record.
     """
     blocks = _read(folder, record, baselines)
+    classes = {entry.target for entry in record.replicas if isinstance(entry.test, ClassMetricsEntry)}
     return {
-        who: (of_truth[has_label(of_truth)], (of_truth + row)[has_label(of_truth)])
+        who: (of_truth[has_label(of_truth)], _predicted(of_truth, row, who.target in classes)[has_label(of_truth)])
         for predictors, truth, errors in blocks
         for who, of_truth, row in zip(predictors, truth, errors, strict=True)
     }
@@ -213,7 +228,8 @@ def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
             rounded = arrays.rounded(_OF_BASELINES)
             names = arrays.plain(_BASELINES).tolist()
             by_name |= {name: Rounded(*rows) for name, *rows in zip(names, *rounded, strict=True)}
-        blocks = [_block(name, replicas, truth, rounded) for name, rounded in by_name.items()]
+        is_class = arrays.plain(CLASSES) if CLASSES in arrays else None
+        blocks = [_block(name, replicas, truth, rounded, is_class) for name, rounded in by_name.items()]
     except BROKEN as error:
         raise BrokenError(path, str(error)) from None
     maes = {Predictor(entry.target, entry.seed): entry.tested.mae for entry in record.replicas}
@@ -229,11 +245,20 @@ def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
     return blocks
 
 
-def _block(baseline: str, replicas: list[tuple[str, int]], truth: Floats, rounded: Rounded) -> _Block:
+def _block(
+    baseline: str,
+    replicas: list[tuple[str, int]],
+    truth: Floats,
+    rounded: Rounded,
+    is_class: NDArray[np.bool_] | None,
+) -> _Block:
     predictors = [Predictor(target, seed, baseline) for target, seed in replicas]
     if truth.shape != rounded.steps.shape or len(set(predictors)) < len(predictors):
         raise ValueError("its arrays do not fit together")
-    return predictors, truth, rounded.errors
+    errors = rounded.errors
+    if is_class is not None:  # errors that are rounded to 0 keep the sign that tells the class
+        errors[is_class] = np.copysign(errors[is_class], 0.5 - truth[is_class])
+    return predictors, truth, errors
 
 
 class Predictions:
@@ -272,4 +297,5 @@ class Predictions:
 
     def rounded(self, name: str) -> Rounded:
         """Return the rounded errors of an array of predictions."""
-        return round_errors(self.plain(name), self.plain("truth"))
+        is_class = self.plain(CLASSES) if CLASSES in self else None
+        return round_errors(self.plain(name), self.plain("truth"), is_class)

@@ -55,11 +55,43 @@ class MetricsEntry(_Entry):
     mae_over_std: float | None
 
 
+class ClassMetricsEntry(_Entry):
+    """Errors of the probabilities of a class over one set of molecules; null where a figure is undefined.
+
+    The figures are those of `training.class_metrics.ClassMetrics`. `mae` is the name under which statistics know the
+    mean error of any target: here that error is the log loss, and the other figures of numbers do not exist.
+    """
+
+    log_loss: NonNegativeFloat
+    brier: NonNegativeFloat
+    auroc: float | None
+    average_precision: float | None
+    calibration_error: NonNegativeFloat
+    calibration_by_chance: NonNegativeFloat
+
+    @property
+    def mae(self) -> float:
+        """The mean error, which is the log loss in nats."""
+        return self.log_loss
+
+    @property
+    def rmse(self) -> None:
+        """No figure of a class."""
+
+    @property
+    def r2(self) -> None:
+        """No figure of a class."""
+
+    @property
+    def mae_over_std(self) -> None:
+        """No figure of a class."""
+
+
 class TrialEntry(_Entry):
     """One training of a replica, with hyper-parameters that its seed drew, or with those of the config.
 
-    Errors are in the target's unit. `test_mae` is null for trainings that took fewer than half of the
-    steps, or that diverged.
+    Errors are in the target's unit; of a class they are log losses. `test_mae` is null for trainings that took fewer
+    than half of the steps, or that diverged.
     """
 
     steps: int
@@ -86,13 +118,13 @@ class ReplicaEntry(_Entry):
     epochs: int | float
     steps: int | None = None
     molecules: int | None = None
-    train: MetricsEntry
-    validation: MetricsEntry
-    test: MetricsEntry | None = None
+    train: MetricsEntry | ClassMetricsEntry
+    validation: MetricsEntry | ClassMetricsEntry
+    test: MetricsEntry | ClassMetricsEntry | None = None
     trials: tuple[TrialEntry, ...] = ()
 
     @property
-    def tested(self) -> MetricsEntry:
+    def tested(self) -> MetricsEntry | ClassMetricsEntry:
         """The test errors of a replica that has some."""
         assert self.test is not None
         return self.test

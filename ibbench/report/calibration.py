@@ -34,7 +34,7 @@ def ensembles(table: pd.DataFrame, fields: Sequence[str] = ()) -> list[Shape]:
     Returns:
         A table and its legend; nothing where no row has several seeds whose predictions are kept.
     """
-    known = table[table["ensemble_mae"].notna()]
+    known = table[table["ensemble_rmse"].notna()]  # not of classes
     if known.empty:
         return []
     if len(known) > _MOST_ROWS:

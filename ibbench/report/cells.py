@@ -9,6 +9,7 @@ import pandas as pd
 from ibbench.compare.cautions import MOST_SHARED
 from ibbench.compare.study import in_full
 from ibbench.compare.table import BEST, SO_FAR
+from ibbench.options.words import NATS
 
 TIED = "≈"
 FAULTY = "†"  # marks a row that supports no claim
@@ -18,8 +19,20 @@ OF_POOL = "; for this pool"
 _Row: TypeAlias = "Mapping[Any, Any] | pd.Series[Any]"
 
 
+def error_name(unit: str) -> str:
+    """Return what the errors in a unit are: the MAE of a number, or the log loss of a class, which is in nats."""
+    return "log loss" if unit == NATS else "MAE"
+
+
+def in_words_of(unit: str, rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Return rows of a target with the name of its error in their columns, in the place of MAE."""
+    return [{column.replace("MAE", error_name(unit)): cell for column, cell in row.items()} for row in rows]
+
+
 def task(target: str, unit: str, train_size: str) -> str:
     """Return the title of a table: target, unit and number of train molecules."""
+    if unit == NATS:
+        return f"log loss of {target} in {unit}, {train_size} train molecules"
     return f"{target} in {unit or 'no unit'}, {train_size} train molecules"
 
 
@@ -32,7 +45,7 @@ def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] =
     """Choose, name and format the columns of a comparison table for people.
 
     Args:
-        table: table of `compare.table.build_table`.
+        table: table of `compare.table.build_table`, or a part of it, either of classes or of numbers.
         reference: denominator of the ratios to show: `best`, or the name of a model.
         fields: columns that come first.
 
@@ -42,7 +55,8 @@ def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] =
     variants = bool(table["variant"].any())
     known = {name for name in ("mae_over_chemical_accuracy", "doubling") if table[name].notna().any()}
     shown = [*fields, "target", "train_size", "model", *(["variant"] if variants else [])]
-    return [about(row, shown) | _figures(row, reference, known) for row in table.astype(object).to_dict("records")]
+    rows = [about(row, shown) | _figures(row, reference, known) for row in table.astype(object).to_dict("records")]
+    return in_words_of(NATS, rows) if (table["unit"] == NATS).all() else rows
 
 
 def about(row: _Row, columns: Sequence[str]) -> dict[str, str]:
@@ -57,8 +71,7 @@ def _figures(row: _Row, reference: str, known: set[str]) -> dict[str, str]:
         "unit": row["unit"],
         f"MAE / {reference}": ratio(row, reference),
         "verdict": of_pool(row[f"verdict_vs_{reference}"], (row["train_share"] or 0) > MOST_SHARED),
-        "RMSE": with_spread(row["rmse_mean"], None),
-        "R²": _with_decimals(row["r2_mean"], 3),
+        **(_of_class(row) if row["unit"] == NATS else _of_number(row)),
     }
     if "doubling" in known:
         cells["by twice the steps"] = _change(row)
@@ -73,6 +86,22 @@ def _figures(row: _Row, reference: str, known: set[str]) -> dict[str, str]:
         "molecules/s": f"{row['molecules_per_second']:,.0f}" if trained else "",
         "on the front of": row["pareto"].replace(" ", ", "),
     }
+
+
+def _of_number(row: _Row) -> dict[str, str]:
+    return {"RMSE": with_spread(row["rmse_mean"], None), "R²": _with_decimals(row["r2_mean"], 3)}
+
+
+def _of_class(row: _Row) -> dict[str, str]:
+    """Format the figures of a class beside its log loss."""
+    cells = {}
+    for name, column in (("AUROC", "auroc"), ("average precision", "average_precision")):
+        mean, low, high = (row[f"{column}_{part}"] for part in ("mean", "low", "high"))
+        cells[name] = "" if pd.isna(mean) else with_interval(mean, low, high, Notation(3))
+    error, by_chance = (_with_decimals(row[f"calibration_{name}_mean"], 3) for name in ("error", "by_chance"))
+    cells |= {"Brier": _with_decimals(row["brier_mean"], 3), "calibration error": f"{error} ({by_chance} by chance)"}
+    mean, low, high = (row[f"ensemble_mae{part}"] for part in ("", "_low", "_high"))
+    return cells | {"MAE of the mean": "" if pd.isna(mean) else with_interval(mean, low, high, notation_of(mean, 4))}
 
 
 class Notation(NamedTuple):

@@ -12,9 +12,19 @@ from ibbench.compare.order import model_order
 from ibbench.compare.study import Section, in_full
 from ibbench.compare.table import BEST, GROUP
 from ibbench.compare.verdict import POWER
+from ibbench.options.words import NATS
 from ibbench.record.schema import Record
 from ibbench.report.calibration import ensembles
-from ibbench.report.cells import TIED, readable, readable_pairs, readable_summary, renamed, task
+from ibbench.report.cells import (
+    TIED,
+    error_name,
+    in_words_of,
+    readable,
+    readable_pairs,
+    readable_summary,
+    renamed,
+    task,
+)
 from ibbench.report.document import Heading, Remark, Shape, Table, legend
 from ibbench.report.lengths import tell_lengths
 from ibbench.report.missing import missing_content, tell_missing, tell_seeds, tell_sizes
@@ -28,7 +38,7 @@ _SHORT = {
     "mean of MAE / std": "MAE / std",
     "within chemical accuracy": "chem. acc.",
 }
-_SHOWN = {"model", "variant", "test MAE", "params", "MFLOPs", "train s"}  # on a screen, besides the ratio
+_SHOWN = {"model", "variant", "test MAE", "test log loss", "AUROC", "params", "MFLOPs", "train s"}  # and the ratio
 _LEGEND = (
     "MAE: mean ± standard deviation over seeds, on the test molecules of the split. Ratios (geometric means over "
     "seeds) and differences: with their 95 % interval over seeds and test molecules, each by itself. "
@@ -41,6 +51,16 @@ _LEGEND = (
     "costs at which no other row has a lower MAE at the same cost (within 2 %) or less. FLOPs: of one prediction. "
     "Seconds: of the training steps of all seeds together. By twice the steps: how much the MAE changed against the "
     "same training for half of its steps, with a schedule of its own, and its 95 % interval over seeds."
+)
+_CLASS_LEGEND = (
+    "Log loss of a class: minus the natural logarithm of the probability that a model gives the true class, in nats, "
+    "mean over the test molecules; ln 2 = 0.693 for a coin. Verdicts, ratios and intervals are of it, as those of "
+    "numbers are of the MAE. AUROC and average precision: with their 95 % interval over seeds and test molecules (by "
+    "the influence of each molecule: DeLong et al. 1988). Average precision of one who knows nothing: the share of "
+    "class 1, {shares}. Brier: mean square of probability minus class. Calibration error: mean distance of the share "
+    "of class 1 from the stated probability in ten bins of as many molecules each, by rising probability; by chance: "
+    "what as many molecules would have if every probability were right. Log loss of the mean: of the mean probability "
+    "over seeds, which costs as many trainings as there are seeds; no verdict counts it."
 )
 _PAIRS_LEGEND = (
     "P(A < B): the share of seeds on which A has the lower MAE, ties counted half, with its 95 % (Clopper-Pearson) "
@@ -72,7 +92,17 @@ def body(report: Report, most_pairs: int = _MOST_PAIRS) -> list[Shape]:
         *ensembles(report.table, fields),
         Table(_assumptions(report), title="Assumptions"),
         legend(_LEGEND.format(relevance=f"{report.relevance * 100:.3g} %", shared=f"{MOST_SHARED:.0%}")),
+        *_legend_of_classes(report.table),
     ]
+
+
+def _legend_of_classes(table: pd.DataFrame) -> list[Shape]:
+    classes = table[table["unit"] == NATS]
+    if classes.empty:
+        return []
+    shares = classes.dropna(subset="positive_share").drop_duplicates("target")
+    told = ", ".join(f"{row['positive_share']:.3f} of {row['target']}" for _, row in shares.iterrows())
+    return [legend(_CLASS_LEGEND.format(shares=told or "not known"))]
 
 
 def tell_failed(report: Report) -> list[str]:
@@ -93,10 +123,17 @@ def _tables(report: Report) -> list[Shape]:
             readable(part, report.reference),
             title=heading,
             emphasised=_is_among_best(part),
-            headline="test MAE",
+            headline=f"test {error_name(part['unit'].iloc[0])}",
         )
-        for heading, part in _sections(report)
+        for heading, whole in _sections(report)
+        for part in by_kind(whole)
     ]
+
+
+def by_kind(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """Divide rows into those of numbers and those of classes, whose tables have other columns; none is empty."""
+    is_class = rows["unit"] == NATS
+    return [part for part in (rows[~is_class], rows[is_class]) if not part.empty]
 
 
 def paper(report: Report) -> list[Shape]:
@@ -147,13 +184,14 @@ def _group(report: Report, heading: str, group: pd.DataFrame) -> Table:
     seeds = sorted({row["seeds"] for row in rows}, key=int)
     title = f"{report.study.name}: {task(first['target'], first['unit'], first['train size'])}, "
     title += f"{' or '.join(seeds)} seed{'s' * (seeds != ['1'])}" + (f"; {heading}" if heading else "")
-    kept = _SHOWN | {f"MAE / {report.reference}"}
+    error = error_name(first["unit"])
+    kept = _SHOWN | {f"{error} / {report.reference}"}
     shown = [{name: cell for name, cell in row.items() if name in kept} for row in rows]
     emphasised = _is_among_best(group)
     for row, among_best, verdict in zip(shown, emphasised, group["verdict_vs_best"], strict=True):
         if among_best and verdict != BEST:
-            row["test MAE"] = f"{TIED} {row['test MAE']}"
-    return Table(shown, title, emphasised=emphasised, optional=("train s", "MFLOPs", "params"))
+            row[f"test {error}"] = f"{TIED} {row[f'test {error}']}"
+    return Table(shown, title, emphasised=emphasised, optional=("train s", "MFLOPs", "params", "AUROC"))
 
 
 def _is_among_best(rows: pd.DataFrame) -> list[bool]:
@@ -228,7 +266,10 @@ def _pairs(report: Report, fields: list[str], most: int) -> list[Shape]:
         return []
     if len(pairs) > most:
         return [Heading("Pairs"), Remark(f"{len(pairs)} pairs of trained models were compared: see pairs.csv.")]
-    return [Table(readable_pairs(pairs, fields), title="Pairs"), legend(_PAIRS_LEGEND)]
+    tables = [
+        Table(in_words_of(part["unit"].iloc[0], readable_pairs(part, fields)), title="Pairs") for part in by_kind(pairs)
+    ]
+    return [*tables, legend(_PAIRS_LEGEND)]
 
 
 def _summary(report: Report, fields: list[str]) -> list[Shape]:

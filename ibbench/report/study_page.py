@@ -135,12 +135,22 @@ def _predictions(told: Told) -> Iterator[Shape]:
             f"{group.target}{where}, {group.train_size:,} train molecules: predicted against true values of the test "
             "molecules, by the first seed of each model; darker where more of them lie."
         )
+        if group.is_class:
+            caption = (
+                f"{group.target}{where}, {group.train_size:,} train molecules: which share of class 1 has a "
+                "probability above a threshold, against the share of class 0 that has so, too; one line per seed."
+            )
         yield Heading(f"{group.target}{where}", level=3)
         yield from _named(drawn, caption)
         sure = (
             f"{group.target}: what the deviation between seeds states of the error of their mean, and what it is, for "
             "tenths of the test molecules. Points above the dashed line err more than is stated."
         )
+        if group.is_class:
+            sure = (
+                f"{group.target}: the share of class 1 against its stated probability, for tenths of the test "
+                "molecules of each seed. On the dashed line both are equal; bars: where shares lie if it is right."
+            )
         yield from _named(told.drawn.reliability[group], sure)
         yield from told.worst.get(group, [])
 

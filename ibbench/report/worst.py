@@ -64,7 +64,7 @@ def tell_worst(group: Group, worst: Worst, smiles: list[str] | None, why_unnamed
     best = names[worst.best.key][0]
     seeds = len(worst.best.replicas)
     notation = Notation(decimals_of(worst.best.sample.mae, 3))
-    unit = f" {group.unit}" if group.unit else ""
+    unit = f" {group.unit}" if group.unit and not group.is_class else ""  # the probability of class 1 has none
     shapes: list[Shape] = [
         Remark(
             f"{group.target}: the {len(worst.places)} test molecules that {best}, the model with the lowest error, "

@@ -203,6 +203,12 @@ def _sentence(worth: Worth, row: "pd.Series[Any]", tested: bool) -> str:
 
 def remarks(worth: Worth) -> Iterator[str]:
     """Yield the remarks that a reader of the figures needs, one sentence each."""
+    groups = [entry.key.group for entry in worth.source.entries]
+    if classes := dict.fromkeys(group.target for group in groups if group.is_class):
+        yield (
+            f"{', '.join(classes)}: of a class the MAE is the log loss in nats, and the bits that A saves per label "
+            "are the difference of the log losses over ln 2."
+        )
     for _, row in worth.laws.iterrows():
         which = ", ".join([row["target"], row["model"], *(row[field] for field in differing(worth.sections))])
         if not row["floor_known"]:

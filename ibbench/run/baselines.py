@@ -1,6 +1,6 @@
 """The baselines of a run, fitted and measured on the same molecules as its replicas."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -10,13 +10,16 @@ from ibbench.baselines import baseline_names, get_baseline
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import Split
 from ibbench.plugins.load import names_of
-from ibbench.record.schema import BaselineEntry, MetricsEntry, ReplicaEntry
-from ibbench.training.metrics import measure
+from ibbench.record.schema import BaselineEntry, ReplicaEntry
+from ibbench.run.describe import describe_errors
 from ibbench.training.replicas import Replica
 
 
 class Measured(NamedTuple):
-    """A baseline: its entry for the record, and its test predictions, float64 `[R, M]` in the units of the targets."""
+    """A baseline: its entry for the record, and its test predictions, float64 `[R, M]`.
+
+    Predictions are in the units of the targets, and those of classes are logits.
+    """
 
     entry: BaselineEntry
     prediction: Tensor
@@ -45,9 +48,11 @@ def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica])
         labelled = split.of_target(target)
         subset = labelled.train_subset(seed)
         predict = baseline.fit(target, subset)
+        if dataset.targets[column].is_class:
+            predict = _as_logits(predict, len(subset))
         parts = {"train": subset, "validation": labelled.validation, "test": labelled.test}
         errors: dict[str, Any] = {
-            part: MetricsEntry(**measure(predict(index), dataset.values[index, column])._asdict())
+            part: describe_errors(predict(index), dataset.values[index, column], dataset.targets[column])
             for part, index in parts.items()
             if len(index)  # with data.test_size=0 nothing tests
         }
@@ -56,3 +61,13 @@ def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica])
         entries.append(ReplicaEntry(target=target, seed=seed, unit=unit, best_epoch=0, epochs=0, **errors))
     entry = BaselineEntry(name=name, parameters=baseline.num_parameters, replicas=tuple(entries))
     return Measured(entry, torch.stack(predictions))
+
+
+def _as_logits(predict: Callable[[Tensor], Tensor], num_labels: int) -> Callable[[Tensor], Tensor]:
+    """Turn probabilities of class 1 into logits.
+
+    Probabilities beyond 1 / (n + 2) and (n + 1) / (n + 2) are taken as these, the most that n labels of one class can
+    show by Laplace's rule of succession: a regression on classes also predicts numbers below 0 and above 1.
+    """
+    least = 1 / (num_labels + 2)
+    return lambda index: predict(index).clamp(least, 1 - least).logit()

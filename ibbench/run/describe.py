@@ -4,21 +4,35 @@ import importlib.metadata
 import platform
 from typing import Any, Literal
 
+from torch import Tensor
+
 from ibbench.data.dataset import DataSet
 from ibbench.data.repeats import count_repeats
 from ibbench.data.sources import get_source
 from ibbench.data.splits import Split
+from ibbench.data.targets import Target
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import name_in_study
 from ibbench.record.made import describe_making
-from ibbench.record.schema import SCHEMA_VERSION, DataEntry, PluginEntry, Record, SplitSizesEntry, UnseenEntry
+from ibbench.record.schema import (
+    SCHEMA_VERSION,
+    ClassMetricsEntry,
+    DataEntry,
+    MetricsEntry,
+    PluginEntry,
+    Record,
+    SplitSizesEntry,
+    UnseenEntry,
+)
 from ibbench.run.plan import Point
 from ibbench.run.sight import count_for, sight_of
+from ibbench.training.class_metrics import measure_class
 from ibbench.training.device import choose_device, describe_device
+from ibbench.training.metrics import measure
 from ibbench.training.replicas import Replica
-from ibbench.training.weights import PluginFacts, WeightFacts
+from ibbench.training.weights import FORMAT_VERSION, PluginFacts, WeightFacts
 
 _PACKAGES = ("ibbench", "torch", "numpy", "rdkit")
 
@@ -32,11 +46,15 @@ def describe_weights(point: Point, replicas: list[Replica], elements: tuple[int,
         elements: atomic numbers, in the order of the scaling of the target.
     """
     config, dataset = point.resolved, point.dataset
+    targets = [dataset.targets[dataset.column(target)] for target, _ in replicas]
+    classes = tuple(dict.fromkeys(target.name for target in targets if target.is_class))
     plugin = plugin_of("model", config.model.name)
     return WeightFacts(
+        format_version=FORMAT_VERSION,
         elements=elements,
         replicas=tuple(replicas),
-        units=tuple(dataset.targets[dataset.column(target)].unit for target, _ in replicas),
+        units=tuple("probability" if target.is_class else target.unit for target in targets),
+        classes=classes,
         options=config.model,
         num_atoms=dataset.molecules.padding.num_atoms,
         hydrogens=config.data.hydrogens,
@@ -45,6 +63,19 @@ def describe_weights(point: Point, replicas: list[Replica], elements: tuple[int,
         precision=config.precision,
         plugin=PluginFacts(name=plugin.name, place=plugin.place, digest=plugin.digest) if plugin else None,
     )
+
+
+def describe_errors(prediction: Tensor, truth: Tensor, target: Target) -> MetricsEntry | ClassMetricsEntry:
+    """Measure predictions of a target, as a record holds the errors.
+
+    Args:
+        prediction: predicted values, or logits of a class, float64 `[m]`.
+        truth: true values, or classes, float64 `[m]`.
+        target: the target.
+    """
+    if target.is_class:
+        return ClassMetricsEntry(**measure_class(prediction, truth)._asdict())
+    return MetricsEntry(**measure(prediction, truth)._asdict())
 
 
 def make_record(point: Point, status: Literal["done", "failed"], **outcome: Any) -> Record:

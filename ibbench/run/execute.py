@@ -214,6 +214,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
             replicas=replicas,
             truth=torch.cat([pack.truth for pack in trained]).numpy(),
             prediction=torch.cat([pack.prediction for pack in trained]).numpy(),
+            is_class=torch.cat([pack.is_class for pack in trained]).numpy(),
             baselines={baseline.entry.name: baseline.prediction.numpy() for baseline in baselines},
         )
     history = pd.DataFrame([row for pack in trained for row in pack.history])

@@ -9,10 +9,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ibbench.data.targets import Target
 from ibbench.options.trial import Stage, Trial, draw_trials, list_stages
 from ibbench.record.folder import study_folder
 from ibbench.record.lease import Lease
-from ibbench.record.schema import MetricsEntry, ReplicaEntry, TrialEntry
+from ibbench.record.schema import ClassMetricsEntry, MetricsEntry, ReplicaEntry, TrialEntry
+from ibbench.run.describe import describe_errors
 from ibbench.run.interrupt import deferring, raise_if_asked
 from ibbench.run.plan import Point
 from ibbench.run.saving import Saving
@@ -22,7 +24,7 @@ from ibbench.track.follow import Follower
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.length import count_molecules, measure_length
 from ibbench.training.loop import prepare, train
-from ibbench.training.metrics import Metrics, mean_absolute_error, measure
+from ibbench.training.metrics import mean_error
 from ibbench.training.progress import RunProgress
 from ibbench.training.replicas import Replica
 from ibbench.training.state import State
@@ -51,7 +53,8 @@ class Trained(NamedTuple):
 
     entries: list[ReplicaEntry]
     truth: Tensor  # true values of the test molecules, float64 [R, M] in target units
-    prediction: Tensor  # predicted values, float64 [R, M] in target units
+    prediction: Tensor  # predicted values, float64 [R, M] in target units; of classes logits
+    is_class: Tensor  # whether the target of a row is a class, bool [R]
     weights: dict[str, Tensor]  # name -> [R, ...], on the CPU, with the scaling of inputs and targets
     elements: tuple[int, ...]  # atomic numbers, in the order of that scaling
     history: list[dict[str, float | int | str]]
@@ -215,7 +218,8 @@ def _measure_trials(
     test = [None] * len(part.rows)
     if with_test and len(point.split.test):
         index = point.split.test
-        test = mean_absolute_error(predict(task, state.models, index), task.truth.values(index)).tolist()
+        prediction = predict(task, state.models, index)
+        test = mean_error(prediction, task.truth.values(index), task.truth.is_class).tolist()
     found = []
     for row, (replica, trial) in enumerate(part.rows):
         diverged = bool(state.best_mae[row].isinf())
@@ -246,7 +250,7 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
     for row, replica in enumerate(task.replicas):
         steps = _steps_that_counted(state, row, None if patience is None else patience * length.interval)
         errors = {
-            part: MetricsEntry(**_measure(predictions[part][row], truths[part][row])._asdict())
+            part: _describe_errors(predictions[part][row], truths[part][row], task.truth.targets[row])
             for part in predictions
             if truths[part].numel()  # with data.test_size=0 nothing tests
         }
@@ -267,6 +271,7 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
         entries,
         truths["test"],
         predictions["test"],
+        task.truth.is_class,
         to_tensors(state.best, task.scaling),
         task.truth.elements,
         passed.history,
@@ -275,10 +280,10 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
     )
 
 
-def _measure(prediction: Tensor, truth: Tensor) -> Metrics:
+def _describe_errors(prediction: Tensor, truth: Tensor, target: Target) -> MetricsEntry | ClassMetricsEntry:
     """Measure the molecules of a part that have a label."""
     labelled = ~truth.isnan()
-    return measure(prediction, truth) if labelled.all() else measure(prediction[labelled], truth[labelled])
+    return describe_errors(prediction[labelled], truth[labelled], target)
 
 
 def _steps_that_counted(state: State, row: int, patience: int | None) -> int:

@@ -12,6 +12,7 @@ import torch
 from ibbench.baselines import baseline_names
 from ibbench.budget.cost import count_training_flops
 from ibbench.budget.width import fit_to_budget
+from ibbench.data.classes import check_classes
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.division import OF_SOURCE
 from ibbench.data.identity import FEATURES
@@ -98,6 +99,7 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     for target in config.targets:
         dataset.column(target)
     split = _divide(config.data).of_targets(config.targets, config.data.train_size)
+    _check_classes(config, dataset, split)
     if split.train_size == 1 and config.model.normalisation == "batch":
         raise InputError("model.normalisation=batch needs a data.train_size of at least 2: one molecule has no spread")
     plugin = plugin_of("model", config.model.name)
@@ -120,6 +122,22 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     run = f"{config.model.name}-{digest}"
     remember(config, run)
     return Point(config, resolved, dataset, split, facts, run)
+
+
+def _check_classes(config: Config, dataset: DataSet, split: Split) -> None:
+    """Check that all that the config says of classes has a meaning.
+
+    Raises:
+        InputError: a part of the split has one class only, or an option changes nothing since all targets are classes.
+    """
+    check_classes(dataset, split, config.targets, config.seeds)
+    if all(dataset.targets[dataset.column(target)].is_class for target in config.targets):
+        for option, value, usual in (("loss", config.loss, "l1"), ("reference", config.reference, "auto")):
+            if value not in {usual, "none"}:
+                raise InputError(
+                    f"`{option}={value}` changes nothing: all targets are classes, which are trained by cross-entropy "
+                    "from the frequency of class 1. Leave it out"
+                )
 
 
 def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.device) -> Config:

@@ -66,7 +66,7 @@ class Faults(NamedTuple):
 
 
 class Predictor:
-    """The replicas of a run, which predict molecules in the units of their targets.
+    """The replicas of a run, which predict molecules in the units of their targets; of classes probabilities of 1.
 
     Attributes:
         replicas: target and seed of each of the R rows of a prediction.
@@ -157,7 +157,7 @@ class Predictor:
         return self.restore(self.models.predict(self._batches(molecules)), molecules)
 
     def restore(self, normalised: Tensor, molecules: Molecules) -> Tensor:
-        """Map normalised predictions to the units of the targets, float64 `[R, m]` on the CPU.
+        """Map normalised predictions to the units of the targets, of classes to probabilities, float64 `[R, m]`.
 
         Args:
             normalised: outputs of the replicas, `[R, m]`.
@@ -165,7 +165,9 @@ class Predictor:
         """
         composition = count_elements(molecules, self._facts.elements, self.hydrogens)
         references, explained = self._scaling.references(composition), self._scaling.explained(composition)
-        return self._scaling.restore(normalised, references, explained)
+        values = self._scaling.restore(normalised, references, explained)
+        is_class = self._facts.is_class[:, None]
+        return torch.where(is_class, values.sigmoid(), values) if is_class.any() else values
 
     def _batches(self, molecules: Molecules) -> Iterator[Molecules]:
         """Yield the molecules in batches that fit the memory, as input of the models."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ibbench.record.schema import Record, ReplicaEntry
+from ibbench.record.schema import ClassMetricsEntry, Record, ReplicaEntry
 
 _CURVES = ("validation_mae", "train_loss", "learning_rate")
 _ERRORS = ("mae", "rmse", "r2")
@@ -146,8 +146,9 @@ def outcome_of(record: Record) -> Outcome:
     metrics: dict[str, float] = {}
     for entry in record.replicas:
         name = f"{entry.target}/seed {entry.seed}"
-        tested = {error: getattr(entry.test, error, None) for error in _ERRORS}  # all None without test molecules
-        metrics |= {f"{name}/test_{error}": value for error, value in tested.items() if value is not None}
+        figures = entry.test.model_dump() if entry.test else {}  # without test molecules there are none
+        names = _ERRORS if "mae" in figures else tuple(figures)  # of a class all of its figures
+        metrics |= {f"{name}/test_{error}": value for error in names if (value := figures[error]) is not None}
         metrics |= {f"{name}/best_validation_mae": entry.validation.mae, f"{name}/best_epoch": entry.best_epoch}
     metrics |= _means(record.replicas)
     for baseline in record.baselines:
@@ -158,12 +159,14 @@ def outcome_of(record: Record) -> Outcome:
 
 
 def _means(entries: Iterable[ReplicaEntry]) -> dict[str, float]:
-    """Return the test MAE of each target, averaged over seeds."""
+    """Return the test MAE of each target, and the log loss of a class, averaged over seeds."""
     of_target: dict[str, list[float]] = {}
     for entry in entries:
-        if entry.test:
-            of_target.setdefault(entry.target, []).append(entry.test.mae)
-    return {f"{target}/test_mae": sum(maes) / len(maes) for target, maes in of_target.items()}
+        if entry.test is None:
+            continue
+        word = "log_loss" if isinstance(entry.test, ClassMetricsEntry) else "mae"
+        of_target.setdefault(f"{entry.target}/test_{word}", []).append(entry.test.mae)
+    return {name: sum(maes) / len(maes) for name, maes in of_target.items()}
 
 
 def num_stages_of(config: Mapping[str, Any]) -> int:

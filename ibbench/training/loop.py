@@ -14,13 +14,13 @@ from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.options.trial import Trial
 from ibbench.training.length import Length, measure_length
-from ibbench.training.metrics import mean_absolute_error
-from ibbench.training.optim import LOSSES, StackedOptimizer, clip_gradients, learning_rate_factor
+from ibbench.training.metrics import mean_error
+from ibbench.training.optim import StackedOptimizer, clip_gradients, learning_rate_factor
 from ibbench.training.replicas import Replica, Replicas
 from ibbench.training.scaling import TargetScaling, Truth, atom_statistics
 from ibbench.training.state import State
 from ibbench.training.step import Step
-from ibbench.training.task import Task, predict
+from ibbench.training.task import Task, loss_of, predict
 
 
 def prepare(
@@ -77,11 +77,14 @@ def _prepare_task(
     scaling = TargetScaling.fit(truth, subsets, config.reference)
     explained = scaling.explained(truth.composition, subsets)
     reads = get_model(config.model.name).reads_with(config.model)
+    labels = scaling.normalise(truth.values(subsets), truth.references(subsets), explained)
+    if truth.is_class.any():
+        labels = torch.where(truth.is_class[:, None], truth.values(subsets).float(), labels)
     return Task(
         replicas,
         split,
         subsets.to(device),
-        scaling.normalise(truth.values(subsets), truth.references(subsets), explained).to(device),
+        labels.to(device),
         truth,
         scaling,
         altered_molecules(dataset, config.data.graph, config.data.features).keep(reads).to(device),
@@ -122,7 +125,7 @@ def train(
     Raises:
         DivergedError: a loss or a validation error is no longer finite, for all trials of a replica.
     """
-    step = Step(state.models, LOSSES[config.loss], config.trainer.compile is True)
+    step = Step(state.models, loss_of(task, config.loss), config.trainer.compile is True)
     length = measure_length(config.trainer, task.subsets.shape[1], share)
     patience = None if config.trainer.patience is None else config.trainer.patience * length.interval
     while state.step < length.steps and not state.stopped.all():
@@ -195,7 +198,7 @@ def _train_until_validation(
 
 def _validate(task: Task, state: State) -> Tensor:
     prediction = predict(task, state.models, task.split.validation)
-    return mean_absolute_error(prediction, task.truth.values(task.split.validation))
+    return mean_error(prediction, task.truth.values(task.split.validation), task.truth.is_class)
 
 
 def _stop_diverged(task: Task, state: State, validation_mae: Tensor, factor: float) -> None:

@@ -1,9 +1,15 @@
-"""Errors in the target's unit, float64, as exact sums over molecules."""
+"""Errors in the target's unit, float64, as exact sums over molecules.
+
+Each kind of target has one error per molecule that all statistics rest on: a number the absolute error in its unit, a
+class the log loss in nats.
+"""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from ibbench.training.class_metrics import log_losses
 
 
 class Metrics(NamedTuple):
@@ -32,6 +38,20 @@ def measure(prediction: Tensor, truth: Tensor) -> Metrics:
         r2=None if constant else (1 - mse / variance).item(),
         mae_over_std=None if constant else (mae / variance.sqrt()).item(),
     )
+
+
+def mean_error(prediction: Tensor, truth: Tensor, is_class: Tensor) -> Tensor:
+    """Return the mean error of each replica, float64 `[R]`: the MAE, and of a class the log loss.
+
+    Args:
+        prediction: predicted values in the targets' units, and logits of class 1, float64 `[R, m]`.
+        truth: true values, and classes, float64 `[R, m]`; NaN for molecules that lack the label, which do not count.
+        is_class: whether the target of a replica is a class, bool `[R]`.
+    """
+    found = mean_absolute_error(prediction, truth)
+    if is_class.any():
+        found[is_class] = log_losses(prediction[is_class], truth[is_class]).nanmean(1)
+    return found
 
 
 def mean_absolute_error(prediction: Tensor, truth: Tensor) -> Tensor:

@@ -22,6 +22,8 @@ class RunProgress:
 
     def __init__(self, line: Line, task: Task, length: Length, units: dict[str, str]) -> None:
         self._line, self._task, self._length, self._units = line, task, length, units
+        is_class = task.truth.is_class
+        self._word = "log loss" if is_class.all() else "error" if is_class.any() else "MAE"
         self._started = time.perf_counter()
         self._first_step: int | None = None
 
@@ -49,7 +51,7 @@ class RunProgress:
         speed = self._task.subsets.numel() * passes / state.train_seconds
         return (
             f"step {state.step:,}/{self._line.total:,} (epoch {passes:.3g}) · "
-            f"validation MAE {', '.join(shown)}{more} · {speed:,.0f} molecules/s"
+            f"validation {self._word} {', '.join(shown)}{more} · {speed:,.0f} molecules/s"
         )
 
 

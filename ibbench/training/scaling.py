@@ -41,6 +41,9 @@ class TargetScaling(NamedTuple):
     scale (standard deviation of what is left) are those of the replica's train subset; see
     `ibbench.training.reference` for when the slopes are not zero.
 
+    Of a class there is nothing to normalise: models predict the logit of class 1, less that of its frequency among the
+    train molecules. So `mean` is that logit, slopes are 0 and the scale is 1; `restore` returns logits.
+
     Attributes:
         mean: the mean of the formula, float64 `[R]`.
         scale: the scale of the formula, float64 `[R]`.
@@ -74,15 +77,16 @@ class TargetScaling(NamedTuple):
         transformed = _transform(truth.values(subsets) - truth.references(subsets), logarithmic, log_offset)
         slopes = torch.stack(
             [
-                fit_slopes(truth.composition[subset], row, reference)
-                for subset, row in zip(subsets, transformed, strict=True)
+                fit_slopes(truth.composition[subset], row, "none" if target.is_class else reference)
+                for subset, row, target in zip(subsets, transformed, truth.targets, strict=True)
             ]
         )
         left = transformed - _sum_slopes(truth.composition, slopes, subsets)
         scale = left.std(1, correction=0)
+        scale = torch.where((scale > 0) & ~truth.is_class, scale, 1.0)
         return cls(
-            mean=left.mean(1),
-            scale=torch.where(scale > 0, scale, 1.0),
+            mean=torch.where(truth.is_class, left.mean(1).logit(), left.mean(1)),
+            scale=scale,
             slope_per_element=slopes,
             logarithmic=logarithmic,
             reference_per_element=torch.stack(
@@ -111,7 +115,7 @@ class TargetScaling(NamedTuple):
         return self.mean[:, None] + _sum_slopes(composition, self.slope_per_element, index)
 
     def normalise(self, values: Tensor, references: Tensor, explained: Tensor) -> Tensor:
-        """Return the normalised values that the replicas should predict, float32 `[R, m]`.
+        """Return the normalised values that the replicas should predict, float32 `[R, m]`; not meant for classes.
 
         Args:
             values: the targets in their units, float64 `[R, m]`.
@@ -122,7 +126,7 @@ class TargetScaling(NamedTuple):
         return ((transformed - explained) / self.scale[:, None]).float()
 
     def restore(self, normalised: Tensor, references: Tensor, explained: Tensor) -> Tensor:
-        """Map predictions `[R, m]` to the targets' units, float64 `[R, m]` on the CPU.
+        """Map predictions `[R, m]` to the targets' units, and of classes to logits, float64 `[R, m]` on the CPU.
 
         Args:
             normalised: predictions of the models, `[R, m]`.
@@ -144,6 +148,7 @@ class Truth:
 
     Attributes:
         targets: the target of each of the R replicas.
+        is_class: whether it is a class, bool `[R]`.
         elements: atomic numbers of all elements of the data set, and of those with atom references.
         composition: numbers of atoms of these elements in each molecule of the data set, float64 `[M, E]`.
     """
@@ -151,6 +156,7 @@ class Truth:
     def __init__(self, dataset: "DataSet", replicas: list[Replica]) -> None:
         columns = [dataset.column(replica.target) for replica in replicas]
         self.targets = [dataset.targets[column] for column in columns]
+        self.is_class = torch.tensor([target.is_class for target in self.targets])
         self._values = dataset.values
         self._columns = torch.tensor(columns)
         distinct = list(dict.fromkeys(self.targets))  # the references of all molecules are kept once per target

@@ -17,8 +17,9 @@ HISTORY_COLUMNS = {
     "target": "short name of the target of the replica",
     "seed": "seed of the replica",
     "learning_rate": "learning rate of the step before the validation",
-    "train_loss": "mean loss since the validation before, on normalised targets",
-    "validation_mae": "mean absolute error on the validation molecules, in the unit of the target",
+    "train_loss": "mean loss since the validation before, on normalised targets; of a class its log loss in nats",
+    "validation_mae": "mean absolute error on the validation molecules, in the unit of the target; of a class its log "
+    "loss in nats",
 }
 
 

@@ -5,12 +5,15 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ibbench.data.graphs import random_order
 from ibbench.data.molecules import Molecules
 from ibbench.data.splits import Split
+from ibbench.training.optim import LOSSES
 from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas
 from ibbench.training.scaling import TargetScaling, Truth
+from ibbench.training.step import Loss
 
 
 def stream(purpose: str, seed: int, count: int) -> torch.Generator:
@@ -27,7 +30,7 @@ class Task(NamedTuple):
             trials is listed once for each.
         split: the molecules that train, validate and test.
         subsets: the indices of the train molecules of each replica, int64 `[R, n]`.
-        labels: the normalised targets of these train molecules, float32 `[R, n]`.
+        labels: the normalised targets of these train molecules, and the classes 0 and 1, float32 `[R, n]`.
         truth: the targets of all molecules, in their units, on the CPU.
         scaling: the map between targets in their units and normalised ones.
         molecules: all molecules of the data set, without the fields that the model does not read.
@@ -70,8 +73,30 @@ class Task(NamedTuple):
         return torch.stack([order[seed] for seed in seeds])
 
 
+def loss_of(task: Task, name: str) -> Loss:
+    """Return the loss that replicas are trained with, a function of predictions and labels, `[R, B]` each.
+
+    Of numbers it is a loss of `LOSSES`, on normalised targets. Of classes it is the cross-entropy in nats.
+
+    Args:
+        task: what the replicas are trained on.
+        name: name of the loss of numbers.
+    """
+    if not task.truth.is_class.any():
+        return LOSSES[name]
+    device = task.labels.device
+    is_class, offset = (part.to(device)[:, None] for part in (task.truth.is_class, task.scaling.mean.float()))
+
+    def mixed(prediction: Tensor, labels: Tensor, reduction: str) -> Tensor:
+        of_numbers = LOSSES[name](prediction, labels, reduction=reduction)
+        entropy = functional.binary_cross_entropy_with_logits(prediction + offset, labels, reduction=reduction)
+        return torch.where(is_class, entropy, of_numbers)
+
+    return mixed
+
+
 def predict(task: Task, models: Replicas, index: Tensor) -> Tensor:
-    """Predict the targets of molecules in their units, float64 `[R, m]`, on the CPU.
+    """Predict the targets of molecules in their units, and of classes logits, float64 `[R, m]`, on the CPU.
 
     Args:
         task: what the models were trained on.

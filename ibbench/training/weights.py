@@ -50,6 +50,7 @@ class WeightFacts(BaseModel):
         feature_set: the features of an atom that the models see, see `hide_features`.
         precision: the precision of the arithmetic: `float32`, `tf32` or `bfloat16`.
         plugin: the plugin that the model is from; None for a model of ibbench.
+        classes: the targets that are classes: for these, the scaling returns logits, and a prediction is a probability.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,6 +67,12 @@ class WeightFacts(BaseModel):
     feature_set: str
     precision: str
     plugin: PluginFacts | None = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def is_class(self) -> Tensor:
+        """Whether the target of each replica is a class, bool `[R]`."""
+        return torch.tensor([target in self.classes for target, _ in self.replicas])
 
 
 class Weights(NamedTuple):
@@ -94,6 +101,8 @@ def write_weights(path: Path, tensors: dict[str, Tensor], facts: WeightFacts) ->
     metadata = {name: json.dumps(value) for name, value in facts.model_dump(mode="json").items()}
     if facts.plugin is None:
         del metadata["plugin"]
+    if not facts.classes:  # so that files without classes stay as they were
+        del metadata["classes"]
     write_atomically(path, safetensors.torch.save(content, metadata))
 
 

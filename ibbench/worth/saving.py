@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ibbench.options.words import NATS
 from ibbench.worth.curves import Curve, Floats, interval
 
 # What the columns of tables say of a multiplier between two models.
@@ -110,6 +111,8 @@ def prequential_bits(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats) -> Bi
     blocks as by Blier & Ollivier 2018, arXiv:1802.07044), averaged over all labels after the first block, which both
     models are given. A model with half the MAE of the other at all sizes saves one bit per label.
 
+    A class costs -log2 of the probability of the true class, so there A saves the difference of the log losses.
+
     Args:
         a: curve over labels of model A.
         b: curve over labels of model B, with the same sizes.
@@ -118,6 +121,10 @@ def prequential_bits(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats) -> Bi
     """
     assert np.array_equal(a.sizes, b.sizes)
     share = np.diff(a.sizes) / (a.sizes[-1] - a.sizes[0])
-    value = (np.log2(b.maes) - np.log2(a.maes))[:-1] @ share
-    draws = (draws_b - draws_a)[:, :-1] @ share / np.log(2)
+    if a.unit == NATS:
+        value = (b.maes - a.maes)[:-1] @ share / np.log(2)
+        draws = (np.exp(draws_b) - np.exp(draws_a))[:, :-1] @ share / np.log(2)
+    else:
+        value = (np.log2(b.maes) - np.log2(a.maes))[:-1] @ share
+        draws = (draws_b - draws_a)[:, :-1] @ share / np.log(2)
     return Bits(float(value), *interval(draws))

@@ -1,15 +1,18 @@
 """A user's own molecules: a CSV with a column of SMILES and numeric columns of targets."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
 
 from ibbench.data.cells import MISSING, Cells, decode, read_cells, read_number
+from ibbench.data.classes import read_classes
 from ibbench.data.layout import PARTS
 from ibbench.data.sources import Fault, Rows, Source, register
 from ibbench.data.targets import Target
 from ibbench.errors import InputError, suggest
+from ibbench.options.words import NATS
 
 _PART_OF = {word: word for word in PARTS} | {"valid": "validation", "val": "validation"}
 _READING = 2  # to be raised when the same file is read in another way, since it is then another data set
@@ -36,14 +39,15 @@ class Csv(Source):
             given.smiles_names,
         )
         how = (*how, given.max_atoms, *([given.split_column] if given.split_column else ()))
+        how = (*how, *(["classes", given.classes] if given.classes else ()))
         if given.test_path:  # beside the digest of its content, the place where the first file ends
             how = (*how, hashlib.sha256(_content("data.test_path", given.test_path)).hexdigest())
         digest = hashlib.sha256(_content("data.path", given.path) + repr((_READING, *how)).encode())
         return f"{self.name}:{digest.hexdigest()[:16]}"
 
     def targets(self) -> tuple[Target, ...]:
-        """Describe the target columns; a column without a unit in the config has an empty one."""
-        units = self.options.units or {}
+        """Describe the target columns; one without a unit has an empty one, and a class that of its log loss."""
+        units = (self.options.units or {}) | dict.fromkeys(self.options.classes or (), NATS)
         logs = {name for name, way in (self.options.transform or {}).items() if way == "log"}
         return tuple(
             Target(
@@ -81,7 +85,8 @@ class Csv(Source):
         smiles = self._read_smiles(cells, faults)
         values = np.empty((len(cells.lines), len(columns) - 1))
         for number, name in enumerate(columns[1:]):
-            values[:, number] = self._read_numbers(cells, name, faults)
+            as_class = name in (self.options.classes or ())
+            values[:, number] = self._read_classes(cells, name) if as_class else self._read_numbers(cells, name, faults)
         for row in np.flatnonzero(np.isnan(values).all(1)).tolist():  # a row with a label is used for that
             empty = [name for name in columns[1:] if not cells.columns[name][row].strip()]
             faults += [Fault(row, name, cells.columns[name][row], MISSING) for name in empty if row not in cells.broken]
@@ -122,6 +127,16 @@ class Csv(Source):
                 faults.append(Fault(row, name, text, why))
             numbers.append(number)
         return numbers
+
+    def _read_classes(self, cells: Cells, name: str) -> list[float]:
+        """Return the class in each cell of a column, 0 or 1; NaN where a cell is empty.
+
+        Raises:
+            InputError: a cell holds no class, or all hold the same one.
+        """
+        texts = [text.strip() for row, text in enumerate(cells.columns[name]) if row not in cells.broken]
+        codes = read_classes([text for text in texts if text], f"column `{name}` of {self.location()}")
+        return [codes.get(text.strip(), math.nan) for text in cells.columns[name]]
 
 
 def _content(option: str, given: str | None) -> bytes:

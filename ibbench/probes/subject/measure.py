@@ -55,6 +55,15 @@ class Measured(NamedTuple):
         return self.names[row["model"], row["variant"]]
 
 
+# Probes that measure the loss, or errors of trained models, as those of numbers: the moments at which they do.
+_NOT_OF_CLASSES: dict[str, set[Moment]] = {
+    "coherence": {"init", "trained"},
+    "curvature": {"init", "trained"},
+    "frequency": {"trained", "along"},
+    "symmetry": {"trained"},
+}
+
+
 def check_request(probes: Sequence[str], moments: Sequence[Moment], limit: int) -> None:
     """Check that each probe makes sense at one of the moments, and that there are enough molecules.
 
@@ -99,6 +108,7 @@ def measure(
     of_pairs = {name: probe for name, probe in known.items() if isinstance(probe, PairProbe)}
     chosen = {name: probe for name, probe in known.items() if name not in of_pairs}
     _check_candidates(candidates, list(chosen.values()), moments, bool(of_pairs))
+    _check_classes(candidates, list(chosen), moments)
     rows: list[dict[str, Any]] = []
     outputs: dict[tuple[str, int], dict[str, Tensor]] = {}
     kept = Kept()
@@ -120,6 +130,26 @@ def measure(
         rows.append(_row(pair.candidate, pair.seed, "trained", pair.probe, pair.finding))
     names = {(one.point.config.model.name, one.variant): one.name for one in candidates}
     return Measured(_sort(pd.DataFrame(rows, columns=list(COLUMNS))), names, _find_alike(list(outputs.values())))
+
+
+def _check_classes(candidates: Sequence[Candidate], probes: Sequence[str], moments: Sequence[Moment]) -> None:
+    """Refuse what probes cannot tell of a class: they take its labels for the numbers 0 and 1.
+
+    Raises:
+        InputError: a target is a class, and a probe looks at the loss or at errors of what was trained.
+    """
+    targets = {
+        target
+        for one in candidates
+        for target in one.point.config.targets
+        if one.point.dataset.targets[one.point.dataset.column(target)].is_class
+    }
+    refused = [name for name in probes if set(moments) & _NOT_OF_CLASSES.get(name, set())]
+    if targets and refused:
+        raise InputError(
+            f"{', '.join(sorted(targets))} is a class, and `--probe {','.join(refused)}` measures losses or errors of "
+            f"numbers at {' and '.join(moments)}: leave it out"
+        )
 
 
 def _check_candidates(

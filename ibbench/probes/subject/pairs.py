@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ibbench.compare.order import model_order
 from ibbench.errors import InputError
+from ibbench.options.words import NATS
 from ibbench.probes import Finding, PairProbe
 from ibbench.probes.subject.candidate import Candidate
 from ibbench.probes.subject.states import pooled_states
@@ -97,7 +98,8 @@ def _sides_of(one: Candidate, limit: int) -> dict[tuple[str, int], Side]:
     found = read_predictions(one.folder, one.record, baselines=False)
     if not found:
         raise InputError(f"{one.folder} has lost its predictions: `ibbench train` with rerun=true makes them")
-    units = {entry.target: entry.unit for entry in one.record.replicas}
+    # Errors of probabilities, unlike log losses, have no unit.
+    units = {entry.target: "" if entry.unit == NATS else entry.unit for entry in one.record.replicas}
     return {
         (target, seed): Side(*found[Predictor(target, seed)], _states(one, target, seed, limit), units[target])
         for target, seed, _ in found

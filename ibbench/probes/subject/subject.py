@@ -110,14 +110,23 @@ class Subject:
 
     @property
     def labels(self) -> NDArray[np.float64]:
-        """Normalised labels of the train molecules, `[T, n]`."""
-        return self.task.labels[:, : self.limit].double().cpu().numpy()
+        """Normalised labels of the train molecules, `[T, n]`; classes are taken for the numbers 0 and 1."""
+        labels, (is_class, mean, scale) = self.task.labels[:, : self.limit].double().cpu(), self._of_classes
+        return torch.where(is_class, (labels - mean) / scale, labels).numpy()
+
+    @functools.cached_property
+    def _of_classes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Which targets are classes, and mean and standard deviation of the labels of each target, `[T, 1]` each."""
+        labels = self.task.labels.double().cpu()
+        return self.task.truth.is_class[:, None], labels.mean(1, keepdim=True), labels.std(1, keepdim=True)
 
     def normalised(self, index: Tensor) -> NDArray[np.float64]:
         """Return the true targets of molecules, `[T, m]`, normalised as the labels are."""
         scaling, truth = self.task.scaling, self.task.truth
         explained = scaling.explained(truth.composition, index)
-        return scaling.normalise(truth.values(index), truth.references(index), explained).double().numpy()
+        values, (is_class, mean, scale) = truth.values(index), self._of_classes
+        numbers = scaling.normalise(values, truth.references(index), explained).double()
+        return torch.where(is_class, (values - mean) / scale, numbers).numpy()
 
     def truth(self, index: Tensor) -> NDArray[np.float64]:
         """Return the true targets in their units, `[T, m]`."""
@@ -127,12 +136,14 @@ class Subject:
         """Map predictions of molecules, `[T, m]`, to the targets' units, `[T, m]`."""
         scaling, truth = self.task.scaling, self.task.truth
         explained = scaling.explained(truth.composition, index)
-        return scaling.restore(torch.as_tensor(normalised), truth.references(index), explained).numpy()
+        given, (is_class, mean, scale) = torch.as_tensor(normalised), self._of_classes
+        numbers = scaling.restore(given, truth.references(index), explained)
+        return torch.where(is_class, given.double().cpu() * scale + mean, numbers).numpy()
 
     @property
     def units(self) -> list[str]:
-        """The unit of each target."""
-        return [target.unit for target in self.task.truth.targets]
+        """The unit of each target; classes, taken for the numbers 0 and 1, have none."""
+        return [target.value_unit for target in self.task.truth.targets]
 
     def module(self, depth: int | None = None) -> Model:
         """Return the network as a module in evaluation mode, whose input is what `inputs` returns.

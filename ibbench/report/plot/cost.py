@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocat
 
 from ibbench.compare.pareto import COSTS, cost_of, pareto
 from ibbench.compare.study import Entry, Key
-from ibbench.report.cells import FAULTY
+from ibbench.report.cells import FAULTY, error_name
 from ibbench.report.plot.style import Look, add_axes, looks, mark_no_claim, new_figure, plain, with_unit
 from ibbench.worth.names import name_entries
 
@@ -64,7 +64,7 @@ def draw_costs(groups: list[list[Entry]], faulty: Set[Key]) -> Figure:
             axes.step(*zip(*sorted(front), strict=True), where="post", color="#606060", linewidth=0.8, zorder=0)
             _scale(axes, cost)
         key = entries[0].key.group
-        error = with_unit(f"test MAE of {key.target}", key.unit)
+        error = with_unit(f"test {error_name(key.unit)} of {key.target}", key.unit)
         row[0].set_ylabel(plain(f"{error},\n{key.train_size:,} train molecules"))
     figure.legend(handles=handles, loc="outside right upper")
     return figure

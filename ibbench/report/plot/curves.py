@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ibbench.compare.soundness import find_faults
-from ibbench.report.cells import FAULTY
+from ibbench.options.words import NATS
+from ibbench.report.cells import FAULTY, error_name
 from ibbench.report.lengths import find_lengths
 from ibbench.report.plot.floors import Floors, draw_floor
 from ibbench.report.plot.style import Look, add_axes, looks, mark_no_claim, new_figure, plain, with_unit
@@ -46,7 +47,9 @@ def draw_learning_curves(worth: Worth, floors: Floors | None = None) -> Figure:
         for curve in curves:
             few = len(curves) <= _MOST_BANDS
             _draw(axes, curve, fits[id(curve)] if few else None, look[curve.model], with_intervals=few)
-        bounded = [draw_floor(axes, curve, floors or {}, look[curve.model]) for curve in curves]
+        bounded = [
+            draw_floor(axes, curve, {} if curve.unit == NATS else floors or {}, look[curve.model]) for curve in curves
+        ]
         marked = [
             (size, entry.sample.mae)
             for curve in curves
@@ -92,7 +95,7 @@ def _axis(curves: list[Curve], by: str) -> str:
 
 def _label(axes: Any, curves: list[Curve], by: str, note: str) -> None:
     first = curves[0]
-    error = plain(with_unit(f"test MAE of {first.target}", first.unit))
+    error = plain(with_unit(f"test {error_name(first.unit)} of {first.target}", first.unit))
     axes.set(xscale="log", yscale="log", xlabel=_axis(curves, by) + note, ylabel=error)
     if by == "labels" and len(first.sizes) <= _MOST_LABELS:
         axes.set_xticks(first.sizes, [f"{size:,.0f}" for size in first.sizes], rotation=30)

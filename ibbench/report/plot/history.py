@@ -10,6 +10,7 @@ from ibbench.compare.study import Entry, Study
 from ibbench.record.folder import HISTORY, StudyFolder
 from ibbench.record.history import read_history
 from ibbench.record.schema import BrokenError
+from ibbench.report.cells import error_name
 from ibbench.report.document import Picture, Remark
 from ibbench.report.plot.study import find_largest
 from ibbench.report.plot.style import add_axes, in_style, looks, new_figure, plain, with_unit
@@ -98,7 +99,7 @@ def draw_history(lines: Mapping[str, pd.DataFrame], target: str, unit: str, trai
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
-    error = with_unit(f"validation MAE of {target}", unit)
+    error = with_unit(f"validation {error_name(unit)} of {target}", unit)
     axes.set(xlabel=f"step ({train_size:,} train molecules)", ylabel=plain(error))
     axes.legend(loc="upper right", handlelength=3)
     return figure

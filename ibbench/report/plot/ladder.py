@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ibbench.compare.study import Section
-from ibbench.report.cells import FAULTY
+from ibbench.report.cells import FAULTY, error_name
 from ibbench.report.cells import figure as written
 from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit
 
@@ -42,7 +42,7 @@ def draw_ladder(ladder: pd.DataFrame) -> Figure:
         axes.invert_yaxis()
         where = "" if len(sections) == 1 else f"\n{', '.join(map(str, section))}"
         told = [f"\nlabels ×: at {at:,.0f} train molecules" for at in rows["multiplier_at"].dropna().unique()]
-        error = with_unit(f"test MAE of {target}", str(unit))
+        error = with_unit(f"test {error_name(str(unit))} of {target}", str(unit))
         axes.set_xlabel(plain(f"{error}, {size:,} train molecules{where}{''.join(told)}"))
         axes.grid(visible=False, axis="y")
     used = [

@@ -1,12 +1,15 @@
 """All pictures of a study: which of them can be drawn, from which entries, and under which names."""
 
 import itertools
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
 
+from matplotlib.figure import Figure
+
 from ibbench.compare.calibration import measure_calibration
 from ibbench.compare.cautions import FEW_MOLECULES
+from ibbench.compare.classes import class_figures, probabilities
 from ibbench.compare.comparison import differing
 from ibbench.compare.missing import count_missing
 from ibbench.compare.pairs import by_group
@@ -18,6 +21,7 @@ from ibbench.record.predictions import Predictor, read_predictions
 from ibbench.report.cells import FAULTY
 from ibbench.report.document import Picture, Remark
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
+from ibbench.report.plot.classes import Probabilities, draw_class_reliability, draw_roc
 from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
 from ibbench.report.plot.floors import Floors, read_floors
@@ -39,8 +43,8 @@ class Drawn(NamedTuple):
     Attributes:
         worth: learning curves and the ladder.
         cost: error against cost.
-        parity: predictions against true values, by target.
-        reliability: errors against the deviation between seeds, by target.
+        parity: predictions against true values, by target; of a class, ROC curves.
+        reliability: errors against the deviation between seeds, by target; of a class, shares against probabilities.
     """
 
     worth: list[Picture | Remark]
@@ -93,18 +97,22 @@ def draw_parts(study: Study, folder: Path, by: str = "labels", apart: bool = Fal
         raise InputError(f"{study.name} has no finished run to draw. {' '.join(tell_missing(study))}".strip())
     sections = list(dict.fromkeys(group.section for group in largest))
     faulty = set(find_faults(study.entries))
-    parity = file_stems([_name("parity", group, sections) for group in largest])
+    parity = file_stems([_name("roc" if group.is_class else "parity", group, sections) for group in largest])
     reliability = file_stems([_name("reliability", group, sections) for group in largest])
     with in_style():
         drawn = Drawn(
             _draw_worth(study, by, read_floors(folder), apart),
             [Picture("cost", draw_costs(list(largest.values()), faulty))],
             {
-                group: _draw_predictions(folder, study, group, entries, stem, faulty)
+                group: _draw_class(draw_roc, group, entries, stem, faulty)
+                if group.is_class
+                else _draw_predictions(folder, study, group, entries, stem, faulty)
                 for stem, (group, entries) in zip(parity, largest.items(), strict=True)
             },
             {
-                group: _draw_reliability(group, entries, stem, faulty)
+                group: _draw_class(draw_class_reliability, group, entries, stem, faulty)
+                if group.is_class
+                else _draw_reliability(group, entries, stem, faulty)
                 for stem, (group, entries) in zip(reliability, largest.items(), strict=True)
             },
         )
@@ -209,6 +217,31 @@ def _draw_reliability(group: Group, entries: list[Entry], stem: str, faulty: Set
     if len(panels) == len(shown):
         return [picture]
     return [Remark(f"deviations between seeds are drawn of the first {_MOST_PANELS} models only"), picture]
+
+
+def _draw_class(
+    draw: Callable[[dict[str, Probabilities], str], Figure],
+    group: Group,
+    entries: list[Entry],
+    stem: str,
+    faulty: Set[Key],
+) -> list[Picture | Remark]:
+    """Draw the probabilities of a class by all seeds of each trained entry that has its predictions."""
+    names = name_entries(entries)
+    models: dict[str, Probabilities] = {}
+    for entry in _in_order(entries):
+        known, figures = probabilities(entry), class_figures(entry)
+        if entry.key.is_baseline or known is None or figures["auroc_mean"] is None:
+            continue
+        told = (figures[f"{name}_mean"] for name in ("auroc", "calibration_error", "calibration_by_chance"))
+        models[_title(names[entry.key][0], entry, faulty)] = Probabilities(*known, *told)
+    if not models:
+        return [Remark(f"no {stem}: the predictions of {group.target} are not there")]
+    shown = dict(itertools.islice(models.items(), _MOST_PANELS))
+    picture = Picture(stem, draw(shown, group.target))
+    if len(models) == len(shown):
+        return [picture]
+    return [Remark(f"probabilities are drawn of the first {_MOST_PANELS} models only"), picture]
 
 
 def _title(name: str, entry: Entry, faulty: Set[Key]) -> str:
