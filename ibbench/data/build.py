@@ -49,7 +49,8 @@ def build(source: Source) -> Built:
     """
     rows, hydrogens = source.read(), source.options.hydrogens
     _check_rows(rows, source)
-    reading = featurize.read_smiles(rows.smiles, hydrogens, source.options.max_atoms or MAX_ATOMS)
+    most, layout = source.options.max_atoms or MAX_ATOMS, source.options.layout
+    reading = featurize.read_smiles(rows.smiles, hydrogens, most, layout=layout)
     faults = _find_faults(rows, reading.refused, source)
     kept = np.ones(len(rows.ids), dtype=bool)
     kept[[fault.row for fault in faults]] = False
@@ -76,7 +77,7 @@ def _make_arrays(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydro
     features = featurize.Features(*(array[kept] for array in reading.features))
     smiles = [text for text, keep in zip(rows.smiles, kept, strict=True) if keep]
     canonical = [text for text, keep in zip(reading.canonical, kept, strict=True) if keep]
-    unseen = find_unseen(features, smiles)
+    unseen = find_unseen(features, smiles, reading.marks[kept])
     if hydrogens == "explicit":
         features = featurize.add_hydrogens(features)
     n = int(features.num_atoms.max())

@@ -20,7 +20,7 @@ from ibbench.data.cache import (
     write_to_cache,
 )
 from ibbench.data.identity import cache_facts
-from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN
+from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, FeatureLayout, layout_of
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import count_elements, pack_features
 from ibbench.data.sources import Source, open_source
@@ -76,6 +76,11 @@ class DataSet:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def layout(self) -> FeatureLayout:
+        """The layout of the features of `molecules`, a name of `LAYOUTS`."""
+        return layout_of(self.molecules.padding.num_features)
+
     def column(self, name: str) -> int:
         """Return the column of `values` that holds the target `name`.
 
@@ -98,7 +103,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     """Load the data set from its cache; build the cache first where there is none or it cannot be used.
 
     Args:
-        options: the source and how hydrogens are treated.
+        options: the source, how hydrogens are treated, and which features atoms get.
         say: a function that is given a line of text when something takes time or is not as expected.
 
     Raises:
@@ -107,7 +112,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     """
     source = open_source(options)
     identity, expected = source.identify(), cache_facts(source) | {"unseen": UNSEEN_FORMAT}
-    path = cache_path(identity, options.hydrogens)
+    path = cache_path(identity, options.hydrogens, options.layout)
     try:
         arrays, facts = read_cache(path, expected)
         check_lengths(arrays)

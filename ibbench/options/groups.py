@@ -93,7 +93,7 @@ class DataOptions(Options):
         BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
     ]
     augmentation: Literal["none", "relabel"]
-    features: Literal["qm9", "element"]
+    features: Literal["qm9", "organic", "element"]
     path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv", needed=True)] = None
     smiles_column: Annotated[Name | None, OnlyFor("csv", needed=True)] = None
     target_columns: Annotated[
@@ -107,6 +107,13 @@ class DataOptions(Options):
     smiles_names: Annotated[bool, OnlyFor("csv")] = False
     max_atoms: Annotated[Annotated[int, Field(ge=1, le=128)] | None, OnlyFor("csv")] = None
     strict: Annotated[bool, OnlyFor("csv")] = False
+
+    @property
+    def layout(self) -> Literal["qm9", "organic"]:
+        """Which features are computed, of which `features` shows all or some (see `ibbench.data.layout`)."""
+        if self.features == "element":
+            return "qm9" if self.source == "qm9pack" else "organic"
+        return self.features
 
     @model_validator(mode="after")
     def _split_has_what_it_needs(self) -> Self:

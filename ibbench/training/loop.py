@@ -49,7 +49,7 @@ def prepare(
     means, scales = zip(*(statistics_of[seed] for _, seed in replicas), strict=True)
     models = Replicas.draw(
         config.model,
-        dataset.molecules.padding.num_atoms,
+        dataset.molecules.padding,
         [seed for _, seed in replicas],
         {"atom_mean": torch.stack(means), "atom_scale": torch.stack(scales)},
         device,
