@@ -30,6 +30,9 @@ from ibbench.errors import InputError, suggest
 from ibbench.options.groups import DataOptions
 
 
+_MOST_REASONS = 4  # reasons why rows are left out that a message counts, the most frequent first
+
+
 @dataclass(frozen=True, eq=False)
 class DataSet:
     """M molecules in memory.
@@ -172,7 +175,15 @@ def _report_rejected(facts: dict[str, Any], source: Source, path: Path, say: Cal
     listed = f"The first is {facts['first_fault']}. They are listed in {_rejected_path(path)}"
     if source.options.strict:
         raise InputError(f"{count} cannot be used and data.strict=true. {listed}")
-    say(f"{count} are left out. {listed}.")
+    say(f"{count} are left out{_tell_reasons(facts.get('reasons', {}))}. {listed}.")
+
+
+def _tell_reasons(reasons: dict[str, int]) -> str:
+    """Say how many rows have each reason, in brackets; nothing if there is only one, which the first row tells."""
+    if len(reasons) < 2:
+        return ""
+    told = [f"{count:,}: {reason}" for reason, count in list(reasons.items())[:_MOST_REASONS]]
+    return f" ({'; '.join([*told, *(['and others'] if len(reasons) > _MOST_REASONS else [])])})"
 
 
 def _rejected_path(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A user's own molecules: a CSV with a column of SMILES and numeric columns of targets."""
+"""A user's own molecules: a CSV, Parquet or SDF file with SMILES or structures, and numeric columns of targets."""
 
 import hashlib
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ibbench.data.cells import Cells, decode, read_cells, read_number
+from ibbench.data.files import read_parquet, read_structures
 from ibbench.data.layout import PARTS
 from ibbench.data.sources import Fault, Rows, Source, register
 from ibbench.data.targets import Target
@@ -51,12 +52,11 @@ class Csv(Source):
         """Read the columns of SMILES and targets.
 
         Raises:
-            InputError: the file is no CSV, has no rows, or lacks a column.
+            InputError: the file is not what its name says, has no rows, or lacks a column.
         """
-        text = decode(self._content(), self.location(), self.options.encoding)
         columns = [self.smiles_column(), *(self.options.target_columns or ())]
         dividing = self.options.split_column
-        cells = read_cells(text, self.location(), [*columns, *([dividing] if dividing else ())])
+        cells = self._read_cells([*columns, *([dividing] if dividing else ())])
         faults = [Fault(row, "", ", ".join(found), why) for row, (found, why) in cells.broken.items()]
         smiles = self._read_smiles(cells, faults)
         values = np.empty((len(cells.lines), len(columns) - 1))
@@ -65,6 +65,17 @@ class Csv(Source):
         lines = np.array(cells.lines, dtype=np.int64)
         parts = self._read_parts(cells, dividing, faults) if dividing else None
         return Rows(np.arange(1, len(lines) + 1), smiles, values, lines=lines, faults=tuple(faults), parts=parts)
+
+    def _read_cells(self, names: list[str]) -> Cells:
+        """Read columns of the file, in the way that its name calls for."""
+        content, path = self._content(), self.location()
+        match Path(path).suffix.lower():
+            case ".parquet":
+                return read_parquet(content, path, names, self.options.decimal)
+            case ".sdf":
+                return read_structures(content, path, names, self.smiles_column())
+            case _:
+                return read_cells(decode(content, path, self.options.encoding), path, names)
 
     def _read_parts(self, cells: Cells, name: str, faults: list[Fault]) -> np.ndarray:
         """Return the part (train, validation or test) that each cell names, uint8 `[M]`, as an index into `PARTS`."""
@@ -81,7 +92,8 @@ class Csv(Source):
         try:
             return path.read_bytes()
         except OSError as error:
-            near = [file.name for file in path.parent.glob("*.csv")] if path.parent.is_dir() else []
+            kinds = ("*.csv", "*.parquet", "*.sdf")
+            near = [file.name for kind in kinds for file in path.parent.glob(kind)] if path.parent.is_dir() else []
             hint = f" In that folder: {suggest(path.name, near)}" if near else ""
             raise InputError(f"`data.path={path}` cannot be read: {error.strerror or error}.{hint}") from None
 
