@@ -32,8 +32,8 @@ class Built(NamedTuple):
             `ids`, `groups` and the fields of `Unseen` are all `[M, ...]`, and so is `parts` if the source divides its
             rows itself; the SMILES are the two arrays that `store_texts` makes.
         facts: `rows`, the number of rows of the source; `rejected`, how many of these cannot be used; `first_fault`,
-            what is wrong with the first of them, in words; `reasons`, how many rows have each reason; `odd_bonds`, the number of bonds of each odd kind (see
-            `Reading`).
+            what is wrong with the first of them, in words; `reasons`, how many rows have each reason; `odd_bonds`, the
+            number of bonds of each odd kind (see `Reading`).
         rejected: the text of a CSV that lists the rejected rows and their faults; empty if all rows can be used.
     """
 

@@ -29,7 +29,6 @@ from ibbench.data.unseen import UNSEEN_FORMAT, Unseen
 from ibbench.errors import InputError, suggest
 from ibbench.options.groups import DataOptions
 
-
 _MOST_REASONS = 4  # reasons why rows are left out that a message counts, the most frequent first
 
 

@@ -18,7 +18,9 @@ from ibbench.data.installed import find_file, read_columns
 from ibbench.data.sources import Fault, Rows, Source
 
 _INSTALL = "pip install 'ibbench[data]'"
-_STRUCTURES = tuple(f"Identifiers/chemical identifiers pubchem {size}.tsv" for size in ("small", "large"))
+_STRUCTURES = tuple(
+    f"Identifiers/chemical identifiers {part}.tsv" for part in ("pubchem small", "example user db", "pubchem large")
+)
 _CAS, _FORMULA, _SMILES = 1, 2, 4  # columns of a table of structures, which has no header
 _CARBON = re.compile(r"C(?![a-z])")
 

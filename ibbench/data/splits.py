@@ -76,8 +76,8 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
         raise InputError(
             f"{_sizes(options)} do not fit into {total:,} molecules with any left to train on"
             if options.split != "column"
-            else f"column {options.split_column or 'split'} has {test:,} of {total:,} molecules test: expected some, and "
-            "not all"
+            else f"column {options.split_column or 'split'} has {test:,} of {total:,} molecules test: expected some, "
+            "and not all"
         )
     together = get_source(options.source).keeps_repeats_together
     labels = dataset.groups.numpy() if together else np.arange(total)
