@@ -53,6 +53,7 @@ def _facts(dataset: DataSet) -> list[str]:
     names = LAYOUTS[dataset.layout]
     constant = [name for name, low, high in zip(names, features.amin(0), features.amax(0), strict=True) if low == high]
     absent = [name for code, name in enumerate(BOND_TYPES, 1) if not (dataset.molecules.bonds == code).any()]
+    parted = sum("." in text for text in dataset.smiles)
     odd = ", ".join(f"{count:,} {kind}" for kind, count in sorted(dataset.odd_bonds.items()))
     return [
         f"{len(dataset):,} molecules from {dataset.source}, hydrogens {dataset.hydrogens}"
@@ -63,6 +64,7 @@ def _facts(dataset: DataSet) -> list[str]:
         f"atom features that are the same everywhere: {', '.join(constant) or 'none'}",
         f"bond types that never occur: {', '.join(absent) or 'none'}",
         *([f"bonds of other kinds, read as single (quadruple: as triple): {odd}"] if odd else []),
+        *([f"molecules of several parts, such as salts: {parted:,}"] if parted else []),
         *_unseen(dataset),
         *(f"cite: {reference}" for reference in find_references(dataset.source)),
         f"cache: {dataset.path} ({dataset.path.stat().st_size / 1e6:.1f} MB)",
