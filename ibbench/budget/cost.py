@@ -6,22 +6,22 @@ import math
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ibbench.data.layout import NUM_ATOM_FEATURES, Padding
+from ibbench.data.layout import Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import build_model, get_model
 from ibbench.options.model import ModelOptions
 
 
 @functools.cache  # the points of a sweep have few models between them
-def count_parameters(num_atoms: int, options: ModelOptions) -> int:
+def count_parameters(padding: Padding, options: ModelOptions) -> int:
     """Count the trainable parameters of a model, without allocating them.
 
     Args:
-        num_atoms: N, the number of atoms that molecules are padded to.
+        padding: the sizes of the molecules.
         options: the model with its width.
     """
     with torch.device("meta"):
-        model = get_model(options.name)(num_atoms, options)
+        model = get_model(options.name)(padding, options)
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -37,7 +37,7 @@ def count_flops(padding: Padding, options: ModelOptions) -> int:
         options: the model with its width.
     """
     with torch.device("meta"):
-        model = get_model(options.name)(padding.num_atoms, options).eval()
+        model = get_model(options.name)(padding, options).eval()
         molecules = blank_molecules(padding, 1)
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
@@ -61,7 +61,7 @@ def count_saved_bytes(padding: Padding, options: ModelOptions) -> int:
         options: the model with its width.
     """
     with torch.random.fork_rng(devices=[]):
-        model = build_model(padding.num_atoms, options).train()
+        model = build_model(padding, options).train()
     weights = {tensor.untyped_storage().data_ptr() for tensor in [*model.parameters(), *model.buffers()]}
     saved: dict[int, int] = {}
 
@@ -80,9 +80,9 @@ def count_saved_bytes(padding: Padding, options: ModelOptions) -> int:
 
 def blank_molecules(padding: Padding, count: int) -> Molecules:
     """Return `count` molecules of the shapes that a model gets, with zeros for features, bonds and positions."""
-    n, length = padding
+    n, length, features = padding
     return Molecules(
-        torch.zeros(count, n, NUM_ATOM_FEATURES),
+        torch.zeros(count, n, features),
         torch.zeros(count, n, n, dtype=torch.uint8),
         torch.ones(count, n, dtype=torch.bool),
         torch.zeros(count, n, 3),

@@ -39,7 +39,7 @@ def fit_to_budget(padding: Padding, options: ModelOptions, budget: BudgetOptions
     def count(width: int, hidden: int) -> int:
         sized = options.model_copy(update={"width": width, "hidden": hidden})
         if budget.match == "parameters":
-            return count_parameters(padding.num_atoms, sized)
+            return count_parameters(padding, sized)
         return count_flops(padding, sized)
 
     reached: dict[tuple[int, int], int] = {}

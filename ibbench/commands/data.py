@@ -6,7 +6,7 @@ import torch
 from rich.console import Console
 
 from ibbench.data.dataset import DataSet, load_dataset
-from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES
+from ibbench.data.layout import ATOM_FEATURES, BOND_TYPES, LAYOUTS, layout_of
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import pack_features
 from ibbench.data.repeats import count_contradicting, count_repeats, describe_labels, describe_repeats
@@ -52,10 +52,10 @@ def _facts(dataset: DataSet) -> list[str]:
     atoms = dataset.molecules.mask.sum(1)
     bonds = torch.triu(dataset.molecules.bonds != 0).sum((1, 2))
     features = dataset.molecules.atoms[dataset.molecules.mask]
-    constant = [
-        name for name, low, high in zip(ATOM_FEATURES, features.amin(0), features.amax(0), strict=True) if low == high
-    ]
+    names = LAYOUTS[dataset.layout]
+    constant = [name for name, low, high in zip(names, features.amin(0), features.amax(0), strict=True) if low == high]
     absent = [name for code, name in enumerate(BOND_TYPES, 1) if not (dataset.molecules.bonds == code).any()]
+    parted = sum("." in text for text in dataset.smiles)
     odd = ", ".join(f"{count:,} {kind}" for kind, count in sorted(dataset.odd_bonds.items()))
     return [
         f"{len(dataset):,} molecules from {dataset.source}, hydrogens {dataset.hydrogens}"
@@ -67,6 +67,7 @@ def _facts(dataset: DataSet) -> list[str]:
         f"atom features that are the same everywhere: {', '.join(constant) or 'none'}",
         f"bond types that never occur: {', '.join(absent) or 'none'}",
         *([f"bonds of other kinds, read as single (quadruple: as triple): {odd}"] if odd else []),
+        *([f"molecules of several parts, such as salts: {parted:,}"] if parted else []),
         *_unseen(dataset),
         *(f"cite: {reference}" for reference in find_references(dataset.source)),
         f"cache: {dataset.path} ({dataset.path.stat().st_size / 1e6:.1f} MB)",
@@ -75,7 +76,7 @@ def _facts(dataset: DataSet) -> list[str]:
 
 def _unseen(dataset: DataSet) -> list[str]:
     """Say which properties of molecules, such as charges, some models do not see, and count the molecules with each."""
-    counts = count_unseen(dataset.unseen, dataset.values.numpy())
+    counts = count_unseen(dataset.unseen, dataset.values.numpy(), dataset.layout)
     marks = "".join(f"; {name}: {count:,}" for name, count in counts.marks.items()) if len(counts.marks) > 1 else ""
     told = describe_unseen(counts, {name: name_sight(get_model(name).reads) for name in model_names()})
     return [told[0].removesuffix(".") + marks, *told[1:]] if told else []
@@ -140,15 +141,23 @@ def _atoms(molecule: Molecules) -> Table:
     size = int(molecule.mask.sum())
     heading = f"{size} atoms (Z: atomic number, ar: aromatic, nH: attached hydrogens; x, y, z in angstrom)"
     rows = []
+    names = LAYOUTS[layout_of(molecule.padding.num_features)]
     for row in range(size):
-        features = zip(ATOM_FEATURES, molecule.atoms[row].tolist(), strict=True)
+        features = dict(zip(names, molecule.atoms[row].tolist(), strict=True))
         place = zip("xyz", molecule.positions[row].tolist(), strict=True)
         rows.append(
             {"atom": str(row)}
-            | {_SHORT.get(name, name): str(value) for name, value in features}
+            | {_SHORT.get(name, name): str(features.pop(name)) for name in ATOM_FEATURES}
+            | _list_further(features)
             | {axis: f"{value:.4f}" if value == value else "" for axis, value in place}
         )
-    return Table(rows, heading, text={"atom"})
+    return Table(rows, heading, text={"atom", "further"})
+
+
+def _list_further(features: dict[str, int]) -> dict[str, str]:
+    """Return one cell with the features beyond those of QM9 that an atom has; no cell where there are none to have."""
+    had = [name if value == 1 else f"{name} {value}" for name, value in features.items() if value]
+    return {"further": ", ".join(had)} if features else {}
 
 
 def _bonds(molecule: Molecules) -> Table:
@@ -180,7 +189,7 @@ def _find(smiles: str, dataset: DataSet) -> tuple[Molecules, int | None]:
 
     from ibbench.data.featurize import canonical_smiles, featurize
 
-    features = featurize([smiles], dataset.hydrogens)
+    features = featurize([smiles], dataset.hydrogens, dataset.layout)
     if not features.num_atoms[0]:
         raise InputError(f"`{smiles}` is neither an index nor a SMILES that RDKit can parse")
     one = pack_features(*features, [smiles]).select(torch.tensor(0))

@@ -43,7 +43,7 @@ def show_models(overrides: list[str], console: Console) -> None:
                 "model": name,
                 **get_model(name).assumptions(),
                 "width": str(options.sizes[0]),
-                "parameters": f"{count_parameters(padding.num_atoms, options):,}",
+                "parameters": f"{count_parameters(padding, options):,}",
             }
         )
     folded = ("symmetries", "connectivity", "weights")

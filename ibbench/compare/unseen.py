@@ -27,14 +27,14 @@ def gather_unseen(records: Iterable[Record]) -> tuple[UnseenOfSource, ...]:
         records: records of a study.
 
     Returns:
-        One entry per data source, in the order of their names.
+        One entry per data source and kind of features, in the order of their names.
     """
-    found: dict[str, list[Record]] = {}
+    found: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.status == "done" and record.unseen:
-            found.setdefault(record.data_source, []).append(record)
+            found.setdefault((record.data_source, record.unseen.layout), []).append(record)
     gathered = []
-    for source, of_source in found.items():
+    for (source, _), of_source in found.items():
         known = [record.unseen for record in of_source if record.unseen]
         most = max(known, key=lambda unseen: unseen.alike)
         models = {
@@ -42,4 +42,4 @@ def gather_unseen(records: Iterable[Record]) -> tuple[UnseenOfSource, ...]:
         }
         facts = most.model_dump(exclude={"sight"})
         gathered.append(UnseenOfSource(source=source, models=dict(sorted(models.items())), **facts))
-    return tuple(sorted(gathered, key=lambda unseen: unseen.source))
+    return tuple(sorted(gathered, key=lambda unseen: (unseen.source, unseen.layout)))

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +15,7 @@ from ibbench.data.sources import Fault, Rows, Source
 from ibbench.data.unseen import find_unseen
 from ibbench.errors import shorten
 
+_SIZE = re.compile(r"^it has [0-9,]+ atoms(?: with its hydrogens)?,")  # of a reason that differs from row to row
 REJECTED_COLUMNS = {
     "line": "line of its file where the row begins, counted from 1; of QM9 the number of the molecule",
     "column": "the column with what is wrong; empty where it is the row itself",
@@ -29,8 +32,8 @@ class Built(NamedTuple):
             `ids`, `groups` and the fields of `Unseen` are all `[M, ...]`, and so is `parts` if the source divides its
             rows itself; the SMILES are the two arrays that `store_texts` makes.
         facts: `rows`, the number of rows of the source; `rejected`, how many of these cannot be used; `first_fault`,
-            what is wrong with the first of them, in words; `odd_bonds`, the number of bonds of each odd kind (see
-            `Reading`).
+            what is wrong with the first of them, in words; `reasons`, how many rows have each reason; `odd_bonds`, the
+            number of bonds of each odd kind (see `Reading`).
         rejected: the text of a CSV that lists the rejected rows and their faults; empty if all rows can be used.
     """
 
@@ -49,7 +52,8 @@ def build(source: Source) -> Built:
     """
     rows, hydrogens = source.read(), source.options.hydrogens
     _check_rows(rows, source)
-    reading = featurize.read_smiles(rows.smiles, hydrogens, source.options.max_atoms or MAX_ATOMS)
+    most, layout = source.options.max_atoms or MAX_ATOMS, source.options.layout
+    reading = featurize.read_smiles(rows.smiles, hydrogens, most, layout=layout)
     faults = _find_faults(rows, reading.refused, source)
     kept = np.ones(len(rows.ids), dtype=bool)
     kept[[fault.row for fault in faults]] = False
@@ -60,6 +64,7 @@ def build(source: Source) -> Built:
         "rows": len(kept),
         "rejected": int((~kept).sum()),
         "first_fault": _describe(faults[0], rows) if faults else "",
+        "reasons": _count_reasons(faults),
         "odd_bonds": {kind: count for kind, count in odd_bonds.items() if count},
     }
     return Built(_make_arrays(rows, reading, kept, hydrogens) if kept.any() else {}, facts, _tabulate(faults, rows))
@@ -76,7 +81,7 @@ def _make_arrays(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydro
     features = featurize.Features(*(array[kept] for array in reading.features))
     smiles = [text for text, keep in zip(rows.smiles, kept, strict=True) if keep]
     canonical = [text for text, keep in zip(reading.canonical, kept, strict=True) if keep]
-    unseen = find_unseen(features, smiles)
+    unseen = find_unseen(features, smiles, reading.marks[kept])
     if hydrogens == "explicit":
         features = featurize.add_hydrogens(features)
     n = int(features.num_atoms.max())
@@ -141,6 +146,13 @@ def _describe(fault: Fault, rows: Rows) -> str:
     where = f", column {fault.column}" if fault.column else ""
     value = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in shorten(fault.value))
     return f"line {_line(fault, rows)}{where}, `{value}`: {fault.reason}"
+
+
+def _count_reasons(faults: list[Fault]) -> dict[str, int]:
+    """Count the rows by what is wrong with them, the most frequent first; a row with several faults counts once."""
+    first = {fault.row: fault for fault in reversed(faults)}
+    counts = Counter(_SIZE.sub("it has too many atoms,", fault.reason) for fault in first.values())
+    return dict(counts.most_common())
 
 
 def _line(fault: Fault, rows: Rows) -> int:

@@ -15,6 +15,7 @@ import platformdirs
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
+from ibbench.data.layout import FeatureLayout
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
 
@@ -29,14 +30,16 @@ def cache_folder() -> Path:
     return Path(given).expanduser() if given else platformdirs.user_cache_path("ibbench")
 
 
-def cache_path(identity: str, hydrogens: str) -> Path:
+def cache_path(identity: str, hydrogens: str, layout: FeatureLayout = "qm9") -> Path:
     """Return where the cache of a data set lies, or is to lie.
 
     Args:
         identity: name of the source with a digest of its content, as `Source.identify` returns it.
         hydrogens: treatment of hydrogens, `implicit` or `explicit`.
+        layout: the features of atoms, a name of `LAYOUTS`.
     """
-    return cache_folder() / f"{identity.replace(':', '-')}-{hydrogens}.safetensors"
+    kind = hydrogens if layout == "qm9" else f"{hydrogens}-{layout}"
+    return cache_folder() / f"{identity.replace(':', '-')}-{kind}.safetensors"
 
 
 def write_cache(path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from ibbench.data.cache import (
 )
 from ibbench.data.classes import tell_unnamed
 from ibbench.data.identity import cache_facts
-from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN
+from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, FeatureLayout, layout_of
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import count_elements, pack_features
 from ibbench.data.sources import Source, open_source
@@ -29,6 +29,8 @@ from ibbench.data.targets import Target
 from ibbench.data.unseen import UNSEEN_FORMAT, Unseen
 from ibbench.errors import InputError, suggest
 from ibbench.options.groups import DataOptions
+
+_MOST_REASONS = 4  # reasons why rows are left out that a message counts, the most frequent first
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,11 @@ class DataSet:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def layout(self) -> FeatureLayout:
+        """The layout of the features of `molecules`, a name of `LAYOUTS`."""
+        return layout_of(self.molecules.padding.num_features)
+
     def column(self, name: str) -> int:
         """Return the column of `values` that holds the target `name`.
 
@@ -99,7 +106,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     """Load the data set from its cache; build the cache first where there is none or it cannot be used.
 
     Args:
-        options: the source and how hydrogens are treated.
+        options: the source, how hydrogens are treated, and which features atoms get.
         say: a function that is given a line of text when something takes time or is not as expected.
 
     Raises:
@@ -108,7 +115,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
     """
     source = open_source(options)
     identity, expected = source.identify(), cache_facts(source) | {"unseen": UNSEEN_FORMAT}
-    path = cache_path(identity, options.hydrogens)
+    path = cache_path(identity, options.hydrogens, options.layout)
     try:
         arrays, facts = read_cache(path, expected)
         check_lengths(arrays)
@@ -184,7 +191,15 @@ def _report_rejected(facts: dict[str, Any], source: Source, path: Path, say: Cal
     listed = f"The first is {facts['first_fault']}. They are listed in {_rejected_path(path)}"
     if source.options.strict:
         raise InputError(f"{count} cannot be used and data.strict=true. {listed}")
-    say(f"{count} are left out. {listed}.")
+    say(f"{count} are left out{_tell_reasons(facts.get('reasons', {}))}. {listed}.")
+
+
+def _tell_reasons(reasons: dict[str, int]) -> str:
+    """Say how many rows have each reason, in brackets; nothing if there is only one, which the first row tells."""
+    if len(reasons) < 2:
+        return ""
+    told = [f"{count:,}: {reason}" for reason, count in list(reasons.items())[:_MOST_REASONS]]
+    return f" ({'; '.join([*told, *(['and others'] if len(reasons) > _MOST_REASONS else [])])})"
 
 
 def _rejected_path(path: Path) -> Path:

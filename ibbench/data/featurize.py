@@ -12,25 +12,33 @@ from rdkit import Chem, rdBase
 from ibbench.data.layout import (
     AROMATIC,
     AROMATIC_BOND,
-    ATOM_FEATURES,
     ATOMIC_NUMBER,
     DOUBLE_BOND,
-    ELEMENTS,
+    ELEMENTS_OF,
     HYDROGEN,
+    LAYOUTS,
     MAX_ATOMS,
-    NUM_ATOM_FEATURES,
     NUM_HYDROGENS,
+    ORGANIC_FEATURES,
     SINGLE_BOND,
     TRIPLE_BOND,
+    FeatureLayout,
 )
+from ibbench.data.stereo import label_atoms
+from ibbench.data.unseen import find_marks
 from ibbench.errors import InputError, shorten
 
-_COLUMN_OF_ELEMENT = {number: ATOM_FEATURES.index(symbol) for symbol, number in ELEMENTS.items()}
+_COLUMN_OF_ELEMENT = {number: ORGANIC_FEATURES.index(symbol) for symbol, number in ELEMENTS_OF["organic"].items()}
 _COLUMN_OF_HYBRIDISATION = {
-    Chem.HybridizationType.SP: ATOM_FEATURES.index("sp"),
-    Chem.HybridizationType.SP2: ATOM_FEATURES.index("sp2"),
-    Chem.HybridizationType.SP3: ATOM_FEATURES.index("sp3"),
+    Chem.HybridizationType.SP: ORGANIC_FEATURES.index("sp"),
+    Chem.HybridizationType.SP2: ORGANIC_FEATURES.index("sp2"),
+    Chem.HybridizationType.SP3: ORGANIC_FEATURES.index("sp3"),
+    Chem.HybridizationType.SP3D: ORGANIC_FEATURES.index("sp3d"),
+    Chem.HybridizationType.SP3D2: ORGANIC_FEATURES.index("sp3d2"),
 }
+_OTHER_ELEMENT, _POSITIVE, _NEGATIVE, _IN_RING = (
+    ORGANIC_FEATURES.index(name) for name in ("other_element", "positive_charge", "negative_charge", "in_ring")
+)
 _CODE_OF_BOND = {
     Chem.BondType.SINGLE: SINGLE_BOND,
     Chem.BondType.DOUBLE: DOUBLE_BOND,
@@ -46,7 +54,7 @@ _BLOCK = 8192  # molecules that a worker takes at a time: large enough that star
 class Features(NamedTuple):
     """The graphs of M molecules, padded to the largest of them (see `Molecules`)."""
 
-    atoms: np.ndarray  # uint8 [M, N, 11]
+    atoms: np.ndarray  # uint8 [M, N, F]; the columns are those of a layout
     bonds: np.ndarray  # uint8 [M, N, N]
     num_atoms: np.ndarray  # int64 [M]; 0 where the SMILES cannot be used
 
@@ -62,6 +70,7 @@ class Reading(NamedTuple):
         large: the indices of the refused SMILES whose only fault is too many atoms.
         odd_bonds: for each bond that is neither single, double, triple nor aromatic, the index of its molecule and
             RDKit's name of the kind. Features show such a bond as triple if its order is above 3, and else as single.
+        marks: what each SMILES spells that the features do not show, see `find_marks`, uint8 `[M]`.
     """
 
     features: Features
@@ -69,15 +78,17 @@ class Reading(NamedTuple):
     refused: dict[int, str]
     large: list[int]
     odd_bonds: list[tuple[int, str]]
+    marks: np.ndarray
 
 
-def featurize(smiles: list[str], hydrogens: str) -> Features:
+def featurize(smiles: list[str], hydrogens: str, layout: FeatureLayout = "qm9") -> Features:
     """Compute atom and bond features with RDKit.
 
     Args:
         smiles: one string per molecule.
         hydrogens: `implicit` counts them as a feature of their atom; `explicit` also makes each an atom of its
             own, as RDKit's `AddHs` does and in the same order.
+        layout: which features to compute, a name of `LAYOUTS`.
 
     Returns:
         The features; a molecule that cannot be read has no atoms.
@@ -85,13 +96,15 @@ def featurize(smiles: list[str], hydrogens: str) -> Features:
     Raises:
         InputError: a molecule has more than 128 atoms.
     """
-    reading = read_smiles(smiles, hydrogens)
+    reading = read_smiles(smiles, hydrogens, layout=layout)
     for index in reading.large:
         raise InputError(f"`{shorten(smiles[index])}` is too large for the dense layout: {reading.refused[index]}")
     return add_hydrogens(reading.features) if hydrogens == "explicit" else reading.features
 
 
-def read_smiles(smiles: list[str], hydrogens: str, max_atoms: int = MAX_ATOMS, jobs: int = -1) -> Reading:
+def read_smiles(
+    smiles: list[str], hydrogens: str, max_atoms: int = MAX_ATOMS, jobs: int = -1, layout: FeatureLayout = "qm9"
+) -> Reading:
     """Read SMILES with RDKit.
 
     Args:
@@ -99,9 +112,10 @@ def read_smiles(smiles: list[str], hydrogens: str, max_atoms: int = MAX_ATOMS, j
         hydrogens: `explicit` if hydrogens are to count as atoms, `implicit` if not.
         max_atoms: the number of atoms above which a molecule is refused.
         jobs: number of processes; -1 for one per core. A small list is read in this process.
+        layout: which features to compute, a name of `LAYOUTS`.
     """
     blocks = [smiles[start : start + _BLOCK] for start in range(0, len(smiles), _BLOCK)] or [[]]
-    read = functools.partial(_read_block, hydrogens=hydrogens, max_atoms=max_atoms)
+    read = functools.partial(_read_block, hydrogens=hydrogens, max_atoms=max_atoms, layout=layout)
     if len(blocks) == 1:
         done = [read(blocks[0])]
     else:
@@ -115,6 +129,7 @@ def read_smiles(smiles: list[str], hydrogens: str, max_atoms: int = MAX_ATOMS, j
         {_BLOCK * block + index: why for block, reading in enumerate(done) for index, why in reading.refused.items()},
         [_BLOCK * block + index for block, reading in enumerate(done) for index in reading.large],
         [(_BLOCK * block + index, kind) for block, reading in enumerate(done) for index, kind in reading.odd_bonds],
+        np.concatenate([reading.marks for reading in done]),
     )
 
 
@@ -127,7 +142,7 @@ def _pad(features: Features, n: int) -> Features:
     )
 
 
-def _read_block(smiles: list[str], hydrogens: str, max_atoms: int) -> Reading:
+def _read_block(smiles: list[str], hydrogens: str, max_atoms: int, layout: FeatureLayout) -> Reading:
     with rdBase.BlockLogs():
         parsed = [_parse(text) for text in smiles]
     graphs: list[Chem.Mol | None] = []
@@ -142,9 +157,12 @@ def _read_block(smiles: list[str], hydrogens: str, max_atoms: int) -> Reading:
             counted = " with its hydrogens" if hydrogens == "explicit" else ""
             refused[index] = f"it has {size:,} atoms{counted}, more than {max_atoms}"
             large.append(index)
-    features, odd_bonds = _compute(graphs)
     canonical = ["" if graph is None else canonical_smiles(graph) for graph in graphs]
-    return Reading(features, canonical, refused, large, odd_bonds)
+    features, odd_bonds = _compute(graphs, layout)
+    if layout == "organic":
+        _show_stereo(features, graphs, canonical)
+    marks = [find_marks(graph, text, layout) for graph, text in zip(graphs, canonical, strict=True)]
+    return Reading(features, canonical, refused, large, odd_bonds, np.array(marks, dtype=np.uint8))
 
 
 def _parse(text: str) -> Chem.Mol | str:
@@ -168,11 +186,15 @@ def canonical_smiles(graph: Chem.Mol) -> str:
     return str(Chem.MolToSmiles(graph))
 
 
-def _compute(graphs: list[Chem.Mol | None]) -> tuple[Features, list[tuple[int, str]]]:
-    """Compute the features of molecules, none where there is no graph, and list their odd bonds (see `Reading`)."""
+def _compute(graphs: list[Chem.Mol | None], layout: FeatureLayout) -> tuple[Features, list[tuple[int, str]]]:
+    """Compute the features of molecules, none where there is no graph, and list their odd bonds (see `Reading`).
+
+    Stereo is not among these features: `_show_stereo` adds it.
+    """
     num_atoms = np.array([0 if graph is None else graph.GetNumAtoms() for graph in graphs], dtype=np.int64)
     n = max(1, int(num_atoms.max(initial=0)))
     rows: list[tuple[int, int, bool, int]] = []
+    more: list[tuple[int, bool]] = []
     links: list[tuple[int, int, int, int]] = []
     odd_bonds: list[tuple[int, str]] = []
     for index, graph in enumerate(graphs):
@@ -187,6 +209,8 @@ def _compute(graphs: list[Chem.Mol | None]) -> tuple[Features, list[tuple[int, s
             )
             for atom in graph.GetAtoms()
         ]
+        if layout == "organic":
+            more += [(atom.GetFormalCharge(), atom.IsInRing()) for atom in graph.GetAtoms()]
         for bond in graph.GetBonds():
             kind = bond.GetBondType()
             code = _CODE_OF_BOND.get(kind)
@@ -194,25 +218,42 @@ def _compute(graphs: list[Chem.Mol | None]) -> tuple[Features, list[tuple[int, s
                 odd_bonds.append((index, str(kind).lower()))
                 code = TRIPLE_BOND if bond.GetBondTypeAsDouble() > 3 else SINGLE_BOND
             links.append((index, bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), code))
-    atoms = np.zeros((len(graphs), n, NUM_ATOM_FEATURES), dtype=np.uint8)
-    atoms[np.arange(n) < num_atoms[:, None]] = _atom_rows(np.array(rows, dtype=np.int64).reshape(-1, 4))
+    atoms = np.zeros((len(graphs), n, len(LAYOUTS[layout])), dtype=np.uint8)
+    of_atoms = _fill_columns(np.array(rows, dtype=np.int64).reshape(-1, 4), layout)
+    if layout == "organic":
+        charge, in_ring = np.array(more, dtype=np.int64).reshape(-1, 2).T
+        of_atoms[:, _POSITIVE], of_atoms[:, _NEGATIVE] = charge.clip(0), (-charge).clip(0)
+        of_atoms[:, _IN_RING] = in_ring
+    atoms[np.arange(n) < num_atoms[:, None]] = of_atoms
     bonds = np.zeros((len(graphs), n, n), dtype=np.uint8)
     molecule, begin, end, codes = np.array(links, dtype=np.int64).reshape(-1, 4).T
     bonds[molecule, begin, end] = bonds[molecule, end, begin] = codes
     return Features(atoms, bonds, num_atoms), odd_bonds
 
 
-def _atom_rows(rows: np.ndarray) -> np.ndarray:
+def _fill_columns(rows: np.ndarray, layout: FeatureLayout) -> np.ndarray:
+    """Return the features that the layouts share, and the further elements, of A atoms, uint8 `[A, F]`."""
     number, hybridisation, aromatic, num_hydrogens = rows.T
-    features = np.zeros((len(rows), NUM_ATOM_FEATURES), dtype=np.uint8)
-    for element, column in _COLUMN_OF_ELEMENT.items():
-        features[:, column] = number == element
+    features = np.zeros((len(rows), len(LAYOUTS[layout])), dtype=np.uint8)
+    for element in ELEMENTS_OF[layout].values():
+        features[:, _COLUMN_OF_ELEMENT[element]] = number == element
+    if layout == "organic":
+        features[:, _OTHER_ELEMENT] = ~np.isin(number, list(_COLUMN_OF_ELEMENT))
     features[:, ATOMIC_NUMBER] = number
     for column in _COLUMN_OF_HYBRIDISATION.values():
-        features[:, column] = hybridisation == column
+        if column < features.shape[1]:
+            features[:, column] = hybridisation == column
     features[:, AROMATIC] = aromatic
     features[:, NUM_HYDROGENS] = num_hydrogens
     return features
+
+
+def _show_stereo(features: Features, graphs: list[Chem.Mol | None], canonical: list[str]) -> None:
+    """Set the features of stereo, in place."""
+    for index, (graph, text) in enumerate(zip(graphs, canonical, strict=True)):
+        if graph is not None and any(letter in text for letter in "@/\\"):
+            for atom, column in label_atoms(graph):
+                features.atoms[index, atom, column] = 1
 
 
 def add_hydrogens(features: Features) -> Features:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibbench.data.layout import ATOM_FEATURES, FEATURE_SETS
+from ibbench.data.layout import FEATURE_SETS, LAYOUTS, layout_of
 from ibbench.data.molecules import Molecules
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ def hide_features(molecules: Molecules, features: str) -> Molecules:
         molecules: `[M, ...]`.
         features: a name of `FEATURE_SETS`.
     """
-    shown = shown_features(features)
+    shown = shown_features(features, molecules.padding.num_features)
     return molecules if shown.all() else molecules._replace(atoms=molecules.atoms * shown.to(molecules.atoms.dtype))
 
 
-def shown_features(features: str) -> Tensor:
-    """Return which features of an atom a set shows, bool `[11]`."""
-    return torch.tensor([name in FEATURE_SETS[features] for name in ATOM_FEATURES])
+def shown_features(features: str, num_features: int) -> Tensor:
+    """Return which of the F features of an atom a set shows, bool `[F]`."""
+    return torch.tensor([name in FEATURE_SETS[features] for name in LAYOUTS[layout_of(num_features)]])
 
 
 def alter_graph(molecules: Molecules, graph: str) -> Molecules:

@@ -13,13 +13,15 @@ FEATURES = 1
 
 
 def cache_facts(source: Source) -> dict[str, Any]:
-    """Return the format, the treatment of hydrogens, and the versions of the packages that a cache depends on.
+    """Return the format, the treatment of hydrogens, and the features and versions of packages that a cache depends on.
 
     A ready cache needs none of these packages, so one that is not installed is left out.
     """
     facts: dict[str, Any] = {"format": CACHE_FORMAT, "features": FEATURES, "hydrogens": source.options.hydrogens}
     if source.lacks_labels and len(source.targets()) > 1:  # older versions left out rows that lack any label
         facts["labels"] = "some"
+    if source.options.layout != "qm9":
+        facts["layout"] = source.options.layout
     if plugin := plugin_of("source", source.name):
         facts["plugin"] = plugin.digest
     return facts | package_versions("rdkit", *source.packages)

@@ -22,7 +22,7 @@ class Molecules(NamedTuple):
     Bonds, positions and tokens may be absent (`[*batch, 0]`), for models that do not read them.
 
     Attributes:
-        atoms: the features `ATOM_FEATURES` of each atom; zero where there is no atom. They are counts (uint8) in the
+        atoms: the F features of each atom, see `LAYOUTS`; zero where there is no atom. They are counts (uint8) in the
             data set, and standardised floats when a model receives them.
         bonds: bond type of each pair, symmetric: 0 none, 1 single, 2 double, 3 triple, 4 aromatic.
         mask: true where there is an atom.
@@ -30,7 +30,7 @@ class Molecules(NamedTuple):
         tokens: codes of the tokens of the SMILES (see `ibbench.data.tokens`); 0 behind the last token.
     """
 
-    atoms: Shaped[Tensor, "*batch n 11"]
+    atoms: Shaped[Tensor, "*batch n f"]
     bonds: UInt8[Tensor, "*batch n n"]
     mask: Bool[Tensor, "*batch n"]
     positions: Float[Tensor, "*batch n 3"]
@@ -38,8 +38,8 @@ class Molecules(NamedTuple):
 
     @property
     def padding(self) -> Padding:
-        """The numbers of atoms N and of tokens L that the molecules are padded to."""
-        return Padding(self.mask.shape[-1], self.tokens.shape[-1])
+        """The numbers of atoms N and of tokens L that the molecules are padded to, and of features F of an atom."""
+        return Padding(self.mask.shape[-1], self.tokens.shape[-1], self.atoms.shape[-1])
 
     def select(self, index: Tensor) -> Molecules:
         """Return the molecules at `index`, which may have any shape: `[R, B]` gives batches `[R, B, N, ...]`."""
@@ -75,7 +75,7 @@ class Molecules(NamedTuple):
     def to_pyg(self) -> list[Data]:
         """Return the molecules as PyTorch Geometric graphs, without padding.
 
-        Each has `x [n, 11]` and `edge_attr [e, 4]` (float32; one-hot bond types, every bond in both
+        Each has `x [n, F]` and `edge_attr [e, 4]` (float32; one-hot bond types, every bond in both
         directions), `edge_index [2, e]` and `pos [n, 3]` in angstrom.
 
         Raises:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibbench.data.layout import ATOMIC_NUMBER, NUM_HYDROGENS
+from ibbench.data.layout import ATOMIC_NUMBER, NUM_HYDROGENS, FeatureLayout
 from ibbench.data.molecules import Molecules
 from ibbench.data.tokens import tokenize
 from ibbench.errors import InputError
@@ -20,7 +20,7 @@ def pack_features(
     """Pack the features of M molecules into `Molecules`; the first three arrays are those of `featurize.Features`.
 
     Args:
-        atoms: features, uint8 `[M, N, 11]`.
+        atoms: features, uint8 `[M, N, F]`.
         bonds: types, uint8 `[M, N, N]`.
         num_atoms: number of atoms of each molecule, `[M]`.
         smiles: the M SMILES, which the tokens are made from.
@@ -35,19 +35,20 @@ def pack_features(
     return Molecules(torch.from_numpy(atoms), torch.from_numpy(bonds), mask, coordinates, tokens)
 
 
-def pack_smiles(smiles: list[str], hydrogens: str) -> Molecules:
+def pack_smiles(smiles: list[str], hydrogens: str, layout: FeatureLayout = "qm9") -> Molecules:
     """Compute the features of M SMILES and pack them into `Molecules`, whose coordinates are NaN.
 
     Args:
         smiles: one string per molecule.
         hydrogens: `implicit` or `explicit`, see `featurize`.
+        layout: the features, see `featurize`.
 
     Raises:
         InputError: RDKit cannot parse one of the SMILES, or a molecule has more than 128 atoms.
     """
     from ibbench.data.featurize import featurize  # imports RDKit, which is slow and not needed to pack a cache
 
-    features = featurize(smiles, hydrogens)
+    features = featurize(smiles, hydrogens, layout)
     bad = [text for text, size in zip(smiles, features.num_atoms, strict=True) if not size]
     if bad:
         more = f" and {len(bad) - _MAX_NAMED} more" if len(bad) > _MAX_NAMED else ""

@@ -155,7 +155,7 @@ def _explain_sizes(options: DataOptions, test: int, total: int) -> str:
     """Say that the sizes of test and validation leave no molecule for a part."""
     if options.split not in OF_SOURCE or 0 < test < total:
         return f"{_sizes(options)} do not fit into {total:,} molecules with any left to train on"
-    where = f"column {options.split_column}" if options.split_column else options.test_path
+    where = options.test_path or f"column {options.split_column or 'split'}"
     return f"{where} makes {test:,} of {total:,} molecules test: expected some, and not all"
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.data.cache import CacheError, cache_path, read_cache, restore_texts
+from ibbench.data.layout import LAYOUTS
 
 
 def read_smiles(source: str, hydrogens: str, index: NDArray[np.int64], ids: NDArray[np.int64]) -> list[str]:
@@ -19,11 +20,10 @@ def read_smiles(source: str, hydrogens: str, index: NDArray[np.int64], ids: NDAr
         CacheError: there is no such cache here, it cannot be used, or it has other molecules; the message is the rest
             of a sentence about the data cache.
     """
-    path = cache_path(source, hydrogens)
-    try:
-        arrays, _ = read_cache(path, {})
-    except FileNotFoundError:
-        raise CacheError("is not on this machine") from None
+    paths = [path for layout in LAYOUTS if (path := cache_path(source, hydrogens, layout)).exists()]
+    if not paths:
+        raise CacheError("is not on this machine")
+    arrays, _ = read_cache(paths[0], {})  # whatever the features are, the SMILES are the same
     smiles, known = restore_texts("smiles", arrays), arrays["ids"]
     if len(index) and (index.min() < 0 or index.max() >= len(known) or (known[index] != ids).any()):
         raise CacheError("is of other molecules than the study")

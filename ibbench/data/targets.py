@@ -51,6 +51,11 @@ def _energy(name: str, symbol: str, description: str, references: str = "", accu
     return Target(name, symbol, "eV", description, HARTREE_IN_EV, references, chemical_accuracy=accuracy)
 
 
+def one_target(name: str, symbol: str, unit: str, description: str) -> dict[str, Target]:
+    """Return the only target of a source, by its name."""
+    return {name: Target(name, symbol, unit, description)}
+
+
 _ALL = (
     Target("mu", "μ", "D", "dipole moment", chemical_accuracy=0.1),
     Target("alpha", "α", "a0^3", "isotropic polarisability", chemical_accuracy=0.1),

@@ -5,22 +5,31 @@ torch, and RDKit only where a SMILES has something to find.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from ibbench.data.colours import refine
-from ibbench.data.layout import ATOMIC_NUMBER, ELEMENTS
+from ibbench.data.layout import ATOMIC_NUMBER, ELEMENTS_OF, FeatureLayout, layout_of
 
 if TYPE_CHECKING:
+    from rdkit import Chem
+
     from ibbench.data.featurize import Features  # it imports RDKit
 
 UNSEEN_FORMAT = 1  # raise it when what is found changes: older caches are then built again
 # What a model reads of a molecule, from the least to the most; a SMILES spells charges, isotopes and stereo.
 Sight: TypeAlias = Literal["atoms and bonds", "coordinates", "SMILES"]
 
-MARKS = {"charges": 1, "isotopes": 2, "unpaired electrons": 4, "stereo marks": 8}  # bits of `Unseen.marks`
+# Bits of `Unseen.marks`. The last is for stereo that the features for organic chemistry do not show.
+MARKS = {
+    "charges": 1,
+    "isotopes": 2,
+    "unpaired electrons": 4,
+    "stereo marks": 8,
+    "stereo marks other than R, S, E and Z": 64,
+}
 _OTHER_ELEMENT = 16  # bit: the molecule has an element without a column of its own
 _HAS_TWIN = 32  # bit: a different molecule has the same atoms and bonds
 _ROUNDS = 4  # rounds of refinement: after these, only a few hundred molecules of QM9 have to be compared exactly
@@ -49,6 +58,7 @@ class Counts(BaseModel):
         other_elements: the number of molecules with an element that has no column of its own.
         alike: the number of molecules that look the same as another one and have other values of the targets.
         repeated: how many of `alike` are the same molecule as those they look like, as far as their SMILES tell.
+        layout: the features that the molecules have, a name of `LAYOUTS`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,6 +69,15 @@ class Counts(BaseModel):
     other_elements: int
     alike: int
     repeated: int
+    layout: FeatureLayout = "qm9"
+
+    @model_serializer(mode="wrap")
+    def _without_usual_layout(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the layout of QM9, which older records mean."""
+        written: dict[str, Any] = write(self)
+        if self.layout == "qm9":
+            written.pop("layout", None)
+        return written
 
     @property
     def tells(self) -> bool:
@@ -66,16 +85,17 @@ class Counts(BaseModel):
         return bool(self.marked or self.other_elements or self.alike)
 
 
-def find_unseen(features: "Features", smiles: Sequence[str]) -> Unseen:
+def find_unseen(features: "Features", smiles: Sequence[str], marks: np.ndarray) -> Unseen:
     """Find what SMILES spell that the features made from them do not show.
 
     Args:
         features: the graphs of M molecules, with implicit hydrogens.
         smiles: the M SMILES that the graphs were made from; RDKit must be able to parse each.
+        marks: what `find_marks` found in each, uint8 `[M]`.
     """
-    marks = np.array([_marks_of(text) for text in smiles], dtype=np.uint8)
+    marks, shown = marks.copy(), ELEMENTS_OF[layout_of(features.atoms.shape[-1])]
     is_atom = np.arange(features.atoms.shape[1]) < np.asarray(features.num_atoms)[:, None]
-    other = ~np.isin(features.atoms[..., ATOMIC_NUMBER], list(ELEMENTS.values()))
+    other = ~np.isin(features.atoms[..., ATOMIC_NUMBER], list(shown.values()))
     marks[(other & is_atom).any(1)] |= _OTHER_ELEMENT
     alike = np.arange(len(smiles), dtype=np.int32)
     for group in _repeated(_refine(features)):
@@ -86,20 +106,32 @@ def find_unseen(features: "Features", smiles: Sequence[str]) -> Unseen:
     return Unseen(marks, alike)
 
 
-def _marks_of(smiles: str) -> int:
-    if not any(letter in smiles for letter in "[/\\"):  # only brackets and slashes spell any of these marks
+def find_marks(graph: "Chem.Mol | None", smiles: str, layout: FeatureLayout) -> int:
+    """Return what a molecule carries that its features do not show, as bits of `MARKS`.
+
+    Args:
+        graph: the molecule, with the labels of `label_atoms` if the layout shows stereo; None has no marks.
+        smiles: its SMILES.
+        layout: the features, a name of `LAYOUTS`.
+    """
+    if graph is None or not any(letter in smiles for letter in "[/\\"):  # only brackets and slashes spell any mark
         return 0
     from rdkit import Chem
 
-    molecule = Chem.MolFromSmiles(smiles)
-    atoms = list(molecule.GetAtoms())
+    from ibbench.data.stereo import has_unlabelled_stereo
+
+    atoms = list(graph.GetAtoms())
     found = {
-        "charges": any(atom.GetFormalCharge() for atom in atoms),
         "isotopes": any(atom.GetIsotope() for atom in atoms),
         "unpaired electrons": any(atom.GetNumRadicalElectrons() for atom in atoms),
-        "stereo marks": any(atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for atom in atoms)
-        or any(bond.GetStereo() > Chem.BondStereo.STEREOANY for bond in molecule.GetBonds()),
     }
+    if layout == "organic":
+        found["stereo marks other than R, S, E and Z"] = has_unlabelled_stereo(graph)
+    else:
+        found["charges"] = any(atom.GetFormalCharge() for atom in atoms)
+        found["stereo marks"] = any(atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for atom in atoms) or any(
+            bond.GetStereo() > Chem.BondStereo.STEREOANY for bond in graph.GetBonds()
+        )
     return sum(MARKS[name] for name, is_there in found.items() if is_there)
 
 
@@ -151,12 +183,13 @@ def _canonical(smiles: str) -> str:
     return str(Chem.CanonSmiles(smiles))
 
 
-def count_unseen(unseen: Unseen, values: np.ndarray) -> Counts:
+def count_unseen(unseen: Unseen, values: np.ndarray, layout: FeatureLayout = "qm9") -> Counts:
     """Count the molecules that carry what features do not show.
 
     Args:
         unseen: what `find_unseen` found in M molecules.
         values: the values of the T targets that are asked for, `[M, T]`.
+        layout: the features that the molecules have, a name of `LAYOUTS`.
     """
     marks = {name: int(np.count_nonzero(unseen.marks & bit)) for name, bit in MARKS.items()}
     differing = _contradicting(unseen.alike, values)
@@ -167,6 +200,7 @@ def count_unseen(unseen: Unseen, values: np.ndarray) -> Counts:
         other_elements=int(np.count_nonzero(unseen.marks & _OTHER_ELEMENT)),
         alike=len(differing),
         repeated=int(np.count_nonzero(unseen.marks[differing] & _HAS_TWIN == 0)),
+        layout=layout,
     )
 
 
@@ -204,8 +238,9 @@ def describe_unseen(counts: Counts, sights: dict[str, Sight]) -> list[str]:
         parts.append(f"{counts.marked:,} of {counts.total:,} molecules carry {marks}, which {who} {verb} not see")
     if counts.other_elements:
         those = "they" if parts and len(blind) > 1 else who
+        columns = _listed(list(ELEMENTS_OF[counts.layout]), "and")
         parts.append(
-            f"{counts.other_elements:,} molecules have elements other than {_listed(list(ELEMENTS), 'and')}, "
+            f"{counts.other_elements:,} molecules have elements other than {columns}, "
             f"which {those} can tell apart by the atomic number alone"
         )
     if counts.alike and flat:

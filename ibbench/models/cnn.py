@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ibbench.data.layout import Padding
 from ibbench.data.molecules import Molecules
 from ibbench.data.tokens import NUM_TOKENS
 from ibbench.models.layers.blocks import FeedForward, Readout, Residual
@@ -48,7 +49,7 @@ class Cnn(Model):
     weights = "fixed for each offset"
     reads = frozenset({"tokens"})
 
-    def __init__(self, _num_atoms: int, options: CnnOptions) -> None:
+    def __init__(self, _padding: Padding, options: CnnOptions) -> None:
         super().__init__()
         self.embed = nn.Linear(NUM_TOKENS, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, Convolution(options)) for _ in range(options.depth))

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibbench.data.layout import NUM_ATOM_FEATURES
+from ibbench.data.layout import Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import FeedForward, Readout, Residual
 from ibbench.models.registry import Model, register
@@ -22,9 +22,9 @@ class DeepSets(Model):
     weights = "fixed, shared by atoms"
     reads = frozenset({"atoms"})
 
-    def __init__(self, _num_atoms: int, options: ModelOptions) -> None:
+    def __init__(self, padding: Padding, options: ModelOptions) -> None:
         super().__init__()
-        self.embed = nn.Linear(NUM_ATOM_FEATURES, options.sizes[0])
+        self.embed = nn.Linear(padding.num_features, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
         self.readout = Readout(options)
 

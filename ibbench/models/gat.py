@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibbench.data.layout import NUM_BOND_TYPES
+from ibbench.data.layout import NUM_BOND_TYPES, Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.attention import AttentionModel
 from ibbench.models.registry import register
@@ -26,8 +26,8 @@ class Gat(AttentionModel):
     weights = "by content, biased by bond type"
     reads = frozenset({"atoms", "bonds"})
 
-    def __init__(self, num_atoms: int, options: AttentionOptions) -> None:
-        super().__init__(num_atoms, options)
+    def __init__(self, padding: Padding, options: AttentionOptions) -> None:
+        super().__init__(padding, options)
         self.bond_bias = nn.Parameter(torch.zeros(NUM_BOND_TYPES + 1, options.heads))  # 0: the atom itself
 
     def score_bias(self, molecules: Molecules) -> Float[Tensor, "b heads n n"]:

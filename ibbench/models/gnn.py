@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
+from ibbench.data.layout import NUM_BOND_TYPES, Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import ACTIVATIONS, FeedForward, Readout, Residual
 from ibbench.models.layers.distances import pair_distances, radial_basis
@@ -74,9 +74,9 @@ class Gnn(Model):
         """Return the fields that the model reads: positions, too, if messages depend on the lengths of bonds."""
         return cls.reads if options.num_radial is None else cls.reads | {"positions"}
 
-    def __init__(self, _num_atoms: int, options: GnnOptions) -> None:
+    def __init__(self, padding: Padding, options: GnnOptions) -> None:
         super().__init__()
-        self.embed = nn.Linear(NUM_ATOM_FEATURES, options.sizes[0])
+        self.embed = nn.Linear(padding.num_features, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, MessagePassing(options)) for _ in range(options.depth))
         self.readout = Readout(options)
         self.num_radial = options.num_radial

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int64, Shaped, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ibbench.data.layout import NUM_BOND_TYPES
+from ibbench.data.layout import NUM_BOND_TYPES, Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.attention import AttentionModel
 from ibbench.models.registry import register
@@ -44,8 +44,8 @@ class GraphTransformer(AttentionModel):
         kinds = 1 + hops * (NUM_BOND_TYPES + 1) + molecules.bonds
         return kinds * (mask[..., None] & mask[..., None, :])
 
-    def __init__(self, num_atoms: int, options: GraphTransformerOptions) -> None:
-        super().__init__(num_atoms, options)
+    def __init__(self, padding: Padding, options: GraphTransformerOptions) -> None:
+        super().__init__(padding, options)
         self.heads, self.max_hops = options.heads, options.max_hops
         if self.max_hops is not None:
             self.hop_bias = nn.Parameter(torch.zeros(self.max_hops + 1, options.heads))

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
+from ibbench.data.layout import NUM_BOND_TYPES, Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import FeedForward, Readout, Residual
 from ibbench.models.layers.one_hot import one_hot_bonds
@@ -27,11 +27,11 @@ class Mlp(Model):
     any_size = False
     pools = False
 
-    def __init__(self, num_atoms: int, options: ModelOptions) -> None:
+    def __init__(self, padding: Padding, options: ModelOptions) -> None:
         super().__init__()
-        self.num_atoms = num_atoms
-        pairs = num_atoms * (num_atoms - 1) // 2
-        inputs = num_atoms * NUM_ATOM_FEATURES + pairs * NUM_BOND_TYPES
+        self.num_atoms = padding.num_atoms
+        pairs = self.num_atoms * (self.num_atoms - 1) // 2
+        inputs = self.num_atoms * padding.num_features + pairs * NUM_BOND_TYPES
         self.embed = nn.Linear(inputs, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
         self.readout = Readout(options)

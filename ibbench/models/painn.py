@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibbench.data.layout import NUM_ATOM_FEATURES
+from ibbench.data.layout import Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import ACTIVATIONS, NORMALISATIONS, Dropout, Readout
 from ibbench.models.layers.distances import pair_distances, radial_basis, smooth_cutoff
@@ -99,10 +99,10 @@ class Painn(Model):
     weights = "fixed for each distance and direction"
     reads = frozenset({"atoms", "positions"})
 
-    def __init__(self, _num_atoms: int, options: SchNetOptions) -> None:
+    def __init__(self, padding: Padding, options: SchNetOptions) -> None:
         super().__init__()
         width = options.sizes[0]
-        self.embed = nn.Linear(NUM_ATOM_FEATURES, width)
+        self.embed = nn.Linear(padding.num_features, width)
         self.messages = nn.ModuleList(VectorMessage(options) for _ in range(options.depth))
         self.updates = nn.ModuleList(VectorUpdate(options) for _ in range(options.depth))
         self.norms = nn.ModuleList(NORMALISATIONS[options.normalisation](width) for _ in range(2 * options.depth))

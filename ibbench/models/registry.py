@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeVar, get_args
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
+from ibbench.data.layout import Padding
 from ibbench.data.molecules import Molecules
 from ibbench.errors import InputError, suggest
 from ibbench.models import built_in_models, model_names
@@ -23,9 +24,9 @@ Symmetry = Literal["permutation", "rotation", "translation", "reflection", "tran
 class Model(nn.Module, ABC):
     """What every model is: `model(molecules)` gives one normalised target value per molecule, shape `[B]`.
 
-    A model is `readout(states(molecules))`. Its constructor takes the number of atoms N that molecules are padded to
-    and the options of the shared recipe. It reads nothing else, moves no devices, and does not know that it may be one
-    of many replicas.
+    A model is `readout(states(molecules))`. Its constructor takes the sizes of the molecules (`padding`, which has the
+    number of features of an atom, too) and the options of the shared recipe. It reads nothing else, moves no devices,
+    and does not know that it may be one of many replicas.
 
     Attributes:
         symmetries: transformations of the input that cannot change the prediction, by construction.
@@ -148,17 +149,17 @@ def get_model(name: str) -> type[Model]:
     return _MODELS[name]
 
 
-def build_model(num_atoms: int, options: ModelOptions) -> Model:
+def build_model(padding: Padding, options: ModelOptions) -> Model:
     """Build one model, its weights drawn from torch's global generator.
 
     Args:
-        num_atoms: N, the number of atoms that molecules are padded to.
+        padding: the sizes of the molecules that the model is to take, such as `molecules.padding`.
         options: the recipe and the width; `options.name` says which model.
 
     Raises:
         InputError: no model has this name.
     """
-    model = get_model(options.name)(num_atoms, options)
+    model = get_model(options.name)(padding, options)
     initialise(model, options.initialisation)
     number_dropouts(model)
     return model

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from ibbench.data.layout import Padding
 from ibbench.data.molecules import Molecules
 from ibbench.data.tokens import NUM_TOKENS
 from ibbench.models.layers.blocks import Dropout, Readout, Residual
@@ -53,7 +54,7 @@ class Rnn(Model):
     reads = frozenset({"tokens"})
     compiles = False
 
-    def __init__(self, _num_atoms: int, options: ModelOptions) -> None:
+    def __init__(self, _padding: Padding, options: ModelOptions) -> None:
         super().__init__()
         self.embed = nn.Linear(NUM_TOKENS, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, Recurrence(options)) for _ in range(options.depth))

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibbench.data.layout import NUM_ATOM_FEATURES
+from ibbench.data.layout import Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import ACTIVATIONS, FeedForward, Readout, Residual
 from ibbench.models.layers.distances import pair_distances, radial_basis, smooth_cutoff
@@ -54,9 +54,9 @@ class SchNet(Model):
     weights = "fixed for each distance"
     reads = frozenset({"atoms", "positions"})
 
-    def __init__(self, _num_atoms: int, options: SchNetOptions) -> None:
+    def __init__(self, padding: Padding, options: SchNetOptions) -> None:
         super().__init__()
-        self.embed = nn.Linear(NUM_ATOM_FEATURES, options.sizes[0])
+        self.embed = nn.Linear(padding.num_features, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, ContinuousFilter(options)) for _ in range(options.depth))
         self.readout = Readout(options)
         self.num_radial, self.cutoff = options.num_radial, options.cutoff

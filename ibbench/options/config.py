@@ -34,7 +34,7 @@ from ibbench.options.groups import (
     without_repeats,
 )
 from ibbench.options.model import AnyModelOptions, options_of_plugins
-from ibbench.options.sources import OF_CONTENT
+from ibbench.options.sources import OF_CONTENT, OF_PACKAGES
 from ibbench.options.words import Tracker
 from ibbench.plugins.code import Plugin
 from ibbench.plugins.load import load_plugins, names_of
@@ -168,12 +168,15 @@ class Config(Options):
         if options["trainer"]["average"] is None:  # so that runs of versions that had no average keep their names
             del options["trainer"]["average"]
         for name in OF_CONTENT:
-            del options["data"][name]
+            if name != "max_atoms" or self.data.source not in OF_PACKAGES:
+                del options["data"][name]
         transformed = {name: way for name, way in (options["data"].pop("transform") or {}).items() if way != "none"}
         if transformed:
             options["data"]["transform"] = dict(sorted(transformed.items()))
         if options["data"]["classes"] is None:  # so that runs keep the names from when all targets were numbers
             del options["data"]["classes"]
+        if options["data"]["task"] is None:  # so that runs keep the names from when no source had tasks
+            del options["data"]["task"]
         if options["data"]["split"] == "random":  # so that runs keep the names from when all splits were random
             for name in ("split", "held_out", "split_target"):
                 del options["data"][name]

@@ -15,8 +15,9 @@ from ibbench.plugins.registry import entered_names
 from ibbench.terminal import warn
 
 _OPTION = "plugins"
-# The default split of a plugin's data set, whose size is not known here: all that is not validation or test is train.
-_UNCUT = {"train_size": None, "validation_size": 0.1, "test_size": 0.1}
+# The defaults of a plugin's data set, whose size and elements are not known here: all that is not validation or test is
+# train, and features are those for organic chemistry.
+_UNCUT = {"train_size": None, "validation_size": 0.1, "test_size": 0.1, "features": "organic"}
 
 
 def with_plugins(arguments: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from ibbench.options.checks import expecting, known_encoding, local_path, not_one_point_zero, read_json
 from ibbench.options.sources import OnlyFor, check_own_options, checked_source
 from ibbench.options.words import NATS
+from ibbench.options.sources import WITH_SPLIT, OnlyFor, check_own_options, checked_source
 
 # The largest budget in seconds per molecule and step: hundreds of times what models of the standard budget take.
 _MOST_SECONDS = 0.1
@@ -101,7 +102,7 @@ class DataOptions(Options):
         BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
     ]
     augmentation: Literal["none", "relabel"]
-    features: Literal["qm9", "element"]
+    features: Literal["qm9", "organic", "element"]
     path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv", needed=True)] = None
     smiles_column: Annotated[Name | None, OnlyFor("csv", needed=True)] = None
     target_columns: Annotated[
@@ -122,10 +123,20 @@ class DataOptions(Options):
     smiles_names: Annotated[bool, OnlyFor("csv")] = False
     max_atoms: Annotated[Annotated[int, Field(ge=1, le=128)] | None, OnlyFor("csv")] = None
     strict: Annotated[bool, OnlyFor("csv")] = False
+    task: Annotated[Name | None, OnlyFor("moleculeace", needed=True)] = None
+
+    @property
+    def layout(self) -> Literal["qm9", "organic"]:
+        """Which features are computed, of which `features` shows all or some (see `ibbench.data.layout`)."""
+        if self.features == "element":
+            return "qm9" if self.source == "qm9pack" else "organic"
+        return self.features
 
     @model_validator(mode="after")
     def _split_has_what_it_needs(self) -> Self:
         for split, option, example in _SPLIT_OPTIONS:
+            if option == "split_column" and self.source in WITH_SPLIT:
+                continue
             given = getattr(self, option)
             if (self.split == split) != bool(given):
                 text = "data.split={split} needs data.{option}, such as {example}, and no other split takes it"

@@ -19,7 +19,13 @@ OF_CONTENT = ("path", "strict", "encoding", "decimal", "smiles_names", "max_atom
 
 
 _TAKEABLE = (*OF_CONTENT, "smiles_column", "target_columns", "units", "transform", "classes")
-_TAKEN: dict[str, frozenset[str]] = {}  # the options of other sources that each source takes
+# Sources that read a table of an installed package; those that divide their molecules themselves.
+OF_PACKAGES = frozenset(
+    {"boiling_point", "freesolv", "heat_of_formation", "logp", "melting_point", "moleculeace", "solubility"}
+)
+WITH_SPLIT = frozenset({"moleculeace", "solubility"})
+# The options of other sources that each source takes. The sources of ibbench are not imported to know them.
+_TAKEN: dict[str, frozenset[str]] = dict.fromkeys(OF_PACKAGES, frozenset({"max_atoms", "strict"}))
 
 
 class OnlyFor(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.data.domain import Keys, key_molecules, read_charges
-from ibbench.data.layout import MAX_ATOMS, NUM_HYDROGENS
+from ibbench.data.layout import LAYOUTS, MAX_ATOMS, NUM_HYDROGENS, FeatureLayout
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import pack_features
 
@@ -37,41 +37,44 @@ class Batch:
         from ibbench.data.featurize import read_smiles
 
         self._smiles, self._with_geometry = list(smiles), with_geometry
-        reading = read_smiles(self._smiles, "implicit", jobs=1)
+        # The columns of `qm9` are the first of `organic`: molecules are read once for models with either.
+        reading = read_smiles(self._smiles, "implicit", jobs=1, layout="organic")
         self._features, self._canonical = reading.features, reading.canonical
         self.refused = reading.refused
         self.places = np.flatnonzero(reading.features.num_atoms)
         self.keys: Keys = key_molecules(self._canonical)
         charges = {place: read_charges(text) for place, text in enumerate(self._canonical)}
         self.charges = {place: found for place, found in charges.items() if found}
-        self._known: dict[tuple[str, bool], _Graphs] = {}
+        self._known: dict[tuple[str, FeatureLayout, bool], _Graphs] = {}
 
     def __len__(self) -> int:
         return len(self._smiles)
 
-    def molecules(self, hydrogens: str, with_positions: bool = False) -> _Graphs:
+    def molecules(self, hydrogens: str, layout: FeatureLayout = "qm9", with_positions: bool = False) -> _Graphs:
         """Return the molecules that can be read and are not too large, and their places in the batch.
 
         Features are counts, not standardised.
 
         Args:
             hydrogens: `implicit` or `explicit`, see `featurize`.
+            layout: the features, a name of `LAYOUTS`.
             with_positions: whether to add coordinates. Atoms are then in the order of the canonical SMILES, so that a
                 molecule has the same geometry however its SMILES is written.
         """
         with_positions = with_positions and self._with_geometry
-        known = self._known.get((hydrogens, with_positions))
+        known = self._known.get((hydrogens, layout, with_positions))
         if known is None:
-            known = self._known[hydrogens, with_positions] = self._build(hydrogens, with_positions)
+            known = self._known[hydrogens, layout, with_positions] = self._build(hydrogens, layout, with_positions)
         return known
 
-    def _build(self, hydrogens: str, with_positions: bool) -> _Graphs:
+    def _build(self, hydrogens: str, layout: FeatureLayout, with_positions: bool) -> _Graphs:
         from ibbench.data.featurize import Features, add_hydrogens, read_smiles
 
         features, smiles = self._features, self._smiles
         if with_positions:
             smiles = self._canonical
-            features = read_smiles(smiles, "implicit", jobs=1).features
+            features = read_smiles(smiles, "implicit", jobs=1, layout="organic").features
+        features = features._replace(atoms=features.atoms[..., : len(LAYOUTS[layout])])
         places = np.flatnonzero(features.num_atoms)
         chosen = Features(*(array[places] for array in features))
         if hydrogens == "explicit" and len(places):

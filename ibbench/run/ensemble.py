@@ -130,7 +130,7 @@ class Ensemble:
             if len(values) > 1:
                 deviation[place] = values.std(0, ddof=1)
         if self.domain:
-            notes += _compare(self.domain, batch, self.hydrogens)
+            notes += _compare(self.domain, batch, self._predictors[0])
         return mean, deviation, notes
 
 
@@ -157,7 +157,7 @@ def tell_unknown(ensembles: Sequence[Ensemble]) -> list[str]:
 def _predict(predictor: Predictor, batch: Batch) -> tuple[Floats, list[Note]]:
     """Predict the molecules that can be predicted, `[R, M]` with NaN for the others, and note why these cannot."""
     values = np.full((len(predictor.replicas), len(batch)), np.nan)
-    molecules, places = batch.molecules(predictor.hydrogens, "positions" in predictor.reads)
+    molecules, places = batch.molecules(predictor.hydrogens, predictor.layout, "positions" in predictor.reads)
     kind, why = "large", f"not predicted: more than {MAX_ATOMS} atoms with its hydrogens"
     if predictor.hydrogens == "implicit":
         kind, why = "geometry", "not predicted: RDKit cannot parse its own spelling of it"
@@ -184,9 +184,9 @@ def _note_faults(predictor: Predictor, faults: Faults, places: NDArray[np.int64]
         )
 
 
-def _compare(domain: Domain, batch: Batch, hydrogens: str) -> Iterator[Note]:
+def _compare(domain: Domain, batch: Batch, predictor: Predictor) -> Iterator[Note]:
     """Note elements, sizes and charges that no train molecule has, and molecules that are train molecules."""
-    molecules, places = batch.molecules(hydrogens)
+    molecules, places = batch.molecules(predictor.hydrogens, predictor.layout)
     numbers, mask = molecules.atoms[..., ATOMIC_NUMBER].numpy(), molecules.mask.numpy()
     elements = np.array(sorted(domain.elements))
     foreign = np.asarray(~np.isin(numbers, elements) & mask)

@@ -227,7 +227,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
     train_seconds = sum(pack.train_seconds for pack in trained)
     entries = tuple(entry for pack in trained for entry in pack.entries)
     cost = CostEntry(
-        parameters=count_parameters(padding.num_atoms, config.model),
+        parameters=count_parameters(padding, config.model),
         flops_per_molecule=count_flops(padding, config.model),
         train_seconds=train_seconds,
         validation_seconds=sum(pack.validation_seconds for pack in trained),

@@ -37,7 +37,7 @@ from ibbench.training.step import compiler, pays
 
 # Values that stand in for options of the data when data are loaded (`_WHOLE`) or divided (`_DIVIDED`): these options do
 # not change the result, so points that differ only in them share the data set and the split in memory.
-_DIVIDED: dict[str, Any] = {"train_size": None, "graph": "true", "augmentation": "none", "features": "qm9"}
+_DIVIDED: dict[str, Any] = {"train_size": None, "graph": "true", "augmentation": "none"}
 _WHOLE = _DIVIDED | {"validation_size": 1, "test_size": 1, "split_seed": 0}
 _AT_RANDOM: dict[str, Any] = {"split": "random", "held_out": None, "split_target": None}
 
@@ -118,6 +118,8 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
         "features": FEATURES,
         "schema": SCHEMA_VERSION,
     }
+    if config.data.features != dataset.layout != "qm9":  # the layout says what `data.features=element` means
+        facts["layout"] = dataset.layout
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]
     run = f"{config.model.name}-{digest}"
     remember(config, run)
@@ -183,7 +185,7 @@ def _parts_altered(data: DataOptions) -> dict[str, str]:
     altered = {}
     if data.graph != "true":
         altered[f"data.graph={data.graph}"] = "atoms" if data.graph == "shuffled_features" else "bonds"
-    if data.features != "qm9":
+    if data.features == "element" or (data.source == "qm9pack" and data.features != "qm9"):
         altered[f"data.features={data.features}"] = "atoms"
     if data.augmentation != "none":
         altered[f"data.augmentation={data.augmentation}"] = "atoms"
@@ -221,11 +223,12 @@ def _can_compile(config: Config, device: torch.device, here: bool) -> bool:
 
 def _load(data: DataOptions) -> DataSet:
     whole = _WHOLE if data.split in OF_SOURCE else _WHOLE | _AT_RANDOM
-    return _load_once(data.model_copy(update=whole).model_dump_json())
+    return _load_once(data.model_copy(update=whole | {"features": data.layout}).model_dump_json())
 
 
 def _divide(data: DataOptions) -> Split:
-    return _divide_once(data.model_copy(update=_DIVIDED).model_dump_json()).take(data.train_size)
+    divided = _DIVIDED | {"features": data.layout}
+    return _divide_once(data.model_copy(update=divided).model_dump_json()).take(data.train_size)
 
 
 @functools.lru_cache(maxsize=2)  # the points of a sweep mostly share data and split

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ibbench.budget.cost import count_saved_bytes
 from ibbench.data.graphs import RANDOM_GRAPHS, alter_graph, hide_features, shown_features
-from ibbench.data.layout import ATOMIC_NUMBER, MAX_ATOMS, Padding
+from ibbench.data.layout import ATOMIC_NUMBER, MAX_ATOMS
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import count_elements, pack_smiles, resize
 from ibbench.errors import InputError
@@ -73,6 +73,7 @@ class Predictor:
         units: unit of each row.
         model: name of the model.
         hydrogens: `implicit` or `explicit`: how the features of molecules must be computed.
+        layout: which features they must be, a name of `LAYOUTS`.
         reads: fields of `Molecules` that the model reads, of `atoms`, `bonds`, `positions` and `tokens`.
         most_atoms: largest number of atoms that the model takes; None if there is no limit.
         models: the replicas; their input is the result of `prepare`.
@@ -85,7 +86,7 @@ class Predictor:
         facts = weights.facts
         self.replicas: list[Replica] = list(facts.replicas)
         self.units = list(facts.units)
-        self.hydrogens = facts.hydrogens
+        self.hydrogens, self.layout = facts.hydrogens, facts.layout
         self._facts, self._scaling = facts, weights.scaling
         self._model = get_model(facts.options.name)
         self.model = facts.options.name
@@ -93,14 +94,15 @@ class Predictor:
         self.most_atoms = None if self._model.any_size else facts.num_atoms
         seeds = [seed for _, seed in facts.replicas]
         self.models = Replicas.from_weights(
-            facts.options, facts.num_atoms, seeds, weights.models, device, facts.precision
+            facts.options, facts.padding, seeds, weights.models, device, facts.precision
         )
 
     def predict(self, molecules: Molecules) -> Tensor:
         """Predict molecules, float64 `[R, m]` on the CPU, in the units of the rows.
 
         Args:
-            molecules: `[m, ...]`, with features as counts, hydrogens as in `hydrogens`, and the fields in `reads`.
+            molecules: `[m, ...]`, with features as counts, hydrogens and features as in `hydrogens` and `layout`, and
+                the fields in `reads`.
 
         Raises:
             InputError: molecules lack a field that the model reads, are too large for it, or have an element that was
@@ -146,7 +148,7 @@ class Predictor:
         done = [torch.empty(len(self.replicas), 0, dtype=torch.float64)]
         for start in range(0, len(smiles), _SMILES_BLOCK):
             block = list(smiles[start : start + _SMILES_BLOCK])
-            molecules = pack_smiles(block, self.hydrogens)
+            molecules = pack_smiles(block, self.hydrogens, self.layout)
             self._check(molecules, block)
             done.append(self._predict(molecules))
         return torch.cat(done, dim=1)
@@ -181,7 +183,7 @@ class Predictor:
         Args:
             molecules: padded molecules.
         """
-        padding = molecules.padding if "tokens" in self.reads else Padding(molecules.padding.num_atoms, 1)
+        padding = molecules.padding if "tokens" in self.reads else molecules.padding._replace(num_tokens=1)
         each = count_saved_bytes(padding, self._facts.options) * len(self.replicas)
         return min(PREDICTION_BATCH, max(1, _BATCH_BYTES // each))
 
@@ -200,9 +202,9 @@ class Predictor:
         return batch.keep(self.reads).to(self.models.device)
 
     def mean_features(self) -> Tensor:
-        """Return the mean over train atoms of each feature, `[R, 11]`; 0 for features that the run has hidden."""
+        """Return the mean over train atoms of each feature, `[R, F]`; 0 for features that the run has hidden."""
         mean = self.models.buffers["atom_mean"]
-        return mean * shown_features(self._facts.feature_set).to(mean.device)
+        return mean * shown_features(self._facts.feature_set, mean.shape[-1]).to(mean.device)
 
     def find_faults(self, molecules: Molecules) -> Faults:
         """Find the molecules that cannot be predicted, among molecules that have all fields in `reads`."""

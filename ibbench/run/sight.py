@@ -38,7 +38,7 @@ def count_for(points: "list[Point]") -> Counts:
     dataset = points[0].dataset
     targets = dict.fromkeys(target for point in points for target in point.config.targets)
     columns = [dataset.column(target) for target in targets]
-    return count_unseen(dataset.unseen, dataset.values[:, columns].numpy())
+    return count_unseen(dataset.unseen, dataset.values[:, columns].numpy(), dataset.layout)
 
 
 def tell_unseen(points: "list[Point]") -> list[str]:

@@ -21,7 +21,7 @@ def linear_shapes(molecules: Molecules, options: ModelOptions) -> Counter[tuple[
         assert isinstance(layer, nn.Linear)
         shapes[inputs[0].numel() // layer.in_features, layer.in_features, layer.out_features] += 1
 
-    model = build_model(molecules.mask.shape[1], options)
+    model = build_model(molecules.padding, options)
     for module in model.modules():
         if isinstance(module, nn.Linear):
             module.register_forward_pre_hook(note)

@@ -135,7 +135,7 @@ class Peer:
             graph.y = label
             if config.model.name == "mlp":
                 graph.flat = row[None]
-        model = PEERS[config.model.name](flat.shape[1], config.model)
+        model = PEERS[config.model.name](molecules.padding, config.model)
         self._chunk = _chunk(len(graphs))
         self._optimizer = plain_optimizer(config.optimizer, list(model.parameters()))
         self._train_batches = _endless(DataLoader(graphs, config.trainer.batch_size, shuffle=True, drop_last=True))

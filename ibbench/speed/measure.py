@@ -116,7 +116,7 @@ def _row(
         "gflops": gflops,
         "ceiling_gflops": ceiling,
         "fraction_of_ceiling": gflops / ceiling,
-        "parameters": count_parameters(padding.num_atoms, options),
+        "parameters": count_parameters(padding, options),
         "width": options.sizes[0],
         "hidden": options.sizes[1],
         "depth": options.depth,

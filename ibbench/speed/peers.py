@@ -8,17 +8,17 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.nn import MLP, DeepSetsAggregation, GINEConv, GPSConv, global_add_pool
 
-from ibbench.data.layout import NUM_ATOM_FEATURES, NUM_BOND_TYPES
+from ibbench.data.layout import NUM_BOND_TYPES, Padding
 from ibbench.options.model import GraphTransformerOptions, ModelOptions
 
 
 class GinePeer(nn.Module):
     """The peer of `gnn`: a phi with a second input for the neighbours, whose messages `GINEConv` sums and maps."""
 
-    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (only the flat MLP needs it)
+    def __init__(self, padding: Padding, options: ModelOptions) -> None:
         super().__init__()
         width, hidden = options.sizes
-        self.embed = nn.Linear(NUM_ATOM_FEATURES, width)
+        self.embed = nn.Linear(padding.num_features, width)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(options.depth))
         self.inner = nn.ModuleList(nn.Linear(width, hidden) for _ in range(options.depth))
         # eps = -1 takes the atom itself out of the sum: `inner` reads it.
@@ -41,12 +41,12 @@ class GinePeer(nn.Module):
 class GpsPeer(nn.Module):
     """The peer of `graph_transformer`: `GPSConv` with global attention alone."""
 
-    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (only the flat MLP needs it)
+    def __init__(self, padding: Padding, options: ModelOptions) -> None:
         super().__init__()
         assert isinstance(options, GraphTransformerOptions)
         width, _ = options.sizes
         heads = math.gcd(width, options.heads)  # `GPSConv` needs a number of heads that divides the width
-        self.embed = nn.Linear(NUM_ATOM_FEATURES, width)
+        self.embed = nn.Linear(padding.num_features, width)
         self.convs = nn.ModuleList(
             GPSConv(width, None, heads, act="silu", norm="layer_norm") for _ in range(options.depth)
         )
@@ -63,10 +63,10 @@ class GpsPeer(nn.Module):
 class DeepSetsPeer(nn.Module):
     """The peer of `deep_sets`: `DeepSetsAggregation` with an `MLP` inside and one outside of the sum."""
 
-    def __init__(self, num_inputs: int, options: ModelOptions) -> None:  # noqa: ARG002 (only the flat MLP needs it)
+    def __init__(self, padding: Padding, options: ModelOptions) -> None:
         super().__init__()
         width, hidden = options.sizes
-        local = MLP([NUM_ATOM_FEATURES, width, *[hidden, width] * options.depth], act="silu", norm="layer_norm")
+        local = MLP([padding.num_features, width, *[hidden, width] * options.depth], act="silu", norm="layer_norm")
         self.aggregation = DeepSetsAggregation(local, MLP([width, width, 1], act="silu", norm=None))
 
     def forward(self, x: Tensor, _edge_index: Tensor, _edge_attr: Tensor, batch: Tensor, size: int) -> Tensor:
@@ -77,9 +77,11 @@ class DeepSetsPeer(nn.Module):
 class MlpPeer(nn.Module):
     """The peer of `mlp`: an `MLP` on the flat vector of atoms and bonds that the loader carries with each molecule."""
 
-    def __init__(self, num_inputs: int, options: ModelOptions) -> None:
+    def __init__(self, padding: Padding, options: ModelOptions) -> None:
         super().__init__()
         width, hidden = options.sizes
+        n = padding.num_atoms
+        num_inputs = n * padding.num_features + n * (n - 1) // 2 * NUM_BOND_TYPES
         sizes = [num_inputs, width, *[hidden, width] * options.depth, width, 1]
         self.layers = MLP(sizes, act="silu", norm="layer_norm")
 
@@ -88,7 +90,7 @@ class MlpPeer(nn.Module):
         return self.layers(flat).squeeze(-1)
 
 
-PEERS: dict[str, Callable[[int, ModelOptions], nn.Module]] = {
+PEERS: dict[str, Callable[[Padding, ModelOptions], nn.Module]] = {
     "mlp": MlpPeer,
     "deep_sets": DeepSetsPeer,
     "gnn": GinePeer,
@@ -110,7 +112,7 @@ def flatten_molecules(atoms: Tensor, bonds: Tensor) -> Tensor:
     """Return the input of the flat MLP, float32 `[M, inputs]`: all atom features, and the one-hot bond of each pair.
 
     Args:
-        atoms: the features of the atoms, `[M, N, 11]`.
+        atoms: the features of the atoms, `[M, N, F]`.
         bonds: the bond types, `[M, N, N]`.
     """
     num_atoms = atoms.shape[1]

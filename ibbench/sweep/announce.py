@@ -76,7 +76,7 @@ def announce(
         left += [entry] if to_do else []
         replicas = point.config.num_replicas
         width, hidden = point.resolved.model.sizes
-        parameters = count_parameters(point.dataset.molecules.padding.num_atoms, point.resolved.model)
+        parameters = count_parameters(point.dataset.molecules.padding, point.resolved.model)
         cost = f", {describe_cost([entry])}" if with_cost else ""
         if not point.config.rerun and (damage := find_damage(point.folder)):
             say(f"  {damage.path} is not readable: {damage.reason}. Its run is to be trained again.")

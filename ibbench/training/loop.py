@@ -50,7 +50,7 @@ def prepare(
     means, scales = zip(*(statistics_of[_subset_key(split, replica)] for replica in replicas), strict=True)
     models = Replicas.draw(
         config.model,
-        dataset.molecules.padding.num_atoms,
+        dataset.molecules.padding,
         [seed for _, seed in replicas],
         {"atom_mean": torch.stack(means), "atom_scale": torch.stack(scales)},
         device,

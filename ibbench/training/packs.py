@@ -63,5 +63,5 @@ def bytes_per_replica(config: Config, padding: Padding) -> int:
     saved = count_saved_bytes(padding, config.model)
     activations = max(2 * saved * config.trainer.batch_size, saved * PREDICTION_BATCH // 2)
     copies = _COPIES + (config.trainer.average is not None)
-    each = activations + copies * 4 * count_parameters(padding.num_atoms, config.model)
+    each = activations + copies * 4 * count_parameters(padding, config.model)
     return list_stages(config)[0].trials * each

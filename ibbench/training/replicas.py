@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
-from ibbench.data.layout import NUM_ATOM_FEATURES
+from ibbench.data.layout import Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import Model, build_model
 from ibbench.options.model import ModelOptions
 
 PREDICTION_BATCH = 512  # molecules that are predicted at a time; predictions do not depend on it
-_BLANK_INPUTS = dict.fromkeys(("atom_mean", "atom_scale"), torch.zeros(1, NUM_ATOM_FEATURES))
 
 
 class Replica(NamedTuple):
@@ -30,7 +29,7 @@ class Replicas:
 
     Attributes:
         parameters: name -> `[R, ...]`, leaves that an optimizer can hold.
-        buffers: name -> `[R, ...]`; `atom_mean` and `atom_scale` `[R, 11]` standardise the input.
+        buffers: name -> `[R, ...]`; `atom_mean` and `atom_scale` `[R, F]` standardise the input.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Replicas:
     def draw(
         cls,
         options: ModelOptions,
-        num_atoms: int,
+        padding: Padding,
         seeds: Sequence[int],
         inputs: Mapping[str, Tensor],
         device: torch.device,
@@ -66,13 +65,13 @@ class Replicas:
 
         Args:
             options: the model with its width.
-            num_atoms: N, the number of atoms that molecules are padded to.
+            padding: the sizes of the molecules.
             seeds: the seeds of the R replicas.
-            inputs: `atom_mean` and `atom_scale`, float32 `[R, 11]`.
+            inputs: `atom_mean` and `atom_scale`, float32 `[R, F]`.
             device: the device to put the replicas on.
             precision: the precision of the arithmetic; `bfloat16` means autocast, anything else float32.
         """
-        models = [_build(options, num_atoms, seed) for seed in seeds]
+        models = [_build(options, padding, seed) for seed in seeds]
         parameters, buffers = stack_module_state(models)
         return cls(models[0], parameters, buffers | dict(inputs), seeds, device, precision)
 
@@ -80,7 +79,7 @@ class Replicas:
     def from_weights(
         cls,
         options: ModelOptions,
-        num_atoms: int,
+        padding: Padding,
         seeds: Sequence[int],
         weights: Mapping[str, Tensor],
         device: torch.device,
@@ -90,7 +89,7 @@ class Replicas:
 
         Args:
             options: the model with its width, as it was trained.
-            num_atoms: N, the number of atoms that its molecules were padded to.
+            padding: the sizes of the molecules that it was trained on.
             seeds: the seeds of the R replicas.
             weights: all tensors of a `snapshot`, name -> `[R, ...]`.
             device: the device to put the replicas on.
@@ -99,7 +98,8 @@ class Replicas:
         Raises:
             ValueError: the names or shapes of the weights are not those of the model.
         """
-        drawn = cls.draw(options, num_atoms, seeds[:1], _BLANK_INPUTS, torch.device("cpu"))
+        blank = dict.fromkeys(("atom_mean", "atom_scale"), torch.zeros(1, padding.num_features))
+        drawn = cls.draw(options, padding, seeds[:1], blank, torch.device("cpu"))
         expected = {name: tensor.shape[1:] for name, tensor in drawn.snapshot().items()}
         found = {name: tensor.shape[1:] for name, tensor in weights.items() if tensor.shape[:1] == (len(seeds),)}
         wrong = sorted(name for name in expected.keys() | weights.keys() if expected.get(name) != found.get(name))
@@ -158,8 +158,8 @@ class Replicas:
         """Predict normalised targets, `[R, B]`.
 
         Args:
-            molecules: a batch of its own for each replica (`atoms [R, B, N, 11]`), or one that all share
-                (`atoms [B, N, 11]`); features as counts.
+            molecules: a batch of its own for each replica (`atoms [R, B, N, F]`), or one that all share
+                (`atoms [B, N, F]`); features as counts.
         """
         return self.run(self.parameters, self.buffers, molecules)
 
@@ -180,13 +180,13 @@ def standardise(molecules: Molecules, buffers: Mapping[str, Tensor]) -> Molecule
 
     Args:
         molecules: the molecules, with features as counts.
-        buffers: the buffers of one replica, with `atom_mean` and `atom_scale`, `[11]`.
+        buffers: the buffers of one replica, with `atom_mean` and `atom_scale`, `[F]`.
     """
     atoms = (molecules.atoms - buffers["atom_mean"]) / buffers["atom_scale"] * molecules.mask[..., None]
     return molecules._replace(atoms=atoms)
 
 
-def _build(options: ModelOptions, num_atoms: int, seed: int) -> Model:
+def _build(options: ModelOptions, padding: Padding, seed: int) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build_model(num_atoms, options)
+        return build_model(padding, options)

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ibbench.data.identity import FEATURES
+from ibbench.data.layout import LAYOUTS, FeatureLayout, Padding
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.models import built_in_models
@@ -45,6 +46,7 @@ class WeightFacts(BaseModel):
         units: the unit of each replica's predictions.
         options: the model, with its width.
         num_atoms: N, the number of atoms that molecules were padded to.
+        layout: the features that atoms were computed with, a name of `LAYOUTS`; files without it have those of QM9.
         hydrogens: `explicit` if hydrogens are atoms of their own, `implicit` if not; see `featurize`.
         graph: the alteration of the molecules' graphs, see `alter_graph`.
         feature_set: the features of an atom that the models see, see `hide_features`.
@@ -62,6 +64,7 @@ class WeightFacts(BaseModel):
     units: tuple[str, ...]
     options: AnyModelOptions
     num_atoms: PositiveInt
+    layout: FeatureLayout = "qm9"
     hydrogens: Literal["implicit", "explicit"]
     graph: str
     feature_set: str
@@ -73,6 +76,11 @@ class WeightFacts(BaseModel):
     def is_class(self) -> Tensor:
         """Whether the target of each replica is a class, bool `[R]`."""
         return torch.tensor([target in self.classes for target, _ in self.replicas])
+
+    @property
+    def padding(self) -> Padding:
+        """The sizes of the molecules that the models were built for, all but that of the tokens."""
+        return Padding(self.num_atoms, 0, len(LAYOUTS[self.layout]))
 
 
 class Weights(NamedTuple):
@@ -103,6 +111,8 @@ def write_weights(path: Path, tensors: dict[str, Tensor], facts: WeightFacts) ->
         del metadata["plugin"]
     if not facts.classes:  # so that files without classes stay as they were
         del metadata["classes"]
+    if facts.layout == "qm9":  # so that files are what they were when there was no other layout
+        del metadata["layout"]
     write_atomically(path, safetensors.torch.save(content, metadata))
 
 

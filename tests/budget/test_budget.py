@@ -45,10 +45,10 @@ def test_width_is_solved_to_within_two_percent(
     name: str, parameters: int, depth: int, config: Callable[..., Config]
 ) -> None:
     options = fit_to_budget(QM9, config(f"model={name}", f"model.depth={depth}").model, _parameters(parameters))
-    model = build_model(9, options)
+    model = build_model(QM9, options)
     reached = sum(parameter.numel() for parameter in model.parameters())
     assert abs(reached / parameters - 1) <= 0.02
-    assert reached == count_parameters(9, options)
+    assert reached == count_parameters(QM9, options)
     width, hidden = options.sizes
     assert 1 / 1.3 < hidden / (2 * width) < 1.3  # the hidden layer only fills the gap
 
@@ -118,13 +118,13 @@ def test_flops_of_the_string_models_grow_with_the_longest_string(tiny: Tiny) -> 
 def test_the_default_budget_can_be_met_for_molecules_of_any_size(num_atoms: int, config: Callable[..., Config]) -> None:
     for name in STANDARD_MODELS:
         options = fit_to_budget(Padding(num_atoms, 28), config(f"model={name}").model, _parameters(100_000))
-        assert count_parameters(num_atoms, options) == pytest.approx(100_000, rel=0.02)
+        assert count_parameters(Padding(num_atoms, 28), options) == pytest.approx(100_000, rel=0.02)
 
 
 def test_counting_leaves_the_random_state_alone(tiny: Tiny) -> None:
     before = torch.get_rng_state()
     count_flops(QM9, tiny("gnn"))
-    count_parameters(9, tiny("gnn"))
+    count_parameters(QM9, tiny("gnn"))
     assert torch.equal(before, torch.get_rng_state())
 
 

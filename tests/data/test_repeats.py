@@ -182,7 +182,7 @@ def test_a_part_that_repeats_keep_small_is_said(load: Load) -> None:
 
 def test_a_large_molecule_that_makes_a_model_narrow_is_said(load: Load) -> None:
     rows = [(f"{'C' * (2 + size % 7)}{end}{'C' * (size % 5)}", 1.0) for size in range(200) for end in "NOS"]
-    few = ("budget.value=100000", "data.test_size=10", "data.validation_size=10")
+    few = ("budget.value=100000", "data.test_size=10", "data.validation_size=10", "data.features=qm9")
     _, composed = load([*rows, ("C" * 127, 1.0)], "model=mlp", *few)
     (said,) = [text for text in list_warnings([plan(composed)]) if "wide" in text]
     assert said.startswith("mlp is only 3 wide, because the largest molecule has 127 atoms: it would be ")

@@ -8,17 +8,19 @@ import pytest
 
 from ibbench.data import unseen as module
 from ibbench.data.dataset import DataSet, load_dataset
-from ibbench.data.featurize import featurize
+from ibbench.data.featurize import read_smiles
+from ibbench.data.layout import FeatureLayout
 from ibbench.data.unseen import MARKS, Counts, Unseen, count_unseen, describe_unseen, find_unseen
 from ibbench.options.config import Config
 
 
-def _find(*smiles: str) -> Unseen:
-    return find_unseen(featurize(list(smiles), "implicit"), smiles)
+def _find(*smiles: str, layout: FeatureLayout = "qm9") -> Unseen:
+    reading = read_smiles(list(smiles), "implicit", layout=layout)
+    return find_unseen(reading.features, smiles, reading.marks)
 
 
 def _counts(*values: object) -> Counts:
-    return Counts.model_validate(dict(zip(Counts.model_fields, values, strict=True)))
+    return Counts.model_validate(dict(zip(Counts.model_fields, values, strict=False)))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,50 @@ def _counts(*values: object) -> Counts:
 def test_marks_are_those_of_the_chemistry(smiles: str, marks: set[str]) -> None:
     found = _find(smiles).marks[0]
     assert {name for name, bit in MARKS.items() if found & bit} == marks
+
+
+@pytest.mark.parametrize(
+    ("smiles", "marks"),
+    [
+        ("[NH4+]", set()),
+        ("C[C@H](O)N", set()),
+        ("C/C=C\\C", set()),
+        ("C[C@H]1CC[C@@H](C)CC1", set()),
+        ("[13CH4]", {"isotopes"}),
+        ("[CH3]", {"unpaired electrons"}),
+        ("N[Pt@SP1](N)(Cl)Cl", {"stereo marks other than R, S, E and Z"}),
+    ],
+)
+def test_features_for_organic_chemistry_leave_fewer_marks_unseen(smiles: str, marks: set[str]) -> None:
+    found = _find(smiles, layout="organic").marks[0]
+    assert {name for name, bit in MARKS.items() if found & bit} == marks
+
+
+def test_features_for_organic_chemistry_tell_apart_what_those_of_qm9_do_not() -> None:
+    smiles = [
+        "C/C=C/C",
+        "C/C=C\\C",
+        "CC=CC",
+        "C[C@H](N)O",
+        "O[C@H](C)N",
+        "NC(O)C",
+        "CC[O-]",
+        "CCO",
+        "OCC",
+        "[Na]",
+        "[Mg]",
+    ]
+    assert _find(*smiles, layout="organic").alike.tolist() == [0, 1, 2, 3, 3, 5, 6, 7, 7, 9, 10]
+    found = _find("CCl", "C[Se]C", "[NH4+]", "OCC", "CCO", layout="organic")
+    values = np.array([[0.0], [1.0], [2.0], [3.0], [4.0]])
+    counts = count_unseen(found, values, "organic")
+    assert (counts.marks, counts.other_elements, counts.alike, counts.repeated) == ({}, 1, 2, 2)
+    (told,) = describe_unseen(counts, {"gnn": "atoms and bonds"})
+    assert told.startswith(
+        "1 molecules have elements other than H, C, N, O, F, B, Si, P, S, Cl, Br and I, which gnn can tell apart by"
+    )
+    assert Counts.model_validate(counts.model_dump()) == counts
+    assert "layout" not in count_unseen(_find("CCO"), values[:1]).model_dump()
 
 
 def test_molecules_look_the_same_in_any_order_of_atoms_and_only_if_all_features_agree() -> None:
@@ -90,7 +136,9 @@ def test_the_cache_keeps_what_was_found(
 ) -> None:
     monkeypatch.setenv("IBBENCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "my.csv").write_text("smiles,y\nC/C=C/C,1\nC1CC,0\nC/C=C\\C,2\nCCO,3\n")
-    options = config("data=csv", f"data.path={tmp_path / 'my.csv'}", "data.target_columns=[y]").data
+    options = config(
+        "data=csv", f"data.path={tmp_path / 'my.csv'}", "data.target_columns=[y]", "data.features=qm9"
+    ).data
     for hydrogens in ("implicit", "explicit"):
         chosen = options.model_copy(update={"hydrogens": hydrogens})
         built, read = (load_dataset(chosen, lambda _: None) for _ in range(2))

@@ -5,6 +5,7 @@ import torch
 
 from ibbench.data.dataset import DataSet
 from ibbench.data.molecules import Molecules
+from ibbench.data.sources.qm9pack import QM9_PADDING
 from ibbench.models.registry import Model, build_model
 from ibbench.options.config import Config
 from ibbench.options.model import ModelOptions
@@ -28,7 +29,7 @@ def build(options: Options) -> Build:
     """Build a narrow model in float64, for 9 atoms, with weights that leave nothing at zero."""
 
     def make(name: str, *overrides: str) -> Model:
-        model = build_model(9, options(name, *overrides)).double().eval()
+        model = build_model(QM9_PADDING["implicit"], options(name, *overrides)).double().eval()
         with torch.no_grad():
             for parameter in model.parameters():  # biases that start at zero should count, too
                 parameter += 0.1 * torch.randn_like(parameter)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ibbench.data.molecules import Molecules
+from ibbench.data.sources.qm9pack import QM9_PADDING
 from ibbench.models.registry import Model, Symmetry, build_model
 from ibbench.options.model import ModelOptions
 from ibbench.probes.symmetry import symmetry_error
@@ -185,7 +186,7 @@ def test_the_models_of_strings_do_not_see_the_atoms(name: str, build: Build, mol
 
 def _gradient_of_first_layer(options: ModelOptions, molecules: Molecules) -> tuple[Tensor, Tensor]:
     torch.manual_seed(1)
-    model = build_model(9, options).double().train()
+    model = build_model(QM9_PADDING["implicit"], options).double().train()
     prediction = model(molecules)
     prediction.square().sum().backward()
     return prediction.detach(), model.embed.weight.grad

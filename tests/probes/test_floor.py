@@ -91,7 +91,7 @@ def test_a_gnn_predicts_one_value_for_molecules_of_a_class_and_hops_tell_them_ap
     molecules = molecules._replace(atoms=molecules.atoms.float())
     for name, tells in (("gnn", False), ("gat", False), ("graph_transformer", True)):
         options = config(f"model={name}").model
-        model = build_model(molecules.padding.num_atoms, options)
+        model = build_model(molecules.padding, options)
         if name == "graph_transformer":
             torch.nn.init.normal_(model.hop_bias)
         with torch.no_grad():

@@ -34,10 +34,10 @@ def test_the_peer_is_the_same_architecture(name: str, config: Callable[..., Conf
     for graph, row in zip(graphs, flat, strict=True):
         if name == "mlp":
             graph.flat = row[None]
-    peer = PEERS[name](flat.shape[1], options)
+    peer = PEERS[name](molecules.padding, options)
     parameters = sum(parameter.numel() for parameter in peer.parameters())
     # Its attention has biases and its norms have scales, which ours need not have.
-    assert parameters == pytest.approx(count_parameters(9, options), rel=0.08)
+    assert parameters == pytest.approx(count_parameters(molecules.padding, options), rel=0.08)
     predictions = peer(*unpack(next(iter(DataLoader(graphs, 20)))))
     assert predictions.shape == (20,)
     assert predictions.isfinite().all()

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ibbench.data.dataset import DataSet
+from ibbench.data.sources.qm9pack import QM9_PADDING
 from ibbench.models import STANDARD_MODELS
 from ibbench.models.registry import build_model
 from ibbench.options.config import Config
@@ -61,7 +62,7 @@ def test_replicas_start_from_the_weights_of_their_seed(start: Start) -> None:
     composed, _, state = start("model=gnn", "seeds=[5,6]", "targets=[gap,mu]")
     for row, seed in enumerate([5, 6, 5, 6]):
         torch.manual_seed(seed)
-        for name, parameter in build_model(9, composed.model).named_parameters():
+        for name, parameter in build_model(QM9_PADDING["implicit"], composed.model).named_parameters():
             assert torch.equal(parameter, state.models.parameters[name][row])
 
 

@@ -30,7 +30,7 @@ def _after(task: Task, state: State, config: Config) -> dict[str, torch.Tensor]:
 def _plain(task: Task, state: State, config: Config) -> dict[str, torch.Tensor]:
     """Train the first replica as any tutorial does: one module, `backward`, torch's unfused optimizer."""
     models = state.models
-    module = build_model(task.molecules.mask.shape[1], config.model)
+    module = build_model(task.molecules.padding, config.model)
     module.load_state_dict({name: value[0].detach() for name, value in models.parameters.items()}, strict=False)
     options = config.optimizer
     optimizer = torch.optim.AdamW(

@@ -1,4 +1,4 @@
-"""A user's own molecules: a CSV with a column of SMILES and numeric columns of targets."""
+"""A user's own molecules: a CSV, Parquet or SDF file with SMILES or structures, and numeric columns of targets."""
 
 import hashlib
 import math
@@ -8,6 +8,7 @@ import numpy as np
 
 from ibbench.data.cells import MISSING, Cells, decode, read_cells, read_number
 from ibbench.data.classes import read_classes
+from ibbench.data.files import read_parquet, read_structures
 from ibbench.data.layout import PARTS
 from ibbench.data.sources import Fault, Rows, Source, register
 from ibbench.data.targets import Target
@@ -68,7 +69,7 @@ class Csv(Source):
         """Read the columns of SMILES and targets; rows of a test file stand behind the others.
 
         Raises:
-            InputError: a file is no CSV, has no rows, or lacks a column.
+            InputError: a file is not what its name says, has no rows, or lacks a column.
         """
         rows = self._read_file("data.path", self.options.path)
         if not self.options.test_path:
@@ -77,10 +78,9 @@ class Csv(Source):
 
     def _read_file(self, option: str, path: str | None) -> Rows:
         assert path is not None  # the options' own checks make sure of this
-        text = decode(_content(option, path), path, self.options.encoding, option)
         columns = [self.smiles_column(), *(self.options.target_columns or ())]
         dividing = self.options.split_column
-        cells = read_cells(text, path, [*columns, *([dividing] if dividing else ())], option)
+        cells = self._read_cells(option, path, [*columns, *([dividing] if dividing else ())])
         faults = [Fault(row, "", ", ".join(found), why) for row, (found, why) in cells.broken.items()]
         smiles = self._read_smiles(cells, faults)
         values = np.empty((len(cells.lines), len(columns) - 1))
@@ -93,6 +93,17 @@ class Csv(Source):
         lines = np.array(cells.lines, dtype=np.int64)
         parts = self._read_parts(cells, dividing, faults) if dividing else None
         return Rows(np.arange(1, len(lines) + 1), smiles, values, lines=lines, faults=tuple(faults), parts=parts)
+
+    def _read_cells(self, option: str, path: str, names: list[str]) -> Cells:
+        """Read columns of the file that an option names, in the way that its name calls for."""
+        content = _content(option, path)
+        match Path(path).suffix.lower():
+            case ".parquet":
+                return read_parquet(content, path, names, self.options.decimal)
+            case ".sdf":
+                return read_structures(content, path, names, self.smiles_column())
+            case _:
+                return read_cells(decode(content, path, self.options.encoding, option), path, names, option)
 
     def _read_parts(self, cells: Cells, name: str, faults: list[Fault]) -> np.ndarray:
         """Return the part (train, validation or test) that each cell names, uint8 `[M]`, as an index into `PARTS`."""
@@ -145,7 +156,8 @@ def _content(option: str, given: str | None) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        near = [file.name for file in path.parent.glob("*.csv")] if path.parent.is_dir() else []
+        kinds = ("*.csv", "*.parquet", "*.sdf")
+        near = [file.name for kind in kinds for file in path.parent.glob(kind)] if path.parent.is_dir() else []
         hint = f" In that folder: {suggest(path.name, near)}" if near else ""
         raise InputError(f"`{option}={path}` cannot be read: {error.strerror or error}.{hint}") from None
 

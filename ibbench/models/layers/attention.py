@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ibbench.data.layout import NUM_ATOM_FEATURES
+from ibbench.data.layout import Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import FeedForward, Readout, Residual
 from ibbench.models.registry import Model
@@ -49,9 +49,9 @@ class Attention(nn.Module):
 class AttentionModel(Model):
     """Embedding, then attention and a feed-forward block (that of Deep Sets) in turn, then the readout."""
 
-    def __init__(self, _num_atoms: int, options: AttentionOptions) -> None:
+    def __init__(self, padding: Padding, options: AttentionOptions) -> None:
         super().__init__()
-        self.embed = nn.Linear(NUM_ATOM_FEATURES, options.sizes[0])
+        self.embed = nn.Linear(padding.num_features, options.sizes[0])
         self.attentions = nn.ModuleList(Residual(options, Attention(options)) for _ in range(options.depth))
         self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
         self.readout = Readout(options)

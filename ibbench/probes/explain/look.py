@@ -83,7 +83,7 @@ class _View:
     """
 
     def __init__(self, predictor: Predictor, batch: Batch) -> None:
-        molecules, places = batch.molecules(predictor.hydrogens, "positions" in predictor.reads)
+        molecules, places = batch.molecules(predictor.hydrogens, predictor.layout, "positions" in predictor.reads)
         faults = predictor.find_faults(molecules)
         able = ~(faults.too_large | faults.without_place)
         self._predictor, self._molecules, self._at = (

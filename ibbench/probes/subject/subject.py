@@ -156,7 +156,7 @@ class Subject:
             options = options.model_copy(update={"depth": depth})
         _, parameters, buffers = self._network
         weights = parameters | buffers
-        model = build_model(self.task.molecules.mask.shape[-1], options)
+        model = build_model(self.task.molecules.padding, options)
         model.load_state_dict({name: weights[name][0] for name in model.state_dict()})
         return model.to(self.task.molecules.mask.device).eval()
 
@@ -184,7 +184,7 @@ class Subject:
         seeds = [1000 * (self.seed + 1) + place for place in range(count)]
         statistics = {name: buffers[name].expand(count, -1) for name in ("atom_mean", "atom_scale")}
         device = next(iter(parameters.values())).device
-        drawn = Replicas.draw(options, molecules.padding.num_atoms, seeds, statistics, device)
+        drawn = Replicas.draw(options, molecules.padding, seeds, statistics, device)
         return drawn.predict(molecules.select(chunk) for chunk in torch.arange(len(index)).split(PREDICTION_BATCH))
 
     @functools.cached_property
@@ -235,6 +235,6 @@ def _read_models(run: Path, replica: Replica, device: torch.device) -> Replicas:
     row = facts.replicas.index(replica)
     tensors = {name: tensor[row : row + 1] for name, tensor in weights.models.items()}
     try:
-        return Replicas.from_weights(facts.options, facts.num_atoms, [replica.seed], tensors, device, facts.precision)
+        return Replicas.from_weights(facts.options, facts.padding, [replica.seed], tensors, device, facts.precision)
     except ValueError as error:
         raise InputError(f"{path} cannot be used: {error}") from None
