@@ -18,9 +18,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ibbench.options.checks import expecting, known_encoding, local_path, not_one_point_zero, read_json
-from ibbench.options.sources import OnlyFor, check_own_options, checked_source
-from ibbench.options.words import NATS
 from ibbench.options.sources import WITH_SPLIT, OnlyFor, check_own_options, checked_source
+from ibbench.options.words import NATS
 
 # The largest budget in seconds per molecule and step: hundreds of times what models of the standard budget take.
 _MOST_SECONDS = 0.1
