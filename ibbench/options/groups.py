@@ -80,7 +80,7 @@ _SPLIT_OPTIONS = (
     ("element", "held_out", "[F]"),
     ("target_tail", "split_target", "gap"),
     ("column", "split_column", "split"),
-    ("file", "test_path", "test.csv"),
+    ("file", "test_path", "data/test.csv"),
 )
 
 

@@ -50,7 +50,7 @@ def mean_error(prediction: Tensor, truth: Tensor, is_class: Tensor) -> Tensor:
     """
     found = mean_absolute_error(prediction, truth)
     if is_class.any():
-        found[is_class] = log_losses(prediction[is_class], truth[is_class]).nanmean(1)
+        found[is_class] = log_losses(prediction[is_class], truth[is_class]).nanmean(1)  # without missing labels
     return found
 
 

@@ -131,7 +131,7 @@ def test_a_second_file_tests_and_its_molecules_train_nowhere(
     assert load_dataset(config(*csv).data, said.append).source != dataset.source
     with pytest.raises(InputError, match=r"`data.test_path=.*missing.csv` cannot be read: .* In that folder: "):
         load_dataset(config(*csv, f"data.test_path={tmp_path / 'missing.csv'}").data, said.append)
-    with pytest.raises(InputError, match=r"data.split=file needs data.test_path, such as test.csv"):
+    with pytest.raises(InputError, match=r"data.split=file needs data.test_path, such as data/test.csv"):
         config(*csv[:6], "data.split=file")
 
 
