@@ -19,6 +19,7 @@ from ibbench.data.splits import Split, split_dataset
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
+from ibbench.options.defaults import LEFT_OUT_OF_DATA
 from ibbench.options.groups import DataOptions
 from ibbench.options.model import ModelOptions
 from ibbench.options.trial import draw_trials
@@ -35,7 +36,13 @@ from ibbench.training.step import compiler, pays
 
 # Values that stand in for options of the data when data are loaded (`_WHOLE`) or divided (`_DIVIDED`): these options do
 # not change the result, so points that differ only in them share the data set and the split in memory.
-_DIVIDED: dict[str, Any] = {"train_size": None, "graph": "true", "augmentation": "none", "features": "qm9"}
+_DIVIDED: dict[str, Any] = {
+    "train_size": None,
+    "graph": "true",
+    "augmentation": "none",
+    "features": "qm9",
+    **LEFT_OUT_OF_DATA,
+}
 _WHOLE = _DIVIDED | {"validation_size": 1, "test_size": 1, "split_seed": 0}
 _AT_RANDOM: dict[str, Any] = {"split": "random", "held_out": None, "split_target": None}
 
@@ -187,7 +194,8 @@ def _is_to_be_compiled(config: Config, split: Split, padding: Padding) -> bool:
     # The longest training decides: each stage of a search has a step of its own to compile.
     length = measure_length(trainer, split.train_size)
     flops = count_training_flops(padding, config.model) * length.molecules * config.num_replicas
-    return pays(length.steps, flops)
+    passes = config.passes_per_step
+    return pays(length.steps * passes, flops * passes)
 
 
 def _can_compile(config: Config, device: torch.device, here: bool) -> bool:

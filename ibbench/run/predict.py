@@ -198,8 +198,14 @@ class Predictor:
         return batch.keep(self.reads).to(self.models.device)
 
     def mean_features(self) -> Tensor:
-        """Return the mean over train atoms of each feature, `[R, 11]`; 0 for features that the run has hidden."""
+        """Return the mean over train atoms of each feature, `[R, 11]`; 0 for features that the run has hidden.
+
+        Raises:
+            InputError: the run was trained without standardised features, so that its weights do not say.
+        """
         mean = self.models.buffers["atom_mean"]
+        if not mean.any():
+            raise InputError("the run was trained with data.standardise=false: the mean features of atoms are not known")
         return mean * shown_features(self._facts.feature_set).to(mean.device)
 
     def find_faults(self, molecules: Molecules) -> Faults:

@@ -13,10 +13,12 @@ from ibbench.errors import DivergedError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.options.trial import Trial
+from ibbench.training.labels import given_labels
 from ibbench.training.length import Length, measure_length
 from ibbench.training.metrics import mean_absolute_error
 from ibbench.training.optim import LOSSES, StackedOptimizer, clip_gradients, learning_rate_factor
 from ibbench.training.replicas import Replica, Replicas
+from ibbench.training.sam import Differentiate, sharpness_aware
 from ibbench.training.scaling import TargetScaling, Truth, atom_statistics
 from ibbench.training.state import State
 from ibbench.training.step import Step
@@ -46,12 +48,14 @@ def prepare(
     """
     task = _prepare_task(config, dataset, split, device, replicas)
     statistics_of = {seed: atom_statistics(dataset.molecules.select(split.train_subset(seed))) for _, seed in replicas}
-    means, scales = zip(*(statistics_of[seed] for _, seed in replicas), strict=True)
+    mean, scale = (torch.stack(part) for part in zip(*(statistics_of[seed] for _, seed in replicas), strict=True))
+    if not config.data.standardise:
+        mean, scale = torch.zeros_like(mean), torch.ones_like(scale)
     models = Replicas.draw(
         config.model,
         dataset.molecules.padding.num_atoms,
         [seed for _, seed in replicas],
-        {"atom_mean": torch.stack(means), "atom_scale": torch.stack(scales)},
+        {"atom_mean": mean, "atom_scale": scale},
         device,
         config.precision,
     )
@@ -73,14 +77,16 @@ def _prepare_task(
     subset_of = {seed: split.train_subset(seed) for _, seed in replicas}
     subsets = torch.stack([subset_of[seed] for _, seed in replicas])
     truth = Truth(dataset, replicas)
-    scaling = TargetScaling.fit(truth, subsets, config.reference)
+    given = given_labels(truth, split, replicas, config.data)
+    scaling = TargetScaling.fit(truth, subsets, config.reference, given, centre=config.data.centre)
     explained = scaling.explained(truth.composition, subsets)
     reads = get_model(config.model.name).reads_with(config.model)
     return Task(
         replicas,
         split,
         subsets.to(device),
-        scaling.normalise(truth.values(subsets), truth.references(subsets), explained).to(device),
+        given,
+        scaling.normalise(given, truth.references(subsets), explained).to(device),
         truth,
         scaling,
         altered_molecules(dataset, config.data.graph, config.data.features).keep(reads).to(device),
@@ -112,17 +118,18 @@ def train(
         DivergedError: a loss or a validation error is no longer finite, for all trials of a replica.
     """
     step = Step(state.models, LOSSES[config.loss], config.trainer.compile is True)
+    differentiate = sharpness_aware(step, state.models, config.optimizer)
     length = measure_length(config.trainer, task.subsets.shape[1], share)
     patience = None if config.trainer.patience is None else config.trainer.patience * length.interval
     while state.step < length.steps and not state.stopped.all():
-        for _ in _train_until_validation(task, state, config, length, step, pause):
+        for _ in _train_until_validation(task, state, config, length, differentiate, pause):
             yield state
         started = time.perf_counter()
         rate = learning_rate_factor(config.schedule, (state.step - 0.5) / length.steps)
         with state.averaged():
             validation_mae = _validate(task, state)
             _stop_diverged(task, state, validation_mae, rate)
-            state.keep_best(validation_mae, patience)
+            state.keep_best(validation_mae, patience, config.trainer.keep)
         losses = state.loss_sum.cpu() / state.pending_molecules
         state.history += [
             {
@@ -144,7 +151,7 @@ def train(
 
 
 def _train_until_validation(
-    task: Task, state: State, config: Config, length: Length, take: Step, pause: Callable[[], bool]
+    task: Task, state: State, config: Config, length: Length, differentiate: Differentiate, pause: Callable[[], bool]
 ) -> Iterator[None]:
     """Take the steps until the next validation; yield between them when `pause` returns true.
 
@@ -161,7 +168,7 @@ def _train_until_validation(
             batches = task.batch_order(epoch).to(models.device).split(length.batch_size, dim=1)
         batch = batches[place]
         models.train(state.step)
-        loss = take(*task.train_batch(batch, state.step))
+        loss = differentiate(*task.train_batch(batch, state.step))
         if config.trainer.clip_norm is not None:
             clip_gradients(parameters, config.trainer.clip_norm)
         state.optimizer.step(learning_rate_factor(config.schedule, (state.step + 0.5) / length.steps))

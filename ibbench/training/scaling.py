@@ -58,16 +58,27 @@ class TargetScaling(NamedTuple):
     factor: Tensor
 
     @classmethod
-    def fit(cls, truth: "Truth", subsets: Tensor, reference: ReferenceOption) -> "TargetScaling":
+    def fit(
+        cls,
+        truth: "Truth",
+        subsets: Tensor,
+        reference: ReferenceOption,
+        given: Tensor | None = None,
+        *,
+        centre: bool = True,
+    ) -> "TargetScaling":
         """Take slopes, mean and scale from the train subset of each replica.
 
         Args:
             truth: the true targets of all molecules.
             subsets: the indices of the train molecules of each replica, int64 `[R, n]`.
             reference: the option that says which targets have slopes, see `fit_slopes`.
+            given: the labels of these molecules in the targets' units, float64 `[R, n]`; None for their true targets.
+            centre: whether to subtract the mean; if not, the mean of the scaling is 0.
         """
+        values = truth.values(subsets) if given is None else given
         logarithmic = torch.tensor([target.logarithmic for target in truth.targets])
-        transformed = _transform(truth.values(subsets) - truth.references(subsets), logarithmic)
+        transformed = _transform(values - truth.references(subsets), logarithmic)
         slopes = torch.stack(
             [
                 fit_slopes(truth.composition[subset], row, reference)
@@ -77,7 +88,7 @@ class TargetScaling(NamedTuple):
         left = transformed - _sum_slopes(truth.composition, slopes, subsets)
         scale = left.std(1, correction=0)
         return cls(
-            mean=left.mean(1),
+            mean=left.mean(1) if centre else torch.zeros_like(scale),
             scale=torch.where(scale > 0, scale, 1.0),
             slope_per_element=slopes,
             logarithmic=logarithmic,
@@ -155,6 +166,11 @@ class Truth:
         factor = torch.tensor([target.factor for target in distinct], dtype=torch.float64)
         self._references = _sum_references(self.composition, per_element, factor)
         self._rows = torch.tensor([distinct.index(target) for target in self.targets])
+
+    @property
+    def num_molecules(self) -> int:
+        """M, the number of molecules of the data set."""
+        return len(self._values)
 
     def values(self, index: Tensor) -> Tensor:
         """Return the targets in their units, float64 `[R, m]`, of the molecules `index`, `[m]` or `[R, m]`."""
