@@ -32,7 +32,7 @@ def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     Returns:
         Options and values as typed, such as `{"model.depth": "4"}`, for each config; empty where none differs.
     """
-    flat = _with_left_out([flatten(config) for config in configs])
+    flat = with_left_out([flatten(config) for config in configs])
     models = [str(options["model.name"]) for options in flat]
     keys = list(dict.fromkeys(key for options in flat for key in options if key not in NOT_VARIANTS))
     variants: list[dict[str, str]] = [{} for _ in configs]
@@ -46,11 +46,15 @@ def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     return variants
 
 
-def _with_left_out(flat: list[_Flat]) -> list[_Flat]:
-    """Add the default of an option that records leave out at its default, where another record has another value."""
+def with_left_out(flat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the default of an option that records leave out at its default, where another record has another value.
+
+    Args:
+        flat: options with dots between their parts, as `flatten` returns them.
+    """
     known = {f"data.{name}": value for name, value in LEFT_OUT_OF_DATA.items()} | {"trainer.keep": "best"}
     given = {key: value for key, value in known.items() if any(key in options for options in flat)}
-    return [given | options for options in flat] if given else flat
+    return [given | options for options in flat]
 
 
 def _follows_size(values: dict[int, str], flat: list[_Flat]) -> bool:
