@@ -179,11 +179,16 @@ def test_the_hash_of_a_run_covers_what_changes_numbers_and_nothing_else() -> Non
         "trainer.checkpoint_seconds=1",
         "rerun=true",
         "cluster=slurm",
+        "data.label_noise=0",  # the defaults of options that older versions did not have
+        "data.labels=true",
+        "trainer.keep=best",
     ):
         assert run(same) == base
     changes = """
         seeds=[1] optimizer.lr=1e-4 data.train_size=4999 trainer.epochs=3 precision=bfloat16 data.split_seed=1
         budget.value=90000 model.dropout=0.1 data.hydrogens=explicit data.graph=untyped
+        data.label_noise=0.1 data.labels=shuffled data.standardise=false data.centre=false trainer.keep=last
+        optimizer=sam model.initialisation=small
     """
     for other in changes.split():
         assert run(other) != base
