@@ -205,7 +205,10 @@ class Predictor:
         """
         mean = self.models.buffers["atom_mean"]
         if not mean.any():
-            raise InputError("trained with data.standardise=false: the mean features of atoms are not known")
+            raise InputError(
+                f"`{self.model}` was trained with data.standardise=false and does not keep the mean features of train "
+                "atoms, by which atoms are hidden: expected runs with data.standardise=true"
+            )
         return mean * shown_features(self._facts.feature_set).to(mean.device)
 
     def find_faults(self, molecules: Molecules) -> Faults:
