@@ -20,6 +20,7 @@ _AXES = {
 }
 _FEWEST = 3  # values of an option from which a line through them shows something
 _OF_OPTIMIZER = {"optimizer.name", "optimizer.beta1"}  # what a line is told apart by where optimizers differ
+_DASHES: dict[str, Any] = {"test": "-", "train": "--"}
 _MOST_LINES = 8  # as many colours as there are
 
 
@@ -102,7 +103,7 @@ def draw_fit(sweep: Sweep) -> Figure:
 
 def _draw(axes: Any, points: list[tuple[float, Entry]], look: Look) -> None:
     places = [place for place, _ in points]
-    for part, dashes in (("test", "-"), ("train", "--")):
+    for part, dashes in _DASHES.items():
         means = [mean_of([getattr(replica, part).mae for replica in entry.replicas]) for _, entry in points]
         axes.plot(places, means, look.marker, color=look.color, linestyle=dashes, markersize=4, linewidth=1.4)
         for seed in sorted({replica.seed for _, entry in points for replica in entry.replicas}):
@@ -133,7 +134,5 @@ def _legend(look: dict[str, Look]) -> list[Line2D]:
         for text, one in look.items()
         if text
     ]
-    kinds = [
-        Line2D([], [], color="#606060", linestyle=dash, label=name) for name, dash in (("test", "-"), ("train", "--"))
-    ]
+    kinds = [Line2D([], [], color="#606060", linestyle=dashes, label=part) for part, dashes in _DASHES.items()]
     return [*kinds, *lines]
