@@ -212,6 +212,28 @@ def test_failures_are_told_as_their_tables_have_them() -> None:
         assert float(test) == pytest.approx(error, rel=0.005 if error < 1e3 else 0.2)
 
 
+def test_the_noise_of_small_batches_is_told_as_its_table_has_it() -> None:
+    table = pd.read_csv(io.StringIO(committed_text("results/batch_noise/table.csv"))).query("model == 'mlp'")
+    page = (
+        committed_text("docs/explanation/overparameterised.md").partition("## The noise of")[2].partition("```bash")[0]
+    )
+
+    def row(optimizer: str, length: str, size: int) -> pd.Series:
+        words = [f"optimizer={optimizer}", f"trainer.{length}", f"trainer.batch_size={size}"]
+        words += ["optimizer.beta1=0.9"] if optimizer == "adam" else []
+        (found,) = [one for _, one in table.iterrows() if set(words) <= set(one["variant"].split())]
+        return found
+
+    for optimizer, length in (("sgd", "steps=256"), ("adam", "steps=256"), ("sgd", "epochs=32")):
+        ends = [row(optimizer, length, size)["train_mae_mean"] for size in (8, 128)]
+        assert f"from {ends[0]:.3f} to {ends[1]:.3f}" in page
+    at_equal_steps = table[table["variant"].str.contains("trainer.steps=256")]["mae_mean"]
+    assert len(at_equal_steps) == 12
+    assert f"between {at_equal_steps.min():.3f} and {at_equal_steps.max():.3f} eV" in page
+    plain, momentum = (row(name, "epochs=32", 128)["mae_mean"] for name in ("sgd", "sgd_momentum"))
+    assert f"({plain:.3f} eV, with momentum {momentum:.3f})" in page
+
+
 def test_the_tutorial_says_of_locality_what_the_ladder_says() -> None:
     rungs = pd.read_csv(io.StringIO(committed_text("results/ladder/ladder.csv"))).set_index("rung")
     step, before = rungs.loc["gnn_untyped"], rungs.loc["gnn_all_pairs"]

@@ -18,7 +18,8 @@ _AXES = {
     "trainer.batch_size": "molecules per batch",
     "data.label_noise": "label noise (standard deviations of the target)",
 }
-_FEWEST = 3  # values of an option from which a line through them shows something
+_FEWEST = 3  # values of an option that one line at least must have; beside it, others of two are drawn as well
+_MOST_TICKS = 7  # places that are all marked on the axis
 _OF_OPTIMIZER = {"optimizer.name", "optimizer.beta1"}  # what a line is told apart by where optimizers differ
 _DASHES: dict[str, Any] = {"test": "-", "train": "--"}
 _MOST_LINES = 8  # as many colours as there are
@@ -44,7 +45,7 @@ def find_sweep(entries: Iterable[Entry]) -> Sweep | None:
     for option in _AXES:
         lines = _lines(trained, option)
         if any(len(points) >= _FEWEST for points in lines.values()):
-            return Sweep(option, {key: points for key, points in lines.items() if len(points) >= _FEWEST})
+            return Sweep(option, {key: points for key, points in lines.items() if len(points) > 1})
     return None
 
 
@@ -117,12 +118,14 @@ def _of(entry: Entry, seed: int, part: str) -> float | None:
 
 
 def _scale(axes: Any, sweep: Sweep) -> None:
-    places = [place for points in sweep.lines.values() for place, _ in points]
+    places = sorted({place for points in sweep.lines.values() for place, _ in points})
     if min(places) > 0 and max(places) > 3 * min(places):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.tick_params(axis="x", rotation=30)
+    if len(places) <= _MOST_TICKS:
+        axes.set_xticks(places)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.set_ylim(bottom=0)
     axes.set_xlabel(_AXES[sweep.option])
