@@ -234,6 +234,21 @@ def test_the_noise_of_small_batches_is_told_as_its_table_has_it() -> None:
     assert f"({plain:.3f} eV, with momentum {momentum:.3f})" in page
 
 
+def test_flat_minima_are_told_as_table_and_probes_have_them() -> None:
+    table = pd.read_csv(io.StringIO(committed_text("results/flat/table.csv")))
+    probes = committed_text("results/flat/probes.md")
+    rows = _rows_below("curvature of results/flat/probes.md")
+    assert len(rows) == 6
+    for label, eigenvalue, trace, train, test in rows:
+        model, optimizer, batches = label.split(", ")
+        variant = f"optimizer={optimizer.strip('`')} trainer.batch_size={batches.rpartition(' ')[2]}"
+        (row,) = table[(table["model"] == model) & (table["variant"] == variant)].to_dict("records")
+        assert (train, test) == (f"{row['train_mae_mean']:.3f}", f"{row['mae_mean']:.3f} ± {row['mae_std']:.3f}")
+        (line,) = [line for line in probes.splitlines() if line.startswith(f"| {model} ({variant}) |")]
+        measured = [float(cell.split()[0]) for cell in line.split("|")[5:7]]
+        assert [float(eigenvalue), float(trace)] == pytest.approx(measured, rel=0.006)
+
+
 def test_the_tutorial_says_of_locality_what_the_ladder_says() -> None:
     rungs = pd.read_csv(io.StringIO(committed_text("results/ladder/ladder.csv"))).set_index("rung")
     step, before = rungs.loc["gnn_untyped"], rungs.loc["gnn_all_pairs"]
