@@ -179,6 +179,76 @@ def test_the_table_of_what_models_see_is_that_of_the_probes() -> None:
             assert row[column] == measured[row["model"]][column], row["model"]
 
 
+def _rows_below(mark: str) -> list[list[str]]:
+    """Return the cells of the table of the page on overparameterised networks that stands below a mark."""
+    text = committed_text("docs/explanation/overparameterised.md").partition(f"<!-- {mark} -->\n")[2]
+    lines = [line for line in text.partition("\n\n")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_learning_by_heart_is_told_as_its_table_has_it() -> None:
+    table = pd.read_csv(io.StringIO(committed_text("results/memorise/table.csv")))
+    rows = _rows_below("errors of results/memorise/table.csv")
+    assert len(rows) == 4
+    for label, *cells in rows:
+        model, labels = label.split(", ")
+        kind = labels.removesuffix(" labels")
+        found = [
+            table[(table["model"] == model) & (table["variant"] == f"data.labels={kind} trainer.steps={steps}")].iloc[0]
+            for steps in (125, 500, 2000)
+        ]
+        assert cells == [*(f"{row['train_mae_mean']:.3f}" for row in found), f"{found[-1]['mae_mean']:.3f}"]
+
+
+def test_failures_are_told_as_their_tables_have_them() -> None:
+    ladder = pd.read_csv(io.StringIO(committed_text("results/failure_modes/ladder.csv"))).set_index("rung")
+    table = pd.read_csv(io.StringIO(committed_text("results/failure_modes/table.csv"))).query("model == 'mlp'")
+    rows = _rows_below("errors of results/failure_modes/ladder.csv")
+    assert [row[0].strip("`") for row in rows] == list(ladder.index)
+    for name, _, train, test, _ in rows:
+        error = ladder.loc[name.strip("`"), "mae_mean"]
+        (row,) = table[(table["mae_mean"] / error - 1).abs() < 1e-9].to_dict("records")
+        assert float(train) == pytest.approx(row["train_mae_mean"], rel=0.005 if error < 1e3 else 0.2, abs=6e-4)
+        assert float(test) == pytest.approx(error, rel=0.005 if error < 1e3 else 0.2)
+
+
+def test_the_noise_of_small_batches_is_told_as_its_table_has_it() -> None:
+    table = pd.read_csv(io.StringIO(committed_text("results/batch_noise/table.csv"))).query("model == 'mlp'")
+    page = (
+        committed_text("docs/explanation/overparameterised.md").partition("## The noise of")[2].partition("```bash")[0]
+    )
+
+    def row(optimizer: str, length: str, size: int) -> pd.Series:
+        words = [f"optimizer={optimizer}", f"trainer.{length}", f"trainer.batch_size={size}"]
+        words += ["optimizer.beta1=0.9"] if optimizer == "adam" else []
+        (found,) = [one for _, one in table.iterrows() if set(words) <= set(one["variant"].split())]
+        return found
+
+    for optimizer, length in (("sgd", "steps=256"), ("adam", "steps=256"), ("sgd", "epochs=32")):
+        ends = [row(optimizer, length, size)["train_mae_mean"] for size in (8, 128)]
+        assert f"from {ends[0]:.3f} to {ends[1]:.3f}" in page
+    at_equal_steps = table[table["variant"].str.contains("trainer.steps=256")]["mae_mean"]
+    assert len(at_equal_steps) == 12
+    assert f"between {at_equal_steps.min():.3f} and {at_equal_steps.max():.3f} eV" in page
+    plain, momentum = (row(name, "epochs=32", 128)["mae_mean"] for name in ("sgd", "sgd_momentum"))
+    assert f"({plain:.3f} eV, with momentum {momentum:.3f})" in page
+
+
+def test_flat_minima_are_told_as_table_and_probes_have_them() -> None:
+    table = pd.read_csv(io.StringIO(committed_text("results/flat/table.csv")))
+    probes = committed_text("results/flat/probes.md")
+    rows = _rows_below("curvature of results/flat/probes.md")
+    assert len(rows) == 6
+    for label, eigenvalue, trace, train, test in rows:
+        model, optimizer, batches = label.split(", ")
+        variant = f"optimizer={optimizer.strip('`')} trainer.batch_size={batches.rpartition(' ')[2]}"
+        (row,) = table[(table["model"] == model) & (table["variant"] == variant)].to_dict("records")
+        assert (train, test) == (f"{row['train_mae_mean']:.3f}", f"{row['mae_mean']:.3f} ± {row['mae_std']:.3f}")
+        (line,) = [line for line in probes.splitlines() if line.startswith(f"| {model} ({variant}) |")]
+        measured = [float(cell.split()[0]) for cell in line.split("|")[5:7]]
+        assert [float(eigenvalue), float(trace)] == pytest.approx(measured, rel=0.006)
+
+
 def test_the_tutorial_says_of_locality_what_the_ladder_says() -> None:
     rungs = pd.read_csv(io.StringIO(committed_text("results/ladder/ladder.csv"))).set_index("rung")
     step, before = rungs.loc["gnn_untyped"], rungs.loc["gnn_all_pairs"]

@@ -34,7 +34,7 @@ _GROUPS = {
 }
 _OTHERS = {
     "experiment": "Studies with a name of their own, whose options take the place of the defaults",
-    "variation": "The recipe with one thing altered, for `experiment=robustness`",
+    "variation": "The recipe with one thing altered, for `experiment=robustness` and `experiment=failure_modes`",
     "cluster": "Where runs are trained",
 }
 

@@ -32,10 +32,13 @@ class Baseline(ABC):
     Attributes:
         ignores: the options of the data, such as `data.graph`, that cannot change the baseline's predictions: runs that
             differ in nothing else share its rows. By default, these alter what models are given while they train.
-        dataset: the molecules and their targets.
+        dataset: the molecules and their targets. Where labels are altered (`data.labels`, `data.label_noise`), it is
+            replaced before each `fit` by one with the labels that the models are given: a fit takes labels from here.
     """
 
-    ignores: ClassVar[frozenset[str]] = frozenset({"data.graph", "data.augmentation"})
+    ignores: ClassVar[frozenset[str]] = frozenset(
+        {"data.graph", "data.augmentation", "data.standardise", "data.centre"}
+    )
 
     def __init__(self, dataset: DataSet) -> None:
         self.dataset = dataset

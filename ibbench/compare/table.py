@@ -44,6 +44,8 @@ COLUMNS = {
     "r2_mean": "coefficient of determination R² on the test molecules, averaged over seeds",
     "mae_over_std_mean": "MAE over the standard deviation of the target on the test molecules, averaged over seeds",
     "mae_over_chemical_accuracy": "MAE over the chemical accuracy of the target; empty where none is known",
+    "train_mae_mean": "mean absolute error on the train molecules, averaged over seeds; against the labels that were "
+    "trained on, which `data.labels` and `data.label_noise` alter",
     "among_best": "whether the row is the best of its group or not distinguishable from it; empty while runs are "
     "missing that could be better",
     **describe_versus(BEST),
@@ -147,6 +149,7 @@ def _figures(entry: Entry) -> dict[str, Any]:
         "r2_mean": mean_of([test.r2 for test in tests]),
         "mae_over_std_mean": mean_of([test.mae_over_std for test in tests]),
         "mae_over_chemical_accuracy": entry.sample.mae / accuracy if accuracy else None,
+        "train_mae_mean": mean_of([replica.train.mae for replica in entry.replicas]),
         "doubling": doubling.change if doubling else None,
         "doubling_low": doubling.low if doubling else None,
         "doubling_high": doubling.high if doubling else None,

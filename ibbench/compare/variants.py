@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ibbench.options.defaults import default_options
+from ibbench.options.defaults import LEFT_OUT_OF_DATA, default_options
 from ibbench.record.schema import Record
 
 # Options that a row of a table names in other columns, and `seeds`, which are averaged over.
@@ -32,7 +32,7 @@ def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     Returns:
         Options and values as typed, such as `{"model.depth": "4"}`, for each config; empty where none differs.
     """
-    flat = [flatten(config) for config in configs]
+    flat = with_left_out([flatten(config) for config in configs])
     models = [str(options["model.name"]) for options in flat]
     keys = list(dict.fromkeys(key for options in flat for key in options if key not in NOT_VARIANTS))
     variants: list[dict[str, str]] = [{} for _ in configs]
@@ -44,6 +44,17 @@ def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
                 name, value = _as_typed(key, flat[row])
                 variants[row][name] = value
     return variants
+
+
+def with_left_out(flat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the default of an option that records leave out at its default, where another record has another value.
+
+    Args:
+        flat: options with dots between their parts, as `flatten` returns them.
+    """
+    known = {f"data.{name}": value for name, value in LEFT_OUT_OF_DATA.items()} | {"trainer.keep": "best"}
+    given = {key: value for key, value in known.items() if any(key in options for options in flat)}
+    return [given | options for options in flat]
 
 
 def _follows_size(values: dict[int, str], flat: list[_Flat]) -> bool:

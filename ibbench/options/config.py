@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ibbench.errors import InputError, shorten, suggest
 from ibbench.options.checks import expecting, read_json
+from ibbench.options.defaults import LEFT_OUT_OF_DATA
 from ibbench.options.groups import (
     AnyOptimizerOptions,
     AnyScheduleOptions,
@@ -140,6 +141,11 @@ class Config(Options):
         """How many replicas the run has: one per target and seed."""
         return len(self.targets) * len(self.seeds)
 
+    @property
+    def passes_per_step(self) -> int:
+        """How often a training step computes the gradient of its batch: twice with `optimizer=sam`."""
+        return 2 if self.optimizer.name == "sam" else 1
+
     def used_plugins(self) -> dict[str, Plugin]:
         """Return the plugins that the run depends on, by what each of them provides.
 
@@ -167,6 +173,8 @@ class Config(Options):
             del options["trainer"][name]
         if options["trainer"]["average"] is None:  # so that runs of versions that had no average keep their names
             del options["trainer"]["average"]
+        if options["trainer"]["keep"] == "best":  # for the same reason
+            del options["trainer"]["keep"]
         for name in OF_CONTENT:
             if name != "max_atoms" or self.data.source not in OF_PACKAGES:
                 del options["data"][name]
@@ -180,6 +188,9 @@ class Config(Options):
         if options["data"]["split"] == "random":  # so that runs keep the names from when all splits were random
             for name in ("split", "held_out", "split_target"):
                 del options["data"][name]
+        for name, value in LEFT_OUT_OF_DATA.items():
+            if options["data"][name] == value:
+                del options["data"][name]
         if used := self.used_plugins():
             options["plugins"] = {key: plugin.digest for key, plugin in used.items()}
         return options
@@ -188,7 +199,7 @@ class Config(Options):
 # Types of our own validation errors whose message names its options, so that `_describe` adds no name.
 _SAID_IN_FULL = {
     *("source_only", "source_needs", "units", "width_and_budget", "nesterov", "batch_of_one", "seconds"),
-    *("length", "trials", "steps", "pooling", "split_option", "plugins"),
+    *("length", "trials", "steps", "pooling", "split_option", "plugins", "keep"),
 }
 
 

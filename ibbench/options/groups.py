@@ -102,6 +102,13 @@ class DataOptions(Options):
     ]
     augmentation: Literal["none", "relabel"]
     features: Literal["qm9", "organic", "element"]
+    label_noise: NonNegativeFloat
+    labels: Annotated[
+        Literal["true", "shuffled"],
+        BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
+    ]
+    standardise: bool
+    centre: bool
     path: Annotated[Annotated[str, AfterValidator(local_path)] | None, OnlyFor("csv", needed=True)] = None
     smiles_column: Annotated[Name | None, OnlyFor("csv", needed=True)] = None
     target_columns: Annotated[
@@ -186,6 +193,17 @@ class AdamOptions(Options):
     beta2: Fraction
 
 
+class SamOptions(Options):
+    """AdamW with the gradients of sharpness-aware minimisation (Foret et al. 2021, arXiv:2010.01412)."""
+
+    name: Literal["sam"]
+    lr: PositiveFloat
+    weight_decay: NonNegativeFloat
+    beta1: Fraction
+    beta2: Fraction
+    rho: PositiveFloat
+
+
 class SgdOptions(Options):
     """Stochastic gradient descent without momentum."""
 
@@ -210,7 +228,7 @@ class SgdMomentumOptions(Options):
         return self
 
 
-AnyOptimizerOptions = Annotated[AdamOptions | SgdOptions | SgdMomentumOptions, Field(discriminator="name")]
+AnyOptimizerOptions = Annotated[AdamOptions | SamOptions | SgdOptions | SgdMomentumOptions, Field(discriminator="name")]
 
 
 class ConstantOptions(Options):
@@ -257,9 +275,17 @@ class TrainerOptions(Options):
     patience: PositiveInt | None
     clip_norm: PositiveFloat | None
     average: PositiveInt | None
+    keep: Literal["best", "last"]
     compile: Literal["auto", True, False]
     replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
     checkpoint_seconds: NonNegativeFloat
+
+    @model_validator(mode="after")
+    def _patience_waits_for_the_best(self) -> Self:
+        if self.keep == "last" and self.patience is not None:
+            text = "trainer.patience stops a replica after its best validation: it needs trainer.keep=best"
+            raise PydanticCustomError("keep", text)
+        return self
 
     @model_validator(mode="after")
     def _has_one_length(self) -> Self:

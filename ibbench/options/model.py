@@ -40,7 +40,7 @@ class ModelOptions(Options):
     depth: PositiveInt
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "identity"]
     normalisation: Literal["none", "layer", "batch"]
-    initialisation: Literal["default", "he", "xavier"]
+    initialisation: Literal["default", "he", "xavier", "small", "large"]
     residual: bool
     dropout: Fraction
     pooling: Literal["sum", "mean", "max"]

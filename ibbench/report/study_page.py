@@ -49,6 +49,7 @@ def page(told: Told) -> list[Shape]:
         *map(Remark, tell_missing(report.study, whole_path=False)),
         *_claims(report, worth),
         *_worth(told),
+        *_fit(told),
         Heading("Comparison"),
         *_fold_pairs(body(report, _MOST_PAIRS)),
         *_named(told.drawn.cost, "Test error against cost. Filled points on the line: no other model has a lower error "
@@ -105,6 +106,13 @@ def _worth(told: Told) -> list[Shape]:
     for drawn in told.drawn.worth:
         shapes += _named([drawn], ladder if _is(drawn, "ladder") else curves)
     return [*shapes, *tables(told.worth, _MOST_PAIRS)]
+
+
+def _fit(told: Told) -> list[Shape]:
+    caption = (
+        "Test error (solid) and train error (dashed) along what the study sweeps: means over seeds, and each seed."
+    )
+    return [Heading("Train and test error"), *_named(told.drawn.fit, caption)] if told.drawn.fit else []
 
 
 def _named(drawn: Sequence[Picture | Remark], caption: str) -> Iterator[Picture | Remark]:

@@ -1,5 +1,6 @@
 """The baselines of a run, fitted and measured on the same molecules as its replicas."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -26,7 +27,11 @@ class Measured(NamedTuple):
 
 
 def measure_baselines(
-    dataset: DataSet, split: Split, replicas: list[Replica], plugins: Sequence[str] = ()
+    dataset: DataSet,
+    split: Split,
+    replicas: list[Replica],
+    plugins: Sequence[str] = (),
+    given: Tensor | None = None,
 ) -> tuple[Measured, ...]:
     """Fit every baseline to the train subset of each replica, and measure its errors.
 
@@ -35,24 +40,32 @@ def measure_baselines(
         split: division of these molecules into train pool, validation and test set.
         replicas: the targets and seeds of the run.
         plugins: plugins of the run, which may bring baselines of their own.
+        given: the labels of the train molecules of each replica, float64 `[R, n]` in the targets' units; None for their
+            true targets. Baselines are fitted to the same labels as models.
     """
     names = (*baseline_names(), *names_of("baseline", plugins))
-    return tuple(_measure(name, dataset, split, replicas) for name in names)
+    return tuple(_measure(name, dataset, split, replicas, given) for name in names)
 
 
-def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica]) -> Measured:
+def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica], given: Tensor | None) -> Measured:
     baseline = get_baseline(name)(dataset)
     entries, predictions = [], []
-    for target, seed in replicas:
+    for row, (target, seed) in enumerate(replicas):
         column = dataset.column(target)
         labelled = split.of_target(target)
         subset = labelled.train_subset(seed)
+        values = dataset.values[:, column]
+        if given is not None:
+            values = values.index_put((subset,), given[row])
+            altered = dataset.values.clone()
+            altered[:, column] = values
+            baseline.dataset = dataclasses.replace(dataset, values=altered)
         predict = baseline.fit(target, subset)
         if dataset.targets[column].is_class:
             predict = _as_logits(predict, len(subset))
         parts = {"train": subset, "validation": labelled.validation, "test": labelled.test}
         errors: dict[str, Any] = {
-            part: describe_errors(predict(index), dataset.values[index, column], dataset.targets[column])
+            part: describe_errors(predict(index), values[index], dataset.targets[column])
             for part, index in parts.items()
             if len(index)  # with data.test_size=0 nothing tests
         }

@@ -33,6 +33,7 @@ from ibbench.terminal import mention, say
 from ibbench.track.content import card_of, outcome_of
 from ibbench.track.follow import Follower
 from ibbench.training.device import choose_device, one_thread, peak_memory_mb, reset_peak_memory
+from ibbench.training.labels import altered_labels
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
 from ibbench.training.saved import saved_pack_size
 from ibbench.training.weights import write_weights
@@ -204,7 +205,8 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
         if len(packs) > 1:  # helpers may train some of the packs: see `help_train`
             held.enter_context(hold(folder / _lock_of_pack(number), patience=-1))
         trained.append(train_pack(point, lease, pack, number, len(packs), device, place.show))
-    baselines = measure_baselines(point.dataset, point.split, replicas, config.plugins)
+    given = altered_labels(point.dataset, point.split, replicas, config.data)
+    baselines = measure_baselines(point.dataset, point.split, replicas, config.plugins, given)
     lease.check()
     if len(point.split.test):
         write_predictions(

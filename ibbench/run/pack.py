@@ -232,7 +232,10 @@ def _measure_trials(
 
 
 def _evaluate(point: Point, passed: _Passed) -> Trained:
-    """Measure each replica of a trained pack on its train, validation and test molecules."""
+    """Measure each replica of a trained pack on its train, validation and test molecules.
+
+    Train errors are against the labels that were trained on, which may be altered, and the others against the truth.
+    """
     task, state, trials, *_ = passed
     split = point.split
     predictions, truths = {}, {}
@@ -241,7 +244,7 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
         ("validation", split.validation),
         ("test", split.test),
     ):
-        truths[part] = task.truth.values(index)
+        truths[part] = task.given if part == "train" else task.truth.values(index)
         predictions[part] = predict(task, state.models, index) if index.numel() else truths[part]
     length = measure_length(point.resolved.trainer, split.train_size)
     patience = point.resolved.trainer.patience

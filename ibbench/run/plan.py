@@ -21,6 +21,7 @@ from ibbench.data.splits import Split, split_dataset
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
+from ibbench.options.defaults import LEFT_OUT_OF_DATA
 from ibbench.options.groups import DataOptions
 from ibbench.options.model import ModelOptions
 from ibbench.options.trial import draw_trials
@@ -37,7 +38,7 @@ from ibbench.training.step import compiler, pays
 
 # Values that stand in for options of the data when data are loaded (`_WHOLE`) or divided (`_DIVIDED`): these options do
 # not change the result, so points that differ only in them share the data set and the split in memory.
-_DIVIDED: dict[str, Any] = {"train_size": None, "graph": "true", "augmentation": "none"}
+_DIVIDED: dict[str, Any] = {"train_size": None, "graph": "true", "augmentation": "none", **LEFT_OUT_OF_DATA}
 _WHOLE = _DIVIDED | {"validation_size": 1, "test_size": 1, "split_seed": 0}
 _AT_RANDOM: dict[str, Any] = {"split": "random", "held_out": None, "split_target": None}
 
@@ -133,7 +134,14 @@ def _check_classes(config: Config, dataset: DataSet, split: Split) -> None:
         InputError: a part of the split has one class only, or an option changes nothing since all targets are classes.
     """
     check_classes(dataset, split, config.targets, config.seeds)
-    if all(dataset.targets[dataset.column(target)].is_class for target in config.targets):
+    targets = [dataset.targets[dataset.column(target)] for target in config.targets]
+    unfit = [target.name for target in targets if target.is_class or target.logarithmic]
+    if config.data.label_noise and unfit:
+        raise InputError(
+            f"`data.label_noise` adds to numbers, and {', '.join(unfit)} is trained as a class or as a logarithm: "
+            "expected other targets"
+        )
+    if all(target.is_class for target in targets):
         for option, value, usual in (("loss", config.loss, "l1"), ("reference", config.reference, "auto")):
             if value not in {usual, "none"}:
                 raise InputError(
@@ -208,7 +216,8 @@ def _is_to_be_compiled(config: Config, split: Split, padding: Padding) -> bool:
     # The longest training decides: each stage of a search has a step of its own to compile.
     length = measure_length(trainer, split.train_size)
     flops = count_training_flops(padding, config.model) * length.molecules * config.num_replicas
-    return pays(length.steps, flops)
+    passes = config.passes_per_step
+    return pays(length.steps * passes, flops * passes)
 
 
 def _can_compile(config: Config, device: torch.device, here: bool) -> bool:

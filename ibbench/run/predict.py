@@ -202,8 +202,17 @@ class Predictor:
         return batch.keep(self.reads).to(self.models.device)
 
     def mean_features(self) -> Tensor:
-        """Return the mean over train atoms of each feature, `[R, F]`; 0 for features that the run has hidden."""
+        """Return the mean over train atoms of each feature, `[R, F]`; 0 for features that the run has hidden.
+
+        Raises:
+            InputError: the run was trained without standardised features, so that its weights do not say.
+        """
         mean = self.models.buffers["atom_mean"]
+        if not mean.any():
+            raise InputError(
+                f"`{self.model}` was trained with data.standardise=false and does not keep the mean features of train "
+                "atoms, by which atoms are hidden: expected runs with data.standardise=true"
+            )
         return mean * shown_features(self._facts.feature_set, mean.shape[-1]).to(mean.device)
 
     def find_faults(self, molecules: Molecules) -> Faults:

@@ -27,6 +27,7 @@ def list_planned(points: list[Point], overrides: list[list[str]]) -> list[Planne
 def _plan(point: Point, text: str) -> Planned:
     molecules = count_molecules(point.resolved, point.split.train_size)
     flops = count_training_flops(point.dataset.molecules.padding, point.resolved.model) * float(molecules)
+    flops *= point.config.passes_per_step
     return Planned(
         run=point.run,
         point=text or point.config.model.name,

@@ -13,10 +13,12 @@ from ibbench.errors import DivergedError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.options.trial import Trial
+from ibbench.training.labels import given_labels
 from ibbench.training.length import Length, measure_length
 from ibbench.training.metrics import mean_error
 from ibbench.training.optim import StackedOptimizer, clip_gradients, learning_rate_factor
 from ibbench.training.replicas import Replica, Replicas
+from ibbench.training.sam import Differentiate, sharpness_aware
 from ibbench.training.scaling import TargetScaling, Truth, atom_statistics
 from ibbench.training.state import State
 from ibbench.training.step import Step
@@ -47,12 +49,15 @@ def prepare(
     task = _prepare_task(config, dataset, split, device, replicas)
     subset_of = _draw_subsets(split, replicas)
     statistics_of = {key: atom_statistics(dataset.molecules.select(subset)) for key, subset in subset_of.items()}
-    means, scales = zip(*(statistics_of[_subset_key(split, replica)] for replica in replicas), strict=True)
+    statistics = zip(*(statistics_of[_subset_key(split, replica)] for replica in replicas), strict=True)
+    mean, scale = map(torch.stack, statistics)
+    if not config.data.standardise:
+        mean, scale = torch.zeros_like(mean), torch.ones_like(scale)
     models = Replicas.draw(
         config.model,
         dataset.molecules.padding,
         [seed for _, seed in replicas],
-        {"atom_mean": torch.stack(means), "atom_scale": torch.stack(scales)},
+        {"atom_mean": mean, "atom_scale": scale},
         device,
         config.precision,
     )
@@ -74,16 +79,18 @@ def _prepare_task(
     subset_of = _draw_subsets(split, replicas)
     subsets = torch.stack([subset_of[_subset_key(split, replica)] for replica in replicas])
     truth = Truth(dataset, replicas)
-    scaling = TargetScaling.fit(truth, subsets, config.reference)
+    given = given_labels(truth, split, replicas, config.data)
+    scaling = TargetScaling.fit(truth, subsets, config.reference, given, centre=config.data.centre)
     explained = scaling.explained(truth.composition, subsets)
     reads = get_model(config.model.name).reads_with(config.model)
-    labels = scaling.normalise(truth.values(subsets), truth.references(subsets), explained)
+    labels = scaling.normalise(given, truth.references(subsets), explained)
     if truth.is_class.any():
-        labels = torch.where(truth.is_class[:, None], truth.values(subsets).float(), labels)
+        labels = torch.where(truth.is_class[:, None], given.float(), labels)
     return Task(
         replicas,
         split,
         subsets.to(device),
+        given,
         labels.to(device),
         truth,
         scaling,
@@ -126,17 +133,18 @@ def train(
         DivergedError: a loss or a validation error is no longer finite, for all trials of a replica.
     """
     step = Step(state.models, loss_of(task, config.loss), config.trainer.compile is True)
+    differentiate = sharpness_aware(step, state.models, config.optimizer)
     length = measure_length(config.trainer, task.subsets.shape[1], share)
     patience = None if config.trainer.patience is None else config.trainer.patience * length.interval
     while state.step < length.steps and not state.stopped.all():
-        for _ in _train_until_validation(task, state, config, length, step, pause):
+        for _ in _train_until_validation(task, state, config, length, differentiate, pause):
             yield state
         started = time.perf_counter()
         rate = learning_rate_factor(config.schedule, (state.step - 0.5) / length.steps)
         with state.averaged():
             validation_mae = _validate(task, state)
             _stop_diverged(task, state, validation_mae, rate)
-            state.keep_best(validation_mae, patience)
+            state.keep_best(validation_mae, patience, config.trainer.keep)
         losses = state.loss_sum.cpu() / state.pending_molecules
         state.history += [
             {
@@ -158,7 +166,7 @@ def train(
 
 
 def _train_until_validation(
-    task: Task, state: State, config: Config, length: Length, take: Step, pause: Callable[[], bool]
+    task: Task, state: State, config: Config, length: Length, differentiate: Differentiate, pause: Callable[[], bool]
 ) -> Iterator[None]:
     """Take the steps until the next validation; yield between them when `pause` returns true.
 
@@ -175,7 +183,7 @@ def _train_until_validation(
             batches = task.batch_order(epoch).to(models.device).split(length.batch_size, dim=1)
         batch = batches[place]
         models.train(state.step)
-        loss = take(*task.train_batch(batch, state.step))
+        loss = differentiate(*task.train_batch(batch, state.step))
         if config.trainer.clip_norm is not None:
             clip_gradients(parameters, config.trainer.clip_norm)
         state.optimizer.step(learning_rate_factor(config.schedule, (state.step + 0.5) / length.steps))

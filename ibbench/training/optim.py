@@ -15,6 +15,7 @@ from ibbench.options.groups import (
     AnyScheduleOptions,
     ConstantOptions,
     CosineOptions,
+    SamOptions,
     SgdMomentumOptions,
     StepOptions,
 )
@@ -76,8 +77,8 @@ def plain_optimizer(options: AnyOptimizerOptions, parameters: list[Tensor]) -> O
 
 
 def _build(options: AnyOptimizerOptions, groups: list[dict[str, Any]]) -> Optimizer:
-    if isinstance(options, AdamOptions):
-        kind = AdamW if options.name == "adamw" else Adam
+    if isinstance(options, AdamOptions | SamOptions):
+        kind = Adam if options.name == "adam" else AdamW
         return kind(groups, options.lr, (options.beta1, options.beta2), fused=True)
     momentum, nesterov = 0.0, False
     if isinstance(options, SgdMomentumOptions):
@@ -113,7 +114,11 @@ def _cosine(fraction: float, final: float) -> float:
 def clip_gradients(parameters: list[Tensor], max_norm: float) -> None:
     """Scale the gradients of each replica on its own so that their joint norm is at most `max_norm`."""
     with_gradient = [(parameter, parameter.grad) for parameter in parameters if parameter.grad is not None]
-    squares = torch.stack([gradient.flatten(1).square().sum(1) for _, gradient in with_gradient])
-    factor = (max_norm / squares.sum(0).sqrt()).clamp(max=1.0)
+    factor = (max_norm / gradient_norms([gradient for _, gradient in with_gradient])).clamp(max=1.0)
     for parameter, gradient in with_gradient:  # not in place: two gradients that are equal may share their memory
         parameter.grad = gradient * factor.view(-1, *[1] * (gradient.dim() - 1))
+
+
+def gradient_norms(gradients: list[Tensor]) -> Tensor:
+    """Return the joint Euclidean norm of the gradients of each replica, `[R]`, from stacked gradients `[R, ...]`."""
+    return torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0).sqrt()

@@ -70,17 +70,28 @@ class TargetScaling(NamedTuple):
     log_offset: Tensor
 
     @classmethod
-    def fit(cls, truth: "Truth", subsets: Tensor, reference: ReferenceOption) -> "TargetScaling":
+    def fit(
+        cls,
+        truth: "Truth",
+        subsets: Tensor,
+        reference: ReferenceOption,
+        given: Tensor | None = None,
+        *,
+        centre: bool = True,
+    ) -> "TargetScaling":
         """Take slopes, mean and scale from the train subset of each replica.
 
         Args:
             truth: the true targets of all molecules.
             subsets: the indices of the train molecules of each replica, int64 `[R, n]`.
             reference: the option that says which targets have slopes, see `fit_slopes`.
+            given: the labels of these molecules in the targets' units, float64 `[R, n]`; None for their true targets.
+            centre: whether to subtract the mean; if not, the mean of the scaling is 0.
         """
+        values = truth.values(subsets) if given is None else given
         logarithmic = torch.tensor([target.logarithmic for target in truth.targets])
         log_offset = torch.tensor([target.log_offset for target in truth.targets], dtype=torch.float64)
-        transformed = _transform(truth.values(subsets) - truth.references(subsets), logarithmic, log_offset)
+        transformed = _transform(values - truth.references(subsets), logarithmic, log_offset)
         slopes = torch.stack(
             [
                 fit_slopes(truth.composition[subset], row, "none" if target.is_class else reference)
@@ -91,7 +102,7 @@ class TargetScaling(NamedTuple):
         scale = left.std(1, correction=0)
         scale = torch.where((scale > 0) & ~truth.is_class, scale, 1.0)
         return cls(
-            mean=torch.where(truth.is_class, left.mean(1).logit(), left.mean(1)),
+            mean=torch.where(truth.is_class, left.mean(1).logit(), left.mean(1)) if centre else torch.zeros_like(scale),
             scale=scale,
             slope_per_element=slopes,
             logarithmic=logarithmic,
@@ -173,6 +184,11 @@ class Truth:
         factor = torch.tensor([target.factor for target in distinct], dtype=torch.float64)
         self._references = _sum_references(self.composition, per_element, factor)
         self._rows = torch.tensor([distinct.index(target) for target in self.targets])
+
+    @property
+    def num_molecules(self) -> int:
+        """M, the number of molecules of the data set."""
+        return len(self._values)
 
     def values(self, index: Tensor) -> Tensor:
         """Return the targets in their units, float64 `[R, m]`, of the molecules `index`, `[m]` or `[R, m]`."""

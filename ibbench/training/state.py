@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -94,14 +95,15 @@ class State:
         yield
         self.models.load(latest)
 
-    def keep_best(self, validation_mae: Tensor, patience: int | None) -> None:
+    def keep_best(self, validation_mae: Tensor, patience: int | None, which: Literal["best", "last"] = "best") -> None:
         """Keep the weights of replicas that are better than ever, and stop those that have run out of patience.
 
         Args:
             validation_mae: the validation MAE of the current weights, float64 `[R]`.
             patience: the number of steps without a better error after which a replica stops; None for no limit.
+            which: `last` to keep the current weights whatever their error, so that `best` has the last ones in the end.
         """
-        improved = (validation_mae < self.best_mae) & ~self.stopped
+        improved = ((validation_mae < self.best_mae) | (which == "last")) & ~self.stopped
         self.best_mae = torch.where(improved, validation_mae, self.best_mae)
         self.best_step = torch.where(improved, self.step, self.best_step)
         for name, current in self.models.snapshot().items():

@@ -30,7 +30,9 @@ class Task(NamedTuple):
             trials is listed once for each.
         split: the molecules that train, validate and test.
         subsets: the indices of the train molecules of each replica, int64 `[R, n]`.
-        labels: the normalised targets of these train molecules, and the classes 0 and 1, float32 `[R, n]`.
+        given: the labels of these train molecules in the targets' units, float64 `[R, n]` on the CPU: their true
+            targets, unless `data.labels` or `data.label_noise` alter them.
+        labels: the same labels, normalised, and the classes 0 and 1, float32 `[R, n]`.
         truth: the targets of all molecules, in their units, on the CPU.
         scaling: the map between targets in their units and normalised ones.
         molecules: all molecules of the data set, without the fields that the model does not read.
@@ -40,6 +42,7 @@ class Task(NamedTuple):
     replicas: list[Replica]
     split: Split
     subsets: Tensor
+    given: Tensor
     labels: Tensor
     truth: Truth
     scaling: TargetScaling

@@ -55,6 +55,13 @@ CASES = {
         ["optimizer=sgd_momentum", "optimizer.momentum=0", "optimizer.nesterov=true"],
         "optimizer.nesterov=true needs an optimizer.momentum above 0",
     ),
+    "patience for the last weights": (
+        ["trainer.keep=last", "trainer.patience=3"],
+        "trainer.patience stops a replica after its best validation: it needs trainer.keep=best",
+    ),
+    "unknown labels": (["data.labels=shufled"], "`data.labels=shufled` is not possible: did you mean `shuffled`"),
+    "negative noise": (["data.label_noise=-0.5"], "`data.label_noise=-0.5` is not possible"),
+    "sam without a distance": (["optimizer=sam", "optimizer.rho=0"], "`optimizer.rho=0` is not possible"),
     "unknown name in a group": (["optimizer.name=sdg"], "`optimizer.name=sdg` is not possible: did you mean `sgd`"),
     "option of another optimizer": (["optimizer.name=sgd"], "`optimizer.beta1` is not an option of the choice made"),
     "folder that cannot be made": (["results_dir=/dev/null/here"], "/dev/null/here/quick cannot be written: Not a dir"),

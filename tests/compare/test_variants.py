@@ -57,6 +57,16 @@ def test_what_differs_from_the_file_is_said_too(run: MakeRun) -> None:
     assert _said(*rates) == ["optimizer.lr=0.05", "optimizer.lr=0.5"]
 
 
+def test_options_that_records_leave_out_are_said_where_they_differ(run: MakeRun) -> None:
+    said = _said(run("model=gnn"), run("model=gnn", "data.labels=shuffled"), run("model=gnn", "data.label_noise=0.5"))
+    assert said == [
+        "data.label_noise=0.0 data.labels=true",
+        "data.label_noise=0.0 data.labels=shuffled",
+        "data.label_noise=0.5 data.labels=true",
+    ]
+    assert _said(run("model=gnn"), run("model=gnn", "trainer.keep=last")) == ["trainer.keep=best", "trainer.keep=last"]
+
+
 def test_a_group_that_is_absent_is_null_as_a_whole(run: MakeRun) -> None:
     said = _said(run("budget=null", "model.width=8"), run("budget.value=5000"))
     assert "budget=null" in said[0].split()

@@ -196,7 +196,7 @@ DEFAULTS = ("model.activation=silu", "model.normalisation=layer", "model.initial
 SHARED_OPTIONS = [
     *(f"model.activation={kind}" for kind in ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh")),
     *(f"model.normalisation={kind}" for kind in ("none", "layer", "batch")),
-    *(f"model.initialisation={kind}" for kind in ("default", "he", "xavier")),
+    *(f"model.initialisation={kind}" for kind in ("default", "he", "xavier", "small", "large")),
     "model.residual=false",
     "model.dropout=0.5",
     "model.depth=1",

@@ -67,6 +67,18 @@ def test_the_kept_weights_are_those_of_the_best_validation(start: Start) -> None
     assert torch.allclose(again, state.best_mae)
 
 
+def test_the_last_weights_are_kept_where_they_are_asked_for(start: Start) -> None:
+    noisy = ("model=deep_sets", "trainer.epochs=12", "optimizer.lr=0.05", "schedule=constant", "trainer.keep=last")
+    composed, task, state = start(*noisy)
+    for _ in train(task, state, composed):
+        pass
+    assert (state.best_step == 7 * 12).all()
+    for name, value in state.models.snapshot().items():
+        assert torch.equal(state.best[name], value), name
+    last = torch.tensor([row["validation_mae"] for row in state.history[-2:]], dtype=torch.float64)
+    assert torch.equal(state.best_mae, last)
+
+
 def test_patience_stops_each_replica_for_itself(start: Start) -> None:
     overrides = ("model=mlp", "trainer.epochs=60", "trainer.patience=3", "optimizer.lr=0.02", "schedule=constant")
     composed, task, state = start(*overrides)

@@ -9,6 +9,7 @@ from ibbench.training.optim import StackedOptimizer, clip_gradients, learning_ra
 PEERS = {
     "adamw": torch.optim.AdamW,
     "adam": torch.optim.Adam,
+    "sam": torch.optim.AdamW,  # what it does to gradients is tested in test_sam.py
     "sgd": torch.optim.SGD,
     "sgd_momentum": torch.optim.SGD,
 }
@@ -38,6 +39,20 @@ def test_stacked_parameters_step_like_separate_ones(
             tensor.grad = gradient[row].clone()
             peer.step()
             assert torch.allclose(stacked[row], tensor, atol=1e-6)
+
+
+def test_adam_without_a_mean_of_gradients_is_rmsprop_with_bias_correction(config: Callable[..., Config]) -> None:
+    options = config("optimizer=adam", "optimizer.beta1=0").optimizer
+    weights = torch.randn(2, 5, requires_grad=True)
+    ours = StackedOptimizer(options, [weights], [0.1, 0.1], [0.0, 0.0])
+    expected, square = weights.detach().clone(), torch.zeros(2, 5)
+    for step in range(1, 5):
+        gradient = torch.randn(2, 5, generator=torch.Generator().manual_seed(step))
+        weights.grad = gradient.clone()
+        ours.step(1.0)
+        square = options.beta2 * square + (1 - options.beta2) * gradient.square()
+        expected = expected - 0.1 * gradient / ((square / (1 - options.beta2**step)).sqrt() + 1e-8)
+        assert torch.allclose(weights, expected, atol=1e-5)
 
 
 def test_clipping_is_that_of_torch_for_each_replica() -> None:

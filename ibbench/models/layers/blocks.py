@@ -195,19 +195,25 @@ def number_dropouts(model: nn.Module) -> None:
         layer.salt = salt + 1
 
 
+_TIMES_HE = {"small": 0.1, "he": 1.0, "large": 10.0}
+
+
 def initialise(model: nn.Module, initialisation: str) -> None:
     """Draw the weights of all linear layers anew, from torch's global generator.
 
     `default` keeps torch's own; `he` is He et al. 2015 (arXiv:1502.01852, normal, fan-in), `xavier` is
-    Glorot & Bengio 2010 (uniform); both start biases at zero.
+    Glorot & Bengio 2010 (uniform); `small` and `large` are `he` with a tenth and with ten times its standard deviation,
+    to show what goes wrong then. All but `default` start biases at zero.
     """
     if initialisation == "default":
         return
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            if initialisation == "he":
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            else:
+            if initialisation == "xavier":
                 nn.init.xavier_uniform_(module.weight)
+            else:
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                with torch.no_grad():
+                    module.weight.mul_(_TIMES_HE[initialisation])
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -24,6 +24,7 @@ from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.plot.classes import Probabilities, draw_class_reliability, draw_roc
 from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
+from ibbench.report.plot.fit import draw_fit, find_sweep
 from ibbench.report.plot.floors import Floors, read_floors
 from ibbench.report.plot.ladder import draw_ladder
 from ibbench.report.plot.parity import Panel, draw_parity
@@ -45,18 +46,20 @@ class Drawn(NamedTuple):
         cost: error against cost.
         parity: predictions against true values, by target; of a class, ROC curves.
         reliability: errors against the deviation between seeds, by target; of a class, shares against probabilities.
+        fit: train and test error along an option that the study sweeps; empty if it sweeps none.
     """
 
     worth: list[Picture | Remark]
     cost: list[Picture | Remark]
     parity: dict[Group, list[Picture | Remark]]
     reliability: dict[Group, list[Picture | Remark]]
+    fit: list[Picture | Remark]
 
     @property
     def shapes(self) -> list[Picture | Remark]:
         """All pictures and remarks, in the order of the attributes."""
         of_targets = [*self.parity.values(), *self.reliability.values()]
-        return [*self.worth, *self.cost, *(shape for shapes in of_targets for shape in shapes)]
+        return [*self.worth, *self.cost, *self.fit, *(shape for shapes in of_targets for shape in shapes)]
 
 
 def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture | Remark]:
@@ -115,6 +118,7 @@ def draw_parts(study: Study, folder: Path, by: str = "labels", apart: bool = Fal
                 else _draw_reliability(group, entries, stem, faulty)
                 for stem, (group, entries) in zip(reliability, largest.items(), strict=True)
             },
+            _draw_fits(largest, sections),
         )
         if study.missing:
             for shape in drawn.shapes:
@@ -242,6 +246,13 @@ def _draw_class(
     if len(models) == len(shown):
         return [picture]
     return [Remark(f"probabilities are drawn of the first {_MOST_PANELS} models only"), picture]
+
+
+def _draw_fits(largest: dict[Group, list[Entry]], sections: list[Section]) -> list[Picture | Remark]:
+    sweeps = {group: find_sweep(entries) for group, entries in largest.items()}
+    swept = {group: sweep for group, sweep in sweeps.items() if sweep}
+    stems = file_stems([_name("fit", group, sections) for group in swept])
+    return [Picture(stem, draw_fit(sweep)) for stem, sweep in zip(stems, swept.values(), strict=True)]
 
 
 def _title(name: str, entry: Entry, faulty: Set[Key]) -> str:
