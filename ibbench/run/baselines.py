@@ -1,17 +1,31 @@
 """The baselines of a run, fitted and measured on the same molecules as its replicas."""
 
+import hashlib
+import importlib.metadata
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ibbench.baselines import baseline_names, get_baseline
+from ibbench.baselines import Baseline, baseline_names, get_baseline
+from ibbench.baselines.pairs import FORMAT, lacking
+from ibbench.baselines.pairs.pair import Pair
+from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import Split
+from ibbench.errors import InputError
 from ibbench.plugins.load import names_of
-from ibbench.record.schema import BaselineEntry, MetricsEntry, ReplicaEntry
+from ibbench.record.folder import PREDICTIONS
+from ibbench.record.lease import Lease
+from ibbench.record.predictions import open_predictions, write_predictions
+from ibbench.record.schema import BaselineEntry, MetricsEntry, Record, ReplicaEntry, write_record
+from ibbench.run.plan import Point
+from ibbench.terminal import mention
 from ibbench.training.metrics import measure
+from ibbench.training.packs import list_replicas
 from ibbench.training.replicas import Replica
 
 
@@ -22,8 +36,27 @@ class Measured(NamedTuple):
     prediction: Tensor
 
 
+class _Row(NamedTuple):
+    """One replica of a baseline: its entry, its test predictions, float64 `[M]`, and what its fit has chosen."""
+
+    entry: ReplicaEntry
+    prediction: Tensor
+    parameters: int
+    settings: dict[str, float | str] | None
+
+
+def wanted_baselines(asked: Sequence[str], plugins: Sequence[str] = ()) -> tuple[str, ...]:
+    """List the baselines of a run: those that all runs have, those of its plugins, and those that are asked for."""
+    return tuple(dict.fromkeys([*baseline_names(), *names_of("baseline", plugins), *asked]))
+
+
 def measure_baselines(
-    dataset: DataSet, split: Split, replicas: list[Replica], plugins: Sequence[str] = ()
+    dataset: DataSet,
+    split: Split,
+    replicas: list[Replica],
+    plugins: Sequence[str] = (),
+    asked: Sequence[str] = (),
+    done: Sequence[str] = (),
 ) -> tuple[Measured, ...]:
     """Fit every baseline to the train subset of each replica, and measure its errors.
 
@@ -32,25 +65,123 @@ def measure_baselines(
         split: division of these molecules into train pool, validation and test set.
         replicas: the targets and seeds of the run.
         plugins: plugins of the run, which may bring baselines of their own.
+        asked: pairs that the config asks for, such as `morgan+ridge`.
+        done: baselines to leave out.
     """
-    names = (*baseline_names(), *names_of("baseline", plugins))
+    names = [name for name in wanted_baselines(asked, plugins) if name not in done]
     return tuple(_measure(name, dataset, split, replicas) for name in names)
 
 
 def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica]) -> Measured:
     baseline = get_baseline(name)(dataset)
-    entries, predictions = [], []
-    for target, seed in replicas:
+    rows: dict[Replica, _Row] = {}
+    for seed in dict.fromkeys(seed for _, seed in replicas):
+        targets = [target for target, other in replicas if other == seed]
+        measured = (
+            _measure_pair(baseline, dataset, split, seed, targets)
+            if isinstance(baseline, Pair)
+            else _measure_seed(baseline, split, seed, targets)
+        )
+        rows |= {Replica(row.entry.target, seed): row for row in measured}
+    of_replicas = [rows[replica] for replica in replicas]
+    settings = tuple(row.settings for row in of_replicas if row.settings is not None)
+    entry = BaselineEntry(
+        name=name,
+        parameters=max(row.parameters for row in of_replicas),
+        replicas=tuple(row.entry for row in of_replicas),
+        settings=settings or None,
+    )
+    return Measured(entry, torch.stack([row.prediction for row in of_replicas]))
+
+
+def _measure_seed(baseline: Baseline, split: Split, seed: int, targets: list[str]) -> list[_Row]:
+    dataset, subset, rows = baseline.dataset, split.train_subset(seed), []
+    for place, (target, predict) in enumerate(zip(targets, baseline.fit_all(targets, subset), strict=True)):
         column = dataset.column(target)
-        subset = split.train_subset(seed)
-        predict = baseline.fit(target, subset)
         parts = {"train": subset, "validation": split.validation, "test": split.test}
+        predicted = {part: predict(index) for part, index in parts.items()}
         errors: dict[str, Any] = {
-            part: MetricsEntry(**measure(predict(index), dataset.values[index, column])._asdict())
+            part: MetricsEntry(**measure(predicted[part], dataset.values[index, column])._asdict())
             for part, index in parts.items()
         }
         unit = dataset.targets[column].unit
-        predictions.append(predict(split.test))
-        entries.append(ReplicaEntry(target=target, seed=seed, unit=unit, best_epoch=0, epochs=0, **errors))
-    entry = BaselineEntry(name=name, parameters=baseline.num_parameters, replicas=tuple(entries))
-    return Measured(entry, torch.stack(predictions))
+        entry = ReplicaEntry(target=target, seed=seed, unit=unit, best_epoch=0, epochs=0, **errors)
+        settings = baseline.settings[place] if isinstance(baseline, Pair) else None
+        rows.append(_Row(entry, predicted["test"], baseline.num_parameters, settings))
+    return rows
+
+
+def _measure_pair(pair: Pair, dataset: DataSet, split: Split, seed: int, targets: list[str]) -> list[_Row]:
+    """Measure a pair, unless the cache has its errors: all models of a study have the same, and a fit takes minutes."""
+    paths = {target: _path(pair, dataset, split, seed, target) for target in targets}
+    found = {target: row for target, path in paths.items() if (row := _read(path))}
+    missing = [target for target in targets if target not in found]
+    if missing:
+        if not found:
+            mention(f"{pair.name}: fitting to {split.train_size:,} molecules, seed {seed}")
+        pair.prepare(torch.cat([split.train_subset(seed), split.validation, split.test]))
+        for row in _measure_seed(pair, split, seed, missing):
+            found[row.entry.target] = row
+            facts = {"entry": row.entry.model_dump(), "parameters": row.parameters, "settings": row.settings}
+            write_cache(paths[row.entry.target], {"prediction": row.prediction.numpy()}, facts)
+    return [found[target] for target in targets]
+
+
+def _read(path: Path) -> _Row | None:
+    try:
+        arrays, facts = read_cache(path, {})
+    except (FileNotFoundError, CacheError):
+        return None
+    entry = ReplicaEntry.model_validate(facts["entry"])
+    return _Row(entry, torch.from_numpy(arrays["prediction"]), facts["parameters"], facts["settings"])
+
+
+def _path(pair: Pair, dataset: DataSet, split: Split, seed: int, target: str) -> Path:
+    """Return where the cache keeps the errors of a pair on one target: a name made from all that they follow from."""
+    versions = {name: importlib.metadata.version(name) for name in ("scikit-learn", "scipy", "numpy")}
+    facts = {
+        "format": FORMAT,
+        "name": pair.name,
+        "vectors": pair.vectors.facts(),
+        "hydrogens": dataset.hydrogens,
+        "split": [split.fingerprint, split.train_size, seed],
+        "target": target,
+        "versions": versions,
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    return cache_folder() / "baselines" / f"{digest}.safetensors"
+
+
+def add_baselines(point: Point, record: Record, lease: Lease) -> Record:
+    """Fit the baselines that a finished run lacks, and add them to its predictions and its record.
+
+    Args:
+        point: the planned run.
+        record: its record.
+        lease: the lock of the run, which this process holds.
+
+    Raises:
+        InputError: the predictions of the run were deleted, so nothing can be added to them.
+        LostError: another process has taken the lock.
+    """
+    predictions = open_predictions(point.folder)
+    if predictions is None:
+        raise InputError(f"{point.folder} has no {PREDICTIONS} to add baselines to: rerun=true trains it anew")
+    replicas, names = list_replicas(point.resolved), {entry.name for entry in record.baselines}
+    mention(f"{point.run}: adding {', '.join(lacking(point.config.baselines, names))}")
+    added = measure_baselines(point.dataset, point.split, replicas, (), point.config.baselines, names)
+    plain = {name: predictions.plain(name) for name in predictions.names()}
+    known = dict(zip(plain["baseline"].tolist(), plain["baseline_prediction"], strict=True)) if "baseline" in plain else {}
+    complete = record.model_copy(update={"baselines": (*record.baselines, *(one.entry for one in added))})
+    lease.check()
+    write_predictions(
+        point.folder,
+        index=plain["index"],
+        ids=plain["id"],
+        replicas=list(zip(plain["target"].tolist(), plain["seed"].tolist(), strict=True)),
+        truth=plain["truth"],
+        prediction=plain["prediction"],
+        baselines=known | {one.entry.name: one.prediction.numpy() for one in added},
+    )
+    write_record(point.folder, complete)  # last: a baseline in the predictions alone is ignored
+    return complete

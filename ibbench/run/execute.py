@@ -6,6 +6,7 @@ import traceback
 import pandas as pd
 import torch
 
+from ibbench.baselines.pairs import lacking
 from ibbench.budget.cost import count_flops, count_parameters
 from ibbench.data.domain import find_domain, write_domain
 from ibbench.errors import DivergedError, InputError
@@ -25,7 +26,7 @@ from ibbench.record.lease import Lease, LostError, TakenError, describe_owner, h
 from ibbench.record.made import find_revision
 from ibbench.record.predictions import write_predictions
 from ibbench.record.schema import CostEntry, ErrorEntry, Record, write_record
-from ibbench.run.baselines import measure_baselines
+from ibbench.run.baselines import add_baselines, measure_baselines
 from ibbench.run.describe import describe_weights, make_record
 from ibbench.run.pack import ALONE, Place, advance_pack, train_pack
 from ibbench.run.plan import Point
@@ -40,6 +41,8 @@ from ibbench.training.weights import write_weights
 
 def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record | None:
     """Train all replicas of a run and write its folder; a run that is finished already is only read.
+
+    A finished run that lacks baselines which the config asks for gets them, without another training.
 
     A failure becomes a `failed` record with the reason, so that the other runs of a sweep go on. The next attempt
     resumes from the last checkpoint, unless the losses stopped being finite: then the checkpoints are removed.
@@ -57,11 +60,15 @@ def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record
     """
     try:
         record = _find_finished(point)
-        if record is None:
+        if record is None or _lacks_baselines(point, record):
             age = record_age(point.folder)
             with hold(point.folder, patience) as lease, contextlib.ExitStack() as packs:
                 redone = record_age(point.folder) != age  # by the process that held the lock before
-                record = _find_finished(point, redone) or _attempt_followed(point, lease, place, packs)
+                record = _find_finished(point, redone)
+                if record is None:
+                    record = _attempt_followed(point, lease, place, packs)
+                elif _lacks_baselines(point, record):
+                    record = add_baselines(point, record, lease)
             for emptied in point.folder.glob(_lock_of_pack("*")):
                 with contextlib.suppress(OSError):
                     emptied.rmdir()
@@ -77,8 +84,13 @@ def _find_finished(point: Point, redone: bool = False) -> Record | None:
     record = None if point.config.rerun and not redone else read_done(point.folder)
     if record:
         adopt_names(point.folder, point.config)
-        mention(f"{point.run}: done before")
+        if not _lacks_baselines(point, record):
+            mention(f"{point.run}: done before")
     return record
+
+
+def _lacks_baselines(point: Point, record: Record) -> bool:
+    return bool(lacking(point.config.baselines, {entry.name for entry in record.baselines}))
 
 
 def _attempt_followed(point: Point, lease: Lease, place: Place, packs: contextlib.ExitStack) -> Record:
@@ -195,7 +207,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
         if len(packs) > 1:  # helpers may train some of the packs: see `help_train`
             held.enter_context(hold(folder / _lock_of_pack(number), patience=-1))
         trained.append(train_pack(point, lease, pack, number, len(packs), device, place.show))
-    baselines = measure_baselines(point.dataset, point.split, replicas, config.plugins)
+    baselines = measure_baselines(point.dataset, point.split, replicas, config.plugins, config.baselines)
     lease.check()
     write_predictions(
         folder,

@@ -4,12 +4,15 @@ import contextlib
 import functools
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from ibbench.baselines import baseline_names
+from ibbench.baselines import baseline_names, get_baseline, is_baseline
+from ibbench.baselines.pairs import check_pair
+from ibbench.baselines.pairs.pair import Pair
 from ibbench.budget.cost import count_training_flops
 from ibbench.budget.width import fit_to_budget
 from ibbench.data.dataset import DataSet, load_dataset
@@ -91,12 +94,13 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     if config.precision == "tf32" and device.type != "cuda" and (here or config.device == "cpu"):
         raise InputError("`precision=tf32` needs a CUDA device: expected float32 or bfloat16 on the CPU")
     get_model(config.model.name)
-    if config.model.name in baseline_names():
+    if is_baseline(config.model.name):
         raise InputError(f"`model={config.model.name}` is the name of a baseline: expected a model of another name")
     dataset = _load(config.data)
     for target in config.targets:
         dataset.column(target)
     split = _divide(config.data)
+    check_baselines(config.baselines, dataset, split)
     if split.train_size == 1 and config.model.normalisation == "batch":
         raise InputError("model.normalisation=batch needs a data.train_size of at least 2: one molecule has no spread")
     plugin = plugin_of("model", config.model.name)
@@ -119,6 +123,21 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     run = f"{config.model.name}-{digest}"
     remember(config, run)
     return Point(config, resolved, dataset, split, facts, run)
+
+
+def check_baselines(asked: Sequence[str], dataset: DataSet, split: Split) -> None:
+    """Check that pairs can be fitted to the train subsets of a split.
+
+    Raises:
+        InputError: a name is not that of a pair, or the data set lacks what the pair needs; see `Pair.check`.
+    """
+    for name in asked:
+        if name in baseline_names():
+            continue  # every run has it
+        check_pair(name)
+        pair = get_baseline(name)
+        assert issubclass(pair, Pair)
+        pair.check(dataset, split.train_size)
 
 
 def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.device) -> Config:
