@@ -161,7 +161,18 @@ class Config(Options):
         that the run uses are in it as the digests of their files; other plugins are left out. So are baselines: a run that is done
         gets those that it lacks, without another training.
         """
-        others = {"plugins", "baselines", "name", "results_dir", "device", "rung", "worth_at", "log", "rerun", "workers"}
+        others = {
+            "plugins",
+            "baselines",
+            "name",
+            "results_dir",
+            "device",
+            "rung",
+            "worth_at",
+            "log",
+            "rerun",
+            "workers",
+        }
         options = self.model_dump(mode="json", exclude=others)
         # The run adds to the hash whether it compiles, which `trainer.compile=auto` leaves open. How many replicas
         # train at once changes rounding only, as the device does.

@@ -193,7 +193,9 @@ def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
         if baselines and _BASELINES in arrays:
             rounded = arrays.rounded(_OF_BASELINES)
             names = arrays.plain(_BASELINES).tolist()
-            known = {baseline.name for baseline in record.baselines}  # others were about to be added when a process died
+            known = {
+                baseline.name for baseline in record.baselines
+            }  # others were about to be added when a process died
             of_names = zip(names, *rounded, strict=True)
             by_name |= {name: Rounded(*rows) for name, *rows in of_names if name in known}
         blocks = [_block(name, replicas, truth, rounded) for name, rounded in by_name.items()]

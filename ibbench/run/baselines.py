@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from ibbench.baselines import Baseline, baseline_names, get_baseline
-from ibbench.baselines.pairs import FORMAT, lacking
+from ibbench.baselines.pairs import FORMAT, is_pair, lacking
+from ibbench.baselines.pairs.kept import Part, keep_pairs
 from ibbench.baselines.pairs.pair import Pair
 from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import Split
 from ibbench.errors import InputError
 from ibbench.plugins.load import names_of
-from ibbench.record.folder import PREDICTIONS
+from ibbench.record.folder import BASELINES, PREDICTIONS
 from ibbench.record.lease import Lease
 from ibbench.record.predictions import open_predictions, write_predictions
 from ibbench.record.schema import BaselineEntry, MetricsEntry, Record, ReplicaEntry, write_record
@@ -127,6 +128,13 @@ def _measure_pair(pair: Pair, dataset: DataSet, split: Split, seed: int, targets
     return [found[target] for target in targets]
 
 
+def _hash(*tensors: Tensor) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
 def _read(path: Path) -> _Row | None:
     try:
         arrays, facts = read_cache(path, {})
@@ -144,12 +152,34 @@ def _path(pair: Pair, dataset: DataSet, split: Split, seed: int, target: str) ->
         "name": pair.name,
         "vectors": pair.vectors.facts(),
         "hydrogens": dataset.hydrogens,
-        "split": [split.fingerprint, split.train_size, seed],
-        "target": target,
+        "molecules": _hash(split.train_subset(seed), split.validation, split.test),
+        "labels": _hash(dataset.values[:, dataset.column(target)]),
+        "replica": [target, seed],
         "versions": versions,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
     return cache_folder() / "baselines" / f"{digest}.safetensors"
+
+
+def keep_baselines(folder: Path, dataset: DataSet, split: Split, recorded: Sequence[BaselineEntry]) -> None:
+    """Write what the pairs of a run need to predict new molecules; nothing for a run without pairs.
+
+    Args:
+        folder: the folder of the run.
+        dataset: the molecules.
+        split: division of these molecules.
+        recorded: all baselines of the run.
+    """
+    pairs = {
+        entry.name: [
+            Part(one.target, one.seed, one.unit, settings)
+            for one, settings in zip(entry.replicas, entry.settings or (), strict=True)
+        ]
+        for entry in recorded
+        if is_pair(entry.name)
+    }
+    if pairs:
+        keep_pairs(folder / BASELINES, dataset, split, pairs)
 
 
 def add_baselines(point: Point, record: Record, lease: Lease) -> Record:
@@ -171,9 +201,12 @@ def add_baselines(point: Point, record: Record, lease: Lease) -> Record:
     mention(f"{point.run}: adding {', '.join(lacking(point.config.baselines, names))}")
     added = measure_baselines(point.dataset, point.split, replicas, (), point.config.baselines, names)
     plain = {name: predictions.plain(name) for name in predictions.names()}
-    known = dict(zip(plain["baseline"].tolist(), plain["baseline_prediction"], strict=True)) if "baseline" in plain else {}
+    known = (
+        dict(zip(plain["baseline"].tolist(), plain["baseline_prediction"], strict=True)) if "baseline" in plain else {}
+    )
     complete = record.model_copy(update={"baselines": (*record.baselines, *(one.entry for one in added))})
     lease.check()
+    keep_baselines(point.folder, point.dataset, point.split, complete.baselines)
     write_predictions(
         point.folder,
         index=plain["index"],

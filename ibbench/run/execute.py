@@ -26,7 +26,7 @@ from ibbench.record.lease import Lease, LostError, TakenError, describe_owner, h
 from ibbench.record.made import find_revision
 from ibbench.record.predictions import write_predictions
 from ibbench.record.schema import CostEntry, ErrorEntry, Record, write_record
-from ibbench.run.baselines import add_baselines, measure_baselines
+from ibbench.run.baselines import add_baselines, keep_baselines, measure_baselines
 from ibbench.run.describe import describe_weights, make_record
 from ibbench.run.pack import ALONE, Place, advance_pack, train_pack
 from ibbench.run.plan import Point
@@ -222,6 +222,8 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
     write_weights(folder / WEIGHTS, weights, describe_weights(point, replicas, trained[0].elements))
+    of_baselines = tuple(baseline.entry for baseline in baselines)
+    keep_baselines(folder, point.dataset, point.split, of_baselines)
     subsets = {seed: point.split.train_subset(seed) for seed in dict.fromkeys(seed for _, seed in replicas)}
     with contextlib.suppress(ImportError):  # needs RDKit for canonical SMILES; training from a ready cache does not
         write_domain(folder / DOMAIN, find_domain(point.dataset, subsets))
@@ -235,5 +237,4 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
         molecules_per_second=sum(entry.molecules or 0 for entry in entries) / train_seconds,
         peak_memory_mb=peak_memory_mb(device),
     )
-    of_baselines = tuple(baseline.entry for baseline in baselines)
     return make_record(point, "done", cost=cost, replicas=entries, baselines=of_baselines)

@@ -50,7 +50,9 @@ def check_pair(name: str) -> None:
     """
     parts = name.split(JOINT)
     if len(parts) != 2:
-        raise InputError(f"`baselines=[{name}]` is not possible: expected REPRESENTATION+REGRESSION, such as {_first()}")
+        raise InputError(
+            f"`baselines=[{name}]` is not possible: expected REPRESENTATION+REGRESSION, such as {_first()}"
+        )
     for part, names, kind in zip(
         parts, (representation_names(), regressor_names()), ("representation", "regression"), strict=True
     ):
@@ -74,5 +76,10 @@ def get_pair(name: str) -> type[Baseline]:
     check_pair(name)
     first, second = name.split(JOINT)
     representation, regressor = get_representation(first), get_regressor(second)
-    parts = {"name": name, "representation": representation, "regressor": regressor, "most_labels": regressor.most_labels}
+    parts = {
+        "name": name,
+        "representation": representation,
+        "regressor": regressor,
+        "most_labels": regressor.most_labels,
+    }
     return type("Pair", (Pair,), parts)

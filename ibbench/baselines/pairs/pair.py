@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.baselines import PAIRS_IGNORE, Baseline
 from ibbench.baselines.pairs.vectors import Vectors
-from ibbench.baselines.regressors import Fitted, RegressorBase
-from ibbench.baselines.representations import RepresentationBase
+from ibbench.baselines.regressors import Fitted, RegressorBase, Settings, get_regressor
+from ibbench.baselines.representations import RepresentationBase, get_representation
 from ibbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
     from ibbench.data.dataset import DataSet
 
-_FARTHEST = 10.0  # standard deviations; a standardised value beyond is cut, so that no rare molecule is predicted wildly
+_FARTHEST = (
+    10.0  # standard deviations; a standardised value beyond is cut, so that no rare molecule is predicted wildly
+)
 
 
 class Pair(Baseline):
@@ -44,7 +47,7 @@ class Pair(Baseline):
         super().__init__(dataset)
         self.vectors = Vectors(dataset, self.name.partition("+")[0])
         self._num_parameters = 0
-        self.settings: tuple[dict[str, float | str], ...] = ()
+        self.settings: tuple[Settings, ...] = ()
 
     @property
     def num_parameters(self) -> int:
@@ -76,29 +79,56 @@ class Pair(Baseline):
 
     def fit_all(self, targets: Sequence[str], subset: Tensor) -> list[Callable[[Tensor], Tensor]]:
         """Fit to the labels of several targets at once, which shares the work on the vectors (see `Baseline.fit`)."""
-        import torch
-
-        def at(fitted: Fitted, index: Tensor) -> Tensor:
-            return torch.from_numpy(fitted.predict(scale(self.vectors.at(index.numpy())))).double()
-
-        fits, scale = self.fit_vectors(targets, subset)
-        return [lambda index, fitted=fitted: at(fitted, index) for fitted in fits]  # type: ignore[misc]
-
-    def fit_vectors(
-        self, targets: Sequence[str], subset: Tensor
-    ) -> tuple[list[Fitted], Callable[[NDArray[Any]], NDArray[Any]]]:
-        """Fit to the labels of several targets.
-
-        Returns:
-            A regression for each target, and the function that vectors must go through before they are given to it.
-        """
         vectors = self.vectors.at(subset.numpy())
         labels = self.dataset.values[subset][:, [self.dataset.column(target) for target in targets]].numpy()
-        scale = _standardise(vectors) if self.representation.standardised else _as_they_are
-        fits = self.regressor().fit(scale(vectors), labels)
+        fits = fit_pair(self.name, vectors, labels)
         self._num_parameters = max(fitted.num_parameters for fitted in fits)
         self.settings = tuple(fitted.settings for fitted in fits)
-        return fits, scale
+        return [functools.partial(self._predict, fitted) for fitted in fits]
+
+    def _predict(self, fitted: FittedPair, index: Tensor) -> Tensor:
+        import torch
+
+        return torch.from_numpy(fitted.predict(self.vectors.at(index.numpy()))).double()
+
+
+class FittedPair(NamedTuple):
+    """A pair that is fitted to the labels of one target.
+
+    Attributes:
+        predict: a function from the vectors of n molecules, `[n, p]`, to values in the target's unit, float64 `[n]`.
+        num_parameters: the number of parameters that the fit has chosen.
+        settings: what was chosen before the fit, see `RegressorBase.choose`.
+    """
+
+    predict: Callable[[NDArray[Any]], NDArray[Any]]
+    num_parameters: int
+    settings: Settings
+
+
+def fit_pair(
+    name: str, vectors: NDArray[Any], labels: NDArray[Any], settings: Sequence[Settings] | None = None
+) -> list[FittedPair]:
+    """Fit a pair to the labels of T targets.
+
+    Args:
+        name: the pair, such as `morgan+ridge`.
+        vectors: vectors of m train molecules, `[m, p]`.
+        labels: their labels, float64 `[m, T]`.
+        settings: settings of each target that were chosen in an earlier fit; None to choose them.
+    """
+    first, second = name.split("+")
+    scale = _standardise(vectors) if get_representation(first).standardised else _as_they_are
+    regressor, scaled = get_regressor(second)(), scale(vectors)
+    chosen = regressor.choose(scaled, labels) if settings is None else settings
+
+    def predict(fitted: Fitted, asked: NDArray[Any]) -> NDArray[Any]:
+        return fitted.predict(scale(asked)) if len(asked) else np.empty(0)
+
+    return [
+        FittedPair(functools.partial(predict, fitted), fitted.num_parameters, of_target)
+        for fitted, of_target in zip(regressor.fit(scaled, labels, chosen), chosen, strict=True)
+    ]
 
 
 def _as_they_are(vectors: NDArray[Any]) -> NDArray[Any]:

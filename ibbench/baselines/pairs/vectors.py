@@ -10,7 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from ibbench.baselines.representations import RepresentationBase, Shown, get_representation
+from ibbench.baselines.representations import Shown, get_representation
 from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache
 from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN
 from ibbench.errors import InputError
@@ -27,11 +27,15 @@ class Vectors:
     Args:
         dataset: the molecules.
         name: the name of the representation.
+
+    Attributes:
+        representation: the representation, which fits all molecules of the data set.
     """
 
     def __init__(self, dataset: DataSet, name: str) -> None:
         self._dataset, self._name = dataset, name
-        self._representation = get_representation(name)(dataset)
+        kind = get_representation(name)
+        self.representation = kind(kind.measure(dataset))
         self._place = np.full(len(dataset), -1)  # of each molecule in `_known`; -1 where it is not computed
         self._known: NDArray[Any] = np.empty((0, 0))
 
@@ -54,7 +58,9 @@ class Vectors:
             try:
                 made = self._compute(missing)
             except ImportError as error:
-                raise InputError(f"`baselines=[{self._name}+…]` needs a package: {error.name} is not installed") from None
+                raise InputError(
+                    f"`baselines=[{self._name}+…]` needs a package: {error.name} is not installed"
+                ) from None
             self._keep(np.concatenate([self._indices(), missing]), np.concatenate([self._known, made])
                        if len(self._known) else made)  # fmt: skip
             write_cache(self._path(), {"index": self._indices(), "vectors": self._known}, self.facts())
@@ -82,27 +88,19 @@ class Vectors:
         """Return all that the vectors follow from."""
         import importlib.metadata
 
-        facts = {"name": self._name, "version": self._representation.version, "source": self._dataset.source}
+        facts = {"name": self._name, "version": self.representation.version, "source": self._dataset.source}
         facts["molecules"] = len(self._dataset)
-        if self._representation.reads == "smiles":
+        if self.representation.reads == "smiles":
             facts["rdkit"] = importlib.metadata.version("rdkit")
         return facts
 
     def _compute(self, index: NDArray[np.int64]) -> NDArray[Any]:
-        shown = _show(self._dataset, index, self._representation.reads)
+        shown = _show(self._dataset, index, self.representation.reads)
         blocks = [slice(start, start + _BLOCK) for start in range(0, max(1, len(index)), _BLOCK)]
-        parts = [
-            Shown(*(part[block] if len(part) else part for part in shown)) for block in blocks
-        ]  # type: ignore[arg-type]
-        if self._representation.reads == "geometry" or len(blocks) == 1:
-            return np.concatenate([self._representation.compute(part) for part in parts])
-        kind = type(self._representation)
-        return np.concatenate(Parallel(n_jobs=-1)(delayed(_compute_apart)(kind, part) for part in parts))
-
-
-def _compute_apart(kind: type[RepresentationBase], shown: Shown) -> NDArray[Any]:
-    """Compute vectors in another process, where the data set, which they do not depend on, is not sent."""
-    return kind.__new__(kind).compute(shown)
+        parts = [Shown(*(part[block] if len(part) else part for part in shown)) for block in blocks]  # type: ignore[arg-type]
+        if self.representation.reads == "geometry" or len(blocks) == 1:
+            return np.concatenate([self.representation.compute(part) for part in parts])
+        return np.concatenate(Parallel(n_jobs=-1)(delayed(self.representation.compute)(part) for part in parts))
 
 
 def _show(dataset: DataSet, index: NDArray[np.int64], reads: str) -> Shown:

@@ -10,11 +10,12 @@ import functools
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
+Settings = dict[str, Any]  # numbers and words that are chosen before a fit, by name, such as the penalty
 TRIALS = 8  # settings that each regressor tries; a closed form may choose the strength of a penalty within each of them
 TUNED_ON = 2000  # most train molecules that settings are tried on; the chosen ones are then fitted to all
 
@@ -25,12 +26,10 @@ class Fitted(NamedTuple):
     Attributes:
         predict: a function from vectors, `[n, p]`, to values, float64 `[n]`.
         num_parameters: the number of parameters that the fit has chosen.
-        settings: what was chosen by the errors on molecules left out, by name, such as the strength of a penalty.
     """
 
     predict: Callable[[NDArray[Any]], NDArray[Any]]
     num_parameters: int
-    settings: dict[str, float | str]
 
 
 class RegressorBase(ABC):
@@ -43,12 +42,22 @@ class RegressorBase(ABC):
     most_labels: ClassVar[int | None] = None
 
     @abstractmethod
-    def fit(self, vectors: NDArray[Any], labels: NDArray[Any]) -> list[Fitted]:
-        """Choose the settings and fit, for each of T targets.
+    def choose(self, vectors: NDArray[Any], labels: NDArray[Any]) -> list[Settings]:
+        """Choose the settings for each of T targets, by the errors on train molecules that are left out of a fit.
 
         Args:
             vectors: vectors of m train molecules in random order, `[m, p]`, uint8 if they are counts.
             labels: their labels, float64 `[m, T]`.
+        """
+
+    @abstractmethod
+    def fit(self, vectors: NDArray[Any], labels: NDArray[Any], settings: Sequence[Settings]) -> list[Fitted]:
+        """Fit with given settings, for each of T targets; the same arguments always give the same predictions.
+
+        Args:
+            vectors: vectors of m train molecules, as for `choose`.
+            labels: their labels, float64 `[m, T]`.
+            settings: what `choose` has returned.
         """
 
 

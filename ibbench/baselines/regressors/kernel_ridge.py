@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ibbench.baselines.regressors import TRIALS, TUNED_ON, Fitted, RegressorBase
+from ibbench.baselines.regressors import TRIALS, TUNED_ON, Fitted, RegressorBase, Settings
 
 _PENALTIES = 10.0 ** np.arange(-9, 1)  # the kernel of a molecule with itself is 1
 _WIDTHS = (0.25, 1.0, 4.0, 16.0)  # times the median distance between train molecules
@@ -33,12 +34,16 @@ class Regressor(RegressorBase):
 
     most_labels = 20_000  # two matrices of this size take 6 GB
 
-    def fit(self, vectors: NDArray[Any], labels: NDArray[Any]) -> list[Fitted]:
-        """Fit each target, with the setting of the least mean absolute leave-one-out error (see `RegressorBase`)."""
+    def choose(self, vectors: NDArray[Any], labels: NDArray[Any]) -> list[Settings]:
+        """Choose kernel, width and penalty of the least mean absolute leave-one-out error (see `RegressorBase`)."""
+        chosen = _choose(vectors[:TUNED_ON], (labels - labels.mean(0))[:TUNED_ON])
+        return [setting._asdict() for setting in chosen]
+
+    def fit(self, vectors: NDArray[Any], labels: NDArray[Any], settings: Sequence[Settings]) -> list[Fitted]:
+        """Fit each target with its setting (see `RegressorBase`)."""
         from scipy.linalg import cho_factor, cho_solve
 
-        mean = labels.mean(0)
-        chosen = _choose(vectors[:TUNED_ON], (labels - mean)[:TUNED_ON])
+        mean, chosen = labels.mean(0), [_Setting(**setting) for setting in settings]
         weights = np.empty_like(labels)
         for setting in dict.fromkeys(chosen):
             targets = [place for place, one in enumerate(chosen) if one == setting]
@@ -48,11 +53,9 @@ class Regressor(RegressorBase):
             weights[:, targets] = cho_solve(factor, (labels - mean)[:, targets], check_finite=False)
             del kernel, factor
         return [
-            Fitted(functools.partial(_predict, vectors, setting, weights[:, place], mean[place]), len(vectors), {
-                "kernel": setting.kernel, "width": setting.width, "penalty": setting.penalty,
-            })
+            Fitted(functools.partial(_predict, vectors, setting, weights[:, place], mean[place]), len(vectors))
             for place, setting in enumerate(chosen)
-        ]  # fmt: skip
+        ]
 
 
 def _predict(vectors: NDArray[Any], setting: _Setting, weights: Floats, mean: float, asked: NDArray[Any]) -> Floats:

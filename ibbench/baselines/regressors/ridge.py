@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ibbench.baselines.regressors import Fitted, RegressorBase
+from ibbench.baselines.regressors import Fitted, RegressorBase, Settings
 
-_PENALTIES = np.geomspace(1e-6, 1e4, 21)  # relative to the mean square of a column; wider than any choice so far
+_PENALTIES = np.geomspace(1e-5, 1e3, 17)  # times the mean square of a centred vector
 
 
 class Regressor(RegressorBase):
     """A linear function of the vectors, by scikit-learn: min |y - Xw|^2 + penalty |w|^2, with an intercept."""
 
-    def fit(self, vectors: NDArray[Any], labels: NDArray[Any]) -> list[Fitted]:
-        """Fit each target, with the penalty of the least mean absolute leave-one-out error (see `RegressorBase`)."""
+    def choose(self, vectors: NDArray[Any], labels: NDArray[Any]) -> list[Settings]:
+        """Choose the penalty of the least mean absolute leave-one-out error (see `RegressorBase`)."""
         from sklearn.linear_model import RidgeCV
 
         columns = vectors.astype(np.float64)
-        scale = float(columns.var(0).mean()) * len(columns) / 100 or 1.0
-        fits = []
-        for of_target in labels.T:
-            ridge = RidgeCV(_PENALTIES * scale, scoring="neg_mean_absolute_error").fit(columns, of_target)
-            settings: dict[str, float | str] = {"penalty": float(ridge.alpha_)}
-            fits.append(Fitted(ridge.predict, columns.shape[1] + 1, settings))
-        return fits
+        penalties = _PENALTIES * (float(columns.var(0).sum()) or 1.0)
+        ridge = RidgeCV(penalties, scoring="neg_mean_absolute_error", alpha_per_target=True)
+        return [{"penalty": float(penalty)} for penalty in np.atleast_1d(ridge.fit(columns, labels).alpha_)]
+
+    def fit(self, vectors: NDArray[Any], labels: NDArray[Any], settings: Sequence[Settings]) -> list[Fitted]:
+        """Fit each target with its penalty (see `RegressorBase`)."""
+        from sklearn.linear_model import Ridge
+
+        columns = vectors.astype(np.float64)
+        penalties = np.array([chosen["penalty"] for chosen in settings])
+        ridge = Ridge(penalties).fit(columns, labels)
+
+        def predict(place: int, asked: NDArray[Any]) -> NDArray[Any]:
+            return np.asarray(asked.astype(np.float64) @ ridge.coef_[place] + ridge.intercept_[place])
+
+        return [Fitted(functools.partial(predict, place), columns.shape[1] + 1) for place in range(len(settings))]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ibbench.data.dataset import DataSet
 
 
+Limits = dict[str, Any]  # what decides the length of vectors, of JSON types
+
+
 class Shown(NamedTuple):
     """What a representation is computed from: n molecules, as texts or in space.
 
@@ -33,6 +36,11 @@ class Shown(NamedTuple):
     numbers: NDArray[Any]
     positions: NDArray[Any]
 
+    @property
+    def count(self) -> int:
+        """The number of molecules, n."""
+        return len(self.smiles) or len(self.numbers)
+
 
 class RepresentationBase(ABC):
     """Turns molecules into vectors of p numbers.
@@ -44,22 +52,31 @@ class RepresentationBase(ABC):
             as columns of different units need. If not, the vectors are used as they are.
 
     Args:
-        dataset: the molecules, whose largest numbers of atoms may decide the length of the vectors.
+        limits: result of `measure`, for the molecules that regressions are fitted to.
     """
 
     reads: ClassVar[Literal["smiles", "geometry"]]
     version: ClassVar[int] = 1
     standardised: ClassVar[bool] = False
 
-    def __init__(self, dataset: DataSet) -> None:
-        self.dataset = dataset
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+
+    @classmethod
+    def measure(cls, dataset: DataSet) -> Limits:  # noqa: ARG003 (most vectors have one length for all data sets)
+        """Return what decides the length of the vectors, such as the largest number of atoms in a data set."""
+        return {}
+
+    def find_too_large(self, shown: Shown) -> NDArray[np.bool_]:
+        """Return which molecules do not fit into the vectors, bool `[n]`, such as those with too many atoms."""
+        return np.zeros(shown.count, dtype=bool)
 
     @abstractmethod
     def compute(self, shown: Shown) -> NDArray[Any]:
         """Return the vectors of n molecules, `[n, p]`: uint8 if they are counts, float32 if not.
 
-        Args:
-            shown: the molecules; each can be read by RDKit, or has all its coordinates.
+            Args:
+        shown: the molecules; each can be read by RDKit, or has all its coordinates. None is too large.
         """
 
 
