@@ -158,8 +158,8 @@ class Config(Options):
         """Return the options that can change a run's numbers, as JSON types. The name of a run is a hash of them.
 
         The path of a CSV is left out: the hash contains the digest of its content instead, which the run adds. Plugins
-        that the run uses are in it as the digests of their files; other plugins are left out. So are baselines: a run that is done
-        gets those that it lacks, without another training.
+        that the run uses are in it as the digests of their files; other plugins are left out. So are baselines: a run
+        that is done gets those that it lacks, without another training.
         """
         others = {
             "plugins",

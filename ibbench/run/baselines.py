@@ -3,7 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +57,7 @@ def measure_baselines(
     replicas: list[Replica],
     plugins: Sequence[str] = (),
     asked: Sequence[str] = (),
-    done: Sequence[str] = (),
+    done: Collection[str] = (),
 ) -> tuple[Measured, ...]:
     """Fit every baseline to the train subset of each replica, and measure its errors.
 

@@ -169,7 +169,10 @@ def _predict(predictor: Predictor | PairPredictor, batch: Batch) -> tuple[Floats
         values, large, nowhere = predictor.predict(batch)
         why = "not predicted: larger than all molecules it was fitted to, or of other elements"
         notes = [Note("large", place, why) for place in np.flatnonzero(large).tolist()]
-        lost = [Note("geometry", place, "not predicted: ETKDG finds no geometry") for place in np.flatnonzero(nowhere)]
+        lost = [
+            Note("geometry", place, "not predicted: ETKDG finds no geometry")
+            for place in np.flatnonzero(nowhere).tolist()
+        ]
         return values, [*notes, *lost]
     values = np.full((len(predictor.replicas), len(batch)), np.nan)
     molecules, places = batch.molecules(predictor.hydrogens, "positions" in predictor.reads)

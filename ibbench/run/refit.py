@@ -63,9 +63,8 @@ class PairPredictor:
         if len(places):
             fits = ~self._representation.find_too_large(shown)
             large[places[~fits]] = True
-            chosen = Shown(*(part[fits] if isinstance(part, np.ndarray) and len(part) else part for part in shown))
             if fits.any():
-                vectors = self._representation.compute(chosen)
+                vectors = self._representation.compute(shown.select(np.flatnonzero(fits)))
                 for row, fitted in enumerate(self._fits):
                     values[row, places[fits]] = fitted.predict(vectors)
         return values, large, nowhere

@@ -68,9 +68,9 @@ class Sweep:
         """Check the points as far as this is possible without their data.
 
         Raises:
-            InputError: the points belong to several studies, differ in workers, trackers or baselines, or two are the same; a
-                value is given for an option that a search draws; `--detach` is given without jobs; or a tracker is not
-                installed.
+            InputError: the points belong to several studies, differ in workers, trackers or baselines, or two are the
+                same; a value is given for an option that a search draws; `--detach` is given without jobs; or a tracker
+                is not installed.
         """
         if self.detach and self._here:
             raise InputError("`--detach` needs jobs that live on without this command: expected cluster=slurm")
@@ -192,7 +192,7 @@ class Sweep:
         replaced = folder not in self._replaced or record_age(folder) != self._replaced[folder]
         record = read_done(folder) if replaced else None
         asked = self._configs[0].baselines
-        return bool(record) and not lacking(asked, {entry.name for entry in record.baselines})
+        return record is not None and not lacking(asked, {entry.name for entry in record.baselines})
 
 
 def _refuse_repeats(configs: list[Config], overrides: list[list[str]]) -> None:

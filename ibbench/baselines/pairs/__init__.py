@@ -1,7 +1,7 @@
 """Baselines that are a pair: a representation made by hand and a regression, such as `morgan+kernel_ridge`.
 
-Every file of `representations/` can be paired with every file of `regressors/`. A pair is fitted only if the config asks
-for it. Neither this module nor the names need torch, RDKit or scikit-learn.
+Every file of `representations/` can be paired with every file of `regressors/`. A pair is fitted only if the config
+asks for it. Neither this module nor the names need torch, RDKit or scikit-learn.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ repeated in seconds, always gives the same predictions, and needs no format for 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,7 +40,7 @@ class Part(NamedTuple):
     settings: Settings
 
 
-def keep_pairs(path: Path, dataset: DataSet, split: Split, pairs: dict[str, Sequence[Part]]) -> None:
+def keep_pairs(path: Path, dataset: DataSet, split: Split, pairs: Mapping[str, Sequence[Part]]) -> None:
     """Write what the pairs of a run need to predict, whole or not at all.
 
     Args:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ibbench.baselines.representations import Shown, get_representation
 from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache
-from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN
+from ibbench.data.layout import ATOMIC_NUMBER
 from ibbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class Vectors:
 
     def _compute(self, index: NDArray[np.int64]) -> NDArray[Any]:
         shown = _show(self._dataset, index, self.representation.reads)
-        blocks = [slice(start, start + _BLOCK) for start in range(0, max(1, len(index)), _BLOCK)]
-        parts = [Shown(*(part[block] if len(part) else part for part in shown)) for block in blocks]  # type: ignore[arg-type]
-        if self.representation.reads == "geometry" or len(blocks) == 1:
+        starts = range(0, max(1, len(index)), _BLOCK)
+        parts = [shown.select(np.arange(len(index))[start : start + _BLOCK]) for start in starts]
+        if self.representation.reads == "geometry" or len(parts) == 1:
             return np.concatenate([self.representation.compute(part) for part in parts])
         return np.concatenate(Parallel(n_jobs=-1)(delayed(self.representation.compute)(part) for part in parts))
 

@@ -33,8 +33,9 @@ class Regressor(RegressorBase):
         columns = vectors.astype(np.float64)
         penalties = np.array([chosen["penalty"] for chosen in settings])
         ridge = Ridge(penalties).fit(columns, labels)
+        weights, constants = np.atleast_2d(ridge.coef_), np.atleast_1d(ridge.intercept_)
 
         def predict(place: int, asked: NDArray[Any]) -> NDArray[Any]:
-            return np.asarray(asked.astype(np.float64) @ ridge.coef_[place] + ridge.intercept_[place])
+            return np.asarray(asked.astype(np.float64) @ weights[place] + constants[place])
 
         return [Fitted(functools.partial(predict, place), columns.shape[1] + 1) for place in range(len(settings))]

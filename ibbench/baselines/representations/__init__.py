@@ -37,9 +37,15 @@ class Shown(NamedTuple):
     positions: NDArray[Any]
 
     @property
-    def count(self) -> int:
+    def num_molecules(self) -> int:
         """The number of molecules, n."""
         return len(self.smiles) or len(self.numbers)
+
+    def select(self, places: NDArray[np.int64]) -> Shown:
+        """Return the molecules at some places."""
+        if len(self.smiles):
+            return self._replace(smiles=[self.smiles[place] for place in places.tolist()])
+        return self._replace(numbers=self.numbers[places], positions=self.positions[places])
 
 
 class RepresentationBase(ABC):
@@ -69,7 +75,7 @@ class RepresentationBase(ABC):
 
     def find_too_large(self, shown: Shown) -> NDArray[np.bool_]:
         """Return which molecules do not fit into the vectors, bool `[n]`, such as those with too many atoms."""
-        return np.zeros(shown.count, dtype=bool)
+        return np.zeros(shown.num_molecules, dtype=bool)
 
     @abstractmethod
     def compute(self, shown: Shown) -> NDArray[Any]:
