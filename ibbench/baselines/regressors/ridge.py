@@ -23,6 +23,8 @@ class Regressor(RegressorBase):
 
         columns = vectors.astype(np.float64)
         penalties = _PENALTIES * (float(columns.var(0).sum()) or 1.0)
+        if len(columns) < 3:  # nothing can be left out
+            return [{"penalty": float(penalties[-1])}] * labels.shape[1]
         ridge = RidgeCV(penalties, scoring="neg_mean_absolute_error", alpha_per_target=True)
         return [{"penalty": float(penalty)} for penalty in np.atleast_1d(ridge.fit(columns, labels).alpha_)]
 
