@@ -113,7 +113,7 @@ class BaselineEntry(_Entry):
     name: str
     parameters: int
     replicas: tuple[ReplicaEntry, ...]
-    settings: tuple[dict[str, float | str], ...] | None = None
+    settings: tuple[dict[str, int | float | str], ...] | None = None
 
 
 class ErrorEntry(_Entry):

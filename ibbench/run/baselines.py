@@ -14,6 +14,7 @@ from ibbench.baselines import Baseline, baseline_names, get_baseline
 from ibbench.baselines.pairs import FORMAT, is_pair, lacking
 from ibbench.baselines.pairs.kept import Part, keep_pairs
 from ibbench.baselines.pairs.pair import Pair
+from ibbench.baselines.regressors import Settings
 from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import Split
@@ -43,7 +44,7 @@ class _Row(NamedTuple):
     entry: ReplicaEntry
     prediction: Tensor
     parameters: int
-    settings: dict[str, float | str] | None
+    settings: Settings | None
 
 
 def wanted_baselines(asked: Sequence[str], plugins: Sequence[str] = ()) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def test_a_wrong_name_is_one_line(name: str, told: str, config: Callable[..., Co
 
 
 def test_too_many_molecules_for_all_pairs_are_refused(config: Callable[..., Config]) -> None:
-    with pytest.raises(InputError, match="30,000 are too many: expected a data.train_size of at most 20,000"):
+    with pytest.raises(InputError, match=r"30,000 are too many: expected a data\.train_size of at most 20,000"):
         plan(config("data.train_size=30000", "baselines=[morgan+kernel_ridge]", "model=mlp"))
     plan(config("data.train_size=30000", "baselines=[morgan+ridge]", "model=mlp"))
 

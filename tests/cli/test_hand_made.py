@@ -131,6 +131,7 @@ def test_curves_have_them_beside_models(study: Path) -> None:
     larger = run_command([*TINY, "baselines=[morgan+ridge]", "data.train_size=128"], folder)
     assert larger.returncode == 0, larger.stderr
     worth = run_command(["worth", str(study)], folder)
-    laws = pd.read_csv(study / "laws.csv")
-    assert "morgan+ridge" in set(laws["model"]), worth.stderr
-    assert {"mean", "composition"}.isdisjoint(laws["model"])
+    assert worth.returncode == 0, worth.stderr
+    compared = pd.read_csv(study / "multipliers.csv")
+    assert {"mlp", "morgan+ridge"} <= set(compared["a"])
+    assert {"mean", "composition"}.isdisjoint({*compared["a"], *compared["b"]})

@@ -71,6 +71,7 @@ class Vectors:
         return found[np.argsort(self._place[found])]
 
     def _keep(self, index: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+        self._place[:] = -1
         self._place[index], self._known = np.arange(len(index)), vectors
 
     def _read(self) -> None:
