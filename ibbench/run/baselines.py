@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from ibbench.baselines import Baseline, baseline_names, get_baseline
@@ -139,9 +140,9 @@ def _hash(*tensors: Tensor) -> str:
 def _read(path: Path) -> _Row | None:
     try:
         arrays, facts = read_cache(path, {})
-    except (FileNotFoundError, CacheError):
+        entry = ReplicaEntry.model_validate(facts["entry"])
+    except (FileNotFoundError, CacheError, ValidationError):  # the last: written by a version with other fields
         return None
-    entry = ReplicaEntry.model_validate(facts["entry"])
     return _Row(entry, torch.from_numpy(arrays["prediction"]), facts["parameters"], facts["settings"])
 
 
