@@ -58,6 +58,17 @@ def test_a_baseline_asked_for_later_trains_nothing_again(study: Path) -> None:
     assert "adding" not in again.stdout
 
 
+def test_a_death_between_predictions_and_record_costs_no_training(study: Path, tmp_path: Path) -> None:
+    shutil.copytree(study, tmp_path / "results/tiny")
+    run = _run(tmp_path / "results/tiny")
+    shutil.copy(study.parents[1] / "before/record.json", run)
+    assert len(read_predictions(run, read_record(run / "record.json"))) == 4 * 3  # two of the baselines are ignored
+    added = run_command([*TINY, ASKED], tmp_path)
+    assert added.returncode == 0, added.stderr
+    assert read_record(run / "record.json").baselines == read_record(_run(study) / "record.json").baselines
+    assert (run / "weights.safetensors").read_bytes() == (_run(study) / "weights.safetensors").read_bytes()
+
+
 def test_a_table_has_them_between_baselines_and_models(study: Path) -> None:
     table = pd.read_csv(study / "table.csv")
     assert list(table.query("target == 'gap'")["model"]) == ["mean", "composition", *PAIRS, "mlp"]
