@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 import shlex
 from collections.abc import Callable
@@ -180,11 +181,22 @@ def test_what_is_said_of_summaries_made_by_hand_is_in_their_study() -> None:
     curve = text.partition("<!-- gap of results/rung_zero/table.csv -->\n")[2].partition("\n\n")[0].splitlines()
     header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in curve]
     for label, *cells in rows:
-        for size, cell in zip(header[1:4], cells, strict=False):
+        for size, cell in zip(header[1:3], cells, strict=False):
             found = table.query(
                 f"model == '{label.strip('`')}' and target == 'gap' and train_size == {size.replace(',', '')}"
             )
             assert cell == (f"{1000 * found['mae_mean'].item():.0f}" if len(found) else ""), (label, size)
+    gap = table.query("target == 'gap'").set_index(["model", "train_size"])["mae_mean"]
+    told = []
+    for model in ("morgan+kernel_ridge", "coulomb+kernel_ridge"):
+        few, many = (float(f"{1000 * gap[model, size]:.0f}") for size in (1000, 4000))
+        told.append(f"{many * (118_000 / 4000) ** (-math.log(few / many) / math.log(4)):.0f}")
+    assert f"the errors at 118,000 labels would be {' and '.join(told)} meV" in text
+    verdicts = table.query("train_size == 1000").set_index(["model", "target"])["verdict"]
+    assert verdicts["mlp", "alpha"] == "worse"
+    assert verdicts["coulomb+kernel_ridge", "alpha"] == verdicts["coulomb+kernel_ridge", "gap"] == "worse"
+    assert verdicts["mlp", "gap"].startswith("not distinguishable")
+    assert verdicts["mlp", "mu"].startswith("not distinguishable")
     targets = pd.read_csv(io.StringIO(committed_text("results/targets/table.csv"))).query("model == 'gnn'")
     for target, unit in (("gap", "eV"), ("alpha", "a0^3"), ("mu", "D")):
         assert f"{targets.query(f'target == {target!r}')['mae_mean'].item():.3f} {unit}" in text
