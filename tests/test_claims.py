@@ -192,7 +192,7 @@ def test_what_is_said_of_summaries_made_by_hand_is_in_their_study() -> None:
         few, many = (float(f"{1000 * gap[model, size]:.0f}") for size in (1000, 4000))
         told.append(f"{many * (118_000 / 4000) ** (-math.log(few / many) / math.log(4)):.0f}")
     assert f"the errors at 118,000 labels would be {' and '.join(told)} meV" in text
-    verdicts = table.query("train_size == 1000").set_index(["model", "target"])["verdict"]
+    verdicts = table.query("train_size == 1000").set_index(["model", "target"])["verdict_vs_best"]
     assert verdicts["mlp", "alpha"] == "worse"
     assert verdicts["coulomb+kernel_ridge", "alpha"] == verdicts["coulomb+kernel_ridge", "gap"] == "worse"
     assert verdicts["mlp", "gap"].startswith("not distinguishable")
