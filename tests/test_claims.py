@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 import shlex
 from collections.abc import Callable
@@ -162,6 +163,43 @@ def test_figures_in_sentences_are_those_of_the_tables() -> None:
     assert f"{strong['mae_mean']:.4f} ± {strong['mae_std']:.4f} eV" in page
     low, high = strong["ensemble_mae_low"], strong["ensemble_mae_high"]
     assert f"{strong['ensemble_mae']:.4f} eV for the mean of the two, [{low:.4f}, {high:.4f}]" in page
+
+
+def test_what_is_said_of_summaries_made_by_hand_is_in_their_study() -> None:
+    table = pd.read_csv(io.StringIO(committed_text("results/rung_zero/table.csv")))
+    text = committed_text("docs/explanation/rung-zero.md")
+    shown = text.partition("<!-- means of results/rung_zero/table.csv -->\n")[2].partition("\n\n")[0].splitlines()
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown]
+    assert len(rows) >= 6
+    for label, *cells in rows:
+        for title, cell in zip(header[1:], cells, strict=True):
+            target, size = title.partition(",")[0], 1000
+            (row,) = table.query(
+                f"model == '{label.strip('`')}' and target == '{target}' and train_size == {size}"
+            ).to_dict("records")
+            assert cell == f"{row['mae_mean']:.3f} ± {row['mae_std']:.3f}", (label, title)
+    curve = text.partition("<!-- gap of results/rung_zero/table.csv -->\n")[2].partition("\n\n")[0].splitlines()
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in curve]
+    for label, *cells in rows:
+        for size, cell in zip(header[1:3], cells, strict=False):
+            found = table.query(
+                f"model == '{label.strip('`')}' and target == 'gap' and train_size == {size.replace(',', '')}"
+            )
+            assert cell == (f"{1000 * found['mae_mean'].item():.0f}" if len(found) else ""), (label, size)
+    gap = table.query("target == 'gap'").set_index(["model", "train_size"])["mae_mean"]
+    told = []
+    for model in ("morgan+kernel_ridge", "coulomb+kernel_ridge"):
+        few, many = (float(f"{1000 * gap[model, size]:.0f}") for size in (1000, 4000))
+        told.append(f"{many * (118_000 / 4000) ** (-math.log(few / many) / math.log(4)):.0f}")
+    assert f"the errors at 118,000 labels would be {' and '.join(told)} meV" in text
+    verdicts = table.query("train_size == 1000").set_index(["model", "target"])["verdict_vs_best"]
+    assert verdicts["mlp", "alpha"] == "worse"
+    assert verdicts["coulomb+kernel_ridge", "alpha"] == verdicts["coulomb+kernel_ridge", "gap"] == "worse"
+    assert verdicts["mlp", "gap"].startswith("not distinguishable")
+    assert verdicts["mlp", "mu"].startswith("not distinguishable")
+    targets = pd.read_csv(io.StringIO(committed_text("results/targets/table.csv"))).query("model == 'gnn'")
+    for target, unit in (("gap", "eV"), ("alpha", "a0^3"), ("mu", "D")):
+        assert f"{targets.query(f'target == {target!r}')['mae_mean'].item():.3f} {unit}" in text
 
 
 def test_the_table_of_what_models_see_is_that_of_the_probes() -> None:

@@ -1,8 +1,9 @@
 """Predictors that are not models: what any bias has to beat.
 
-A baseline is a file of this folder whose class is registered under the file's name. Neither this module nor the top of
-such a file imports torch or other packages that a fit needs, because tables only need the names of the baselines and
-the options that each ignores.
+A baseline is a file of this folder whose class is registered under the file's name, and fitted in every run. A pair,
+such as `morgan+ridge`, is one of `representations/` with one of `regressors/`, and fitted where the config asks for it.
+Neither this module nor the top of such a file imports torch or other packages that a fit needs, because tables only
+need the names of the baselines and the options that each ignores.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import functools
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from ibbench.baselines.pairs import get_pair, is_pair, pair_names
 from ibbench.errors import InputError, suggest
 from ibbench.models import built_in_models
 from ibbench.plugins.registry import enter
@@ -62,7 +64,12 @@ class Baseline(ABC):
             molecule does not depend on which others are asked for.
         """
 
+    def fit_all(self, targets: Sequence[str], subset: Tensor) -> list[Callable[[Tensor], Tensor]]:
+        """Fit to the labels of several targets of the same molecules: see `fit`, which is called for each of them."""
+        return [self.fit(target, subset) for target in targets]
 
+
+PAIRS_IGNORE = Baseline.ignores | {"data.features"}
 B = TypeVar("B", bound=type[Baseline])
 _BASELINES: dict[str, type[Baseline]] = {}
 
@@ -90,6 +97,8 @@ def get_baseline(name: str) -> type[Baseline]:
     Raises:
         InputError: no baseline has this name; the message names the most similar.
     """
+    if is_pair(name):
+        return get_pair(name)
     if name not in _BASELINES:
         if name not in baseline_names():
             raise InputError(f"`{name}` is not a baseline: {suggest(name, [*baseline_names(), *_BASELINES])}")
@@ -99,4 +108,16 @@ def get_baseline(name: str) -> type[Baseline]:
 
 def ignored_by(name: str) -> frozenset[str]:
     """Return the options that a recorded baseline ignores; the default ones if it is not known here."""
+    if is_pair(name):
+        return PAIRS_IGNORE
     return (get_baseline(name) if name in {*baseline_names(), *_BASELINES} else Baseline).ignores
+
+
+def is_baseline(name: str) -> bool:
+    """Whether a name in a table is that of a baseline of ibbench: a file of this folder, or a pair."""
+    return name in baseline_names() or is_pair(name)
+
+
+def ordered_names() -> tuple[str, ...]:
+    """List the files of this folder and all pairs, in the order of tables."""
+    return (*baseline_names(), *pair_names())

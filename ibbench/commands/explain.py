@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 from rich.console import Console
 
-from ibbench.baselines import baseline_names
+from ibbench.baselines import is_baseline
 from ibbench.compare.ensembles import choose_ensembles
 from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError
@@ -83,7 +83,7 @@ def show_explanation(asked: Request, console: Console) -> bool:
     _check(asked)
     models, targets = _split(asked.models), _split(asked.targets)
     for name in models:
-        if name in baseline_names():
+        if is_baseline(name):
             raise InputError(f"`--model {name}` is a baseline, which has no weights to look into: expected a model")
     text = spell(asked.smiles) if asked.smiles else ""
     chosen = choose_ensembles(asked.folder, models)

@@ -9,6 +9,7 @@ from typing import NamedTuple, TextIO
 
 from rich.console import Console
 
+from ibbench.baselines.pairs import is_pair
 from ibbench.compare.calibration import measure_runs
 from ibbench.compare.ensembles import choose_ensembles
 from ibbench.data.smiles_table import SmilesFile, SmilesRow, SmilesTable
@@ -87,7 +88,8 @@ def show_predictions(asked: Request, console: Console) -> bool:
         if name in given.columns:
             raise InputError(f"{asked.input} has a column `{name}` already, which is to be written: rename it")
     ensembles = load_crew(crew)
-    measured = {one.name: measure_runs(runs) for one, (_, runs) in zip(ensembles, crew.ensembles, strict=True)}
+    measured = {one.name: measure_runs(runs) for one, (_, runs) in zip(ensembles, crew.ensembles, strict=True)
+                if not is_pair(one.name)}  # fmt: skip
     said = [*chosen.left_out, *tell_unknown(ensembles), *([_GEOMETRY] if asked.geometry else [])]
     said += tell_coverage(measured)
     tally = Tally(0 if asked.output or asked.style == "csv" else _SHOWN if asked.style == "terminal" else math.inf)

@@ -82,7 +82,7 @@ def _for_hydra(arguments: list[str], dry_run: bool, detach: bool) -> list[str]:
     readable = as_hydra_reads(with_plugins(arguments))
     packed = pack_sweeps(readable)
     for argument, as_list in packed.items():  # on stderr, so that the config which `--cfg` prints stays readable
-        if not (is_quiet() or argument.startswith("log=")):
+        if not (is_quiet() or argument.startswith(("log=", "baselines="))):
             sys.stderr.write(f"{argument} trains as one pack, as '{as_list}' does; see --help for runs of their own\n")
     # Without --multirun Hydra composes the config to learn its mode, and on a mistake in it runs a sweep as one point.
     mode = [] if any(argument.startswith(("-", "hydra.mode=")) for argument in arguments) else ["--multirun"]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ibbench.baselines.pairs import is_pair
 from ibbench.compare.align import align_rows
 from ibbench.compare.cautions import cautions, cautions_of_basis
 from ibbench.compare.changes import changes, moved
@@ -263,7 +264,7 @@ def _test(before: SideRow, after: SideRow) -> _Test:
         comparison = compare(after.sample, before.sample)
         tested = comparison.identical or comparison.difference.seed_variance is not None
         basis = comparison.basis if tested or comparison.difference.interval() else "tolerance"
-        return _Test(basis, comparison, borrows=not after.is_baseline)
+        return _Test(basis, comparison, borrows=not after.is_baseline or is_pair(after.place.model))
     if before.mae_std is None or after.mae_std is None:
         return _Test("tolerance", None)
     new, old = ((side.mae, side.mae_std, side.num_seeds) for side in (after, before) if side.mae_std is not None)

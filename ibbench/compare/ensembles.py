@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ibbench.baselines import ignored_by
+from ibbench.baselines.pairs import is_pair
 from ibbench.compare.missing import find_missing
 from ibbench.compare.order import model_order
 from ibbench.compare.retrain import tell_training
@@ -43,7 +45,8 @@ def choose_ensembles(folder: Path, models: Sequence[str] = ()) -> Chosen:
 
     Args:
         folder: the folder of a study, such as `results/quick`, or of a run in its `runs/`.
-        models: names of the models (or runs) of the study that are to predict; empty for all.
+        models: names of the models (or runs) of the study that are to predict, and of pairs such as `morgan+ridge`;
+            empty for all models.
 
     Raises:
         InputError: the folder is neither a study nor a run, no run has weights, or a model is not in the study.
@@ -60,12 +63,14 @@ def choose_ensembles(folder: Path, models: Sequence[str] = ()) -> Chosen:
         return _choose_unrecorded(folder, models)
     records, broken = study.readable_records()
     done = [record for record in records if record.status == "done"]
-    wanted = _select(folder, done, models)
+    pairs = [name for name in models if is_pair(name)]
+    trained = [name for name in models if not is_pair(name)]
+    wanted = [] if pairs and not trained else _select(folder, done, trained)
     with_weights = {record.run for record in wanted if (study.runs / record.run / WEIGHTS).is_file()}
     without = [record for record in wanted if record.run not in with_weights]
     missing = find_missing(folder, records, broken)
     left_out = [one.tell() for one in missing if not models or {one.run, one.run.partition("-")[0]} & {*models}]
-    if not with_weights:
+    if not with_weights and (wanted or not pairs):
         if wanted:
             raise InputError(f"{folder} has no weights to predict with. {tell_training(folder, wanted)}")
         raise InputError(f"{folder} has no finished run: `ibbench status {folder}` tells how far they are")
@@ -78,7 +83,36 @@ def choose_ensembles(folder: Path, models: Sequence[str] = ()) -> Chosen:
         if record.run in with_weights:
             name = names[record.run][1]
             ensembles[name] = (*ensembles.get(name, ()), study.runs / record.run)
+    for pair in pairs:
+        ensembles |= _choose_pair(pair, folder, done)
     return Chosen(ensembles, left_out)
+
+
+def _choose_pair(pair: str, folder: Path, done: list[Record]) -> dict[str, tuple[Path, ...]]:
+    """Find the runs that have a pair such as `morgan+ridge`, whatever models they trained beside it.
+
+    Raises:
+        InputError: no run has it.
+    """
+    fitted = [record for record in done if pair in {entry.name for entry in record.baselines}]
+    if not fitted:
+        known = sorted({entry.name for record in done for entry in record.baselines if is_pair(entry.name)})
+        told = suggest(pair, known) if known else "no run of it has one"
+        raise InputError(
+            f"`--model {pair}` is not in {folder}: {told}. `ibbench train` with 'baselines=[{pair}]' adds it"
+        )
+    ignored, keys = ignored_by(pair), {}
+    for record, variant in zip(done, find_variants(done), strict=True):
+        of_data = {
+            option: text for option, text in variant.items() if option.startswith("data.") and option not in ignored
+        }
+        keys[record.run] = _key(record, pair, describe(of_data))
+    several = _several([keys[record.run] for record in fitted])
+    ensembles: dict[str, tuple[Path, ...]] = {}
+    for record in sorted(fitted, key=lambda record: _order(keys[record.run])):
+        name = _spell(keys[record.run], several)
+        ensembles[name] = (*ensembles.get(name, ()), StudyFolder.at(folder).runs / record.run)
+    return ensembles
 
 
 def _choose_unrecorded(folder: Path, models: Sequence[str]) -> Chosen:
@@ -115,18 +149,21 @@ def _name(done: list[Record]) -> dict[str, tuple[_Key, str]]:
     """Return for each run the key of its ensemble, and the shortest name that tells this ensemble from the others."""
     variants = find_variants(done)
     keys = [
-        _Key(
-            record.train_size,
-            str(record.config["model"]["name"]),
-            describe(variant),
-            str(record.config["data"]["hydrogens"]),
-            record.data_source,
-            record.split_fingerprint,
-        )
+        _key(record, str(record.config["model"]["name"]), describe(variant))
         for record, variant in zip(done, variants, strict=True)
     ]
-    several = {field for field in _Key._fields if len({getattr(key, field) for key in keys}) > 1}
+    several = _several(keys)
     return {record.run: (key, _spell(key, several)) for record, key in zip(done, keys, strict=True)}
+
+
+def _key(record: Record, model: str, variant: str) -> _Key:
+    hydrogens = str(record.config["data"]["hydrogens"])
+    return _Key(record.train_size, model, variant, hydrogens, record.data_source, record.split_fingerprint)
+
+
+def _several(keys: list[_Key]) -> set[str]:
+    """Return the fields in which keys differ."""
+    return {field for field in _Key._fields if len({getattr(key, field) for key in keys}) > 1}
 
 
 def _spell(key: _Key, several: set[str]) -> str:

@@ -2,7 +2,7 @@
 
 import functools
 
-from ibbench.baselines import baseline_names
+from ibbench.baselines import ordered_names
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.models import built_in_models
 
@@ -19,7 +19,7 @@ def model_order(model: str) -> tuple[int, str]:
 
 @functools.cache
 def _models() -> tuple[str, ...]:
-    return (*baseline_names(), *built_in_models())
+    return (*ordered_names(), *built_in_models())
 
 
 def _place(name: str, names: tuple[str, ...]) -> tuple[int, str]:

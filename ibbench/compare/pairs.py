@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ibbench.baselines.pairs import is_pair
 from ibbench.compare.columns import interval, shared
 from ibbench.compare.moderation import Prior, estimate_prior, moderate, variance_of_seed
 from ibbench.compare.statistics import Comparison, compare
@@ -166,10 +167,13 @@ def _common_prior(comparisons: dict[tuple[Key, Key], Comparison]) -> Prior | Non
 
 
 def _can_borrow(comparison: Comparison, keys: tuple[Key, Key]) -> bool:
-    """Whether two trained models are compared seed by seed; the variances of other comparisons have other causes."""
+    """Whether two trained models are compared seed by seed; the variances of other comparisons have other causes.
+
+    A pair of a representation and a regression counts as a model: it depends on its train molecules as one does.
+    """
     ratio = comparison.log_ratio
     paired = comparison.wins is not None and ratio is not None and ratio.seed_variance is not None
-    return paired and not any(key.is_baseline for key in keys)
+    return paired and not any(key.is_baseline and not is_pair(key.model) for key in keys)
 
 
 def versus(pairs: Pairs, a: Key, b: Key) -> Pair:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ibbench.baselines import baseline_names
+from ibbench.baselines import is_baseline
 from ibbench.compare.cautions import Basis
 from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.provenance import Provenance, Row, provenance, read_provenance
@@ -170,7 +170,7 @@ def _with_options(
     described = [
         row._replace(
             options=known.get(Row(row.place.model, row.place.variant, row.place.train_size)),
-            is_baseline=row.is_baseline or row.place.model in baseline_names(),
+            is_baseline=row.is_baseline or is_baseline(row.place.model),
         )
         for row in rows
     ]

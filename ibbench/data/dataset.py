@@ -54,6 +54,7 @@ class DataSet:
         unseen: what the molecules carry, such as charges, that `molecules` does not show.
         parts: the part of the split that the source puts each molecule in, uint8 `[M]`, codes of `PARTS`; None if the
             source divides nothing.
+        options: the options that it was loaded with; None for a data set that was made in another way.
     """
 
     molecules: Molecules
@@ -69,6 +70,7 @@ class DataSet:
     path: Path
     unseen: Unseen
     parts: Tensor | None = None
+    options: DataOptions | None = None
 
     def __post_init__(self) -> None:
         lengths = {"values": len(self.values), "ids": len(self.ids), "groups": len(self.groups)}
@@ -146,6 +148,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         path=path,
         unseen=Unseen(arrays["marks"], arrays["alike"]),
         parts=torch.from_numpy(arrays["parts"]) if "parts" in arrays else None,
+        options=options,
     )
     if options.target_columns:
         for hint in tell_unnamed(dataset):

@@ -168,7 +168,7 @@ def pack_sweeps(arguments: Sequence[str]) -> dict[str, str]:
     """
     packed = {}
     for argument in arguments:
-        if argument.partition("=")[0] in {*_REPLICAS, "log"}:
+        if argument.partition("=")[0] in {*_REPLICAS, "log", "baselines"}:
             with contextlib.suppress(HydraException):  # Hydra will say what is wrong with it
                 override = OverridesParser.create().parse_override(argument)
                 if override.is_discrete_sweep():

@@ -75,6 +75,7 @@ class Config(Options):
     targets: Annotated[tuple[Name, ...], BeforeValidator(as_list), Field(min_length=1), AfterValidator(without_repeats)]
     seeds: Annotated[tuple[Seed, ...], BeforeValidator(as_list), Field(min_length=1), AfterValidator(without_repeats)]
     plugins: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    baselines: Annotated[tuple[Name, ...], BeforeValidator(as_list), AfterValidator(without_repeats)] = ()
     data: DataOptions
     model: AnyModelOptions
     optimizer: AnyOptimizerOptions
@@ -163,9 +164,21 @@ class Config(Options):
         """Return the options that can change a run's numbers, as JSON types. The name of a run is a hash of them.
 
         The path of a CSV is left out: the hash contains the digest of its content instead, which the run adds. Plugins
-        that the run uses are in it as the digests of their files; other plugins are left out.
+        that the run uses are in it as the digests of their files; other plugins are left out. So are baselines: a run
+        that is done gets those that it lacks, without another training.
         """
-        others = {"plugins", "name", "results_dir", "device", "rung", "worth_at", "log", "rerun", "workers"}
+        others = {
+            "plugins",
+            "baselines",
+            "name",
+            "results_dir",
+            "device",
+            "rung",
+            "worth_at",
+            "log",
+            "rerun",
+            "workers",
+        }
         options = self.model_dump(mode="json", exclude=others)
         # The run adds to the hash whether it compiles, which `trainer.compile=auto` leaves open. How many replicas
         # train at once changes rounding only, as the device does.

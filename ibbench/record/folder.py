@@ -22,6 +22,7 @@ TENSORBOARD = "tensorboard"  # written by `log=[tensorboard]`, one folder per ru
 PROBES = "probes.csv"
 # Files in the folder of a run.
 HISTORY, PREDICTIONS, WEIGHTS = "history.csv", "predictions.npz", "weights.safetensors"  # the record is schema.RECORD
+BASELINES = "baselines.safetensors"  # train molecules as pairs such as morgan+ridge see them, to predict with these
 DOMAIN = "domain.safetensors"  # elements, sizes and charges of its train molecules
 LOCK, START_ERROR, CHECKPOINTS = "lock", "start_error.json", "checkpoint-*.safetensors"
 

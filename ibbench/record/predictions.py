@@ -227,7 +227,10 @@ def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
         if baselines and _BASELINES in arrays:
             rounded = arrays.rounded(_OF_BASELINES)
             names = arrays.plain(_BASELINES).tolist()
-            by_name |= {name: Rounded(*rows) for name, *rows in zip(names, *rounded, strict=True)}
+            # Baselines that the record does not name were about to be added when a process died.
+            known = {baseline.name for baseline in record.baselines}
+            of_names = zip(names, *rounded, strict=True)
+            by_name |= {name: Rounded(*rows) for name, *rows in of_names if name in known}
         is_class = arrays.plain(CLASSES) if CLASSES in arrays else None
         blocks = [_block(name, replicas, truth, rounded, is_class) for name, rounded in by_name.items()]
     except BROKEN as error:

@@ -142,11 +142,16 @@ class CostEntry(_Entry):
 
 
 class BaselineEntry(_Entry):
-    """A baseline: a predictor that is not a model, measured on the same molecules as the run."""
+    """A baseline: a predictor that is not a model, measured on the same molecules as the run.
+
+    `settings` has what each replica has chosen by errors on molecules left out, such as the strength of a penalty; it
+    is null for a baseline that chooses nothing.
+    """
 
     name: str
     parameters: int
     replicas: tuple[ReplicaEntry, ...]
+    settings: tuple[dict[str, int | float | str], ...] | None = None
 
 
 class ErrorEntry(_Entry):

@@ -50,6 +50,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self._smiles)
 
+    def spelled(self, places: NDArray[np.int64]) -> list[str]:
+        """Return the canonical SMILES of the molecules at some places, all of which can be read."""
+        return [self._canonical[place] for place in places.tolist()]
+
     def molecules(self, hydrogens: str, layout: FeatureLayout = "qm9", with_positions: bool = False) -> _Graphs:
         """Return the molecules that can be read and are not too large, and their places in the batch.
 

@@ -7,12 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ibbench.baselines.pairs import is_pair
 from ibbench.data.domain import Domain, merge_domains, rdkit_version, read_domain
 from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, MAX_ATOMS, NUM_HYDROGENS
 from ibbench.errors import InputError
 from ibbench.record.folder import DOMAIN
 from ibbench.run.batch import Batch
 from ibbench.run.predict import Faults, Predictor, load_predictor
+from ibbench.run.refit import PairPredictor
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -78,7 +80,10 @@ class Ensemble:
     """
 
     def __init__(self, name: str, folders: Sequence[Path], device: str) -> None:
-        self._predictors = [load_predictor(folder, device) for folder in folders]
+        first = name.partition(" ")[0]  # what follows tells variants apart
+        self._predictors: list[Predictor | PairPredictor] = [
+            PairPredictor(folder, first) if is_pair(first) else load_predictor(folder, device) for folder in folders
+        ]
         self.name = name or self._predictors[0].model
         domains = [read_domain(folder / DOMAIN) for folder in folders]
         known = [domain for domain in domains if domain is not None]
@@ -108,8 +113,12 @@ class Ensemble:
         return any("tokens" in predictor.reads for predictor in self._predictors)
 
     def replicas(self, target: str) -> dict[int, tuple[Predictor, int]]:
-        """Return the predictor that holds each replica of a target, and the replica's row in it, by seed."""
-        return {seed: (self._predictors[number], row) for seed, (number, row) in self._rows[target].items()}
+        """Return the predictor that holds each replica of a target, and the replica's row in it, by seed.
+
+        Only trained models have replicas: the dictionary is empty for a pair such as `morgan+ridge`.
+        """
+        found = {seed: (self._predictors[number], row) for seed, (number, row) in self._rows[target].items()}
+        return {seed: (one, row) for seed, (one, row) in found.items() if isinstance(one, Predictor)}
 
     def predict(self, batch: Batch) -> tuple[Floats, Floats, list[Note]]:
         """Predict a batch of M molecules.
@@ -154,8 +163,17 @@ def tell_unknown(ensembles: Sequence[Ensemble]) -> list[str]:
     return told
 
 
-def _predict(predictor: Predictor, batch: Batch) -> tuple[Floats, list[Note]]:
+def _predict(predictor: Predictor | PairPredictor, batch: Batch) -> tuple[Floats, list[Note]]:
     """Predict the molecules that can be predicted, `[R, M]` with NaN for the others, and note why these cannot."""
+    if isinstance(predictor, PairPredictor):
+        values, large, nowhere = predictor.predict(batch)
+        why = "not predicted: larger than all molecules it was fitted to, or of other elements"
+        notes = [Note("large", place, why) for place in np.flatnonzero(large).tolist()]
+        lost = [
+            Note("geometry", place, "not predicted: ETKDG finds no geometry")
+            for place in np.flatnonzero(nowhere).tolist()
+        ]
+        return values, [*notes, *lost]
     values = np.full((len(predictor.replicas), len(batch)), np.nan)
     molecules, places = batch.molecules(predictor.hydrogens, predictor.layout, "positions" in predictor.reads)
     kind, why = "large", f"not predicted: more than {MAX_ATOMS} atoms with its hydrogens"
@@ -184,7 +202,7 @@ def _note_faults(predictor: Predictor, faults: Faults, places: NDArray[np.int64]
         )
 
 
-def _compare(domain: Domain, batch: Batch, predictor: Predictor) -> Iterator[Note]:
+def _compare(domain: Domain, batch: Batch, predictor: Predictor | PairPredictor) -> Iterator[Note]:
     """Note elements, sizes and charges that no train molecule has, and molecules that are train molecules."""
     molecules, places = batch.molecules(predictor.hydrogens, predictor.layout)
     numbers, mask = molecules.atoms[..., ATOMIC_NUMBER].numpy(), molecules.mask.numpy()

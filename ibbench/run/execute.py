@@ -6,6 +6,7 @@ import traceback
 import pandas as pd
 import torch
 
+from ibbench.baselines.pairs import lacking
 from ibbench.budget.cost import count_flops, count_parameters
 from ibbench.data.domain import find_domain, write_domain
 from ibbench.errors import DivergedError, InputError
@@ -25,7 +26,7 @@ from ibbench.record.lease import Lease, LostError, TakenError, describe_owner, h
 from ibbench.record.made import find_revision
 from ibbench.record.predictions import write_predictions
 from ibbench.record.schema import CostEntry, ErrorEntry, Record, write_record
-from ibbench.run.baselines import measure_baselines
+from ibbench.run.baselines import add_baselines, keep_baselines, measure_baselines
 from ibbench.run.describe import describe_weights, make_record
 from ibbench.run.pack import ALONE, Place, advance_pack, train_pack
 from ibbench.run.plan import Point
@@ -41,6 +42,8 @@ from ibbench.training.weights import write_weights
 
 def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record | None:
     """Train all replicas of a run and write its folder; a run that is finished already is only read.
+
+    A finished run that lacks baselines which the config asks for gets them, without another training.
 
     A failure becomes a `failed` record with the reason, so that the other runs of a sweep go on. The next attempt
     resumes from the last checkpoint, unless the losses stopped being finite: then the checkpoints are removed.
@@ -58,11 +61,15 @@ def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record
     """
     try:
         record = _find_finished(point)
-        if record is None:
+        if record is None or _lacks_baselines(point, record):
             age = record_age(point.folder)
             with hold(point.folder, patience) as lease, contextlib.ExitStack() as packs:
                 redone = record_age(point.folder) != age  # by the process that held the lock before
-                record = _find_finished(point, redone) or _attempt_followed(point, lease, place, packs)
+                record = _find_finished(point, redone)
+                if record is None:
+                    record = _attempt_followed(point, lease, place, packs)
+                elif _lacks_baselines(point, record):
+                    record = add_baselines(point, record, lease)
             for emptied in point.folder.glob(_lock_of_pack("*")):
                 with contextlib.suppress(OSError):
                     emptied.rmdir()
@@ -78,8 +85,13 @@ def _find_finished(point: Point, redone: bool = False) -> Record | None:
     record = None if point.config.rerun and not redone else read_done(point.folder)
     if record:
         adopt_names(point.folder, point.config)
-        mention(f"{point.run}: done before")
+        if not _lacks_baselines(point, record):
+            mention(f"{point.run}: done before")
     return record
+
+
+def _lacks_baselines(point: Point, record: Record) -> bool:
+    return bool(lacking(point.config.baselines, {entry.name for entry in record.baselines}))
 
 
 def _attempt_followed(point: Point, lease: Lease, place: Place, packs: contextlib.ExitStack) -> Record:
@@ -206,7 +218,7 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
             held.enter_context(hold(folder / _lock_of_pack(number), patience=-1))
         trained.append(train_pack(point, lease, pack, number, len(packs), device, place.show))
     given = altered_labels(point.dataset, point.split, replicas, config.data)
-    baselines = measure_baselines(point.dataset, point.split, replicas, config.plugins, given)
+    baselines = measure_baselines(point.dataset, point.split, replicas, config.plugins, config.baselines, given=given)
     lease.check()
     if len(point.split.test):
         write_predictions(
@@ -223,6 +235,8 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
     write_atomically(folder / HISTORY, history.to_csv(index=False, lineterminator="\n"))
     weights = {name: torch.cat([pack.weights[name] for pack in trained]) for name in trained[0].weights}
     write_weights(folder / WEIGHTS, weights, describe_weights(point, replicas, trained[0].elements))
+    of_baselines = tuple(baseline.entry for baseline in baselines)
+    keep_baselines(folder, point.dataset, point.split, of_baselines)
     subsets = {seed: _trained_on(point, seed) for seed in dict.fromkeys(seed for _, seed in replicas)}
     with contextlib.suppress(ImportError):  # needs RDKit for canonical SMILES; training from a ready cache does not
         write_domain(folder / DOMAIN, find_domain(point.dataset, subsets))
@@ -236,5 +250,4 @@ def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack,
         molecules_per_second=sum(entry.molecules or 0 for entry in entries) / train_seconds,
         peak_memory_mb=peak_memory_mb(device),
     )
-    of_baselines = tuple(baseline.entry for baseline in baselines)
     return make_record(point, "done", cost=cost, replicas=entries, baselines=of_baselines)

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ibbench.baselines import baseline_names
+from ibbench.baselines import baseline_names, get_baseline, is_baseline
+from ibbench.baselines.pairs import check_pair
+from ibbench.baselines.pairs.pair import Pair
 from ibbench.budget.cost import count_training_flops
 from ibbench.budget.width import fit_to_budget
 from ibbench.data.classes import check_classes
@@ -94,13 +96,14 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     if config.precision == "tf32" and device.type != "cuda" and (here or config.device == "cpu"):
         raise InputError("`precision=tf32` needs a CUDA device: expected float32 or bfloat16 on the CPU")
     get_model(config.model.name)
-    if config.model.name in baseline_names():
+    if is_baseline(config.model.name):
         raise InputError(f"`model={config.model.name}` is the name of a baseline: expected a model of another name")
     dataset = _load(config.data)
     for target in config.targets:
         dataset.column(target)
     split = _divide(config.data).of_targets(config.targets, config.data.train_size)
     _check_classes(config, dataset, split)
+    check_baselines(config, dataset, split)
     if split.train_size == 1 and config.model.normalisation == "batch":
         raise InputError("model.normalisation=batch needs a data.train_size of at least 2: one molecule has no spread")
     plugin = plugin_of("model", config.model.name)
@@ -148,6 +151,32 @@ def _check_classes(config: Config, dataset: DataSet, split: Split) -> None:
                     f"`{option}={value}` changes nothing: all targets are classes, which are trained by cross-entropy "
                     "from the frequency of class 1. Leave it out"
                 )
+
+
+def check_baselines(config: Config, dataset: DataSet, split: Split) -> None:
+    """Check that the pairs that a config asks for can be fitted to the train subsets of a split.
+
+    Raises:
+        InputError: a name is not that of a pair, the data set lacks what the pair needs (see `Pair.check`), or the
+            labels are none that pairs are fitted to.
+    """
+    pairs = [name for name in config.baselines if name not in baseline_names()]  # others are those of every run
+    for name in pairs:
+        check_pair(name)
+        pair = get_baseline(name)
+        assert issubclass(pair, Pair)
+        pair.check(dataset, split.train_size)
+        if classes := [target for target in config.targets if dataset.targets[dataset.column(target)].is_class]:
+            raise InputError(
+                f"`baselines=[{name}]` predicts numbers, and {', '.join(classes)} has classes: leave it out"
+            )
+        if config.data.labels != "true" or config.data.label_noise:
+            raise InputError(f"`baselines=[{name}]` is fitted to true labels only: leave out what alters them")
+        if len(config.targets) > 1 and (partly := [target for target in config.targets if target in split.unlabelled]):
+            raise InputError(
+                f"`baselines=[{name}]` is fitted to the same molecules for all targets of a run, and some have no "
+                f"label of {', '.join(partly)}: expected a run for each, as in 'targets=[{'],['.join(config.targets)}]'"
+            )
 
 
 def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.device) -> Config:

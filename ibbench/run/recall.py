@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import ibbench
+from ibbench.baselines.pairs import lacking
 from ibbench.data.cache import cache_folder, write_to_cache
 from ibbench.data.identity import cache_facts
 from ibbench.data.sources import open_source
@@ -27,7 +28,8 @@ def remember(config: Config, run: str) -> None:
 
 
 def recall_finished(config: Config) -> Record | None:
-    """Return the record of the run of a config; None if its name is not in the cache, or if it is not done.
+    """Return the record of the run of a config; None if its name is not in the cache, it is not done, or
+    it lacks baselines that the config asks for.
 
     Raises:
         InputError: the record cannot be read but is not damaged, such as one of a newer version.
@@ -36,7 +38,8 @@ def recall_finished(config: Config) -> Record | None:
     # A missing GPU must be reported, which only the plan of the run does.
     if config.rerun or config.device not in {"auto", "cpu"} or not note.exists():
         return None
-    return read_done(StudyFolder.at(study_folder(config)).runs / note.read_text())
+    record = read_done(StudyFolder.at(study_folder(config)).runs / note.read_text())
+    return None if record and lacking(config.baselines, {entry.name for entry in record.baselines}) else record
 
 
 def _note(config: Config) -> Path:

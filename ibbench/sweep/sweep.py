@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ibbench.baselines.pairs import lacking
 from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.options.trial import TUNED
@@ -67,9 +68,9 @@ class Sweep:
         """Check the points as far as this is possible without their data.
 
         Raises:
-            InputError: the points belong to several studies, differ in workers or trackers, or two are the same; a
-                value is given for an option that a search draws; `--detach` is given without jobs; or a tracker is not
-                installed.
+            InputError: the points belong to several studies, differ in workers, trackers or baselines, or two are the
+                same; a value is given for an option that a search draws; `--detach` is given without jobs; or a tracker
+                is not installed.
         """
         if self.detach and self._here:
             raise InputError("`--detach` needs jobs that live on without this command: expected cluster=slurm")
@@ -80,6 +81,8 @@ class Sweep:
             raise InputError("one command has one number of workers: `workers` cannot be swept")
         if len({config.log for config in self._configs}) > 1:
             raise InputError("all runs of a command have the same trackers: expected a list, as 'log=[mlflow,wandb]'")
+        if len({config.baselines for config in self._configs}) > 1:
+            raise InputError("all runs of a command have the same baselines: expected a list, as 'baselines=[a,b]'")
         check_installed(self._configs[0].log)
         _refuse_repeats(self._configs, self._overrides)
 
@@ -189,7 +192,9 @@ class Sweep:
 
     def _is_finished(self, folder: Path) -> bool:
         replaced = folder not in self._replaced or record_age(folder) != self._replaced[folder]
-        return replaced and bool(read_done(folder))
+        record = read_done(folder) if replaced else None
+        asked = self._configs[0].baselines
+        return record is not None and not lacking(asked, {entry.name for entry in record.baselines})
 
 
 def _refuse_repeats(configs: list[Config], overrides: list[list[str]]) -> None:

@@ -152,7 +152,8 @@ def outcome_of(record: Record) -> Outcome:
         metrics |= {f"{name}/best_validation_mae": entry.validation.mae, f"{name}/best_epoch": entry.best_epoch}
     metrics |= _means(record.replicas)
     for baseline in record.baselines:
-        metrics |= {f"baseline/{baseline.name}/{name}": value for name, value in _means(baseline.replicas).items()}
+        prefix = "baseline/" + baseline.name.replace("+", "/")  # MLflow takes no plus
+        metrics |= {f"{prefix}/{name}": value for name, value in _means(baseline.replicas).items()}
     cost = record.cost.model_dump() if record.cost else {}
     last = max((entry.steps or 0 for entry in record.replicas), default=0)
     return Outcome(record.status, metrics, last, cost, _ended(record))

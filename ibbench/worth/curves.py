@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from ibbench.baselines.pairs import is_pair
 from ibbench.compare.estimate import estimate
 from ibbench.compare.order import model_order, target_order
 from ibbench.compare.statistics import Sample
@@ -62,6 +63,8 @@ class Curve(NamedTuple):
 def read_curves(study: Study, by: str = "labels") -> list[Curve]:
     """Gather the curves of a study that have at least two sizes; curves that can be compared follow each other.
 
+    Pairs of a representation and a regression have curves over labels as models do; other baselines have none.
+
     Args:
         study: a study as read.
         by: axis of the curves, one of `AXES`. A curve over seconds keeps only trainings whose error is lower than that
@@ -76,7 +79,8 @@ def read_curves(study: Study, by: str = "labels") -> list[Curve]:
     names = name_entries(study.entries)
     for entry in study.entries:
         group = entry.key.group
-        if entry.key.is_baseline or not (entry.sample.maes > 0).all():
+        has_no_curve = entry.key.is_baseline and not (is_pair(entry.key.model) and by == "labels")
+        if has_no_curve or not (entry.sample.maes > 0).all():
             continue
         key = (group.section, group.target, group.unit, _name(entry, *names[entry.key], by))
         found.setdefault(key, []).append((_size(entry, by), entry))
