@@ -11,7 +11,7 @@ import pytest
 from ibbench.record.folder import read_records
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-COLUMNS = "target,train_size,model,variant,seed,at,probe,quantity,part,value,unit"
+COLUMNS = "target,train_size,model,variant,seed,at,probe,quantity,part,value,unit,measured_with"
 
 
 def test_a_ranking_is_printed_and_written(ibbench: Command, tmp_path: Path) -> None:

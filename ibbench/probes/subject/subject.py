@@ -25,7 +25,7 @@ from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas, stand
 from ibbench.training.task import Task, stream
 from ibbench.training.weights import read_weights
 
-_RELABELLINGS = 8  # random orders of a molecule's atoms over which gradients are averaged
+RELABELLINGS = 8  # random orders of a molecule's atoms over which gradients are averaged
 
 
 class _Network(NamedTuple):
@@ -192,11 +192,11 @@ class Subject:
         if self.task.augmentation != "relabel":
             return jacobian(runner, parameters, buffers, molecules)
         total = torch.zeros(())
-        for count in range(_RELABELLINGS):
+        for count in range(RELABELLINGS):
             keys = torch.rand(molecules.mask.shape, generator=stream("relabelling of a probe", self.seed, count))
             relabelled = molecules.relabel(random_order(molecules.mask, keys.to(molecules.mask.device)))
             total = total + jacobian(runner, parameters, buffers, relabelled)
-        return total / _RELABELLINGS
+        return total / RELABELLINGS
 
     def named_gradients(self) -> dict[str, Tensor]:
         """Return the columns of `gradients`, `[n, weights]`, by the name of the weights that they belong to."""

@@ -21,7 +21,7 @@ def draw_probe(probe: Probe, name: str, measured: Measured) -> Figure | None:
     Returns:
         A figure; None where the probe has measured nothing.
     """
-    means = average(measured.table)
+    means = average(measured.table[measured.table["probe"] == name])
     means = means[(means["probe"] == name) & (means["quantity"] == probe.headline)]
     if means.empty:
         return None
