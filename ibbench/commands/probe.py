@@ -19,6 +19,7 @@ from ibbench.terminal import mention, warn
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ibbench.options.config import Config
     from ibbench.probes.subject.candidate import Candidate
     from ibbench.probes.subject.earlier import Merged
     from ibbench.probes.subject.foretell import Foretold
@@ -167,7 +168,9 @@ def _probes(given: Sequence[str] | None, moments: Sequence[Moment], with_ranking
     if with_ranking and names and "kernel" not in names:
         raise InputError("`--foretell` ranks by the kernel: expected --probe kernel among the others, or none")
     if not names:
-        names = list(NEEDED) if with_ranking else [name for name in probe_names() if _fits(name, moments)]
+        # To train again takes as long as the training: nobody gets that without naming a probe.
+        quick = [moment for moment in moments if moment != "along"]
+        names = list(NEEDED) if with_ranking else [name for name in probe_names() if _fits(name, quick)]
         if not any(get_probe(name).moments for name in names):
             raise InputError(f"no probe is measured by default at {', '.join(moments)}: expected --probe, see --list")
     return [name for name in probe_names() if name in names]
@@ -195,4 +198,17 @@ def _candidates(arguments: Sequence[str]) -> "list[Candidate]":
     elsewhere = next((word for word in arguments if word.partition("=")[0].partition(".")[0] in _ELSEWHERE), "")
     if elsewhere:
         raise InputError(f"`{elsewhere}` has no meaning here: `ibbench probe` runs in this process alone")
-    return plan_candidates(compose_sweep(arguments))
+    return plan_candidates(_readable(compose_sweep(arguments)))
+
+
+def _readable(configs: "list[Config]") -> "list[Config]":
+    """Leave out the models that read coordinates where the data have none, if there are others, and say so."""
+    from ibbench.run.plan import lacks_coordinates
+
+    readable = [config for config in configs if not lacks_coordinates(config)]
+    if not readable or len(readable) == len(configs):
+        return configs
+    left = (config.rung.name if config.rung else config.model.name for config in configs if config not in readable)
+    names = ", ".join(dict.fromkeys(left))
+    mention(f"Left out, since they read coordinates and data.source={configs[0].data.source} has none: {names}")
+    return readable

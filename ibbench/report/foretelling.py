@@ -14,9 +14,9 @@ from ibbench.report.document import Points, Remark, Shape, Table, legend
 TEXT = {"target", "model", "weights", "part", "predictor", "kind"}
 _RANKS = (
     "Fewer bits per label are better: the untrained kernel finds the labels more likely. It says which model to try "
-    "first, and nothing of what features training finds. test MAE: of the same options where they are trained. trained / "
-    "kernel: that MAE over the leave-one-out MAE; above 1 training has not learned what the kernel solves exactly, and "
-    "below 1 it has learned what the kernel lacks."
+    "first, and nothing of what features training finds. test MAE: of the same options where they are trained. "
+    "trained / kernel: that MAE over the leave-one-out MAE; above 1 training has not learned what the kernel solves "
+    "exactly, and below 1 it has learned what the kernel lacks."
 )
 _SCORES = (
     "Spearman: rank correlation of the number with the test MAE over models; for all targets the mean. p: two-sided, "

@@ -43,7 +43,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(ibbench: Command, tmp_path: 
         ((*tiny, "--at", "trained", "--probe", "kernel"), "makes no sense at trained: expected --at init"),
         ((*tiny, "--at", "trained"), "not trained yet"),
         ((*tiny, "--foretell", "--probe", "floor"), "expected --probe kernel"),
-        ((*tiny, "--along", "--probe", "kernel"), "makes no sense at along"),
+        ((*tiny, "--along", "--probe", "symmetry"), "makes no sense at along"),
         ((*tiny, "--along"), "no probe is measured by default at along"),
         ((*tiny, "--probe", "agreement"), "not trained yet"),
         ((*tiny, "--molecules", "3"), "at least 10"),

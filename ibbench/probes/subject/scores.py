@@ -32,7 +32,7 @@ COLUMNS = {
     "num_steps": "number of steps of the ladder, each a pair of models that differ in one assumption",
     "steps_right": "number of these steps whose direction the number has foretold; a tie is a half",
     "kendall_steps": "Kendall's tau over these steps alone",
-    "first_choice": "MAE of the model that the number puts first over the least MAE; for all targets the geometric mean",
+    "first_choice": "MAE of the model that the number puts first, over the least MAE; the geometric mean over targets",
     **interval(
         "ratio_error",
         "factor by which the ratio of a family's MAE to the others' is off, foretold with that family left out",

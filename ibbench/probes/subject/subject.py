@@ -94,6 +94,29 @@ class Subject:
         parameters = {name: tensor[:1].detach() for name, tensor in models.parameters.items()}
         return _Network(models, parameters, {name: tensor[:1] for name, tensor in models.buffers.items()})
 
+    def with_weights(self, models: Replicas) -> "Subject":
+        """Return the same model and molecules with other weights, which are copied.
+
+        Args:
+            models: a single replica of the same model.
+        """
+        runner, drawn, buffers = self._network
+        tensors = models.snapshot()
+        other = self.without_gradients()
+        other.__dict__["_network"] = _Network(
+            runner,
+            {name: tensors[name] for name in drawn},
+            buffers | {name: tensors[name] for name in buffers if name in tensors},
+        )
+        return other
+
+    def without_gradients(self) -> "Subject":
+        """Return the same subject without the gradients and kernel that it keeps, which take much memory."""
+        other = Subject(self.point, self.seed, self.targets, self.moment, self.limit, self.run, self.record)
+        kept = ("_prepared", "_network")
+        other.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
+        return other
+
     @property
     def train_index(self) -> Tensor:
         """Indices of the train molecules that are looked at: the first ones of the seed, int64 `[n]`, on the CPU."""

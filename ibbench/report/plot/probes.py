@@ -22,7 +22,7 @@ def draw_probe(probe: Probe, name: str, measured: Measured) -> Figure | None:
         A figure; None where the probe has measured nothing.
     """
     means = average(measured.table[measured.table["probe"] == name])
-    means = means[(means["probe"] == name) & (means["quantity"] == probe.headline)]
+    means = means[means["quantity"] == means["at"].map(probe.headline_at)]
     if means.empty:
         return None
     panels = list(means.groupby(["target", "train_size", "at"], sort=False))
@@ -44,7 +44,7 @@ def draw_probe(probe: Probe, name: str, measured: Measured) -> Figure | None:
         if probe.logarithmic:
             axes.set_xscale("log")
         where = [str(target), f"{size:,} labels" if at else "", str(at)]
-        label = with_unit(probe.headline, str(rows["unit"].iloc[0]))
+        label = with_unit(probe.headline_at(str(at)), str(rows["unit"].iloc[0]))
         axes.set_xlabel(plain(f"{label}\n{', '.join(filter(None, where))}"))
     if len(parts) > 1 or parts[0]:
         handles = {
