@@ -27,8 +27,13 @@ _SCORES = (
     "number is known of all models and the MAE of all other families; a regression on composition takes all models as "
     "alike. Trainings cost: their FLOPs over those of the probe, one seed each."
 )
-_AGREE = "Of no two models kernel and training disagree about the order by more than seeds explain."
-_DISAGREE = "Kernel and training disagree about the order, by more than seeds explain (5 %, each pair by itself):"
+_CAUSES = {
+    "recipe": "Recipe: training errs more than the kernel of the same weights, so it has not learned what the kernel "
+    "solves exactly. More steps or another rate (tuning=halving) tell: if they help, it was the recipe.",
+    "features": "Features: training errs less than the kernel, so it has learned features that the first weights lack, "
+    "or the models that it passes are not trained to their end. More steps for those tell, and `--probe kernel --along`: "
+    "if it was features, the last kernel of the model errs less than the first one by about as much.",
+}
 _MOST_TOLD = 6  # disagreements that are told on a screen
 
 
@@ -36,14 +41,7 @@ def tell_foretold(foretold: Foretold) -> Iterator[Shape]:
     """Rank the models, hold the ranks against trained models, and name those that disagree, for a screen."""
     yield from _rankings(foretold.ranked)
     yield from _brief_scores(foretold.scores)
-    told = list(map(_tell_one, foretold.disagreements))
-    if told:
-        more = len(told) - _MOST_TOLD
-        rest = [f"{more} more are in probes.md."] if more > 0 else []
-        yield Remark(_DISAGREE)
-        yield Points([*told[:_MOST_TOLD], *rest])
-    elif len(foretold.scores):
-        yield Remark(_AGREE)
+    yield from _disagreements(foretold, _MOST_TOLD)
 
 
 def foretold_page(foretold: Foretold) -> Iterator[Shape]:
@@ -54,9 +52,7 @@ def foretold_page(foretold: Foretold) -> Iterator[Shape]:
         rows = _without_empty([_score(row) for row in foretold.scores.to_dict("records")])
         yield Table(rows, title="How well it holds", text=TEXT)
         yield legend(_SCORES)
-        told = list(map(_tell_one, foretold.disagreements))
-        yield Remark(_DISAGREE if told else _AGREE)
-        yield Points(told)
+        yield from _disagreements(foretold, len(foretold.disagreements))
 
 
 def interval_cell(mean: Any, low: Any, high: Any) -> str:
@@ -154,21 +150,25 @@ def _plain(value: Any) -> str:
     return "" if pd.isna(value) else f"{value:.2f}"
 
 
+def _disagreements(foretold: Foretold, most: int) -> Iterator[Shape]:
+    """Name the models whose order differs between kernel and training, and say what tells the two causes apart."""
+    found = foretold.disagreements
+    if not len(foretold.scores):
+        return
+    if not found:
+        yield Remark("Of no two models kernel and training disagree about the order by more than seeds explain.")
+        return
+    yield Remark("Kernel and training disagree about the order, by more than seeds explain (5 %, each pair by itself):")
+    more = [f"{len(found) - most} more: see probes.md."] if len(found) > most else []
+    yield Points([*map(_tell_one, found[:most]), *more])
+    causes = {one.cause for one in found}
+    yield from (Remark(text) for cause, text in _CAUSES.items() if cause in causes)
+
+
 def _tell_one(one: Disagreement) -> str:
-    others = ", ".join(one.others)
-    where = f"{one.target}, {one.train_size:,} labels: "
-    doubling = ""
-    if one.doubling:
-        doubling = f" Twice the steps changed its error by {100 * one.doubling.change:+.2g} %."
-    if one.cause == "recipe":
-        return (
-            f"{where}{one.name} ends behind {others}, though its kernel finds the labels more likely, and errs "
-            f"{one.ratio:.3g} times as much as that kernel: its training has not learned what the kernel solves "
-            f"exactly.{doubling} If more steps or another rate (tuning=halving) help, it was the recipe."
-        )
-    return (
-        f"{where}{one.name} ends before {others}, though its kernel finds the labels less likely, at {one.ratio:.3g} "
-        "of the error of that kernel: it has learned features that it did not start with, or the others are not "
-        f"trained to their end.{doubling} `--probe kernel --along` tells: if its last kernel errs less than its first "
-        "one by as much, it was features."
+    side = "behind" if one.cause == "recipe" else "before"
+    told = (
+        f"{one.target}, {one.train_size:,} labels: {one.name} ends {side} {', '.join(one.others)}, against its kernel"
     )
+    told += f"; its trained error is {one.ratio:.3g} times that of its kernel ({one.cause})"
+    return f"{told}. Twice the steps changed it by {100 * one.doubling.change:+.2g} %." if one.doubling else f"{told}."

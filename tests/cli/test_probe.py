@@ -79,6 +79,11 @@ def test_what_was_measured_before_is_not_measured_again(
     assert "3 of 3 measurements were made before" in again.stdout  # a floor, and two seeds
     assert first.stdout.partition("labels\n")[2] == again.stdout.partition("cache\n")[2]
     assert table.read_bytes() == before
+    alone = ibbench(*words, "floor")
+    num_kept = (pd.read_csv(table)["probe"] == "smoothness").sum()
+    assert f"keep {num_kept} figures of earlier commands" in alone.stdout
+    assert table.read_bytes() == before
+    assert "## smoothness" in (table.parent / "probes.md").read_text()
     assert "made before" not in ibbench(*words, "smoothness", "data.train_size=90", "seeds=[1]").stdout
     for path in (own / "probes").iterdir():
         path.write_text("{")

@@ -32,7 +32,8 @@ COLUMNS = {
     "num_steps": "number of steps of the ladder, each a pair of models that differ in one assumption",
     "steps_right": "number of these steps whose direction the number has foretold; a tie is a half",
     "kendall_steps": "Kendall's tau over these steps alone",
-    "first_choice": "MAE of the model that the number puts first, over the least MAE; the geometric mean over targets",
+    "first_choice": "MAE of the model that the number puts first, over the least MAE; the geometric mean over targets, "
+    "and over models that share the first place",
     **interval(
         "ratio_error",
         "factor by which the ratio of a family's MAE to the others' is off, foretold with that family left out",
@@ -114,7 +115,7 @@ def _score_one(number: _Number, known: list[Candidate], targets: list[str], trut
         every = [(a, b) for a in range(len(known)) for b in range(a)]
         both = list(zip(foretold, measured, strict=True))
         found["kendall"] = _mean([concordance(x, y, every).tau for x, y in both])
-        found["first_choice"] = float(np.exp(np.mean([np.log(y[np.argmin(x)] / y.min()) for x, y in both])))
+        found["first_choice"] = float(np.exp(np.mean([np.log(y[x == x.min()] / y.min()).mean() for x, y in both])))
         steps = [concordance(x, y, _steps(known)) for x, y in both]
         if any(one.num_pairs for one in steps):
             found["num_steps"] = sum(one.num_pairs for one in steps)
