@@ -31,8 +31,8 @@ _CAUSES = {
     "recipe": "Recipe: training errs more than the kernel of the same weights, so it has not learned what the kernel "
     "solves exactly. More steps or another rate (tuning=halving) tell: if they help, it was the recipe.",
     "features": "Features: training errs less than the kernel, so it has learned features that the first weights lack, "
-    "or the models that it passes are not trained to their end. More steps for those tell, and `--probe kernel --along`: "
-    "if it was features, the last kernel of the model errs less than the first one by about as much.",
+    "or the models that it passes are not trained to their end. More steps for those tell, and `--probe kernel "
+    "--along`: if it was features, the last kernel of the model errs less than the first one by about as much.",
 }
 _MOST_TOLD = 6  # disagreements that are told on a screen
 

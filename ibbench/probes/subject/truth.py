@@ -6,7 +6,8 @@ from ibbench.compare.soundness import GUARD
 from ibbench.compare.study import Entry, Study
 from ibbench.probes.subject.candidate import Candidate, recorded_options, same_options
 
-_SIZE = "data.train_size"
+# The options in which trainings of one model on different numbers of labels may differ, as in learning curves.
+_OF_SIZE = {"data.train_size", "trainer.steps", "trainer.epochs", "trainer.validate_every", "trainer.patience"}
 _Options = frozenset[tuple[str, str]]
 
 
@@ -27,7 +28,10 @@ class Truth(NamedTuple):
         return self.entries.get((target, one.point.split.train_size, same_options(one.point.config)))
 
     def with_fewer_labels(self, one: Candidate, target: str) -> Entry | None:
-        """Return the row of the same model on the next smaller train size of the study; None if there is none."""
+        """Return the row of the same model on the next smaller train size of the study; None if there is none.
+
+        Its number of steps may be another one.
+        """
         size, options = one.point.split.train_size, _without_size(same_options(one.point.config))
         smaller = [
             entry
@@ -50,4 +54,4 @@ def read_truth(study: Study | None) -> Truth:
 
 
 def _without_size(options: _Options) -> _Options:
-    return frozenset((name, value) for name, value in options if name != _SIZE)
+    return frozenset((name, value) for name, value in options if name not in _OF_SIZE)
