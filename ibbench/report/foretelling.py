@@ -25,7 +25,7 @@ _SCORES = (
     "number puts first, over the least MAE; for all targets the geometric mean. Ratios off by: the factor by which the "
     "ratio of a family's MAE to that of the others is typically off, with its 95 % interval over families, if the "
     "number is known of all models and the MAE of all other families; a regression on composition takes all models as "
-    "alike. Trainings cost: their FLOPs over those of the probe, one seed each."
+    "alike. Trainings cost: their FLOPs over those of the probe, one seed each. All targets: `foretold_scores.csv`."
 )
 _CAUSES = {
     "recipe": "Recipe: training errs more than the kernel of the same weights, so it has not learned what the kernel "
@@ -40,17 +40,16 @@ _MOST_TOLD = 6  # disagreements that are told on a screen
 def tell_foretold(foretold: Foretold) -> Iterator[Shape]:
     """Rank the models, hold the ranks against trained models, and name those that disagree, for a screen."""
     yield from _rankings(foretold.ranked)
-    yield from _brief_scores(foretold.scores)
+    yield from _scores(foretold.scores)
     yield from _disagreements(foretold, _MOST_TOLD)
 
 
 def foretold_page(foretold: Foretold) -> Iterator[Shape]:
-    """Tell the same as `tell_foretold`, with all scores and disagreements, for a file."""
+    """Tell the same as `tell_foretold`, with all disagreements and what the columns mean, for a file."""
     yield from _rankings(foretold.ranked)
     yield legend(_RANKS)
     if len(foretold.scores):
-        rows = _without_empty([_score(row) for row in foretold.scores.to_dict("records")])
-        yield Table(rows, title="How well it holds", text=TEXT)
+        yield from _scores(foretold.scores)
         yield legend(_SCORES)
         yield from _disagreements(foretold, len(foretold.disagreements))
 
@@ -101,7 +100,7 @@ def _rankings(ranked: pd.DataFrame) -> Iterator[Shape]:
         yield Table(rows, title=f"{where}: which bias to try first", text=TEXT)
 
 
-def _brief_scores(scores: pd.DataFrame) -> Iterator[Shape]:
+def _scores(scores: pd.DataFrame) -> Iterator[Shape]:
     """Show how the evidence does on each target, and all predictors on all targets together (or on the only one)."""
     for size, of_size in scores.groupby("train_size", sort=False):
         targets = list(dict.fromkeys(of_size["target"]))
