@@ -68,14 +68,15 @@ def gaps_to_floor(gaps: pd.DataFrame) -> list[Shape]:
     if gaps.empty:
         return []
     rows = []
-    for row in gaps.itertuples(index=False):
-        low, high = (None if end is None else end - row.floor for end in (row.mae_low, row.mae_high))
+    for _, row in gaps.iterrows():
+        mae, floor = row["mae"], row["floor"]
+        low, high = (None if end is None else end - floor for end in (row["mae_low"], row["mae_high"]))
         rows.append(
-            {"target": str(row.target), "train size": f"{row.train_size:,}", "model": str(row.name)}
-            | {"test MAE": interval_cell(row.mae, row.mae_low, row.mae_high)}
-            | {"least MAE": interval_cell(row.floor, None, None)}
-            | {"gap to floor": interval_cell(row.mae - row.floor, low, high), "unit": str(row.unit)}
-            | {"floor / test MAE": f"{100 * row.floor / row.mae:.2g} %"}
+            {"target": str(row["target"]), "train size": f"{row['train_size']:,}", "model": str(row["name"])}
+            | {"test MAE": interval_cell(mae, row["mae_low"], row["mae_high"])}
+            | {"least MAE": interval_cell(floor, None, None)}
+            | {"gap to floor": interval_cell(mae - floor, low, high), "unit": str(row["unit"])}
+            | {"floor / test MAE": f"{100 * floor / mae:.2g} %"}
         )
     text = (
         "The test MAE less the least MAE that any function of what the model sees has on all molecules of the data "
@@ -106,20 +107,20 @@ def _scores(scores: pd.DataFrame) -> Iterator[Shape]:
         targets = list(dict.fromkeys(of_size["target"]))
         if len(targets) > 1:
             first = of_size[of_size["predictor"] == of_size["predictor"].iloc[0]]
-            rows = [_score(row) for row in first.to_dict("records") if row["target"] != ALL_TARGETS]
+            rows = [_score(row) for _, row in first.iterrows() if row["target"] != ALL_TARGETS]
             kept = ("target", "models", "Spearman", "p", "Kendall", "steps", "first choice", "ratios off by")
             shown = _without_empty([{name: row[name] for name in kept} for row in rows])
             title = f"{first['predictor'].iloc[0]}, {size:,} train molecules: does it foretell the trained models?"
             yield Table(shown, title=title, text=TEXT)
         chosen = ALL_TARGETS if ALL_TARGETS in targets else targets[0]
-        rows = [_score(row) for row in of_size[of_size["target"] == chosen].to_dict("records")]
+        rows = [_score(row) for _, row in of_size[of_size["target"] == chosen].iterrows()]
         rows = [{name: cell for name, cell in row.items() if name not in {"target", "train size"}} for row in rows]
         shown = _without_empty(rows)
         title = f"{chosen}, {size:,} train molecules: what foretells the trained models?"
         yield Table(shown, title=title, text=TEXT, optional=("kind", "models", "Kendall"))
 
 
-def _score(row: dict[str, Any]) -> dict[str, str]:
+def _score(row: "pd.Series[Any]") -> dict[str, str]:
     corrected = pd.notna(row["p_holm"])
     p = row["p_holm"] if corrected else row["p"]
     steps = f"{row['steps_right']:g} of {row['num_steps']}" if pd.notna(row["num_steps"]) else ""

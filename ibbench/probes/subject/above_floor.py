@@ -24,10 +24,11 @@ def above_floor(table: pd.DataFrame, candidates: list[Candidate], truth: Truth) 
     floors = table[(table["probe"] == "floor") & (table["quantity"] == LEAST_MAE) & (table["part"] == "")]
     here = {(one.point.split.train_size, one.point.config.model.name, one.variant): one for one in candidates}
     rows = []
-    for row in floors.itertuples(index=False):
-        one = here.get((row.train_size, row.model, row.variant))
-        entry = truth.of(one, row.target) if one else None
+    for _, row in floors.iterrows():
+        one = here.get((row["train_size"], row["model"], row["variant"]))
+        entry = truth.of(one, row["target"]) if one else None
         if one and entry:
             low, high = entry.sample.mae_interval() or (None, None)
-            rows.append((row.target, row.train_size, one.name, row.unit, entry.sample.mae, low, high, row.value))
+            errors = entry.sample.mae, low, high, row["value"]
+            rows.append((row["target"], row["train_size"], one.name, row["unit"], *errors))
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)

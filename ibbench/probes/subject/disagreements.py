@@ -70,18 +70,19 @@ def find_disagreements(
     here = {(one.point.split.train_size, one.point.config.model.name, one.variant): one for one in candidates}
     bits = table[(table["probe"] == "kernel") & (table["quantity"] == EVIDENCE) & (table["part"] == "")]
     of_seeds: dict[Any, dict[int, float]] = {}
-    for row in bits.itertuples(index=False):
-        key = row.target, row.train_size, row.model, row.variant
-        of_seeds.setdefault(key, {})[int(row.seed)] = float(row.value)
+    for _, row in bits.iterrows():
+        key = tuple(row[["target", "train_size", "model", "variant"]])
+        of_seeds.setdefault(key, {})[int(row["seed"])] = float(row["value"])
     found = []
-    for (target, size), group in ranked.groupby(["target", "train_size"], sort=False):
+    for _, group in ranked.groupby(["target", "train_size"], sort=False):
+        target, size = str(group["target"].iloc[0]), int(group["train_size"].iloc[0])
         models = []
-        for row in group[group["measured"].notna()].itertuples(index=False):
-            entry = truth.of(here[size, row.model, row.variant], target)
+        for _, row in group[group["measured"].notna()].iterrows():
+            entry = truth.of(here[size, row["model"], row["variant"]], target)
             if entry:
-                seeds = of_seeds[target, size, row.model, row.variant]
-                models.append(_Model(row.name, seeds, entry, row.measured / row.mae))
-        found += _of_group(str(target), int(size), models)
+                seeds = of_seeds[target, size, row["model"], row["variant"]]
+                models.append(_Model(row["name"], seeds, entry, row["measured"] / row["mae"]))
+        found += _of_group(target, size, models)
     return found
 
 
