@@ -179,6 +179,30 @@ def test_the_table_of_what_models_see_is_that_of_the_probes() -> None:
             assert row[column] == measured[row["model"]][column], row["model"]
 
 
+def test_what_is_said_of_foretelling_is_what_the_scores_say() -> None:
+    def scores(study: str) -> pd.DataFrame:
+        text = committed_text(f"results/{study}/foretold_scores.csv")
+        return pd.read_csv(io.StringIO(text)).set_index(["target", "predictor"])
+
+    ladder, targets = scores("ladder").loc["gap"], scores("targets")
+    evidence, alike = "kernel: evidence", "regression on composition"
+    assert (ladder.loc[evidence, "steps_right"], ladder.loc[evidence, "num_steps"]) == (19, 21)
+    for whole in (ladder, targets.loc["all targets"]):
+        assert whole.loc[evidence, "first_choice"] == 1
+        assert f"{whole.loc[evidence, 'ratio_error']:.2f}" == "1.08"
+        assert f"{whole.loc[alike, 'ratio_error']:.2f}" == "1.24"
+    foretold = pd.read_csv(io.StringIO(committed_text("results/targets/foretold.csv"))).set_index(["target", "model"])
+    last = foretold.groupby("target")["measured"].idxmax().map(lambda row: row[1])
+    assert (foretold.xs("mlp", level="model")["rank"] == 4).all()
+    assert (last == "mlp").sum() == 11
+    middle = foretold[["bits", "measured"]].unstack("model")
+    gaps = {name: middle[name]["deep_sets"] - middle[name]["graph_transformer"] for name in ("bits", "measured")}
+    assert gaps["bits"].abs().max() < 0.05
+    assert (gaps["bits"] * gaps["measured"] < 0).sum() == 9
+    r2 = foretold.loc["r2", "graph_transformer"]
+    assert f"{r2['measured'] / r2['mae']:.2f}" == "0.62"
+
+
 def test_the_tutorial_says_of_locality_what_the_ladder_says() -> None:
     rungs = pd.read_csv(io.StringIO(committed_text("results/ladder/ladder.csv"))).set_index("rung")
     step, before = rungs.loc["gnn_untyped"], rungs.loc["gnn_all_pairs"]

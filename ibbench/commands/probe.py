@@ -111,6 +111,7 @@ def _tell(
 
     It says so where the folder cannot be written to.
     """
+    from ibbench.report.plot.foretold import draw_foretold
     from ibbench.report.plot.pairs import draw_pairs
     from ibbench.report.plot.probes import draw_probe
     from ibbench.report.plot.style import in_style, save
@@ -123,6 +124,7 @@ def _tell(
             f"probe_{name}": (draw_pairs if isinstance(probe, PairProbe) else draw_probe)(probe, name, whole)
             for name, probe in probes.items()
         }
+        drawn["foretold"] = draw_foretold(foretold) if foretold is not None else None
     pictures = [Picture(name, figure) for name, figure in drawn.items() if figure is not None]
     shapes = [*page(folder.name, whole, of_all, foretold, gaps), Heading("Pictures"), *pictures]
     files = {PROBES: to_csv(whole.table), PROBES_TEXT: markdown.write(shapes)}

@@ -62,6 +62,21 @@ def test_what_makes_no_sense_is_refused_in_one_line(ibbench: Command, tmp_path: 
 
 
 @pytest.mark.slow
+def test_models_that_read_coordinates_are_left_out_of_data_without(ibbench: Command, tmp_path: Path) -> None:
+    rows = "".join(f"{'C' * left}O{'C' * right},{left - right}\n" for left in range(1, 10) for right in range(1, 10))
+    (tmp_path / "my.csv").write_text("smiles,logS\n" + rows)
+    data = ("data=csv", "data.path=my.csv", "data.target_columns=[logS]", "targets=[logS]", "data.train_size=40")
+    words = (*data, "data.validation_size=0.1", "data.test_size=0.2", "seeds=[0]", "name=mine", "--probe", "floor")
+    run = ibbench("probe", "experiment=[ladder,tiny]", "model=ladder/mlp,ladder/schnet,ladder/gnn_lengths", *words)
+    assert run.returncode == 0, run.stderr
+    assert "Left out, since they read coordinates and data.source=csv has none: schnet, gnn_lengths" in run.stdout
+    assert set(pd.read_csv(tmp_path / "results" / "mine" / "probes.csv")["model"]) == {"mlp"}
+    alone = ibbench("probe", "experiment=[ladder,tiny]", "model=ladder/schnet", *words)
+    assert alone.returncode == 2
+    assert "`model=schnet` reads coordinates" in alone.stderr
+
+
+@pytest.mark.slow
 def test_what_was_measured_before_is_not_measured_again(
     ibbench: Command, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

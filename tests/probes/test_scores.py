@@ -18,6 +18,9 @@ from ibbench.probes.subject.foretell import foretell, rank_models
 from ibbench.probes.subject.measure import COLUMNS
 from ibbench.probes.subject.scores import ALL_TARGETS, score
 from ibbench.probes.subject.truth import Truth, read_truth
+from ibbench.report import markdown
+from ibbench.report.foretelling import foretold_page
+from ibbench.report.plot.foretold import draw_foretold
 from tests.committed import committed_text, export_committed
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("qm9")]
@@ -98,6 +101,12 @@ def test_committed_scores_follow_from_the_committed_figures_and_evidence(study: 
     if study == "targets":
         everything = found.scores[found.scores["target"] == ALL_TARGETS].set_index("predictor")
         assert everything.loc["kernel: evidence", "num_models"] == 4
+    told = markdown.write(list(foretold_page(found))).strip()
+    assert told in committed_text(f"results/{study}/probes.md")
+    figure = draw_foretold(found)
+    assert figure is not None
+    assert len([axes for axes in figure.axes if axes.get_visible()]) == (12 if study == "targets" else 1)
+    assert draw_foretold(foretell(table, candidates, Truth({}, {}), 1000)) is None
     gaps = above_floor(table, candidates, truth)
     assert len(gaps) == len(found.ranked)
     assert (gaps["mae"] > gaps["floor"]).all()

@@ -7,6 +7,7 @@ from ibbench.probes import Probe
 from ibbench.probes.subject.measure import Measured, average
 from ibbench.report.plot.style import add_axes, looks, new_figure, plain, with_unit
 
+_MOST_COLUMNS = 4  # panels side by side
 _SMALLEST = 1e-16  # as which smaller figures, and 0, are drawn on a logarithmic axis
 
 
@@ -29,8 +30,13 @@ def draw_probe(probe: Probe, name: str, measured: Measured) -> Figure | None:
     parts = list(dict.fromkeys(means["part"]))
     style = looks(parts)
     names = list(dict.fromkeys(measured.name(row) for _, row in means.iterrows()))
-    figure = new_figure(5.2 * len(panels), 0.32 * len(names) + 1.5)
-    for axes, ((target, size, at), rows) in zip(add_axes(figure, 1, len(panels)), panels, strict=True):
+    columns = min(_MOST_COLUMNS, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = new_figure(5.2 * columns, (0.32 * len(names) + (1.5 if lines == 1 else 1.0)) * lines)
+    every = add_axes(figure, lines, columns)
+    for axes in every[len(panels) :]:
+        axes.set_visible(False)
+    for axes, ((target, size, at), rows) in zip(every, panels, strict=False):
         for part, of_part in rows.groupby("part", sort=False):
             places = [names.index(measured.name(row)) for _, row in of_part.iterrows()]
             values = of_part["mean"].astype(float).clip(lower=_SMALLEST if probe.logarithmic else None)
