@@ -19,7 +19,7 @@ README = "results/README.md"
 MOST_BYTES = 4_000_000
 ROUNDING = 1e-12  # processors round sums otherwise, in the last digits of the sixteen or seventeen that a CSV has
 # Looked at in models, by `ibbench probe` and `ibbench explain`, which takes half an hour: not from the evidence.
-MEASURED = {"probes.csv", "probes.md", "foretold.csv", "agreement.csv"}
+MEASURED = {"probes.csv", "probes.md", "foretold.csv", "foretold_scores.csv", "agreement.csv"}
 PICTURES = {".png", ".svg"}  # another version of matplotlib or of its fonts draws the same figures otherwise
 TABLE = re.compile(r"<!-- (results/\S+?)(?:, \w+)? -->\n(.*?)<!-- end -->", re.DOTALL)
 
@@ -285,6 +285,30 @@ def test_flat_minima_are_told_as_table_and_probes_have_them() -> None:
         (line,) = [line for line in probes.splitlines() if line.startswith(f"| {model} ({variant}) |")]
         measured = [float(cell.split()[0]) for cell in line.split("|")[5:7]]
         assert [float(eigenvalue), float(trace)] == pytest.approx(measured, rel=0.006)
+
+
+def test_what_is_said_of_foretelling_is_what_the_scores_say() -> None:
+    def scores(study: str) -> pd.DataFrame:
+        text = committed_text(f"results/{study}/foretold_scores.csv")
+        return pd.read_csv(io.StringIO(text)).set_index(["target", "predictor"])
+
+    ladder, targets = scores("ladder").loc["gap"], scores("targets")
+    evidence, alike = "kernel: evidence", "regression on composition"
+    assert (ladder.loc[evidence, "steps_right"], ladder.loc[evidence, "num_steps"]) == (19, 21)
+    for whole in (ladder, targets.loc["all targets"]):
+        assert whole.loc[evidence, "first_choice"] == 1
+        assert f"{whole.loc[evidence, 'ratio_error']:.2f}" == "1.08"
+        assert f"{whole.loc[alike, 'ratio_error']:.2f}" == "1.24"
+    foretold = pd.read_csv(io.StringIO(committed_text("results/targets/foretold.csv"))).set_index(["target", "model"])
+    last = foretold.groupby("target")["measured"].idxmax().map(lambda row: row[1])
+    assert (foretold.xs("mlp", level="model")["rank"] == 4).all()
+    assert (last == "mlp").sum() == 11
+    middle = foretold[["bits", "measured"]].unstack("model")
+    gaps = {name: middle[name]["deep_sets"] - middle[name]["graph_transformer"] for name in ("bits", "measured")}
+    assert gaps["bits"].abs().max() < 0.05
+    assert (gaps["bits"] * gaps["measured"] < 0).sum() == 9
+    r2 = foretold.loc["r2", "graph_transformer"]
+    assert f"{r2['measured'] / r2['mae']:.2f}" == "0.62"
 
 
 def test_the_tutorial_says_of_locality_what_the_ladder_says() -> None:

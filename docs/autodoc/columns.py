@@ -7,11 +7,11 @@ from autodoc.markdown import in_words, plain, table, with_words_in_place
 from ibbench.commands.explain import AGREEMENT, AGREEMENT_COLUMNS
 from ibbench.commands.explain import PAIRS as ATTENTION
 from ibbench.commands.explain import ROWS as ROWS_OF_ATOMS
-from ibbench.commands.probe import PROBES, RANKING
+from ibbench.commands.probe import PROBES, RANKING, SCORES
 from ibbench.compare import classes, diff, pairs, summary
 from ibbench.compare import table as comparison
 from ibbench.data.build import REJECTED_COLUMNS
-from ibbench.probes.subject import foretell, measure
+from ibbench.probes.subject import foretell, measure, scores
 from ibbench.record.folder import HISTORY, PAIRS, SPLIT, TABLE
 from ibbench.record.schema import RECORD, Record
 from ibbench.record.split_file import SPLIT_COLUMNS
@@ -55,6 +55,12 @@ FILES = (
     File("claims.csv", "`ibbench worth`, of a study with several recipes", "per claim and recipe", claims.COLUMNS),
     File(PROBES, "`ibbench probe`", "per figure", measure.COLUMNS),
     File(RANKING, "`ibbench probe --foretell`", "per model, target and train size", foretell.COLUMNS),
+    File(
+        SCORES,
+        "`ibbench probe --foretell`, where at least four of the models are trained",
+        "per target, train size and predictor",
+        scores.COLUMNS,
+    ),
     File(HISTORY, "a run, in its folder", "per replica and validation", HISTORY_COLUMNS),
     File(SPLIT.format("FINGERPRINT"), "`ibbench train`, once per split", "per molecule", SPLIT_COLUMNS),
     File("predicted.csv", "`ibbench predict --output predicted.csv`", "per molecule", predictions.COLUMNS),

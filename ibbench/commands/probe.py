@@ -19,10 +19,13 @@ from ibbench.terminal import mention, warn
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ibbench.options.config import Config
     from ibbench.probes.subject.candidate import Candidate
+    from ibbench.probes.subject.earlier import Merged
+    from ibbench.probes.subject.foretell import Foretold
     from ibbench.probes.subject.measure import Measured
 
-PROBES_TEXT, RANKING = "probes.md", "foretold.csv"
+PROBES_TEXT, RANKING, SCORES = "probes.md", "foretold.csv", "foretold_scores.csv"
 _ELSEWHERE = ("hydra", "+hydra", "+cluster", "cluster")  # options of launchers, which have no meaning here
 
 
@@ -64,7 +67,12 @@ def show_probes(
     Raises:
         InputError: a config, a probe or a moment is not possible, or trained weights are missing. Nothing is written.
     """
+    from ibbench.compare.study import read_study
+    from ibbench.probes.subject.above_floor import above_floor
+    from ibbench.probes.subject.earlier import merge, read_earlier
+    from ibbench.probes.subject.foretell import foretell
     from ibbench.probes.subject.measure import check_request, measure
+    from ibbench.probes.subject.truth import read_truth
 
     arguments = _with_plugins(arguments, plugins)
     _warn_of_faults()
@@ -72,10 +80,14 @@ def show_probes(
     names = _probes(probes, wanted, with_ranking)
     check_request(names, wanted, limit)
     candidates = _candidates(arguments)
-    measured = measure(candidates, names, wanted, limit, mention)
     folder = study_folder(candidates[0].point.config)
-    ranked = _rank(measured, candidates, folder) if with_ranking else None
-    _tell(measured, {name: get_probe(name)() for name in names}, ranked, folder, console)
+    earlier = read_earlier(folder)
+    measured = measure(candidates, names, wanted, limit, mention)
+    merged = merge(earlier, measured)
+    truth = read_truth(read_study(folder) if StudyFolder.at(folder).has_records() else None)
+    foretold = foretell(merged.measured.table, candidates, truth, limit) if with_ranking else None
+    gaps = above_floor(merged.measured.table, candidates, truth)
+    _tell(merged, measured, {name: get_probe(name)() for name in names}, foretold, gaps, folder, console)
 
 
 def _with_plugins(arguments: Sequence[str], plugins: Sequence[str]) -> list[str]:
@@ -86,33 +98,40 @@ def _with_plugins(arguments: Sequence[str], plugins: Sequence[str]) -> list[str]
     return with_plugins([*arguments, *([f"plugins={name_list(plugins)}"] if plugins else [])])
 
 
-def _rank(measured: "Measured", candidates: "list[Candidate]", folder: Path) -> "pd.DataFrame":
-    from ibbench.compare.study import read_study
-    from ibbench.probes.subject.foretell import foretell
-
-    study = read_study(folder) if StudyFolder.at(folder).has_records() else None
-    return foretell(measured.table, candidates, study)
-
-
 def _tell(
-    measured: "Measured", probes: dict[str, Probe], ranked: "pd.DataFrame | None", folder: Path, console: Console
+    merged: "Merged",
+    measured: "Measured",
+    probes: dict[str, Probe],
+    foretold: "Foretold | None",
+    gaps: "pd.DataFrame",
+    folder: Path,
+    console: Console,
 ) -> None:
-    """Print sentences, and write tables and pictures; say so where the folder cannot be written to."""
+    """Print what was measured now, and write tables and pictures of all figures of the study.
+
+    It says so where the folder cannot be written to.
+    """
+    from ibbench.report.plot.foretold import draw_foretold
     from ibbench.report.plot.pairs import draw_pairs
     from ibbench.report.plot.probes import draw_probe
     from ibbench.report.plot.style import in_style, save
-    from ibbench.report.probes import brief, page
+    from ibbench.report.probes import brief, page, tell_earlier
 
+    whole = merged.measured
+    of_all = {name: get_probe(name)() for name in probe_names() if name in set(whole.table["probe"]) | probes.keys()}
     with in_style():
         drawn = {
-            f"probe_{name}": (draw_pairs if isinstance(probe, PairProbe) else draw_probe)(probe, name, measured)
+            f"probe_{name}": (draw_pairs if isinstance(probe, PairProbe) else draw_probe)(probe, name, whole)
             for name, probe in probes.items()
         }
+        drawn["foretold"] = draw_foretold(foretold) if foretold is not None else None
     pictures = [Picture(name, figure) for name, figure in drawn.items() if figure is not None]
-    shapes = [*page(folder.name, measured, probes, ranked), Heading("Pictures"), *pictures]
-    files = {PROBES: to_csv(measured.table), PROBES_TEXT: markdown.write(shapes)}
-    if ranked is not None:
-        files[RANKING] = to_csv(ranked)
+    shapes = [*page(folder.name, whole, of_all, foretold, gaps), Heading("Pictures"), *pictures]
+    files = {PROBES: to_csv(whole.table), PROBES_TEXT: markdown.write(shapes)}
+    if foretold is not None:
+        files[RANKING] = to_csv(foretold.ranked)
+        if len(foretold.scores):
+            files[SCORES] = to_csv(foretold.scores)
     written = list(files)
 
     def write() -> None:
@@ -121,7 +140,8 @@ def _tell(
 
     reason = try_to_write(write)
     outcome = f"Not written to {folder}: {reason}" if reason else f"Written to {folder}: {', '.join(written)}"
-    screen.show([*brief(measured, probes, ranked), Remark(outcome)], console, fold=False)
+    earlier = map(Remark, tell_earlier(merged.num_kept, merged.num_dropped))
+    screen.show([*brief(measured, probes, foretold, gaps), *earlier, Remark(outcome)], console, fold=False)
 
 
 def _usual_moment(probes: Sequence[str] | None) -> Moment:
@@ -150,7 +170,9 @@ def _probes(given: Sequence[str] | None, moments: Sequence[Moment], with_ranking
     if with_ranking and names and "kernel" not in names:
         raise InputError("`--foretell` ranks by the kernel: expected --probe kernel among the others, or none")
     if not names:
-        names = list(NEEDED) if with_ranking else [name for name in probe_names() if _fits(name, moments)]
+        # To train again takes as long as the training: nobody gets that without naming a probe.
+        quick = [moment for moment in moments if moment != "along"]
+        names = list(NEEDED) if with_ranking else [name for name in probe_names() if _fits(name, quick)]
         if not any(get_probe(name).moments for name in names):
             raise InputError(f"no probe is measured by default at {', '.join(moments)}: expected --probe, see --list")
     return [name for name in probe_names() if name in names]
@@ -178,4 +200,17 @@ def _candidates(arguments: Sequence[str]) -> "list[Candidate]":
     elsewhere = next((word for word in arguments if word.partition("=")[0].partition(".")[0] in _ELSEWHERE), "")
     if elsewhere:
         raise InputError(f"`{elsewhere}` has no meaning here: `ibbench probe` runs in this process alone")
-    return plan_candidates(compose_sweep(arguments))
+    return plan_candidates(_readable(compose_sweep(arguments)))
+
+
+def _readable(configs: "list[Config]") -> "list[Config]":
+    """Leave out the models that read coordinates where the data have none, if there are others, and say so."""
+    from ibbench.run.plan import lacks_coordinates
+
+    readable = [config for config in configs if not lacks_coordinates(config)]
+    if not readable or len(readable) == len(configs):
+        return configs
+    left = (config.rung.name if config.rung else config.model.name for config in configs if config not in readable)
+    names = ", ".join(dict.fromkeys(left))
+    mention(f"Left out, since they read coordinates and data.source={configs[0].data.source} has none: {names}")
+    return readable

@@ -92,6 +92,10 @@ class Probe(ABC):
             The figures, in the order of tables.
         """
 
+    def headline_at(self, at: str) -> str:  # noqa: ARG002 (a probe may have another one along a training)
+        """Return the quantity that pictures show of the weights `at`."""
+        return self.headline
+
     @abstractmethod
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
         """Return a sentence, without its full stop, on what was found; an empty text if there is nothing worth saying.

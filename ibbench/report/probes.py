@@ -6,51 +6,67 @@ from typing import Any
 import pandas as pd
 
 from ibbench.probes import Mean, Probe
-from ibbench.probes.subject.foretell import rank_correlation
+from ibbench.probes.subject.foretell import Foretold
 from ibbench.probes.subject.measure import Measured, average
-from ibbench.report.cells import notation_of, with_interval
 from ibbench.report.document import Heading, Points, Remark, Shape, Table, legend
+from ibbench.report.foretelling import TEXT, foretold_page, gaps_to_floor, interval_cell, tell_foretold
 
 _FROM_ALL = ["target", "train_size", "model", "variant", "at", "part"]  # columns that identify a row of a table
-_TEXT = {"target", "model", "weights", "part"}
 _LEGEND = "Mean over seeds with its 95 % interval (Student's t; none for one seed). `probes.csv` has every figure."
-_RANKS = (
-    "Fewer bits per label are better: the untrained kernel finds the labels more likely. It says which model to try "
-    "first, and nothing of what features training finds. test MAE: of the same options where they are trained."
-)
 
 
-def page(name: str, measured: Measured, probes: dict[str, Probe], ranked: pd.DataFrame | None) -> list[Shape]:
+def page(
+    name: str, measured: Measured, probes: dict[str, Probe], foretold: Foretold | None, gaps: pd.DataFrame
+) -> list[Shape]:
     """Return all measurements with the meaning of each probe, for a file.
 
     Args:
         name: the name of the study.
         measured: the measurements.
         probes: the probes that a user asked for, by name.
-        ranked: models ranked by their evidence, see `ibbench.probes.subject.foretell`; None if nobody asked for it.
+        foretold: what untrained models foretell; None if nobody asked for it.
+        gaps: how far trained models are above their floors, see `ibbench.probes.subject.above_floor`.
     """
     shapes: list[Shape] = [Heading(f"{name}: probes", level=1), *_tell_alike(measured)]
-    if ranked is not None:
-        shapes += [Heading("Which bias to try first"), *_rankings(ranked), legend(_RANKS)]
-    means = average(measured.table)
+    if foretold is not None:
+        shapes += [Heading("Which bias to try first"), *foretold_page(foretold)]
+    means = average(measured.table[measured.table["probe"].isin(list(probes))])
     for probe_name, probe in probes.items():
         rows = _rows(means[means["probe"] == probe_name], measured)
         shapes += [Heading(probe_name), Remark(f"{probe.summary[0].upper()}{probe.summary[1:]}.")]
-        shapes += [Table(rows, text=_TEXT), legend(_LEGEND)] if rows else [Remark("It has nothing to measure here.")]
+        shapes += [Table(rows, text=TEXT), legend(_LEGEND)] if rows else [Remark("It has nothing to measure here.")]
+        shapes += gaps_to_floor(gaps) if probe_name == "floor" else []
     return shapes
 
 
-def brief(measured: Measured, probes: dict[str, Probe], ranked: pd.DataFrame | None) -> list[Shape]:
+def brief(measured: Measured, probes: dict[str, Probe], foretold: Foretold | None, gaps: pd.DataFrame) -> list[Shape]:
     """Return the findings as sentences, for a screen; arguments are those of `page`."""
-    if ranked is not None:
-        return [*_rankings(ranked), *_tell_alike(measured)]
+    if foretold is not None:
+        return [*tell_foretold(foretold), *_tell_alike(measured)]
     means = average(measured.table)
     sentences = [
         sentence
         for name, probe in probes.items()
         for sentence in _sentences(probe, means[means["probe"] == name], measured)
     ]
-    return [Points(list(dict.fromkeys(sentences))), *_tell_alike(measured)]
+    of_floor = gaps_to_floor(gaps) if "floor" in probes else []
+    return [Points(list(dict.fromkeys(sentences))), *of_floor, *_tell_alike(measured)]
+
+
+def tell_earlier(num_kept: int, num_dropped: int) -> Iterator[str]:
+    """Say what became of figures that earlier commands had written, one sentence each.
+
+    Args:
+        num_kept: number of figures that are kept beside those measured now.
+        num_dropped: number of figures that were measured with other options, and are dropped.
+    """
+    if num_kept:
+        yield f"probes.csv and probes.md keep {num_kept:,} figures of earlier commands, which were not measured now."
+    if num_dropped:
+        yield (
+            f"{num_dropped:,} figures of earlier commands are dropped: the same models were measured then with other "
+            "options, data, numbers of molecules, or another version."
+        )
 
 
 def probe_list(probes: dict[str, Probe]) -> list[Shape]:
@@ -94,42 +110,8 @@ def _rows(means: pd.DataFrame, measured: Measured) -> list[dict[str, str]]:
 
 
 def _cell(row: "pd.Series[Any]") -> str:
-    cell = _interval(row["mean"], row["low"], row["high"])
+    cell = interval_cell(row["mean"], row["low"], row["high"])
     return f"{cell} {row['unit']}".strip()
-
-
-def _interval(mean: Any, low: Any, high: Any) -> str:
-    if pd.isna(mean):
-        return ""
-    if float(mean).is_integer() and (pd.isna(low) or low == high):
-        return f"{int(mean):,}"
-    return with_interval(mean, low, high, notation_of(abs(mean), 3))
-
-
-def _rankings(ranked: pd.DataFrame) -> Iterator[Shape]:
-    trained = bool(ranked["measured"].notna().any())
-    for (target, size), group in ranked.groupby(["target", "train_size"], sort=False):
-        unit = group["unit"].iloc[0]
-        rows = []
-        for _, row in group.iterrows():
-            cells = {"rank": str(row["rank"]), "model": str(row["name"])}
-            cells["bits per label"] = _interval(row["bits"], row["bits_low"], row["bits_high"])
-            cells["leave-one-out MAE"] = _interval(row["mae"], row["mae_low"], row["mae_high"])
-            if trained:
-                cells["test MAE"] = _interval(row["measured"], row["measured_low"], row["measured_high"])
-            rows.append(cells | {"seeds": str(row["num_seeds"])})
-        title = f"{target} in {unit or 'no unit'}, {size:,} train molecules: which bias to try first"
-        yield Table(rows, title=title, text=_TEXT)
-        correlation = rank_correlation(group)
-        if correlation:
-            yield Remark(
-                f"Spearman's correlation of bits with the test MAE: {correlation[0]:.2f} over {correlation[1]} models."
-            )
-    if trained:
-        yield Remark(
-            "Where the orders differ, training may not have converged (its recipe), or has learned features that the "
-            "untrained kernel has not: more steps for the models in question tell the two apart."
-        )
 
 
 def _tell_alike(measured: Measured) -> Sequence[Shape]:

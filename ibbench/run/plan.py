@@ -188,6 +188,20 @@ def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.devic
     return config.model_copy(update={"model": sized, "budget": None})
 
 
+def lacks_coordinates(config: Config) -> bool:
+    """Return whether the model reads coordinates that the data do not have, so that `plan` refuses it.
+
+    Raises:
+        InputError: there is no such model, or the data are not possible.
+    """
+    return _lacks_coordinates(config.model, _load(config.data))
+
+
+def _lacks_coordinates(options: ModelOptions, dataset: DataSet) -> bool:
+    reads = get_model(options.name).reads_with(options)
+    return "positions" in reads and bool(dataset.molecules.positions.isnan().any())
+
+
 def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.device) -> ModelOptions:
     """Return the options of the model, with the width that meets the budget if there is one.
 
@@ -197,7 +211,7 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
     """
     options, budget = config.model, config.budget
     reads = get_model(options.name).reads_with(options)
-    if "positions" in reads and dataset.molecules.positions.isnan().any():
+    if _lacks_coordinates(options, dataset):
         raise InputError(f"`model={options.name}` reads coordinates, which data.source={config.data.source} has not")
     for option, part in _parts_altered(config.data).items():
         if part not in reads:

@@ -11,7 +11,7 @@ import pytest
 from ibbench.record.folder import read_records
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-COLUMNS = "target,train_size,model,variant,seed,at,probe,quantity,part,value,unit"
+COLUMNS = "target,train_size,model,variant,seed,at,probe,quantity,part,value,unit,measured_with"
 
 
 def test_a_ranking_is_printed_and_written(ibbench: Command, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(ibbench: Command, tmp_path: 
         ((*tiny, "--at", "trained", "--probe", "kernel"), "makes no sense at trained: expected --at init"),
         ((*tiny, "--at", "trained"), "not trained yet"),
         ((*tiny, "--foretell", "--probe", "floor"), "expected --probe kernel"),
-        ((*tiny, "--along", "--probe", "kernel"), "makes no sense at along"),
+        ((*tiny, "--along", "--probe", "symmetry"), "makes no sense at along"),
         ((*tiny, "--along"), "no probe is measured by default at along"),
         ((*tiny, "--probe", "agreement"), "not trained yet"),
         ((*tiny, "--molecules", "3"), "at least 10"),
@@ -59,6 +59,21 @@ def test_what_makes_no_sense_is_refused_in_one_line(ibbench: Command, tmp_path: 
     assert not (tmp_path / "results" / "tiny").exists()
     listed = ibbench("probe", "--list").stdout
     assert all(name in listed for name in ("floor", "symmetry", "kernel", "jacobian"))
+
+
+@pytest.mark.slow
+def test_models_that_read_coordinates_are_left_out_of_data_without(ibbench: Command, tmp_path: Path) -> None:
+    rows = "".join(f"{'C' * left}O{'C' * right},{left - right}\n" for left in range(1, 10) for right in range(1, 10))
+    (tmp_path / "my.csv").write_text("smiles,logS\n" + rows)
+    data = ("data=csv", "data.path=my.csv", "data.target_columns=[logS]", "targets=[logS]", "data.train_size=40")
+    words = (*data, "data.validation_size=0.1", "data.test_size=0.2", "seeds=[0]", "name=mine", "--probe", "floor")
+    run = ibbench("probe", "experiment=[ladder,tiny]", "model=ladder/mlp,ladder/schnet,ladder/gnn_lengths", *words)
+    assert run.returncode == 0, run.stderr
+    assert "Left out, since they read coordinates and data.source=csv has none: schnet, gnn_lengths" in run.stdout
+    assert set(pd.read_csv(tmp_path / "results" / "mine" / "probes.csv")["model"]) == {"mlp"}
+    alone = ibbench("probe", "experiment=[ladder,tiny]", "model=ladder/schnet", *words)
+    assert alone.returncode == 2
+    assert "`model=schnet` reads coordinates" in alone.stderr
 
 
 @pytest.mark.slow
@@ -79,6 +94,11 @@ def test_what_was_measured_before_is_not_measured_again(
     assert "3 of 3 measurements were made before" in again.stdout  # a floor, and two seeds
     assert first.stdout.partition("labels\n")[2] == again.stdout.partition("cache\n")[2]
     assert table.read_bytes() == before
+    alone = ibbench(*words, "floor")
+    num_kept = (pd.read_csv(table)["probe"] == "smoothness").sum()
+    assert f"keep {num_kept} figures of earlier commands" in alone.stdout
+    assert table.read_bytes() == before
+    assert "## smoothness" in (table.parent / "probes.md").read_text()
     assert "made before" not in ibbench(*words, "smoothness", "data.train_size=90", "seeds=[1]").stdout
     for path in (own / "probes").iterdir():
         path.write_text("{")

@@ -1,5 +1,6 @@
 """Measures probes on models, as a table with one row per figure, and averages figures over seeds."""
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -10,11 +11,13 @@ from numpy.typing import NDArray
 from scipy import special
 from torch import Tensor
 
+import ibbench
 from ibbench.compare.columns import shared
 from ibbench.compare.order import model_order, target_order
+from ibbench.compare.study import in_full
 from ibbench.errors import InputError
 from ibbench.probes import BITS, Finding, Moment, PairProbe, Probe, get_probe, probe_names
-from ibbench.probes.subject.candidate import Candidate
+from ibbench.probes.subject.candidate import Candidate, same_options
 from ibbench.probes.subject.kept import Kept
 from ibbench.probes.subject.pairs import measure_pairs
 from ibbench.probes.subject.subject import Subject
@@ -29,6 +32,7 @@ COLUMNS = {
     "part": "of what part of the model or of the molecules, such as a layer or a number of bonds",
     "value": "the figure",
     "unit": "its unit; empty if it has none",
+    "measured_with": "digest of options, data, number of molecules and version, which the rows of one model share",
 }
 KEYS = ["target", "train_size", "model", "variant", "at", "probe", "quantity", "part"]
 FEWEST = 10  # molecules that a kernel, or a variance over molecules, needs at least
@@ -52,7 +56,8 @@ class Measured(NamedTuple):
 
     def name(self, row: "pd.Series[Any]") -> str:
         """Return the name of the model that a row of the table belongs to."""
-        return self.names[row["model"], row["variant"]]
+        key = row["model"], row["variant"]
+        return self.names.get(key) or in_full(*key)
 
 
 # Probes that measure the loss, or errors of trained models, as those of numbers: the moments at which they do.
@@ -112,13 +117,14 @@ def measure(
     rows: list[dict[str, Any]] = []
     outputs: dict[tuple[str, int], dict[str, Tensor]] = {}
     kept = Kept()
-    for one in candidates:
+    marks = [measured_with(one, limit) for one in candidates]
+    for one, mark in zip(candidates, marks, strict=True):
         say(f"probing {one.name} at {one.point.split.train_size:,} labels")
         for job in _jobs(one, chosen, moments, limit):
             seed = job.subject.seed if job.at else None
             for name, probe in job.probes.items():
                 found = kept.findings(job.subject, name, probe)
-                rows += [_row(one, seed, job.at, name, finding) for finding in found]
+                rows += [_row(one, mark, seed, job.at, name, finding) for finding in found]
             if job.at == "init":
                 split = one.point.split
                 same = outputs.setdefault((f"{split.fingerprint} {split.train_size}", job.subject.seed), {})
@@ -127,9 +133,10 @@ def measure(
         total = kept.num_read + kept.num_measured
         say(f"{kept.num_read} of {total} measurements were made before, and are read from the cache")
     for pair in measure_pairs(candidates, of_pairs, limit):
-        rows.append(_row(pair.candidate, pair.seed, "trained", pair.probe, pair.finding))
+        mark = measured_with(pair.candidate, limit)
+        rows.append(_row(pair.candidate, mark, pair.seed, "trained", pair.probe, pair.finding))
     names = {(one.point.config.model.name, one.variant): one.name for one in candidates}
-    return Measured(_sort(pd.DataFrame(rows, columns=list(COLUMNS))), names, _find_alike(list(outputs.values())))
+    return Measured(sort_rows(pd.DataFrame(rows, columns=list(COLUMNS))), names, _find_alike(list(outputs.values())))
 
 
 def _check_classes(candidates: Sequence[Candidate], probes: Sequence[str], moments: Sequence[Moment]) -> None:
@@ -198,7 +205,13 @@ def _jobs(one: Candidate, probes: dict[str, Probe], moments: Sequence[Moment], l
                 yield _Job(Subject(one.point, seed, [target], moment, limit, one.run, one.record), moment, of_moment)
 
 
-def _row(one: Candidate, seed: int | None, at: str, probe: str, finding: Finding) -> dict[str, Any]:
+def measured_with(one: Candidate, limit: int) -> str:
+    """Return a digest of what figures of a model depend on but for target, seed and weights, 8 digits."""
+    facts = sorted(same_options(one.point.config)), one.point.dataset.source, one.point.split.fingerprint, limit
+    return hashlib.sha256(repr((*facts, ibbench.__version__)).encode()).hexdigest()[:8]
+
+
+def _row(one: Candidate, mark: str, seed: int | None, at: str, probe: str, finding: Finding) -> dict[str, Any]:
     return {
         "target": finding.target,
         "train_size": one.point.split.train_size,
@@ -211,10 +224,11 @@ def _row(one: Candidate, seed: int | None, at: str, probe: str, finding: Finding
         "part": finding.part,
         "value": finding.value,
         "unit": finding.unit,
+        "measured_with": mark,
     }
 
 
-def _sort(table: pd.DataFrame) -> pd.DataFrame:
+def sort_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Sort rows as in tables of results; rows of one model, probe, moment and seed stay in the order of measurement."""
     order = {name: place for place, name in enumerate(probe_names())}
 
@@ -226,12 +240,12 @@ def _sort(table: pd.DataFrame) -> pd.DataFrame:
             cells["train_size"],
             model_order(cells["model"]),
             cells["variant"],
-            order[cells["probe"]],
+            order.get(cells["probe"], len(order)),  # a probe of a plugin that is not loaded now
             cells["at"],
-            -1 if cells["seed"] is None else cells["seed"],
+            -1 if pd.isna(cells["seed"]) else cells["seed"],
         )
 
-    table["seed"] = table["seed"].astype(object)
+    table["seed"] = pd.Series([None if pd.isna(seed) else int(seed) for seed in table["seed"]], dtype=object)
     # A seed that two runs of a study have in common counts once.
     table = table.drop_duplicates([name for name in COLUMNS if name != "value"])
     return table.iloc[sorted(range(len(table)), key=place)].reset_index(drop=True)

@@ -1,6 +1,6 @@
-"""A training that is done again, to see the predictions of train molecules along the way."""
+"""A training that is done again, to see the weights, or the predictions of train molecules, along the way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +35,37 @@ class Checkpoint(NamedTuple):
     validation_mae: float
 
 
+class Stage(NamedTuple):
+    """A model after some steps of its training.
+
+    Attributes:
+        step: number of steps that were done.
+        share: number of steps that were done over that of all steps, from 0 to 1.
+        models: the replica, whose weights change as the training goes on.
+        validation_mae: validation MAE in the target's unit; NaN before the first step.
+    """
+
+    step: int
+    share: float
+    models: Replicas
+    validation_mae: float
+
+
 def replay(subject: Subject) -> Iterator[Checkpoint]:
+    """Train one replica again, see `retrain`, and predict train molecules along the way.
+
+    Args:
+        subject: the model, with a single target.
+
+    Raises:
+        InputError: see `retrain`.
+        DivergedError: the loss is no longer finite.
+    """
+    for stage in retrain(subject):
+        yield Checkpoint(stage.step, stage.share, _predict(subject, stage.models), stage.validation_mae)
+
+
+def retrain(subject: Subject) -> Iterator[Stage]:
     """Train one replica again, in the way in which its run was, or would be, trained.
 
     A training follows from its options and seed. So apart from rounding this is the training of the run, though with
@@ -61,12 +91,10 @@ def replay(subject: Subject) -> Iterator[Checkpoint]:
         [trial] if trial else None,
     )  # fmt: skip
     steps = measure_length(config.trainer, subject.point.split.train_size, share).steps
-    yield Checkpoint(0, 0.0, _predict(subject, state.models), float("nan"))
+    yield Stage(0, 0.0, state.models, float("nan"))
     for now in train(task, state, config, share=share):
-        mae = float(now.history[-1]["validation_mae"])
         with now.averaged():
-            predictions = _predict(subject, now.models)
-        yield Checkpoint(now.step, now.step / steps, predictions, mae)
+            yield Stage(now.step, now.step / steps, now.models, float(now.history[-1]["validation_mae"]))
 
 
 def _predict(subject: Subject, models: Replicas) -> NDArray[np.float64]:
@@ -87,14 +115,16 @@ def _chosen(record: Record | None, target: str, seed: int) -> tuple[Trial | None
     return Trial(last.lr, last.weight_decay, last.dropout), last.steps / max(trial.steps for trial in trials)
 
 
-def difference_from_record(run: Path | None, target: str, seed: int, moments: list[Checkpoint]) -> float | None:
+def difference_from_record(
+    run: Path | None, target: str, seed: int, moments: Sequence[Checkpoint | Stage]
+) -> float | None:
     """Return the largest relative difference between the validation MAEs of a replay and those that its run recorded.
 
     Args:
         run: the folder of the run; None if there is none.
         target: the short name of the target.
         seed: the seed of the replica.
-        moments: the checkpoints of the replay.
+        moments: the checkpoints, or stages, of the replay.
 
     Returns:
         The difference over the recorded MAE; None if the run has recorded no MAE of this replica at these steps.

@@ -25,7 +25,7 @@ from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas, stand
 from ibbench.training.task import Task, stream
 from ibbench.training.weights import read_weights
 
-_RELABELLINGS = 8  # random orders of a molecule's atoms over which gradients are averaged
+RELABELLINGS = 8  # random orders of a molecule's atoms over which gradients are averaged
 
 
 class _Network(NamedTuple):
@@ -93,6 +93,29 @@ class Subject:
         models.eval()
         parameters = {name: tensor[:1].detach() for name, tensor in models.parameters.items()}
         return _Network(models, parameters, {name: tensor[:1] for name, tensor in models.buffers.items()})
+
+    def with_weights(self, models: Replicas) -> "Subject":
+        """Return the same model and molecules with other weights, which are copied.
+
+        Args:
+            models: a single replica of the same model.
+        """
+        runner, drawn, buffers = self._network
+        tensors = models.snapshot()
+        other = self.without_gradients()
+        other.__dict__["_network"] = _Network(
+            runner,
+            {name: tensors[name] for name in drawn},
+            buffers | {name: tensors[name] for name in buffers if name in tensors},
+        )
+        return other
+
+    def without_gradients(self) -> "Subject":
+        """Return the same subject without the gradients and kernel that it keeps, which take much memory."""
+        other = Subject(self.point, self.seed, self.targets, self.moment, self.limit, self.run, self.record)
+        kept = ("_prepared", "_network")
+        other.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
+        return other
 
     @property
     def train_index(self) -> Tensor:
@@ -203,11 +226,11 @@ class Subject:
         if self.task.augmentation != "relabel":
             return jacobian(runner, parameters, buffers, molecules)
         total = torch.zeros(())
-        for count in range(_RELABELLINGS):
+        for count in range(RELABELLINGS):
             keys = torch.rand(molecules.mask.shape, generator=stream("relabelling of a probe", self.seed, count))
             relabelled = molecules.relabel(random_order(molecules.mask, keys.to(molecules.mask.device)))
             total = total + jacobian(runner, parameters, buffers, relabelled)
-        return total / _RELABELLINGS
+        return total / RELABELLINGS
 
     def named_gradients(self) -> dict[str, Tensor]:
         """Return the columns of `gradients`, `[n, weights]`, by the name of the weights that they belong to."""

@@ -25,7 +25,7 @@ def draw_pairs(probe: Probe, name: str, measured: Measured) -> Figure | None:
         A figure, in which the diagonal is each model beside itself with another seed; None where the probe has
         measured nothing.
     """
-    means = average(measured.table)
+    means = average(measured.table[measured.table["probe"] == name])
     means = means[(means["probe"] == name) & (means["quantity"] == probe.headline)]
     if means.empty:
         return None

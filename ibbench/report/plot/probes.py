@@ -7,6 +7,7 @@ from ibbench.probes import Probe
 from ibbench.probes.subject.measure import Measured, average
 from ibbench.report.plot.style import add_axes, looks, new_figure, plain, with_unit
 
+_MOST_COLUMNS = 4  # panels side by side
 _SMALLEST = 1e-16  # as which smaller figures, and 0, are drawn on a logarithmic axis
 
 
@@ -21,16 +22,21 @@ def draw_probe(probe: Probe, name: str, measured: Measured) -> Figure | None:
     Returns:
         A figure; None where the probe has measured nothing.
     """
-    means = average(measured.table)
-    means = means[(means["probe"] == name) & (means["quantity"] == probe.headline)]
+    means = average(measured.table[measured.table["probe"] == name])
+    means = means[means["quantity"] == means["at"].map(probe.headline_at)]
     if means.empty:
         return None
     panels = list(means.groupby(["target", "train_size", "at"], sort=False))
     parts = list(dict.fromkeys(means["part"]))
     style = looks(parts)
     names = list(dict.fromkeys(measured.name(row) for _, row in means.iterrows()))
-    figure = new_figure(5.2 * len(panels), 0.32 * len(names) + 1.5)
-    for axes, ((target, size, at), rows) in zip(add_axes(figure, 1, len(panels)), panels, strict=True):
+    columns = min(_MOST_COLUMNS, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = new_figure(5.2 * columns, (0.32 * len(names) + (1.5 if lines == 1 else 1.0)) * lines)
+    every = add_axes(figure, lines, columns)
+    for axes in every[len(panels) :]:
+        axes.set_visible(False)
+    for axes, ((target, size, at), rows) in zip(every, panels, strict=False):
         for part, of_part in rows.groupby("part", sort=False):
             places = [names.index(measured.name(row)) for _, row in of_part.iterrows()]
             values = of_part["mean"].astype(float).clip(lower=_SMALLEST if probe.logarithmic else None)
@@ -44,7 +50,7 @@ def draw_probe(probe: Probe, name: str, measured: Measured) -> Figure | None:
         if probe.logarithmic:
             axes.set_xscale("log")
         where = [str(target), f"{size:,} labels" if at else "", str(at)]
-        label = with_unit(probe.headline, str(rows["unit"].iloc[0]))
+        label = with_unit(probe.headline_at(str(at)), str(rows["unit"].iloc[0]))
         axes.set_xlabel(plain(f"{label}\n{', '.join(filter(None, where))}"))
     if len(parts) > 1 or parts[0]:
         handles = {

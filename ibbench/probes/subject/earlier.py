@@ -1,0 +1,87 @@
+"""Figures that earlier commands have measured of a study: read from its folder, and kept beside those measured now."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from ibbench.errors import InputError
+from ibbench.probes.subject.measure import COLUMNS, Measured, sort_rows
+from ibbench.record.folder import PROBES
+
+_MODEL = ["train_size", "model", "variant"]
+_FIGURES = ["target", *_MODEL, "seed", "at", "probe"]  # rows that agree in these are measured, and replaced, together
+
+
+class Merged(NamedTuple):
+    """The figures of a study after a command: those that were measured now, and those that are kept.
+
+    Attributes:
+        measured: all figures.
+        num_kept: number of figures of earlier commands that are kept.
+        num_dropped: number of figures of earlier commands that were neither kept nor measured again: they are of models
+            that were measured now with other options, data, or numbers of molecules.
+    """
+
+    measured: Measured
+    num_kept: int
+    num_dropped: int
+
+
+def read_earlier(folder: Path) -> pd.DataFrame:
+    """Read the figures that earlier commands have written into the folder of a study.
+
+    Args:
+        folder: the folder of the study.
+
+    Returns:
+        One row per figure, with the columns of `ibbench.probes.subject.measure.COLUMNS`; no row if there is no file.
+
+    Raises:
+        InputError: the file is not one that `ibbench probe` has written.
+    """
+    path = folder / PROBES
+    if not path.exists():
+        return pd.DataFrame(columns=list(COLUMNS))
+    text = dict.fromkeys(COLUMNS, str) | {"train_size": int, "value": float}
+    try:
+        table = pd.read_csv(path, keep_default_na=False, dtype=text)
+        missing = [name for name in COLUMNS if name not in table.columns and name != "measured_with"]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+        table["seed"] = pd.Series([int(seed) if seed else None for seed in table["seed"]], dtype=object)
+    except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path} cannot be read: {reason}. Restore or remove it: nothing was measured") from None
+    if "measured_with" not in table.columns:
+        table["measured_with"] = ""  # a file of an older version, which does not say it
+    return table[list(COLUMNS)]
+
+
+def merge(earlier: pd.DataFrame, now: Measured) -> Merged:
+    """Put the figures of earlier commands beside those that were measured now.
+
+    A figure that was measured now replaces the earlier one. Of a model that was measured now, earlier figures are kept
+    only if they were measured with the same options, data and number of molecules, so that figures in one table belong
+    together.
+
+    Args:
+        earlier: the figures of earlier commands, as `read_earlier` returns them.
+        now: the figures that were measured now.
+
+    Returns:
+        The figures in the order of tables, whichever command measured them.
+    """
+    if earlier.empty:
+        return Merged(now, 0, 0)
+    with_what = {tuple(row): mark for *row, mark in now.table[[*_MODEL, "measured_with"]].drop_duplicates().to_numpy()}
+    replaced = set(now.table[_FIGURES].itertuples(index=False, name=None))
+    keep = []
+    num_dropped = 0
+    for one, mark in zip(earlier[_FIGURES].itertuples(index=False, name=None), earlier["measured_with"], strict=True):
+        same = with_what.get(one[1:4], mark) == mark
+        keep.append(same and one not in replaced)
+        num_dropped += not same and one not in replaced
+    kept = earlier[keep]
+    table = sort_rows(pd.concat([kept, now.table], ignore_index=True)) if len(kept) else now.table
+    return Merged(now._replace(table=table), len(kept), num_dropped)
