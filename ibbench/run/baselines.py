@@ -59,8 +59,7 @@ def _measure(name: str, dataset: DataSet, split: Split, replicas: list[Replica],
         predict = baseline.fit(target, subset)
         parts = {"train": subset, "validation": split.validation, "test": split.test}
         errors: dict[str, Any] = {
-            part: MetricsEntry(**measure(predict(index), values[index])._asdict())
-            for part, index in parts.items()
+            part: MetricsEntry(**measure(predict(index), values[index])._asdict()) for part, index in parts.items()
         }
         unit = dataset.targets[column].unit
         predictions.append(predict(split.test))

@@ -205,7 +205,9 @@ class Predictor:
         """
         mean = self.models.buffers["atom_mean"]
         if not mean.any():
-            raise InputError("the run was trained with data.standardise=false: the mean features of atoms are not known")
+            raise InputError(
+                "the run was trained with data.standardise=false: the mean features of atoms are not known"
+            )
         return mean * shown_features(self._facts.feature_set).to(mean.device)
 
     def find_faults(self, molecules: Molecules) -> Faults:

@@ -91,6 +91,7 @@ def _prepare_task(
         scaling,
         altered_molecules(dataset, config.data.graph, config.data.features).keep(reads).to(device),
         config.data.augmentation,
+        twice=config.trainer.symmetry_penalty > 0,
     )
 
 
@@ -117,7 +118,7 @@ def train(
     Raises:
         DivergedError: a loss or a validation error is no longer finite, for all trials of a replica.
     """
-    step = Step(state.models, LOSSES[config.loss], config.trainer.compile is True)
+    step = Step(state.models, LOSSES[config.loss], config.trainer.compile is True, config.trainer.symmetry_penalty)
     differentiate = sharpness_aware(step, state.models, config.optimizer)
     length = measure_length(config.trainer, task.subsets.shape[1], share)
     patience = None if config.trainer.patience is None else config.trainer.patience * length.interval
