@@ -21,7 +21,9 @@ class GraphTransformer(AttentionModel):
     Dense attention whose scores get a learned bias for the bond type and for the number of bonds between two
     atoms, as in Graphormer (Ying et al. 2021, arXiv:2106.05234, sections 3.1.2 and 3.1.3). With `max_hops=null` there
     is no such bias, and a molecule is a set of atoms that attend to each other. With `degrees` each atom's state starts
-    with a vector for its number of bonds (section 3.1.1); with `token` a further node, which meets all atoms, is read
+    with a vector for its number of bonds (section 3.1.1). With `random_walk` it starts with, and each pair's bias gets,
+    a linear map of the probabilities of random walks, as in GRIT (Ma et al. 2023, arXiv:2305.17589, section 3.1). With
+    `token` a further node, which meets all atoms, is read
     out instead of the sum over atoms (section 3.2).
     """
 
@@ -32,17 +34,26 @@ class GraphTransformer(AttentionModel):
 
     @classmethod
     def reads_with(cls, options: GraphTransformerOptions) -> frozenset[str]:
-        """Return the fields that the model reads: no bonds if neither a bias nor `degrees` uses them."""
-        return cls.reads - {"bonds"} if options.max_hops is None and not options.degrees else cls.reads
+        """Return the fields that the model reads: no bonds if no option uses them."""
+        uses_bonds = options.max_hops is not None or options.degrees or options.random_walk is not None
+        return cls.reads if uses_bonds else cls.reads - {"bonds"}
 
     @classmethod
     def tell_pairs(cls, molecules: Molecules, options: GraphTransformerOptions) -> Shaped[Tensor, "b n n"]:
-        """Return a code for each pair's bond type and hops; without a bias, 1 for the bonds that `degrees` counts."""
+        """Return a code for each pair's bond type, hops and walks; without a bias, 1 for the bonds that are counted."""
+        meet = molecules.mask[..., None] & molecules.mask[..., None, :]
         if options.max_hops is None:
-            return (molecules.bonds != 0).long()
-        hops, mask = hop_distances(molecules.bonds, options.max_hops), molecules.mask
-        kinds = 1 + hops * (NUM_BOND_TYPES + 1) + molecules.bonds
-        return kinds * (mask[..., None] & mask[..., None, :])
+            kinds = (molecules.bonds != 0).long()
+        else:
+            hops = hop_distances(molecules.bonds, options.max_hops)
+            kinds = (1 + hops * (NUM_BOND_TYPES + 1) + molecules.bonds) * meet
+        if options.random_walk is None:
+            return kinds
+        walks = walk_probabilities(molecules.bonds, options.random_walk, torch.float64)
+        # Fractions such as 1/128 are far from a tie after this product, so that their codes do not depend on rounding.
+        digits = (walks * 1234567.891).round().long()
+        weights = torch.tensor([pow(1_000_003, power, 2**61) for power in range(1, options.random_walk + 1)])
+        return (kinds + (digits * weights).sum(-1)) * meet
 
     def __init__(self, padding: Padding, options: GraphTransformerOptions) -> None:
         super().__init__(padding, options)
@@ -52,6 +63,10 @@ class GraphTransformer(AttentionModel):
             self.bond_bias = nn.Parameter(torch.zeros(NUM_BOND_TYPES + 1, options.heads))
         width = options.sizes[0]
         self.degrees = nn.Parameter(torch.randn(_MOST_BONDS + 1, width)) if options.degrees else None
+        self.random_walk = options.random_walk
+        if self.random_walk is not None:
+            self.walk_state = nn.Linear(self.random_walk, width)
+            self.walk_bias = nn.Linear(self.random_walk, options.heads, bias=False)
         self.token = nn.Parameter(torch.randn(width)) if options.token else None
         if self.token is not None:
             self.token_bias = nn.Parameter(torch.zeros(options.heads))
@@ -61,6 +76,10 @@ class GraphTransformer(AttentionModel):
         h, mask, bias = self.embed(molecules.atoms), molecules.mask, self.score_bias(molecules)
         if self.degrees is not None:
             h = h + self.degrees[(molecules.bonds != 0).sum(-1).clamp(max=_MOST_BONDS)]
+        if self.random_walk is not None:
+            walks = walk_probabilities(molecules.bonds, self.random_walk, h.dtype)
+            h = h + self.walk_state(walks.diagonal(dim1=-3, dim2=-2).movedim(-1, -2))
+            bias = bias + self.walk_bias(walks).movedim(-1, -3)
         if self.token is None:
             return self.attend(h, mask, bias)
         h = torch.cat([h, self.token.expand(*h.shape[:-2], 1, -1)], dim=-2)
@@ -85,6 +104,19 @@ class GraphTransformer(AttentionModel):
             hops = hop_distances(bonds, self.max_hops)
             bias = (self.hop_bias[hops] + self.bond_bias[bonds.long()]).movedim(-1, -3)
         return bias.masked_fill(~mask[..., None, None, :], float("-inf"))
+
+
+def walk_probabilities(bonds: UInt8[Tensor, "b n n"], steps: int, dtype: torch.dtype) -> Float[Tensor, "b n n k"]:
+    """Return the probabilities that a walk from each atom is at each other one after 0 to `steps - 1` random steps.
+
+    A step goes along one of the bonds of an atom, all equally likely; an atom without bonds is left for nowhere.
+    """
+    adjacent = (bonds != 0).to(dtype)
+    step = adjacent / adjacent.sum(-1, keepdim=True).clamp(min=1)
+    walks = [torch.eye(bonds.shape[-1], dtype=dtype, device=bonds.device).expand(bonds.shape), step]
+    while len(walks) < steps:
+        walks.append(walks[-1] @ step)
+    return torch.stack(walks, dim=-1)
 
 
 def hop_distances(bonds: UInt8[Tensor, "b n n"], max_hops: int) -> Int64[Tensor, "b n n"]:

@@ -144,8 +144,8 @@ class Config(Options):
 
     @property
     def passes_per_step(self) -> int:
-        """How often a training step computes the gradient of its batch: twice with `optimizer=sam`."""
-        return 2 if self.optimizer.name == "sam" else 1
+        """How often a training step meets its batch: twice with `optimizer=sam`, and twice with a symmetry penalty."""
+        return (2 if self.optimizer.name == "sam" else 1) * (2 if self.trainer.symmetry_penalty else 1)
 
     def used_plugins(self) -> dict[str, Plugin]:
         """Return the plugins that the run depends on, by what each of them provides.
@@ -188,6 +188,10 @@ class Config(Options):
             del options["trainer"]["average"]
         if options["trainer"]["keep"] == "best":  # for the same reason
             del options["trainer"]["keep"]
+        if not options["trainer"]["symmetry_penalty"]:
+            del options["trainer"]["symmetry_penalty"]
+        if options["model"].get("random_walk", 0) is None:
+            del options["model"]["random_walk"]
         for name in OF_CONTENT:
             if name != "max_atoms" or self.data.source not in OF_PACKAGES:
                 del options["data"][name]

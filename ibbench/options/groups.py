@@ -275,6 +275,7 @@ class TrainerOptions(Options):
     patience: PositiveInt | None
     clip_norm: PositiveFloat | None
     average: PositiveInt | None
+    symmetry_penalty: NonNegativeFloat
     keep: Literal["best", "last"]
     compile: Literal["auto", True, False]
     replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]

@@ -90,6 +90,7 @@ class GraphTransformerOptions(AttentionOptions):
 
     max_hops: PositiveInt | None
     degrees: bool
+    random_walk: Annotated[int, Field(ge=2)] | None
     token: bool
 
     @model_validator(mode="after")
@@ -106,6 +107,13 @@ class SchNetOptions(ModelOptions):
 
     num_radial: Annotated[int, Field(ge=2)]
     cutoff: PositiveFloat
+
+
+@_options_of("residual_pathway")
+class ResidualPathwayOptions(ModelOptions):
+    """Deep Sets with a free branch beside it."""
+
+    free: PositiveFloat
 
 
 @_options_of("cnn")

@@ -213,17 +213,20 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
     reads = get_model(options.name).reads_with(options)
     if _lacks_coordinates(options, dataset):
         raise InputError(f"`model={options.name}` reads coordinates, which data.source={config.data.source} has not")
-    for option, part in _parts_altered(config.data).items():
+    for option, part in _parts_altered(config).items():
         if part not in reads:
             raise InputError(f"`{option}` alters {part}, which `model={options.name}` does not read: leave one out")
     if options.pooling != "sum" and not get_model(options.name).pools:
         pooling = f"model.pooling={options.pooling}"
         raise InputError(f"`{pooling}` changes nothing for `model={options.name}`, which has nothing to pool")
-    if config.data.augmentation == "relabel" and "permutation" in get_model(options.name).symmetries:
-        raise InputError(
-            f"`data.augmentation=relabel` changes nothing for `model={options.name}`, whose predictions do not depend "
-            "on the order of atoms: leave one out"
-        )
+    shown = {"data.augmentation=relabel": config.data.augmentation == "relabel"}
+    shown[f"trainer.symmetry_penalty={config.trainer.symmetry_penalty:g}"] = config.trainer.symmetry_penalty > 0
+    for option, given in shown.items():
+        if given and "permutation" in get_model(options.name).symmetries:
+            raise InputError(
+                f"`{option}` changes nothing for `model={options.name}`, whose predictions do not depend on the order "
+                "of atoms: leave one out"
+            )
     if not budget:
         return options
     if budget.match == "seconds":
@@ -231,9 +234,11 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
     return fit_to_budget(dataset.molecules.padding, options, budget)
 
 
-def _parts_altered(data: DataOptions) -> dict[str, str]:
-    """Return the options of the data that alter molecules, each with the part of a molecule that it alters."""
-    altered = {}
+def _parts_altered(config: Config) -> dict[str, str]:
+    """Return the options that alter molecules, each with the part of a molecule that it alters."""
+    altered, data = {}, config.data
+    if config.trainer.symmetry_penalty:
+        altered[f"trainer.symmetry_penalty={config.trainer.symmetry_penalty:g}"] = "atoms"
     if data.graph != "true":
         altered[f"data.graph={data.graph}"] = "atoms" if data.graph == "shuffled_features" else "bonds"
     if data.features == "element" or (data.source == "qm9pack" and data.features != "qm9"):

@@ -96,6 +96,7 @@ def _prepare_task(
         scaling,
         altered_molecules(dataset, config.data.graph, config.data.features).keep(reads).to(device),
         config.data.augmentation,
+        twice=config.trainer.symmetry_penalty > 0,
     )
 
 
@@ -132,7 +133,9 @@ def train(
     Raises:
         DivergedError: a loss or a validation error is no longer finite, for all trials of a replica.
     """
-    step = Step(state.models, loss_of(task, config.loss), config.trainer.compile is True)
+    step = Step(
+        state.models, loss_of(task, config.loss), config.trainer.compile is True, config.trainer.symmetry_penalty
+    )
     differentiate = sharpness_aware(step, state.models, config.optimizer)
     length = measure_length(config.trainer, task.subsets.shape[1], share)
     patience = None if config.trainer.patience is None else config.trainer.patience * length.interval

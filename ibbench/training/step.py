@@ -53,21 +53,24 @@ class Step:
         models: the R replicas.
         loss: a loss of `LOSSES`.
         compiled: whether to compile the step, when the first batch comes.
+        symmetry_penalty: the weight of the squared difference between the predictions of a molecule in two orders of
+            its atoms. If it is not 0, each batch has its molecules a second time, in another order, behind the first.
 
     Attributes:
         forward_seconds: the seconds of the last step's forward pass; 0 where forward and backward pass are compiled
             as one.
     """
 
-    def __init__(self, models: Replicas, loss: Loss, compiled: bool) -> None:
+    def __init__(self, models: Replicas, loss: Loss, compiled: bool, symmetry_penalty: float = 0.0) -> None:
         self._models, self._loss, self._compile_wanted = models, loss, compiled
+        self._symmetry_penalty = symmetry_penalty
         self._names = list(models.parameters)
         self._compiled: Callable[..., tuple[Tensor, list[Tensor]]] | None = None
         self._batch_size = 0
         self.forward_seconds = 0.0
 
     def __call__(self, molecules: Molecules, labels: Tensor) -> Tensor:
-        """Return the losses, `[R]`, of a batch `[R, B, ...]` with labels `[R, B]`."""
+        """Return the losses `[R]` of a batch `[R, B, ...]`, or with a penalty `[R, 2 B, ...]`, of labels `[R, B]`."""
         parameters = list(self._models.parameters.values())
         if self._compile_wanted and self._compiled is None:
             self._compile(parameters, molecules, labels)
@@ -85,7 +88,11 @@ class Step:
         self, parameters: list[Tensor], buffers: dict[str, Tensor], molecules: Molecules, labels: Tensor
     ) -> Tensor:
         prediction = self._models.run(dict(zip(self._names, parameters, strict=True)), buffers, molecules)
-        return self._loss(prediction, labels, reduction="none").mean(1)
+        if not self._symmetry_penalty:
+            return self._loss(prediction, labels, reduction="none").mean(1)
+        prediction, relabelled = prediction.chunk(2, dim=1)
+        difference = (prediction - relabelled).square()
+        return (self._loss(prediction, labels, reduction="none") + self._symmetry_penalty * difference).mean(1)
 
     @torch.no_grad()
     def _run_compiled(self, parameters: list[Tensor], molecules: Molecules, labels: Tensor) -> Tensor:

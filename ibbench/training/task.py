@@ -37,6 +37,7 @@ class Task(NamedTuple):
         scaling: the map between targets in their units and normalised ones.
         molecules: all molecules of the data set, without the fields that the model does not read.
         augmentation: `relabel` to number a molecule's atoms anew each time that it is trained on; `none` not to.
+        twice: whether train batches have every molecule a second time, its atoms in another order.
     """
 
     replicas: list[Replica]
@@ -48,9 +49,10 @@ class Task(NamedTuple):
     scaling: TargetScaling
     molecules: Molecules
     augmentation: str
+    twice: bool = False
 
     def train_batch(self, batch: Tensor, step: int) -> tuple[Molecules, Tensor]:
-        """Return molecules `[R, B, ...]` and labels `[R, B]` to train on.
+        """Return molecules `[R, B, ...]` and labels `[R, B]` to train on; with `twice`, molecules `[R, 2 B, ...]`.
 
         Args:
             batch: the molecules to take, as places in the train subset of each replica, int64 `[R, B]`.
@@ -59,15 +61,18 @@ class Task(NamedTuple):
         index = self.subsets.gather(1, batch)
         molecules = self.molecules.select(index)
         if self.augmentation == "relabel":
-            keys = self._draw(molecules.mask.shape[1:], step).to(index.device)
-            molecules = molecules.relabel(random_order(molecules.mask, keys))
+            molecules = self._relabel(molecules, "augmentation", step)
+        if self.twice:
+            again = self._relabel(molecules, "second order", step)
+            molecules = Molecules(*(torch.cat(pair, dim=1) for pair in zip(molecules, again, strict=True)))
         return molecules, self.labels.gather(1, batch)
 
-    def _draw(self, shape: torch.Size, step: int) -> Tensor:
-        """Draw numbers in [0, 1), `[R, *shape]`: for each replica a function of its seed and the step alone."""
-        seeds = [seed for _, seed in self.replicas]
-        drawn = {seed: torch.rand(shape, generator=stream("augmentation", seed, step)) for seed in set(seeds)}
-        return torch.stack([drawn[seed] for seed in seeds])
+    def _relabel(self, molecules: Molecules, purpose: str, step: int) -> Molecules:
+        """Number the atoms of molecules `[R, B, ...]` anew: for each replica a function of its seed and the step."""
+        seeds, shape = [seed for _, seed in self.replicas], molecules.mask.shape[1:]
+        drawn = {seed: torch.rand(shape, generator=stream(purpose, seed, step)) for seed in set(seeds)}
+        keys = torch.stack([drawn[seed] for seed in seeds]).to(molecules.mask.device)
+        return molecules.relabel(random_order(molecules.mask, keys))
 
     def batch_order(self, epoch: int) -> Tensor:
         """Shuffle the train subset of each replica, int64 `[R, n]`: a function of its seed and the epoch alone."""

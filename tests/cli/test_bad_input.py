@@ -98,6 +98,14 @@ CASES = {
         ["model=cnn", "data.augmentation=relabel"],
         "`data.augmentation=relabel` alters atoms, which `model=cnn` does not read",
     ),
+    "a price on a symmetry that a model has": (
+        ["model=gnn", "trainer.symmetry_penalty=2"],
+        "`trainer.symmetry_penalty=2` changes nothing for `model=gnn`",
+    ),
+    "a price on what a model of strings cannot see": (
+        ["model=rnn", "trainer.symmetry_penalty=0.5"],
+        "`trainer.symmetry_penalty=0.5` alters atoms, which `model=rnn` does not read",
+    ),
     "a value for what each seed draws": (
         ["tuning=halving", "optimizer.lr=0.001"],
         "`optimizer.lr=0.001` is drawn by each seed: expected a range, such as 'tuning.lr=[low,high]'",

@@ -24,11 +24,11 @@ SET_MODELS = [
     "ladder/transformer",
 ]
 SET_MODELS += [f"ladder/graph_transformer_{what}" for what in ("sigmoid", "degrees", "norm", "token")]
-SET_MODELS += ["ladder/gat_sigmoid", "ladder/gnn_mean"]
+SET_MODELS += ["ladder/gat_sigmoid", "ladder/gnn_mean", "soft/graph_transformer_walks"]
 STRING_MODELS = ["cnn", "rnn"]
 SPATIAL_MODELS = ["schnet", "painn", "ladder/gnn_lengths"]
-ALL_MODELS = ["mlp", *SET_MODELS, *STRING_MODELS]
-FILES = [name for name in ALL_MODELS if not name.startswith("ladder/")]  # one per file; the others are their variants
+ALL_MODELS = ["mlp", "residual_pathway", *SET_MODELS, *STRING_MODELS]
+FILES = [name for name in ALL_MODELS if "/" not in name]  # one per file; the others are their variants
 EXACT = {
     *((name, "permutation") for name in SET_MODELS),
     *((name, symmetry) for name in SPATIAL_MODELS for symmetry in ("rotation", "translation", "reflection")),
@@ -36,6 +36,7 @@ EXACT = {
 }
 READS = {
     "mlp": {"atoms", "bonds"},
+    "residual_pathway": {"atoms", "bonds"},
     "deep_sets": {"atoms"},
     "gnn": {"atoms", "bonds"},
     "gat": {"atoms", "bonds"},
@@ -44,6 +45,7 @@ READS = {
     "painn": {"atoms", "positions"},
     **{f"ladder/graph_transformer_{what}": {"atoms", "bonds"} for what in ("sigmoid", "degrees", "norm", "token")},
     "ladder/gat_sigmoid": {"atoms", "bonds"},
+    "soft/graph_transformer_walks": {"atoms", "bonds"},
     "ladder/gnn_mean": {"atoms", "bonds"},
     "ladder/gnn_lengths": {"atoms", "bonds", "positions"},
     "ladder/transformer": {"atoms"},
@@ -71,7 +73,10 @@ def test_a_model_declares_no_symmetry_that_is_not_tested(name: str, build: Build
     assert {(name, symmetry) for symmetry in build(name).symmetries} <= EXACT
 
 
-@pytest.mark.parametrize(("name", "symmetry"), [("mlp", "permutation"), ("rnn", "translation along the string")])
+@pytest.mark.parametrize(
+    ("name", "symmetry"),
+    [("mlp", "permutation"), ("residual_pathway", "permutation"), ("rnn", "translation along the string")],
+)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_symmetry_that_a_model_lacks_is_broken(
     name: str, symmetry: Symmetry, seed: int, build: Build, molecules: Molecules
@@ -209,6 +214,8 @@ OWN_OPTIONS = [
     ("gat", "model.heads=2"),
     ("graph_transformer", "model.heads=2"),
     *(("graph_transformer", f"model.{own}") for own in ("weighting=sigmoid", "degrees=true", "token=true")),
+    ("graph_transformer", "model.random_walk=4"),
+    ("residual_pathway", "model.free=0.5"),
     ("gat", "model.weighting=sigmoid"),
     *((name, f"model.{own}") for name in ("gnn", "cnn") for own in ("pooling=mean", "pooling=max", "final_norm=true")),
     ("painn", "model.num_radial=16"),
