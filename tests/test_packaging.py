@@ -143,7 +143,7 @@ def test_every_dependency_has_an_exact_version_in_the_constraints() -> None:
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     pinned = dict(line.split("==") for line in lines)
     extras = project["optional-dependencies"]  # but for Ray, which no test needs and which holds others back
-    tested = ("dev", "cluster", "docs", "mlflow", "pyg", "tensorboard", "wandb")
+    tested = ("dev", "cluster", "data", "docs", "mlflow", "pyg", "tensorboard", "wandb")
     for text in [*project["dependencies"], *(text for extra in tested for text in extras[extra])]:
         requirement = Requirement(text)
         if requirement.name == "ibbench":

@@ -149,10 +149,10 @@ def _describe(fault: Fault, rows: Rows) -> str:
 
 
 def _count_reasons(faults: list[Fault]) -> dict[str, int]:
-    """Count the rows by what is wrong with them, the most frequent first; a row with several faults counts once."""
+    """Count the rows by what is wrong with them; a row with several faults counts once."""
     first = {fault.row: fault for fault in reversed(faults)}
     counts = Counter(_SIZE.sub("it has too many atoms,", fault.reason) for fault in first.values())
-    return dict(counts.most_common())
+    return dict(counts)
 
 
 def _line(fault: Fault, rows: Rows) -> int:

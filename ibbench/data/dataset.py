@@ -201,7 +201,8 @@ def _tell_reasons(reasons: dict[str, int]) -> str:
     """Say how many rows have each reason, in brackets; nothing if there is only one, which the first row tells."""
     if len(reasons) < 2:
         return ""
-    told = [f"{count:,}: {reason}" for reason, count in list(reasons.items())[:_MOST_REASONS]]
+    frequent = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:_MOST_REASONS]
+    told = [f"{count:,}: {reason}" for reason, count in frequent]
     return f" ({'; '.join([*told, *(['and others'] if len(reasons) > _MOST_REASONS else [])])})"
 
 

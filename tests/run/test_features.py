@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import safe_open
 
 from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.record.folder import WEIGHTS
+from ibbench.run.batch import Batch
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
 from ibbench.run.predict import load_predictor
@@ -54,7 +56,10 @@ def test_a_trained_model_sees_what_its_features_show(features: str, apart: int, 
     point = plan(of_csv(smiles, "model=gnn", f"data.features={features}", "seeds=[0]"))
     assert execute(point).status == "done"
     predictor = load_predictor(point.folder)
+    batch = Batch([text for pair in PAIRS for text in pair]).molecules("implicit", predictor.layout)
+    as_commands_predict = predictor.predict_possible(batch.molecules)[0]
     one, other = (predictor.predict_smiles(list(molecules)) for molecules in zip(*PAIRS, strict=True))
+    torch.testing.assert_close(as_commands_predict, torch.stack([one, other], -1).flatten(1))
     with safe_open(point.folder / WEIGHTS, framework="np") as file:
         metadata = file.metadata()
     assert metadata.get("layout") == (None if features == "qm9" else '"organic"')
