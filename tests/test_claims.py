@@ -314,6 +314,22 @@ def test_what_is_said_of_foretelling_is_what_the_scores_say() -> None:
     assert f"{r2['measured'] / r2['mae']:.2f}" == "0.62"
 
 
+def test_double_descent_is_told_as_its_table_has_it() -> None:
+    table = pd.read_csv(io.StringIO(committed_text("results/double_descent/table.csv")))
+    text = committed_text("docs/explanation/overparameterised.md")
+    page = " ".join(text.partition("## Double descent")[2].partition("```bash")[0].split())
+    mlp, sets = (table[table["model"] == model].sort_values("parameters") for model in ("mlp", "deep_sets"))
+    peak = mlp.loc[mlp["mae_mean"].idxmax()]
+    assert f"rises to {peak['mae_mean']:.3f} eV at {peak['parameters']:,} parameters" in page
+    largest, best = mlp.iloc[-1], sets.loc[sets["mae_mean"].idxmin()]
+    assert f"with {largest['parameters']:,} parameters" in page
+    assert f"error is {largest['train_mae_mean']:.3f} and the test error {largest['mae_mean']:.3f}" in page
+    assert f"The best test error, {best['mae_mean']:.3f}, is that of {best['parameters']} parameters" in page
+    assert f"stays at {sets['train_mae_mean'].min():.3f} eV" in page
+    assert sets["mae_mean"].max() < mlp["mae_mean"].min()
+    assert f"predicting the mean ({table[table['model'] == 'mean']['mae_mean'].iloc[0]:.3f})" in page
+
+
 def test_the_tutorial_says_of_locality_what_the_ladder_says() -> None:
     rungs = pd.read_csv(io.StringIO(committed_text("results/ladder/ladder.csv"))).set_index("rung")
     step, before = rungs.loc["gnn_untyped"], rungs.loc["gnn_all_pairs"]
