@@ -67,7 +67,13 @@ def test_a_training_on_isomers_says_it_from_its_first_lines_to_the_table(ibbench
     chains = [("C" * left, "C" * right) for left in range(1, 5) for right in range(1, 5)]
     isomers = [(f"{left}/C=C{bond}{right}O", sign) for left, right in chains for bond, sign in (("/", 1), ("\\", -1))]
     (tmp_path / "my.csv").write_text("smiles,y\n" + "".join(f"{smiles},{sign}\n" for smiles, sign in isomers))
-    data = ["data=csv", f"data.path={tmp_path / 'my.csv'}", "data.target_columns=[y]", "targets=[y]"]
+    data = [
+        "data=csv",
+        f"data.path={tmp_path / 'my.csv'}",
+        "data.target_columns=[y]",
+        "targets=[y]",
+        "data.features=qm9",
+    ]
     console = Console(file=io.StringIO(), width=500)
     show_dataset(data, console)
     info = console.file.getvalue()
