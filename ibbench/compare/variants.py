@@ -119,3 +119,11 @@ def flatten(options: dict[str, Any], prefix: str = "") -> _Flat:
 def describe(variant: dict[str, str]) -> str:
     """Join the options of a variant as a command line does."""
     return " ".join(f"{key}={value}" for key, value in variant.items())
+
+
+def in_order(variant: str) -> str:
+    """Return a described variant with its options in alphabetical order.
+
+    Their order follows from which runs of a study are looked at, so variants are compared in this form.
+    """
+    return " ".join(sorted(variant.split(" ")))

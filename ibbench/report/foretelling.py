@@ -34,6 +34,10 @@ _CAUSES = {
     "or the models that it passes are not trained to their end. More steps for those tell, and `--probe kernel "
     "--along`: if it was features, the last kernel of the model errs less than the first one by about as much.",
 }
+_BELOW = (
+    "Below the floor: {names}. A floor is that of the network alone. The regression on composition that is subtracted "
+    "from the target (`reference`) also knows the numbers of hydrogens, which this network does not see."
+)
 _MOST_TOLD = 6  # disagreements that are told on a screen
 
 
@@ -82,7 +86,9 @@ def gaps_to_floor(gaps: pd.DataFrame) -> list[Shape]:
         "The test MAE less the least MAE that any function of what the model sees has on all molecules of the data "
         "set. More labels or a better training can take away this gap, and no more."
     )
-    return [Table(rows, title="Gap to floor", text=TEXT | {"unit"}), legend(text)]
+    table = Table(rows, title="Gap to floor", text=TEXT | {"unit"})
+    below = list(dict.fromkeys(gaps[gaps["mae"] < gaps["floor"]]["name"]))
+    return [table, *([Remark(_BELOW.format(names=", ".join(below)))] if below else []), legend(text)]
 
 
 def _rankings(ranked: pd.DataFrame) -> Iterator[Shape]:

@@ -69,6 +69,15 @@ def test_figures_of_other_options_are_not_mixed_with_those_of_now(tmp_path: Path
     assert (merged.num_kept, merged.num_dropped) == (2, 2)
 
 
+def test_a_variant_is_the_same_in_whichever_order_its_options_stand(tmp_path: Path) -> None:
+    earlier = _write(tmp_path, EARLIER.assign(variant="model.depth=2 loss=mse"))
+    now = _now(("gnn", "kernel", 0, "init", 0.9, "b"))
+    merged = merge(earlier, now._replace(table=now.table.assign(variant="loss=mse model.depth=2")))
+    of_gnn = merged.measured.table.query("model == 'gnn'")
+    assert of_gnn["variant"].unique().tolist() == ["loss=mse model.depth=2"]
+    assert of_gnn["value"].tolist() == [0.2, 0.9, 1.1]
+
+
 def test_a_file_of_an_older_version_is_read_and_any_other_is_refused(tmp_path: Path) -> None:
     older = _write(tmp_path, EARLIER.drop(columns="measured_with"))
     merged = merge(older, _now(("gnn", "kernel", 0, "init", 0.9, "b")))

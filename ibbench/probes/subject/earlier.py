@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from ibbench.compare.variants import in_order
 from ibbench.errors import InputError
 from ibbench.probes.subject.measure import COLUMNS, Measured, sort_rows
 from ibbench.record.folder import PROBES
@@ -74,6 +75,7 @@ def merge(earlier: pd.DataFrame, now: Measured) -> Merged:
     """
     if earlier.empty:
         return Merged(now, 0, 0)
+    earlier = _named_as_now(earlier, now.table)
     with_what = {tuple(row): mark for *row, mark in now.table[[*_MODEL, "measured_with"]].drop_duplicates().to_numpy()}
     replaced = set(now.table[_FIGURES].itertuples(index=False, name=None))
     keep = []
@@ -85,3 +87,10 @@ def merge(earlier: pd.DataFrame, now: Measured) -> Merged:
     kept = earlier[keep]
     table = sort_rows(pd.concat([kept, now.table], ignore_index=True)) if len(kept) else now.table
     return Merged(now._replace(table=table), len(kept), num_dropped)
+
+
+def _named_as_now(earlier: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """Return earlier figures with their variants written as now, where only the order of options differs."""
+    written = {(size, model, in_order(text)): text for size, model, text in now[_MODEL].itertuples(index=False)}
+    rows = earlier[_MODEL].itertuples(index=False)
+    return earlier.assign(variant=[written.get((size, model, in_order(text)), text) for size, model, text in rows])

@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from ibbench.compare.variants import in_order
 from ibbench.probes import LEAST_MAE
 from ibbench.record.folder import PROBES
 from ibbench.report.plot.style import Look
 from ibbench.worth.curves import Curve
 
-Floors = Mapping[tuple[str, str, str], float]  # least MAE in the target's unit, by target, model and variant
+Floors = Mapping[tuple[str, str, str], float]  # least MAE in the target's unit, by target, model and variant in order
 _LOWEST = 1 / 3  # share of a curve's lowest error below which no floor is drawn, since it would only stretch the axis
 
 
@@ -27,7 +28,9 @@ def read_floors(folder: Path) -> Floors:
     try:
         table = pd.read_csv(folder / PROBES, keep_default_na=False, dtype={"target": str, "variant": str})
         rows = table[(table["probe"] == "floor") & (table["quantity"] == LEAST_MAE) & (table["part"] == "")]
-        return {(row["target"], row["model"], row["variant"]): float(row["value"]) for _, row in rows.iterrows()}
+        return {
+            (row["target"], row["model"], in_order(row["variant"])): float(row["value"]) for _, row in rows.iterrows()
+        }
     except (OSError, ValueError, KeyError):
         return {}
 
@@ -45,7 +48,7 @@ def draw_floor(axes: Any, curve: Curve, floors: Floors, look: Look) -> bool:
         Whether a line was drawn.
     """
     key = curve.entries[-1].key
-    floor = floors.get((curve.target, key.model, key.variant), 0.0)
+    floor = floors.get((curve.target, key.model, in_order(key.variant)), 0.0)
     if floor < _LOWEST * float(curve.maes.min()) or floor <= 0:
         return False
     axes.axhline(floor, color=look.color, linestyle=(0, (1, 3)), linewidth=0.9)
