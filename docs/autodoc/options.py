@@ -137,6 +137,14 @@ def _comments(group: str, choice: str) -> dict[str, str]:
     return read_comments(config_folder() / "recipe/shared.yaml").options | own if group == "model" else own
 
 
+# The ladders by the folders of their rungs.
+_LADDERS = {
+    "ladder": "[the ladder](../how-to/ladder.md)",
+    "soft": "[symmetry by degrees](../explanation/soft-symmetry.md)",
+    "failure": "[what makes a training work](../explanation/overparameterised.md)",
+}
+
+
 def _choices(group: str) -> str:
     rows = [(f"`{group}={choice}`", _about(group, choice)) for choice in config_groups()[group]]
     return table(("choice", "what it is"), rows)
@@ -144,10 +152,9 @@ def _choices(group: str) -> str:
 
 def _about(group: str, choice: str) -> str:
     path = config_folder() / group / f"{choice}.yaml"
-    if choice.startswith("ladder/"):
-        rung = default_options(group, choice)["rung"]
+    if rung := default_options(group, choice).get("rung"):
         after = f", after `{rung['after']}`" if rung.get("after") else ""
-        return f"rung {rung['number']} of [the ladder](../how-to/ladder.md){after}: {rung['adds']}"
+        return f"rung {rung['number']} of {_LADDERS[choice.partition('/')[0]]}{after}: {rung['adds']}"
     if header := read_comments(path).header:
         return plain(header)
     if group == "model":

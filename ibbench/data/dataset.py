@@ -182,7 +182,7 @@ def _check_logarithms(values: np.ndarray, source: Source) -> None:
         wrong = values[:, column] <= 0
         if target.logarithmic and not target.log_offset and wrong.any():
             raise InputError(
-                f"data.transform={{{target.name}: log}} takes values above 0 only: {int(wrong.sum()):,} of "
+                f"'data.transform={{{target.name}: log}}' takes values above 0 only: {int(wrong.sum()):,} of "
                 f"{len(wrong):,} values of {target.name} are not, such as {values[wrong.argmax(), column]:.6g}"
             )
 

@@ -168,13 +168,13 @@ def check_baselines(config: Config, dataset: DataSet, split: Split) -> None:
         pair.check(dataset, split.train_size)
         if classes := [target for target in config.targets if dataset.targets[dataset.column(target)].is_class]:
             raise InputError(
-                f"`baselines=[{name}]` predicts numbers, and {', '.join(classes)} has classes: leave it out"
+                f"'baselines=[{name}]' predicts numbers, and {', '.join(classes)} has classes: leave it out"
             )
         if config.data.labels != "true" or config.data.label_noise:
-            raise InputError(f"`baselines=[{name}]` is fitted to true labels only: leave out what alters them")
+            raise InputError(f"'baselines=[{name}]' is fitted to true labels only: leave out what alters them")
         if len(config.targets) > 1 and (partly := [target for target in config.targets if target in split.unlabelled]):
             raise InputError(
-                f"`baselines=[{name}]` is fitted to the same molecules for all targets of a run, and some have no "
+                f"'baselines=[{name}]' is fitted to the same molecules for all targets of a run, and some have no "
                 f"label of {', '.join(partly)}: expected a run for each, as in 'targets=[{'],['.join(config.targets)}]'"
             )
 

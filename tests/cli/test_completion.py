@@ -15,7 +15,7 @@ from ibbench.options.defaults import config_folder
 from ibbench.record.find import find_studies
 
 KNOWN = {"targets": ["gap", "mu"]}
-LADDER = sorted(path.stem for path in config_folder().glob("model/ladder/*.yaml"))
+RUNGS = sorted(f"{path.parent.name}/{path.stem}" for path in config_folder().glob("model/*/*.yaml"))
 EXPERIMENTS = sorted(path.stem for path in config_folder().glob("experiment/*.yaml"))
 ASK = """
 
@@ -67,9 +67,7 @@ def test_bash_completes(words: list[str], offered: list[str], tmp_path: Path) ->
 
 
 def test_all_choices_of_a_group_are_offered() -> None:
-    assert complete_option([], "model=", KNOWN) == sorted(
-        f"model={name}" for name in [*model_names(), *(f"ladder/{rung}" for rung in LADDER)]
-    )
+    assert complete_option([], "model=", KNOWN) == sorted(f"model={name}" for name in [*model_names(), *RUNGS])
     assert complete_option([], "experiment=", KNOWN) == [f"experiment={name}" for name in EXPERIMENTS]
     assert complete_option([], "+experiment=t", KNOWN) == ["+experiment=tiny"]
     assert {"data=", "optimizer=", "trainer.steps=", "data.train_size="} <= set(complete_option([], "", KNOWN))

@@ -130,7 +130,7 @@ def test_a_process_that_lost_its_run_leaves_the_record_of_the_other_alone(
 ) -> None:
     point = plan(config("experiment=tiny", "model=mlp", "seeds=[0]", f"results_dir={tmp_path}"))
 
-    def taken_over(*_: object) -> tuple[()]:  # while this process was asleep
+    def taken_over(*_: object, **__: object) -> tuple[()]:  # while this process was asleep
         (point.folder / LOCK).unlink()
         (point.folder / LOCK).write_text(ELSEWHERE.format(pid=7, duration=120.0))
         (point.folder / "record.json").write_text("of the other")

@@ -47,7 +47,7 @@ CURVE = [["experiment=learning_curve"], ["+experiment=learning_curve", "+cluster
     [
         ("quick", [[]]),
         ("quick_lr", [["name=quick_lr", "optimizer.lr=4e-3"]]),
-        *(("learning_curve", [[*words], [*words, "targets=[gap]"]]) for words in CURVE),
+        *(("learning_curve", [[*words], [*words, "targets=[gap]"], [*words, "targets=[alpha,mu]"]]) for words in CURVE),
     ],
 )
 def test_the_runs_of_committed_studies_are_found_by_their_commands(

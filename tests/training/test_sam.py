@@ -28,7 +28,7 @@ def _trained(task: Task, state: State, config: Config) -> dict[str, torch.Tensor
 def _by_definition(task: Task, state: State, config: Config) -> dict[str, torch.Tensor]:
     """Train the first replica: the gradient at w + rho g / |g|, then torch's own AdamW at w."""
     models, options = state.models, config.optimizer
-    module = build_model(task.molecules.mask.shape[1], config.model)
+    module = build_model(task.molecules.padding, config.model)
     module.load_state_dict({name: value[0].detach() for name, value in models.parameters.items()}, strict=False)
     weights = list(module.parameters())
     optimizer = torch.optim.AdamW(weights, options.lr, (options.beta1, options.beta2), weight_decay=0.01, foreach=False)

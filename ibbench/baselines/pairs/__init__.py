@@ -51,13 +51,13 @@ def check_pair(name: str) -> None:
     parts = name.split(JOINT)
     if len(parts) != 2:
         raise InputError(
-            f"`baselines=[{name}]` is not possible: expected REPRESENTATION+REGRESSION, such as {_first()}"
+            f"'baselines=[{name}]' is not possible: expected REPRESENTATION+REGRESSION, such as {_first()}"
         )
     for part, names, kind in zip(
         parts, (representation_names(), regressor_names()), ("representation", "regression"), strict=True
     ):
         if part not in names:
-            raise InputError(f"`baselines=[{name}]` is not possible: `{part}` is not a {kind}: {suggest(part, names)}")
+            raise InputError(f"'baselines=[{name}]' is not possible: `{part}` is not a {kind}: {suggest(part, names)}")
 
 
 def _first() -> str:

@@ -62,10 +62,10 @@ class Pair(Baseline):
             InputError: the data set lacks coordinates that are needed, or there are too many molecules.
         """
         if cls.representation.reads == "geometry" and dataset.molecules.positions.isnan().any():
-            raise InputError(f"`baselines=[{cls.name}]` reads coordinates, which {dataset.source} has not")
+            raise InputError(f"'baselines=[{cls.name}]' reads coordinates, which {dataset.source} has not")
         if cls.most_labels and train_size > cls.most_labels:
             raise InputError(
-                f"`baselines=[{cls.name}]` compares all pairs of train molecules, and {train_size:,} are too many: "
+                f"'baselines=[{cls.name}]' compares all pairs of train molecules, and {train_size:,} are too many: "
                 f"expected a data.train_size of at most {cls.most_labels:,}"
             )
 

@@ -59,7 +59,7 @@ class Vectors:
                 made = self._compute(missing)
             except ImportError as error:
                 raise InputError(
-                    f"`baselines=[{self._name}+…]` needs a package: {error.name} is not installed"
+                    f"'baselines=[{self._name}+…]' needs a package: {error.name} is not installed"
                 ) from None
             self._keep(np.concatenate([self._indices(), missing]), np.concatenate([self._known, made])
                        if len(self._known) else made)  # fmt: skip
