@@ -99,7 +99,8 @@ def round_errors(prediction: Floats, truth: Floats, is_class: NDArray[np.bool_] 
     errors = prediction - truth
     if is_class is not None:
         side = 1 - 2 * truth
-        errors = np.where(is_class[..., None], side * np.logaddexp(0, side * prediction), errors)
+        with np.errstate(invalid="ignore"):  # of missing labels, which are replaced below
+            errors = np.where(is_class[..., None], side * np.logaddexp(0, side * prediction), errors)
     missing = np.isnan(truth)
     mae = np.abs(errors).mean(-1)
     if missing.any():

@@ -192,6 +192,7 @@ def _path(pair: Pair, dataset: DataSet, split: Split, seed: int, target: str) ->
         "molecules": _hash(split.of_target(target).train_subset(seed), split.validation, split.test),
         "labels": _hash(dataset.values[:, dataset.column(target)]),
         "replica": [target, seed],
+        "unit": dataset.targets[dataset.column(target)].unit,  # no figure depends on it, but the entry names it
         "versions": versions,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

@@ -65,6 +65,7 @@ _NOT_OF_CLASSES: dict[str, set[Moment]] = {
     "coherence": {"init", "trained"},
     "curvature": {"init", "trained"},
     "frequency": {"trained", "along"},
+    "kernel": {"along"},
     "symmetry": {"trained"},
 }
 

@@ -232,7 +232,7 @@ def _flops(one: Candidate) -> int:
 
 
 def _parameters(one: Candidate) -> int:
-    return count_parameters(one.point.dataset.molecules.padding.num_atoms, one.point.resolved.model)
+    return count_parameters(one.point.dataset.molecules.padding, one.point.resolved.model)
 
 
 def _random(one: Candidate, target: str) -> float:  # noqa: ARG001 (the same number for all targets, as FLOPs are)
