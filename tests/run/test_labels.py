@@ -103,7 +103,7 @@ def test_only_a_logarithm_gives_a_run_another_name(composed: Callable[..., Confi
 @pytest.mark.parametrize(
     ("transform", "message"),
     [
-        ("{size: log}", r"data.transform=\{size: log\} takes values above 0 only: 18 of 90 values of size are not"),
+        ("{size: log}", r"'data.transform=\{size: log\}' takes values above 0 only: 18 of 90 values of size are not"),
         ("{mass: log}", "data.transform names mass, which data.target_columns does not"),
         ("{size: root}", "`data.transform.size=root` is not possible: expected one of: none, log"),
     ],
