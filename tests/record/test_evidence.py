@@ -96,6 +96,13 @@ def test_rounding_changes_an_error_by_an_eightieth_of_the_mae_at_most() -> None:
     assert np.var(rounded.errors[1]) == pytest.approx(np.var(errors[1]), rel=3e-4)
 
 
+def test_a_missing_class_has_no_error_and_gives_no_warning() -> None:
+    truth = np.array([[1.0, np.nan, 0.0]])
+    rounded = round_errors(np.zeros((1, 3)), truth, np.array([True]))
+    assert rounded.mae == pytest.approx(np.log(2))
+    assert rounded.errors[0] == pytest.approx([-np.log(2), 0, np.log(2)])
+
+
 def test_what_other_versions_add_to_predictions_is_kept_and_what_runs_share_is_there_once(curve: Path) -> None:
     study = StudyFolder.at(curve)
     records = study.records()

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,18 @@ def test_baselines_are_measured_where_the_replicas_are(qm9: DataSet, config: Cal
                 assert metrics.mae == pytest.approx((predict(index) - truth[index]).abs().mean().item())
             assert torch.equal(of_test, predict(split.test))
     assert measured[0].entry.replicas[0].train.r2 == pytest.approx(0, abs=1e-12)  # of the mean, by definition
+
+
+def test_a_pair_that_the_cache_has_is_told_in_the_unit_of_the_run(
+    qm9: DataSet, config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBBENCH_CACHE", str(tmp_path))
+    split = split_dataset(qm9, config("data.train_size=50", "data.validation_size=20", "data.test_size=20").data)
+    for unit in ("eV", "kcal/mol"):  # as data.units of a CSV names it: the values are the same
+        targets = tuple(target._replace(unit=unit) for target in qm9.targets)
+        renamed = dataclasses.replace(qm9, targets=targets)
+        measured = measure_baselines(renamed, split, [Replica("gap", 0)], asked=["morgan+ridge"])
+        assert {entry.replicas[0].unit for entry, _ in measured} == {unit}
 
 
 def test_a_run_keeps_the_test_errors_of_its_baselines(config: Callable[..., Config], tmp_path: Path) -> None:

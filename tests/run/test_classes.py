@@ -15,7 +15,11 @@ from ibbench.compare.pairs import compare_pairs
 from ibbench.compare.study import read_study
 from ibbench.compare.table import COLUMNS, build_table
 from ibbench.data.dataset import DataSet
+from ibbench.errors import InputError
 from ibbench.options.config import Config
+from ibbench.probes.subject.candidate import plan_candidates
+from ibbench.probes.subject.measure import measure
+from ibbench.probes.subject.truth import read_truth
 from ibbench.record.evidence import Evidence, pack_evidence
 from ibbench.record.predictions import Predictor, open_predictions, read_errors, read_predictions
 from ibbench.record.schema import ClassMetricsEntry, MetricsEntry, Record
@@ -201,3 +205,14 @@ def test_a_class_that_the_graph_shows_is_learned(compose: Compose, tmp_path: Pat
     mean = record.baselines[0].replicas[0].test.mae
     assert entry.test.log_loss < 0.95 * mean
     assert (entry.test.auroc or 0) > 0.65
+
+
+def test_no_log_loss_stands_beside_the_errors_of_a_probe(study: Path) -> None:
+    truth = read_truth(read_study(study))
+    assert {target for target, *_ in truth.entries} == {target for target, *_ in truth.guards} == {"gap"}
+
+
+def test_errors_of_a_kernel_along_a_training_are_refused_of_a_class(compose: Compose) -> None:
+    candidates = plan_candidates([compose("model=mlp", "targets=[polar,gap]", "seeds=[0]")])
+    with pytest.raises(InputError, match="polar is a class, and `--probe kernel` measures"):
+        measure(candidates, ["kernel"], ["along"], 20, lambda _: None)

@@ -42,9 +42,15 @@ class Truth(NamedTuple):
 
 
 def read_truth(study: Study | None) -> Truth:
-    """Return the trained models of a study; none if there is no study."""
+    """Return the trained models of a study; none if there is no study.
+
+    Rows of classes are left out: their errors are log losses, and probes take classes for the numbers 0 and 1, whose
+    errors are no log losses.
+    """
     truth = Truth({}, {})
     for entry in study.entries if study else ():
+        if entry.key.group.is_class:
+            continue
         at = entry.key.group.target, entry.key.group.train_size
         if entry.options:
             truth.entries[*at, recorded_options(entry.options)] = entry
