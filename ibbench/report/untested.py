@@ -16,7 +16,9 @@ _WHAT = (
 
 
 def tell_untested(study: Study) -> list[Shape]:
-    """Return the validation MAE of each model, target and train size: mean and standard deviation over seeds.
+    """Return the validation error of each model, target and train size: mean and standard deviation over seeds.
+
+    It is the MAE in the unit of the target, and of a class the log loss in nats.
 
     Args:
         study: a study of which no finished run has test molecules.
@@ -34,7 +36,7 @@ def tell_untested(study: Study) -> list[Shape]:
             "model": name,
             "train size": f"{size:,}",
             "seeds": str(len(by_seed)),
-            "validation MAE": _tell(list(by_seed.values())),
+            "validation error": _tell(list(by_seed.values())),
             "unit": unit,
         }
         for (target, unit, size, name), by_seed in sorted(found.items())

@@ -141,7 +141,7 @@ def test_without_test_molecules_a_model_predicts_and_no_view_invents_an_error(tr
     assert isinstance(shown.file, StringIO)
     text = shown.file.getvalue()
     mean = np.mean([replica.validation.mae for replica in study.records[0].replicas])
-    assert "validation MAE" in text
+    assert "validation error" in text
     assert f"{mean:.4g}"[:5] in text.replace(",", "")
     assert not (base / "all/table.csv").exists()
     tested = train("name=all")
