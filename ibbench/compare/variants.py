@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ibbench.options.defaults import LEFT_OUT_OF_DATA, default_options
+from ibbench.options.defaults import LEFT_OUT, default_options
 from ibbench.record.schema import Record
 
 # Options that a row of a table names in other columns, and `seeds`, which are averaged over.
@@ -52,7 +52,7 @@ def with_left_out(flat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     Args:
         flat: options with dots between their parts, as `flatten` returns them.
     """
-    known = {f"data.{name}": value for name, value in LEFT_OUT_OF_DATA.items()} | {"trainer.keep": "best"}
+    known = {f"{group}.{name}": value for group, options in LEFT_OUT.items() for name, value in options.items()}
     given = {key: value for key, value in known.items() if any(key in options for options in flat)}
     return [given | options for options in flat]
 

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ibbench.errors import InputError, shorten, suggest
 from ibbench.options.checks import expecting, read_json
-from ibbench.options.defaults import LEFT_OUT_OF_DATA
+from ibbench.options.defaults import LEFT_OUT
 from ibbench.options.groups import (
     AnyOptimizerOptions,
     AnyScheduleOptions,
@@ -184,30 +184,19 @@ class Config(Options):
         # train at once changes rounding only, as the device does.
         for name in ("checkpoint_seconds", "compile", "replicas_per_pack"):
             del options["trainer"][name]
-        if options["trainer"]["average"] is None:  # so that runs of versions that had no average keep their names
-            del options["trainer"]["average"]
-        if options["trainer"]["keep"] == "best":  # for the same reason
-            del options["trainer"]["keep"]
-        if not options["trainer"]["symmetry_penalty"]:
-            del options["trainer"]["symmetry_penalty"]
-        if options["model"].get("random_walk", 0) is None:
-            del options["model"]["random_walk"]
         for name in OF_CONTENT:
             if name != "max_atoms" or self.data.source not in OF_PACKAGES:
                 del options["data"][name]
         transformed = {name: way for name, way in (options["data"].pop("transform") or {}).items() if way != "none"}
         if transformed:
             options["data"]["transform"] = dict(sorted(transformed.items()))
-        if options["data"]["classes"] is None:  # so that runs keep the names from when all targets were numbers
-            del options["data"]["classes"]
-        if options["data"]["task"] is None:  # so that runs keep the names from when no source had tasks
-            del options["data"]["task"]
         if options["data"]["split"] == "random":  # so that runs keep the names from when all splits were random
             for name in ("split", "held_out", "split_target"):
                 del options["data"][name]
-        for name, value in LEFT_OUT_OF_DATA.items():
-            if options["data"][name] == value:
-                del options["data"][name]
+        for group, known in LEFT_OUT.items():
+            for name, value in known.items():
+                if options[group].get(name, ...) == value:
+                    del options[group][name]
         if used := self.used_plugins():
             options["plugins"] = {key: plugin.digest for key, plugin in used.items()}
         return options

@@ -6,9 +6,20 @@ from typing import Any
 
 from ibbench.plugins.load import plugin_names
 
-# Options of the data that records and names of runs leave out at these values, so that runs of versions that did not
-# have them keep their names.
-LEFT_OUT_OF_DATA: dict[str, Any] = {"label_noise": 0.0, "labels": "true", "standardise": True, "centre": True}
+# Options that records and names of runs leave out at these values, so that runs of versions that did not have them keep
+# their names.
+LEFT_OUT: dict[str, dict[str, Any]] = {
+    "data": {
+        "label_noise": 0.0,
+        "labels": "true",
+        "standardise": True,
+        "centre": True,
+        "classes": None,
+        "task": None,
+    },
+    "trainer": {"average": None, "keep": "best", "symmetry_penalty": 0.0},
+    "model": {"random_walk": None},  # of the graph transformer
+}
 _NO_GROUPS = {"hydra", "recipe"}  # folders whose files are parts of other files, and no choices of a user
 
 

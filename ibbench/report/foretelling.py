@@ -35,8 +35,8 @@ _CAUSES = {
     "--along`: if it was features, the last kernel of the model errs less than the first one by about as much.",
 }
 _BELOW = (
-    "Below the floor: {names}. A floor is that of the network alone. The regression on composition that is subtracted "
-    "from the target (`reference`) also knows the numbers of hydrogens, which this network does not see."
+    "Below the floor: {names}. No model can be, so its floor was measured with other data, or by an older version that "
+    "did not count what a regression on composition knows: `--probe floor` measures it again."
 )
 _MOST_TOLD = 6  # disagreements that are told on a screen
 

@@ -23,7 +23,7 @@ from ibbench.data.splits import Split, split_dataset
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
-from ibbench.options.defaults import LEFT_OUT_OF_DATA
+from ibbench.options.defaults import LEFT_OUT
 from ibbench.options.groups import DataOptions
 from ibbench.options.model import ModelOptions
 from ibbench.options.trial import draw_trials
@@ -40,7 +40,9 @@ from ibbench.training.step import compiler, pays
 
 # Values that stand in for options of the data when data are loaded (`_WHOLE`) or divided (`_DIVIDED`): these options do
 # not change the result, so points that differ only in them share the data set and the split in memory.
-_DIVIDED: dict[str, Any] = {"train_size": None, "graph": "true", "augmentation": "none", **LEFT_OUT_OF_DATA}
+_DIVIDED: dict[str, Any] = {"train_size": None, "graph": "true", "augmentation": "none"} | {
+    name: LEFT_OUT["data"][name] for name in ("label_noise", "labels", "standardise", "centre")
+}
 _WHOLE = _DIVIDED | {"validation_size": 1, "test_size": 1, "split_seed": 0}
 _AT_RANDOM: dict[str, Any] = {"split": "random", "held_out": None, "split_target": None}
 

@@ -14,7 +14,7 @@ from ibbench.data.molecules import Molecules
 from ibbench.data.pack import pack_smiles
 from ibbench.models.registry import build_model, get_model
 from ibbench.options.config import Config
-from ibbench.probes.subject.classes import ATOMS, WHOLE, classes_of, floor_of
+from ibbench.probes.subject.classes import ATOMS, WHOLE, classes_of, divide_by_composition, floor_of
 
 # Different molecules that four rounds of colour refinement cannot tell apart.
 TWINS = [("C1OC11C2CCC1CC2", "C1CC1C1(CO1)C1CC1"), ("N1C2C1C1OC2C2NC12", "N1C2C3NC4C1C2OC34")]
@@ -45,6 +45,19 @@ def test_floors_of_the_gap_are_those_known(qm9: DataSet, gap: np.ndarray, config
     for model in ("mlp", "cnn", "schnet"):  # an order, a string, coordinates
         options = config(f"model={model}")
         assert floor_of(classes_of(qm9, options.data, options.model)[WHOLE], gap) == (0, 0, len(qm9), 0)
+
+
+def test_what_composition_tells_beside_the_network_counts_as_seen(
+    qm9: DataSet, gap: np.ndarray, config: Callable[..., Config]
+) -> None:
+    hidden = config("model=deep_sets", "data.features=element")
+    seen = classes_of(qm9, hidden.data, hidden.model)[WHOLE]
+    alone, together = floor_of(seen, gap).mae, floor_of(divide_by_composition(seen, qm9), gap).mae
+    assert alone == pytest.approx(0.950, abs=5e-4)  # without the numbers of hydrogens
+    assert together == pytest.approx(0.779, abs=5e-4)  # with them it is the floor of composition
+    whole = config("model=deep_sets")
+    seen = classes_of(qm9, whole.data, whole.model)[WHOLE]
+    assert floor_of(divide_by_composition(seen, qm9), gap) == floor_of(seen, gap)  # it tells nothing new
 
 
 def test_a_floor_is_the_deviation_from_the_median_of_a_class() -> None:

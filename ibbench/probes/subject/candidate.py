@@ -7,7 +7,7 @@ from ibbench.compare.study import in_full
 from ibbench.compare.variants import describe, find_variants_of, flatten
 from ibbench.errors import InputError
 from ibbench.options.config import Config, read_config
-from ibbench.options.defaults import LEFT_OUT_OF_DATA
+from ibbench.options.defaults import LEFT_OUT
 from ibbench.plugins.load import plugin_names
 from ibbench.plugins.registry import Kind
 from ibbench.record.folder import RUNS, StudyFolder, read_finished
@@ -116,7 +116,9 @@ def _config_of(record: Record, study: Path, defaults: Config) -> Config:
     options: dict[str, Any] = known | {key: value for key, value in record.config.items() if key != "plugins"}
     options["trainer"] = known["trainer"] | record.config["trainer"]
     at_random = {"split": "random", "held_out": None, "split_target": None}  # the defaults, which records leave out
-    options["data"] = at_random | LEFT_OUT_OF_DATA | record.config["data"]
+    options["data"] = at_random | LEFT_OUT["data"] | record.config["data"]
+    if record.config["model"]["name"] == "graph_transformer":
+        options["model"] = LEFT_OUT["model"] | record.config["model"]
     options |= {"name": study.resolve().name, "results_dir": str(study.parent)}
     if record.rung:
         options["rung"] = record.rung.model_dump()

@@ -59,6 +59,16 @@ def floor_of(classes: NDArray[Any], values: NDArray[np.float64]) -> Floor:
     return Floor(float(deviation.mean()), float(new.mean()), len(count), float((of_molecule > 1).mean()))
 
 
+def divide_by_composition(classes: NDArray[Any], dataset: DataSet) -> NDArray[np.int64]:
+    """Return finer classes, `[M]`: molecules of one class stay together if all their atoms are the same.
+
+    A prediction to which a function of the composition is added can tell as much (see `ibbench.training.reference`).
+    """
+    _, one = np.unique(classes, return_inverse=True)
+    _, other = np.unique(dataset.composition()[0].numpy(), axis=0, return_inverse=True)
+    return one.ravel() * (other.max() + 1) + other.ravel()
+
+
 def classes_of(dataset: DataSet, data: DataOptions, options: ModelOptions) -> dict[str, NDArray[Any]]:
     """Return the class of each molecule, `[M]`, before and after each layer; `WHOLE` is the key of the last layer.
 
