@@ -343,3 +343,21 @@ def test_the_tutorial_says_of_locality_what_the_ladder_says() -> None:
 
 def test_runs_are_not_committed() -> None:
     assert not [name for name in committed_files("results") if "/runs/" in name]
+
+
+def test_symmetry_by_degrees_is_told_as_its_study_has_it() -> None:
+    page = committed_text("docs/explanation/soft-symmetry.md")
+    ladder = pd.read_csv(io.StringIO(committed_text("results/soft_symmetry/ladder.csv"))).set_index("rung")["mae_mean"]
+    told = {
+        "errs by {} eV": "mlp_penalty_1", "errs by {} without": "mlp", "Deep Sets by {}": "deep_sets",
+        "symmetry ({})": "mlp_relabelled", "gives {}": "mlp_penalty_0.1", "ten times as much {}": "mlp_penalty_10",
+        "`residual_pathway` ({})": "residual_pathway", "takes {} eV to": "graph_transformer",
+        "eV to {}": "graph_transformer_walks",
+    }  # fmt: skip
+    for words, rung in told.items():
+        assert words.format(f"{ladder[rung]:.3f}") in page, rung
+    measured = committed_text("results/soft_symmetry/probes.md")
+    for line in page.partition("<!-- symmetry left of")[2].partition("\n\n")[0].splitlines()[3:]:
+        name, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        (row,) = [one for one in measured.splitlines() if one.startswith(f"| {name} |")]
+        assert all(cell in row for cell in cells), name

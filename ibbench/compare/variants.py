@@ -54,7 +54,17 @@ def with_left_out(flat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     known = {f"{group}.{name}": value for group, options in LEFT_OUT.items() for name, value in options.items()}
     given = {key: value for key, value in known.items() if any(key in options for options in flat)}
-    return [given | options for options in flat]
+    # An option of a model is one of those models alone that have it.
+    having = {key: {options["model.name"] for options in flat if key in options} for key in given}
+    return [
+        {
+            key: value
+            for key, value in given.items()
+            if not key.startswith("model.") or options["model.name"] in having[key]
+        }
+        | options
+        for options in flat
+    ]
 
 
 def _follows_size(values: dict[int, str], flat: list[_Flat]) -> bool:
