@@ -69,6 +69,7 @@ def test_what_may_change_anything_between_versions_is_bounded() -> None:
 BLOCKED = "import sys; sys.modules['torch_geometric'] = None; sys.argv = ['ibbench', *sys.argv[1:]]; "
 
 
+@pytest.mark.slow
 def test_what_needs_pytorch_geometric_says_so_where_it_is_missing_and_the_rest_works(
     tmp_path: Path, cache: Path
 ) -> None:

@@ -50,6 +50,7 @@ def _growth(config: Callable[..., Config], *options: str) -> float:
     return math.exp(float(np.mean(factors)))
 
 
+@pytest.mark.slow
 def test_he_keeps_the_second_moment_through_relu_and_xavier_through_linear_maps(config: Callable[..., Config]) -> None:
     """A block is linear, activation, linear: He's factor 2 of the second map has no ReLU behind it to halve it."""
     assert _growth(config, "model.activation=relu", "model.initialisation=he") == pytest.approx(2, rel=0.1)

@@ -60,6 +60,7 @@ def test_the_growth_exponent_is_that_of_the_data() -> None:
     assert growth_exponent(rows) == pytest.approx(1.07)
 
 
+@pytest.mark.slow
 def test_a_timing_says_where_the_time_went(config: Callable[..., Config]) -> None:
     point = plan(config("model=mlp", "seeds=[0,1]", "data.train_size=100", "trainer.compile=false"))
     table = measure(point, repeats=1, seconds=0.02)

@@ -137,6 +137,7 @@ def test_a_run_that_several_processes_train_is_one_run(ibbench: Command, tmp_pat
     _check(study, read_tensorboard(study / "tensorboard"), group="", precision=1e-6)
 
 
+@pytest.mark.slow
 def test_a_tracker_that_cannot_write_ends_no_training_and_an_export_repairs_it(
     ibbench: Command, tmp_path: Path
 ) -> None:
