@@ -28,7 +28,7 @@ from ibbench.data.sources import Source, open_source
 from ibbench.data.targets import Target
 from ibbench.data.unseen import UNSEEN_FORMAT, Unseen
 from ibbench.errors import InputError, suggest
-from ibbench.options.groups import DataOptions
+from ibbench.options.data import DataOptions
 
 _MOST_REASONS = 4  # reasons why rows are left out that a message counts, the most frequent first
 

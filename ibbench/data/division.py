@@ -14,7 +14,7 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.layout import ATOMIC_NUMBER, ELEMENTS, HYDROGEN
 from ibbench.data.scaffolds import load_scaffolds
 from ibbench.errors import InputError
-from ibbench.options.groups import DataOptions
+from ibbench.options.data import DataOptions
 
 TEST, VALIDATION, TRAIN, NOWHERE = range(4)  # codes of the parts; a group that is in none of them is nowhere
 Parts = list[np.ndarray]  # indices of test, validation and train, int64, each in the random order of the groups

@@ -161,7 +161,7 @@ def _read_block(smiles: list[str], hydrogens: str, max_atoms: int, layout: Featu
     features, odd_bonds = _compute(graphs, layout)
     if layout == "organic":
         _show_stereo(features, graphs, canonical)
-    marks = [find_marks(graph, text, layout) for graph, text in zip(graphs, canonical, strict=True)]
+    marks = [find_marks(graph, text, layout) for graph, text in zip(graphs, smiles, strict=True)]
     return Reading(features, canonical, refused, large, odd_bonds, np.array(marks, dtype=np.uint8))
 
 

@@ -13,7 +13,7 @@ from ibbench.data.division import DIVISIONS, OF_SOURCE
 from ibbench.data.layout import PARTS
 from ibbench.data.sources import get_source
 from ibbench.errors import InputError
-from ibbench.options.groups import DataOptions
+from ibbench.options.data import DataOptions
 
 _NONE: Mapping[str, Tensor] = {}
 

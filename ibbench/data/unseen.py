@@ -111,7 +111,8 @@ def find_marks(graph: "Chem.Mol | None", smiles: str, layout: FeatureLayout) -> 
 
     Args:
         graph: the molecule, with the labels of `label_atoms` if the layout shows stereo; None has no marks.
-        smiles: its SMILES.
+        smiles: its SMILES as the source spells it. What is not spelled there, such as the charges that RDKit gives a
+            nitro group written with two double bonds, is no mark.
         layout: the features, a name of `LAYOUTS`.
     """
     if graph is None or not any(letter in smiles for letter in "[/\\"):  # only brackets and slashes spell any mark

@@ -19,12 +19,12 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ibbench.errors import InputError, shorten, suggest
 from ibbench.options.checks import expecting, read_json
+from ibbench.options.data import DataOptions
 from ibbench.options.defaults import LEFT_OUT
 from ibbench.options.groups import (
     AnyOptimizerOptions,
     AnyScheduleOptions,
     BudgetOptions,
-    DataOptions,
     Name,
     Options,
     RungOptions,

@@ -23,8 +23,8 @@ from ibbench.data.splits import Split, split_dataset
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
+from ibbench.options.data import DataOptions
 from ibbench.options.defaults import LEFT_OUT
-from ibbench.options.groups import DataOptions
 from ibbench.options.model import ModelOptions
 from ibbench.options.trial import draw_trials
 from ibbench.plugins.load import blaming

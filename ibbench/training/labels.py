@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ibbench.data.dataset import DataSet
 from ibbench.data.splits import Split
-from ibbench.options.groups import DataOptions
+from ibbench.options.data import DataOptions
 from ibbench.training.replicas import Replica
 from ibbench.training.scaling import Truth
 from ibbench.training.task import stream

@@ -6,8 +6,8 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.sources import Source, find_target, get_source, open_source, register
 from ibbench.errors import InputError
 from ibbench.options.config import Config
+from ibbench.options.data import DataOptions
 from ibbench.options.defaults import config_folder
-from ibbench.options.groups import DataOptions
 from ibbench.options.sources import OnlyFor, source_names
 
 

@@ -74,6 +74,7 @@ def undisturbed(config: Callable[..., Config], tmp_path_factory: pytest.TempPath
     return record, point.folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [1, 3, 5], ids=lambda part: f"pack {part // 3 + 1}, stage {part % 3 + 1}")
 def test_a_search_goes_on_where_it_was_interrupted(
     part: int,

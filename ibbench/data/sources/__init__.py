@@ -16,7 +16,7 @@ import numpy as np
 from ibbench.data.layout import Padding
 from ibbench.data.targets import Target
 from ibbench.errors import InputError, suggest
-from ibbench.options.groups import DataOptions
+from ibbench.options.data import DataOptions
 from ibbench.options.sources import built_in_sources, set_taken, source_names
 from ibbench.plugins.load import load_installed
 from ibbench.plugins.registry import enter

@@ -13,7 +13,7 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.graphs import altered_molecules
 from ibbench.data.molecules import Molecules
 from ibbench.models.registry import get_model
-from ibbench.options.groups import DataOptions
+from ibbench.options.data import DataOptions
 from ibbench.options.model import ModelOptions
 
 _BLOCK = 16384  # molecules that are refined at a time
