@@ -86,9 +86,9 @@ def featurize(smiles: list[str], hydrogens: str, layout: FeatureLayout = "qm9") 
 
     Args:
         smiles: one string per molecule.
-        hydrogens: `implicit` counts them as a feature of their atom; `explicit` also makes each an atom of its
-            own, as RDKit's `AddHs` does and in the same order.
-        layout: which features to compute, a name of `LAYOUTS`.
+        hydrogens: the way to treat them: `implicit` counts them as a feature of their atom; `explicit` also makes each
+            an atom of its own, as RDKit's `AddHs` does and in the same order.
+        layout: name of the features to compute, one of `LAYOUTS`.
 
     Returns:
         The features; a molecule that cannot be read has no atoms.
@@ -109,10 +109,10 @@ def read_smiles(
 
     Args:
         smiles: one string per molecule.
-        hydrogens: `explicit` if hydrogens are to count as atoms, `implicit` if not.
+        hydrogens: the way to count them: as atoms (`explicit`) or not (`implicit`).
         max_atoms: the number of atoms above which a molecule is refused.
         jobs: number of processes; -1 for one per core. A small list is read in this process.
-        layout: which features to compute, a name of `LAYOUTS`.
+        layout: name of the features to compute, one of `LAYOUTS`.
     """
     blocks = [smiles[start : start + _BLOCK] for start in range(0, len(smiles), _BLOCK)] or [[]]
     read = functools.partial(_read_block, hydrogens=hydrogens, max_atoms=max_atoms, layout=layout)

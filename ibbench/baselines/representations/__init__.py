@@ -81,8 +81,8 @@ class RepresentationBase(ABC):
     def compute(self, shown: Shown) -> NDArray[Any]:
         """Return the vectors of n molecules, `[n, p]`: uint8 if they are counts, float32 if not.
 
-            Args:
-        shown: the molecules; each can be read by RDKit, or has all its coordinates. None is too large.
+        Args:
+            shown: the molecules; each can be read by RDKit, or has all its coordinates. None is too large.
         """
 
 

