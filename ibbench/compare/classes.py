@@ -18,7 +18,7 @@ from ibbench.compare.distribution import Floats
 from ibbench.compare.estimate import estimate
 from ibbench.compare.statistics import Sample
 from ibbench.compare.study import Entry, Flags, mean_of
-from ibbench.record.schema import ClassMetricsEntry
+from ibbench.record.metrics import ClassMetricsEntry
 
 COLUMNS = {
     "auroc_mean": "area under the ROC curve of the class on the test molecules, averaged over seeds",

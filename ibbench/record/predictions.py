@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ibbench.files import write_atomically
 from ibbench.record.evidence import BROKEN, CLASSES, Arrays, Rounded, is_predicted, round_errors
 from ibbench.record.folder import PREDICTIONS, StudyFolder
-from ibbench.record.schema import RECORD, BrokenError, ClassMetricsEntry, Record
+from ibbench.record.metrics import ClassMetricsEntry
+from ibbench.record.schema import RECORD, BrokenError, Record
 
 Floats = NDArray[np.float64]
 _shared: dict[tuple[int, int], NDArray[Any]] = {}  # arrays that many runs of a study share, by checksum and size

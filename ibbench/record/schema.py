@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from ibbench.data.unseen import Counts, Sight
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
+from ibbench.record.metrics import ClassMetricsEntry, Entry, MetricsEntry
 
 SCHEMA_VERSION = 1
 RECORD = "record.json"  # name of the file in the folder of a run
@@ -39,55 +40,7 @@ class NewerError(ValueError):
     """A file was written by a version of the code that is newer than this one."""
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class MetricsEntry(_Entry):
-    """Errors over one set of molecules; MAE and RMSE in the target's unit, null where a figure is undefined.
-
-    The figures are those of `training.metrics.Metrics`.
-    """
-
-    mae: NonNegativeFloat
-    rmse: NonNegativeFloat
-    r2: float | None
-    mae_over_std: float | None
-
-
-class ClassMetricsEntry(_Entry):
-    """Errors of the probabilities of a class over one set of molecules; null where a figure is undefined.
-
-    The figures are those of `training.class_metrics.ClassMetrics`. `mae` is the name under which statistics know the
-    mean error of any target: here that error is the log loss, and the other figures of numbers do not exist.
-    """
-
-    log_loss: NonNegativeFloat
-    brier: NonNegativeFloat
-    auroc: float | None
-    average_precision: float | None
-    calibration_error: NonNegativeFloat
-    calibration_by_chance: NonNegativeFloat
-
-    @property
-    def mae(self) -> float:
-        """The mean error, which is the log loss in nats."""
-        return self.log_loss
-
-    @property
-    def rmse(self) -> None:
-        """No figure of a class."""
-
-    @property
-    def r2(self) -> None:
-        """No figure of a class."""
-
-    @property
-    def mae_over_std(self) -> None:
-        """No figure of a class."""
-
-
-class TrialEntry(_Entry):
+class TrialEntry(Entry):
     """One training of a replica, with hyper-parameters that its seed drew, or with those of the config.
 
     Errors are in the target's unit; of a class they are log losses. `test_mae` is null for trainings that took fewer
@@ -102,7 +55,7 @@ class TrialEntry(_Entry):
     test_mae: float | None = None
 
 
-class ReplicaEntry(_Entry):
+class ReplicaEntry(Entry):
     """One target and seed of a run, or of a baseline.
 
     `epochs` and `best_epoch` are passes over the train subset. `molecules` is how often a molecule was trained on, in
@@ -130,7 +83,7 @@ class ReplicaEntry(_Entry):
         return self.test
 
 
-class CostEntry(_Entry):
+class CostEntry(Entry):
     """What a run cost. Parameters and FLOPs (of one prediction) are those of one replica; seconds are those of all."""
 
     parameters: int
@@ -141,7 +94,7 @@ class CostEntry(_Entry):
     peak_memory_mb: float
 
 
-class BaselineEntry(_Entry):
+class BaselineEntry(Entry):
     """A baseline: a predictor that is not a model, measured on the same molecules as the run.
 
     `settings` has what each replica has chosen by errors on molecules left out, such as the strength of a penalty; it
@@ -154,14 +107,14 @@ class BaselineEntry(_Entry):
     settings: tuple[dict[str, int | float | str], ...] | None = None
 
 
-class ErrorEntry(_Entry):
+class ErrorEntry(Entry):
     """The reason why a run failed: a message for the user, and Python's traceback."""
 
     message: str
     traceback: str
 
 
-class DataEntry(_Entry):
+class DataEntry(Entry):
     """Counts of the data set: usable rows, rejected rows, and the counts of `data.repeats.Repeats`."""
 
     molecules: int
@@ -170,7 +123,7 @@ class DataEntry(_Entry):
     contradicting: int
 
 
-class RungEntry(_Entry):
+class RungEntry(Entry):
     """The place of a run in a ladder of assumptions, and what it assumes beyond the rung called `after`."""
 
     number: int
@@ -185,7 +138,7 @@ class UnseenEntry(Counts):
     sight: Sight
 
 
-class MadeEntry(_Entry):
+class MadeEntry(Entry):
     """How a record was made: time (UTC, ISO 8601), host, command line, and git commit of the current folder.
 
     `revision` ends with `+` where files differed from the commit; it is None outside of a repository.
@@ -197,7 +150,7 @@ class MadeEntry(_Entry):
     revision: str | None
 
 
-class PluginEntry(_Entry):
+class PluginEntry(Entry):
     """A plugin that a run was trained with.
 
     `gives` is the part of the run that comes from the plugin: `model`, `source` or `baselines.NAME`. `place` is a path
@@ -211,7 +164,7 @@ class PluginEntry(_Entry):
     digest: str
 
 
-class SplitSizesEntry(_Entry):
+class SplitSizesEntry(Entry):
     """The number of molecules in each part of a split; seeds draw their train subsets from the train pool."""
 
     train_pool: int
@@ -219,7 +172,7 @@ class SplitSizesEntry(_Entry):
     test: int
 
 
-class Record(_Entry):
+class Record(Entry):
     """Everything that is known about one run; `config` holds the options that can change its numbers.
 
     `rung` is its place in a ladder, if it was trained as one; `worth_at` the train size at which its study is to tell

@@ -16,16 +16,8 @@ from ibbench.options.config import Config
 from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import name_in_study
 from ibbench.record.made import describe_making
-from ibbench.record.schema import (
-    SCHEMA_VERSION,
-    ClassMetricsEntry,
-    DataEntry,
-    MetricsEntry,
-    PluginEntry,
-    Record,
-    SplitSizesEntry,
-    UnseenEntry,
-)
+from ibbench.record.metrics import ClassMetricsEntry, MetricsEntry
+from ibbench.record.schema import SCHEMA_VERSION, DataEntry, PluginEntry, Record, SplitSizesEntry, UnseenEntry
 from ibbench.run.plan import Point
 from ibbench.run.sight import count_for, sight_of
 from ibbench.training.class_metrics import measure_class

@@ -13,7 +13,8 @@ from ibbench.data.targets import Target
 from ibbench.options.trial import Stage, Trial, draw_trials, list_stages
 from ibbench.record.folder import study_folder
 from ibbench.record.lease import Lease
-from ibbench.record.schema import ClassMetricsEntry, MetricsEntry, ReplicaEntry, TrialEntry
+from ibbench.record.metrics import ClassMetricsEntry, MetricsEntry
+from ibbench.record.schema import ReplicaEntry, TrialEntry
 from ibbench.run.describe import describe_errors
 from ibbench.run.interrupt import deferring, raise_if_asked
 from ibbench.run.plan import Point

@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from ibbench.record.schema import ClassMetricsEntry, Record, ReplicaEntry
+from ibbench.record.metrics import ClassMetricsEntry
+from ibbench.record.schema import Record, ReplicaEntry
 
 _CURVES = ("validation_mae", "train_loss", "learning_rate")
 _ERRORS = ("mae", "rmse", "r2")

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ibbench.record.metrics import MetricsEntry
 from ibbench.record.predictions import write_predictions
 from ibbench.record.schema import (
     SCHEMA_VERSION,
     BaselineEntry,
     CostEntry,
     ErrorEntry,
-    MetricsEntry,
     Record,
     ReplicaEntry,
     write_record,

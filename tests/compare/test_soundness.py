@@ -7,7 +7,8 @@ import pytest
 
 from ibbench.compare.soundness import find_faults, measure_doubling, rates_at_the_edge
 from ibbench.compare.study import Study, gather
-from ibbench.record.schema import BaselineEntry, MetricsEntry, Record, ReplicaEntry, TrialEntry
+from ibbench.record.metrics import MetricsEntry
+from ibbench.record.schema import BaselineEntry, Record, ReplicaEntry, TrialEntry
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 Make = Callable[..., Record]

@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ibbench.compare.study import read_study
-from ibbench.record.schema import MetricsEntry, Record
+from ibbench.record.metrics import MetricsEntry
+from ibbench.record.schema import Record
 from ibbench.report.document import Picture
 from ibbench.report.plot.fit import draw_fit, find_sweep
 from ibbench.report.plot.study import draw_study

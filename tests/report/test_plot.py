@@ -15,7 +15,8 @@ from ibbench.commands.plot import show_plots
 from ibbench.compare.calibration import calibrate
 from ibbench.compare.study import read_study
 from ibbench.errors import InputError
-from ibbench.record.schema import BaselineEntry, MetricsEntry
+from ibbench.record.metrics import MetricsEntry
+from ibbench.record.schema import BaselineEntry
 from ibbench.report.cells import FAULTY
 from ibbench.report.document import Picture
 from ibbench.report.plot.ladder import draw_ladder

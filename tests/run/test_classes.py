@@ -21,8 +21,9 @@ from ibbench.probes.subject.candidate import plan_candidates
 from ibbench.probes.subject.measure import measure
 from ibbench.probes.subject.truth import read_truth
 from ibbench.record.evidence import Evidence, pack_evidence
+from ibbench.record.metrics import ClassMetricsEntry, MetricsEntry
 from ibbench.record.predictions import Predictor, open_predictions, read_errors, read_predictions
-from ibbench.record.schema import ClassMetricsEntry, MetricsEntry, Record
+from ibbench.record.schema import Record
 from ibbench.run.execute import execute
 from ibbench.run.plan import Point, plan
 from ibbench.run.predict import load_predictor
