@@ -18,7 +18,7 @@ from ibbench.record.split_file import SPLIT_COLUMNS
 from ibbench.report import explain, predictions
 from ibbench.speed import columns as speed
 from ibbench.training.state import HISTORY_COLUMNS
-from ibbench.worth import claims, ladder, worth
+from ibbench.worth import claims, generality, ladder, worth
 
 _TOP = """# Columns of every file
 
@@ -51,6 +51,8 @@ FILES = (
     File("multipliers.csv", f"`ibbench worth`; {_BY}", "per pair of models and size", worth.MULTIPLIER_COLUMNS),
     File("bits.csv", "`ibbench worth`", "per pair of models", worth.BITS_COLUMNS),
     File("laws.csv", f"`ibbench worth`, from five sizes on; {_BY}", "per model and target", worth.FIT_COLUMNS),
+    File("generality.csv", "`ibbench worth` of several data sets", "per data set, split and step", generality.COLUMNS),
+    File("rankings.csv", "`ibbench worth` of several data sets", "per kind of pair", generality.STABILITY_COLUMNS),
     File("ladder.csv", "`ibbench worth`, of a ladder", "per rung and target", ladder.COLUMNS),
     File("claims.csv", "`ibbench worth`, of a study with several recipes", "per claim and recipe", claims.COLUMNS),
     File(PROBES, "`ibbench probe`", "per figure", measure.COLUMNS),

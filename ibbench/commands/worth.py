@@ -36,6 +36,8 @@ def show_worth(folder: Path, console: Console, by: str = "labels", at: float | N
     suffix = "" if by == "labels" else f"_{by}"
     tables = {"multipliers": worth.multipliers, "bits": worth.bits, "laws": worth.laws, "ladder": worth.ladder}
     tables["claims"] = pd.DataFrame(claim_rows(worth.claims), columns=list(COLUMNS))
+    if worth.generality:
+        tables |= {"generality": worth.generality.worth, "rankings": worth.generality.stability}
     files = {f"{name}{suffix}.csv": to_csv(_with_infinities(table)) for name, table in tables.items() if len(table)}
     reason = try_to_write(lambda: write_tables(folder, files | {f"worth{suffix}.md": markdown.write(page(worth))}))
     outcome = f"Written to {folder}: {', '.join([f'worth{suffix}.md', *files])}"

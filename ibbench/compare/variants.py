@@ -10,6 +10,10 @@ from ibbench.record.schema import Record
 NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
 # Options that may follow from the train size: where all runs of a train size share a value, the size tells it.
 _BY_SIZE = {"trainer.steps", "trainer.epochs", "trainer.validate_every"}
+_SIZE = ("data.train_size",)
+# What data set a config is of. Options of `data` that all runs of a data set share are told by its name, where several
+# data sets stand in one study: they are not what these runs are compared for.
+_DATASET = ("data.source", "data.path", "data.task")
 _NAMED = ("optimizer", "schedule")  # config groups: one name chooses a file that sets several options
 _Flat = dict[str, Any]
 
@@ -24,7 +28,8 @@ def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
 
     Options that only some models have are compared between the configs of those models alone. Where optimizers or
     schedules differ, their names stand for the values in their files. The length of the training is left out where it
-    depends on the train size alone: rows of different sizes are then points of one learning curve, not variants.
+    depends on the train size alone: rows of different sizes are then points of one learning curve, not variants. So are
+    options of `data` that depend on the data set alone, such as its features: errors of two data sets are not compared.
 
     Args:
         configs: configs as recorded, with nested options.
@@ -39,7 +44,10 @@ def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     for key in keys:
         having = {model for model, options in zip(models, flat, strict=True) if key in options}
         values = {row: typed(flat[row].get(key)) for row, model in enumerate(models) if model in having}
-        if len(set(values.values())) > 1 and not (key in _BY_SIZE and _follows_size(values, flat)):
+        told = (key in _BY_SIZE and _follows(values, flat, _SIZE)) or (
+            key.startswith("data.") and _follows(values, flat, _DATASET)
+        )
+        if len(set(values.values())) > 1 and not told:
             for row in values.keys() - _implied(key, values, flat):
                 name, value = _as_typed(key, flat[row])
                 variants[row][name] = value
@@ -67,11 +75,10 @@ def with_left_out(flat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _follows_size(values: dict[int, str], flat: list[_Flat]) -> bool:
-    """Whether all records of the same train size have the same value."""
-    return len({(flat[row].get("data.train_size"), value) for row, value in values.items()}) == len(
-        {flat[row].get("data.train_size") for row in values}
-    )
+def _follows(values: dict[int, str], flat: list[_Flat], from_keys: tuple[str, ...]) -> bool:
+    """Whether all records that have the same values of some options have the same value of another one."""
+    givers = {row: tuple(typed(flat[row].get(key)) for key in from_keys) for row in values}
+    return len({(givers[row], value) for row, value in values.items()}) == len(set(givers.values()))
 
 
 def _implied(key: str, values: dict[int, str], flat: list[_Flat]) -> set[int]:

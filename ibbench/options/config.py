@@ -191,7 +191,7 @@ class Config(Options):
         if transformed:
             options["data"]["transform"] = dict(sorted(transformed.items()))
         if options["data"]["split"] == "random":  # so that runs keep the names from when all splits were random
-            for name in ("split", "held_out", "split_target"):
+            for name in ("held_out", "split_target"):
                 del options["data"][name]
         for group, known in LEFT_OUT.items():
             for name, value in known.items():

@@ -10,6 +10,7 @@ from ibbench.plugins.load import plugin_names
 # their names.
 LEFT_OUT: dict[str, dict[str, Any]] = {
     "data": {
+        "split": "random",
         "label_noise": 0.0,
         "labels": "true",
         "standardise": True,

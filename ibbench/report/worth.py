@@ -1,6 +1,5 @@
 """What the assumptions of the models of a study are worth, in words and tables."""
 
-import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,10 +11,10 @@ from ibbench.compare.comparison import differing
 from ibbench.compare.estimate import ALPHA
 from ibbench.compare.study import Section
 from ibbench.compare.verdict import ONE_SEED
-from ibbench.models import STANDARD_MODELS
 from ibbench.report.cells import without_interval
 from ibbench.report.claims import CLAIMS_LEGEND, claim_sentences, claims_table
 from ibbench.report.document import Heading, Points, Remark, Shape, Table, legend
+from ibbench.report.generality import generality_sentences, generality_tables
 from ibbench.report.lengths import tell_lengths
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.soundness import tell_faults
@@ -29,7 +28,7 @@ from ibbench.report.worth_tables import (
     law_rows,
     multiplier_rows,
 )
-from ibbench.worth.curves import AXES, Curve, comparable
+from ibbench.worth.curves import AXES, Curve, comparable, neighbours
 from ibbench.worth.power_law import MIN_SIZES
 from ibbench.worth.worth import Worth
 
@@ -82,13 +81,14 @@ def page(worth: Worth) -> list[Shape]:
 
 
 def tell_claims(worth: Worth) -> list[str]:
-    """Say what assumptions are worth, and which claims hold under other recipes."""
-    return [*sentences(worth), *claim_sentences(worth.claims)]
+    """Say what assumptions are worth: on how many data sets, on each of them, and under which recipes that holds."""
+    general = generality_sentences(worth.generality) if worth.generality else ()
+    return [*general, *sentences(worth), *claim_sentences(worth.claims)]
 
 
 def tables(worth: Worth, most_pairs: int = _MOST_PAIRS) -> list[Shape]:
     """Return the tables, each with how to read it; more factors than `most_pairs` are left to the CSV."""
-    shapes: list[Shape] = []
+    shapes: list[Shape] = [*generality_tables(worth.generality)] if worth.generality else []
     if worth.claims:
         shapes += [Table(claims_table(worth.claims), "Claims under other recipes"), legend(CLAIMS_LEGEND)]
     for name, title, rows in _tables(worth):
@@ -104,14 +104,22 @@ def brief(worth: Worth) -> list[Shape]:
     """Return sentences, short tables and remarks, for a screen."""
     return [
         *map(Remark, tell_missing(worth.source)),
-        Points(tell_claims(worth)),
+        Points(_brief_claims(worth)),
+        *(generality_tables(worth.generality) if worth.generality else ()),
         *(
             _brief_table(title, rows)
             for name, title, rows in _tables(worth)
-            if name != "factors" or not _too_many_pairs(worth)
+            if not (name == "factors" and _too_many_pairs(worth)) and not (worth.generality and name != "ladder")
         ),
         Points(list(remarks(worth))),
     ]
+
+
+def _brief_claims(worth: Worth) -> list[str]:
+    """Return the claims, of a study of several data sets without those of each data set, which the file has."""
+    if not worth.generality:
+        return tell_claims(worth)
+    return [*generality_sentences(worth.generality), "What is worth what on each data set is in worth.md."]
 
 
 def _tables(worth: Worth) -> list[tuple[str, str, list[dict[str, str]]]]:
@@ -141,24 +149,12 @@ def _too_many_pairs(worth: Worth) -> bool:
 def sentences(worth: Worth) -> Iterator[str]:
     """Say what the assumptions of each model are worth against the model before it, or of each rung against its own."""
     for curves in comparable(worth.curves):
-        for one, other in _neighbours(curves):
+        for one, other in neighbours(curves):
             row = _row(worth, one, other)
             if row is not None:
                 where = ", ".join(f"{field} {row[field]}" for field in differing(worth.sections))
                 seeds = min(len(sample.seeds) for curve in (one, other) for sample in curve.samples)
                 yield (f"{where}: " if where else "") + _sentence(worth, row, tested=seeds > 1)
-
-
-def _neighbours(curves: list[Curve]) -> Iterator[tuple[Curve, Curve]]:
-    rungs = {curve.entries[0].rung.name: curve for curve in curves if curve.entries[0].rung}
-    if rungs:
-        for curve in rungs.values():
-            rung = curve.entries[0].rung
-            if rung and rung.after in rungs:
-                yield curve, rungs[rung.after]
-        return
-    plain = [curve for curve in curves if curve.model in STANDARD_MODELS]
-    yield from itertools.pairwise(plain if len(plain) > 1 else curves)
 
 
 def _row(worth: Worth, one: Curve, other: Curve) -> "pd.Series[Any] | None":

@@ -87,13 +87,14 @@ def find_claims(study: Study) -> list[Claim]:
         study: a study as read; baselines and rungs of a ladder are left out.
 
     Returns:
-        One claim per target, train size and pair of models with at least two recipes; empty if there is no such pair.
+        One claim per data set, target, train size and pair of models with at least two recipes; empty if there is no
+        such pair. Another data set is no recipe: see `ibbench.worth.generality`.
     """
     trained = [entry for entry in study.entries if not entry.key.is_baseline and not entry.rung]
-    cells: dict[tuple[str, str, int], dict[Recipe, dict[str, Entry]]] = {}
+    cells: dict[tuple[str, str, str, int], dict[Recipe, dict[str, Entry]]] = {}
     for entry in trained:
         group = entry.key.group
-        task = cells.setdefault((group.target, group.unit, group.train_size), {})
+        task = cells.setdefault((group.section.source, group.target, group.unit, group.train_size), {})
         task.setdefault(Recipe(group.section, entry.key.variant), {})[entry.key.model] = entry
     if not any(len(recipes) > 1 for recipes in cells.values()):
         return []
@@ -105,7 +106,7 @@ def find_claims(study: Study) -> list[Claim]:
     }
     pairs, faults = correct(compared), find_faults(study.entries)
     claims = []
-    for (target, unit, train_size), recipes in cells.items():
+    for (_, target, unit, train_size), recipes in cells.items():
         names = _name_recipes(list(recipes))
         models = list(dict.fromkeys(model for of_recipe in recipes.values() for model in of_recipe))
         for one, other in itertools.combinations(models, 2):
@@ -151,12 +152,13 @@ def _name_recipes(recipes: Sequence[Recipe]) -> dict[Recipe, str]:
         words = [
             f"{key}={value}"
             for key, value in options[recipe].items()
-            if value != usual[key] and key != "data.split_seed"  # the section names this difference as another split
+            if value != usual[key] and key != "data.split_seed"  # it is named as another split below
         ]
+        same_kind = not any(word.startswith("data.split=") for word in words)
         words += [
             "another split" if field == "split" else f"{field} {getattr(recipe.section, field)}"
             for field in Section._fields
-            if getattr(recipe.section, field) != getattr(section, field)
+            if getattr(recipe.section, field) != getattr(section, field) and (field != "split" or same_kind)
         ]
         names[recipe] = ", ".join(words) or THE_RECIPE
     return names

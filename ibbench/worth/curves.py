@@ -1,7 +1,8 @@
 """Learning curves: how the error of a model falls with labels, seconds or parameters, with its uncertainty."""
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from ibbench.compare.order import model_order, target_order
 from ibbench.compare.statistics import Sample
 from ibbench.compare.study import Entry, Section, Study, in_full
 from ibbench.errors import InputError, suggest
+from ibbench.models import STANDARD_MODELS
 from ibbench.options.words import Axis
 from ibbench.worth.names import name_entries
 
@@ -147,7 +149,24 @@ def comparable(curves: Sequence[Curve]) -> list[list[Curve]]:
     return list(groups.values())
 
 
-def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS) -> list[Floats]:
+def neighbours(curves: Sequence[Curve]) -> Iterator[tuple[Curve, Curve]]:
+    """Yield the pairs of curves of one group whose difference is a step: each with the one before it.
+
+    Rungs of a ladder are paired with the rung that they differ from in one assumption, models with the standard model
+    before them, and others with the curve before them.
+    """
+    rungs = {curve.entries[0].rung.name: curve for curve in curves if curve.entries[0].rung}
+    if rungs:
+        for curve in rungs.values():
+            rung = curve.entries[0].rung
+            if rung and rung.after in rungs:
+                yield curve, rungs[rung.after]
+        return
+    plain = [curve for curve in curves if curve.model in STANDARD_MODELS]
+    yield from itertools.pairwise(plain if len(plain) > 1 else curves)
+
+
+def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS, stream: int = 0) -> list[Floats]:
     """Draw the logarithms of the MAEs of several curves as they might have been with other seeds and test molecules.
 
     This is a multiplier bootstrap over seeds and molecules at once. Every seed and every molecule gets a random weight,
@@ -160,11 +179,13 @@ def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS) -> list[Flo
     Args:
         curves: all curves that are to be compared with each other.
         num_draws: number of draws, D.
+        stream: number of the stream of random numbers; another one for curves of other molecules, whose seeds have
+            nothing to do with each other.
 
     Returns:
         Draws of the natural logarithms of the MAEs of each curve, `[D, K]`; NaN where nothing is known.
     """
-    random = np.random.RandomState(0)
+    random = np.random.RandomState(stream)
     seeds = sorted({seed for curve in curves for sample in curve.samples for seed in sample.seeds})
     weight_of = dict(zip(seeds, random.standard_normal((len(seeds), num_draws)), strict=True))
     rank = random.uniform(size=num_draws)

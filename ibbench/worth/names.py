@@ -2,28 +2,35 @@
 
 from collections.abc import Iterable
 
-from ibbench.compare.study import Entry, Group, Key, in_full
+from ibbench.compare.study import Entry, Group, Key, Section, in_full
+
+_OF_SPLIT = ("data.split", "data.held_out")  # beginnings of options that a split has
 
 
 def name_entries(entries: Iterable[Entry]) -> dict[Key, tuple[str, str]]:
     """Return for each entry its full name, and the options that this name has in brackets.
 
     A model has the options of its variant in brackets. A rung of a ladder has its own name; if a study has several
-    variants of one rung, such as two learning rates, the options in which these differ follow in brackets.
+    variants of one rung, such as two learning rates, the options in which these differ follow in brackets. Options of
+    the split are left out where all entries of a section have them: that section is this split.
     """
-    variants: dict[tuple[Group, str], list[str]] = {}
     entries = list(entries)
+    of_section: dict[Section, list[set[str]]] = {}
+    of_rung: dict[tuple[Group, str], list[set[str]]] = {}
     for entry in entries:
+        words = set(entry.key.variant.split())
+        of_section.setdefault(entry.key.group.section, []).append(words)
         if entry.rung:
-            variants.setdefault((entry.key.group, entry.rung.name), []).append(entry.key.variant)
+            of_rung.setdefault((entry.key.group, entry.rung.name), []).append(words)
+    of_split = {
+        section: {word for word in set.intersection(*variants) if word.startswith(_OF_SPLIT)}
+        for section, variants in of_section.items()
+    }
     names = {}
     for entry in entries:
-        key = entry.key
+        key, name, told = entry.key, entry.key.model, of_split[entry.key.group.section]
         if entry.rung:
-            others = [set(variant.split()) for variant in variants[key.group, entry.rung.name]]
-            shared = set.intersection(*others)
-            rest = " ".join(word for word in key.variant.split() if word not in shared)
-            names[key] = in_full(entry.rung.name, rest), rest
-        else:
-            names[key] = key.name, key.variant
+            name, told = entry.rung.name, told | set.intersection(*of_rung[key.group, entry.rung.name])
+        rest = " ".join(word for word in key.variant.split() if word not in told)
+        names[key] = in_full(name, rest), rest
     return names

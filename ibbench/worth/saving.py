@@ -55,6 +55,35 @@ def multiplier(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats, at: float) 
         draws_b: draws of B, `[D, L]`.
         at: size of A, between its smallest and largest one.
     """
+    factors = _factors(a, b, draws_a, draws_b, at)
+    low, high = interval(factors[1:])
+    return Multiplier(at, float(factors[0]), low, high, float(b.sizes[0] / at), float(b.sizes[-1] / at))
+
+
+def signed_multiplier(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats, at: float) -> Multiplier:
+    """Find the factor of labels that A saves against B, or below 1 what it costs: 1 over the factor that B saves.
+
+    `multiplier` can tell no factor below the smallest size over `at`; this one tells as much on either side of 1.
+
+    Args:
+        a: curve of one model.
+        b: curve of the other model.
+        draws_a: draws of A, `[D, K]`, from the same call of `draw_curves` as those of B.
+        draws_b: draws of B, `[D, L]`.
+        at: size at which both errors are looked at, within both curves.
+
+    Returns:
+        The factor, between `least` (or 0 beyond it) and `most` (or infinity).
+    """
+    saved, cost = _factors(a, b, draws_a, draws_b, at), _factors(b, a, draws_b, draws_a, at)
+    with np.errstate(divide="ignore"):
+        factors = np.where(np.isnan(saved) | (saved >= 1), saved, 1 / cost)
+    low, high = interval(factors[1:])
+    return Multiplier(at, float(factors[0]), low, high, float(at / a.sizes[-1]), float(b.sizes[-1] / at))
+
+
+def _factors(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats, at: float) -> Floats:
+    """Return the factor of `at` at which B reaches the error of A, as measured and then for each draw, `[1 + D]`."""
     sizes_a, sizes_b = np.log(a.sizes), np.log(b.sizes)
     curves_a, curves_b = (
         np.concatenate([np.log(curve.maes)[None], draws]) for curve, draws in ((a, draws_a), (b, draws_b))
@@ -62,8 +91,7 @@ def multiplier(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats, at: float) 
     goal = _interpolate(sizes_a, curves_a, float(np.log(at)))
     factors = np.exp(_first_reached(sizes_b, curves_b, goal) - np.log(at))
     factors[np.isnan(goal) | np.isnan(curves_b).any(1)] = np.nan  # NaN compares as out of reach
-    low, high = interval(factors[1:])
-    return Multiplier(at, float(factors[0]), low, high, float(b.sizes[0] / at), float(b.sizes[-1] / at))
+    return factors
 
 
 def _interpolate(sizes: Floats, curves: Floats, at: float) -> Floats:

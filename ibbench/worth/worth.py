@@ -17,6 +17,7 @@ from ibbench.compare.study import Key, Section, Study, read_study, refuse_untest
 from ibbench.errors import InputError
 from ibbench.worth.claims import Claim, find_claims
 from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
+from ibbench.worth.generality import Generality, find_generality
 from ibbench.worth.ladder import ladder_table
 from ibbench.worth.power_law import FORMS, Fit, fit_power_law, foretell
 from ibbench.worth.saving import MULTIPLIER, bounds_of_multiplier, multiplier, prequential_bits
@@ -81,6 +82,7 @@ class Worth(NamedTuple):
         laws: fitted laws, with `FIT_COLUMNS`.
         ladder: rungs, with `ladder.COLUMNS`; empty if the study is no ladder.
         claims: comparisons that were tried under several recipes.
+        generality: what each step is worth on each data set; None if the study has curves of one data set alone.
         source: study that all of this was computed from.
     """
 
@@ -95,6 +97,7 @@ class Worth(NamedTuple):
     laws: pd.DataFrame
     ladder: pd.DataFrame
     claims: list[Claim]
+    generality: Generality | None
     source: Study
 
     @property
@@ -177,6 +180,7 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
         ),
         ladder_table(study, curves, draws, at) if by == "labels" else pd.DataFrame(),
         claims,
+        find_generality(study, curves, at) if by == "labels" else None,
         study,
     )
 

@@ -26,6 +26,7 @@ from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
 from ibbench.report.plot.fit import draw_fit, find_sweep
 from ibbench.report.plot.floors import Floors, read_floors
+from ibbench.report.plot.generality import draw_generality
 from ibbench.report.plot.ladder import draw_ladder
 from ibbench.report.plot.parity import Panel, draw_parity
 from ibbench.report.plot.reliability import draw_reliability
@@ -149,6 +150,8 @@ def _draw_worth(study: Study, by: str, floors: Floors, apart: bool) -> list[Pict
     if worth.curves:
         for end, part in _divide(worth, apart).items():
             shapes.append(Picture(f"learning_curves{suffix}{end}", draw_learning_curves(part, floors)))
+    if worth.generality:
+        shapes.append(Picture("generality", draw_generality(worth.generality.worth)))
     if not worth.ladder.empty:
         ladders = [rows for _, rows in worth.ladder.groupby(_PANEL, sort=False)] if apart else [worth.ladder]
         ends = range(1, len(ladders) + 1) if len(ladders) > 1 else [""]
