@@ -26,7 +26,7 @@ _NONE = np.empty((0, 0, 0))
 
 
 class Shown(NamedTuple):
-    """What a representation is computed from: n molecules, as texts, in space or as graphs; all it does not read is empty.
+    """What a representation is computed from: n molecules, as texts, in space or as graphs. Parts may be empty.
 
     Attributes:
         smiles: n SMILES.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ibbench.data.dataset import DataSet
 
 _DISTANCE, _FARTHEST = 0.2, 12.0  # angstrom: between two places of a histogram; what is farther counts there
-_ANGLE, _DIHEDRAL = 6.0, 15.0  # degrees between two places
+_ANGLE, _DIHEDRAL = 12.0, 30.0  # degrees between two places
 _BONDED = 1.25  # times the sum of the covalent radii: atoms that are nearer are neighbours
 _STRAIGHT = 175.0  # degrees; around an angle above, no dihedral angle is defined
 Integers = NDArray[np.int64]
