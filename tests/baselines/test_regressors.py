@@ -51,7 +51,7 @@ def test_distances_between_counts_are_exact() -> None:
 
 def test_a_fit_with_settings_that_were_chosen_before_is_the_same_fit() -> None:
     counts = RANDOM.poisson(0.5, (60, 30)).astype(np.uint8)
-    for name in ("morgan+kernel_ridge", "morgan+boosting", "descriptors+ridge"):
+    for name in ("morgan+kernel_ridge", "morgan:9+boosting", "morgan+random_forest", "descriptors:5+ridge"):
         first = fit_pair(name, counts, LABELS[:60])
         again = fit_pair(name, counts, LABELS[:60], [fitted.settings for fitted in first])
         for one, other in zip(first, again, strict=True):
