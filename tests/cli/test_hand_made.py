@@ -62,7 +62,7 @@ def test_a_death_between_predictions_and_record_costs_no_training(study: Path, t
     shutil.copytree(study, tmp_path / "results/tiny")
     run = _run(tmp_path / "results/tiny")
     shutil.copy(study.parents[1] / "before/record.json", run)
-    assert len(read_predictions(run, read_record(run / "record.json"))) == 4 * 3  # those that the record lacks are ignored
+    assert len(read_predictions(run, read_record(run / "record.json"))) == 4 * 3  # the record lacks the others
     added = run_command([*TINY, ASKED], tmp_path)
     assert added.returncode == 0, added.stderr
     assert read_record(run / "record.json").baselines == read_record(_run(study) / "record.json").baselines
