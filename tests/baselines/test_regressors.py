@@ -29,7 +29,8 @@ def test_regressions_take_any_train_molecules(name: str) -> None:
     alike = np.ones((5, 3), dtype=np.uint8)
     for vectors, labels in ((alike, np.arange(5.0)), (alike[:1], np.array([2.0])), (VECTORS[:9], np.full(9, 7.0))):
         (fitted,) = regressor.fit(vectors, labels[:, None], regressor.choose(vectors, labels[:, None]))
-        np.testing.assert_allclose(fitted.predict(vectors), labels.mean(), atol=1e-6)
+        within = 0.3 if name == "random_forest" else 1e-6  # each tree of a forest has other molecules, and another mean
+        np.testing.assert_allclose(fitted.predict(vectors), labels.mean(), atol=within)
 
 
 def test_leave_one_out_errors_are_those_of_fits_without_the_molecule() -> None:
