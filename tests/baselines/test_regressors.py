@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -58,3 +60,4 @@ def test_a_fit_with_settings_that_were_chosen_before_is_the_same_fit() -> None:
         for one, other in zip(first, again, strict=True):
             assert np.array_equal(one.predict(counts), other.predict(counts))
             assert one.predict(counts[:0]).shape == (0,)
+        json.dumps([(fitted.num_parameters, fitted.settings) for fitted in first])  # as they stand in a record

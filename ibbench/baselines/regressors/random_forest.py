@@ -32,7 +32,7 @@ class Regressor(RegressorBase):
 
 def _fit(columns: NDArray[Any], labels: NDArray[Any], chosen: Settings) -> Fitted:
     forest = _grow(columns, labels, chosen, _TREES)
-    leaves = sum(tree.get_n_leaves() for tree in forest.estimators_)
+    leaves = sum(int(tree.get_n_leaves()) for tree in forest.estimators_)
     return Fitted(lambda asked: np.asarray(forest.predict(asked.astype(np.float32))), leaves)
 
 
