@@ -43,7 +43,8 @@ def _grow(columns: NDArray[Any], labels: NDArray[Any], chosen: Settings, trees: 
         trees, max_features=chosen["share"], min_samples_leaf=chosen["fewest"], oob_score=out_of_bag,
         random_state=0, n_jobs=-1,
     )  # fmt: skip
-    return forest.fit(columns, labels)
+    forest.fit(columns, labels)
+    return forest.set_params(n_jobs=1)  # threads would add the trees' values in any order, which changes the last digit
 
 
 def _choose(columns: NDArray[Any], labels: NDArray[Any]) -> Settings:
