@@ -12,7 +12,7 @@ from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, 
 
 _FEWEST = 2  # numbers of components that one pair at least must have
 _MOST_LINES = 8  # as many colours as there are
-_PLAIN = ("mean", "composition")  # drawn as grey lines, to compare with
+_PLAIN = {"mean": ":", "composition": "-."}  # drawn as grey lines, to compare with
 
 Lines = dict[str, list[tuple[int, Entry]]]
 
@@ -56,9 +56,9 @@ def draw_components(lines: Lines, entries: Iterable[Entry]) -> Figure:
         _draw(axes, name, lines[name], one)
         if name in whole:
             axes.axhline(whole[name].sample.mae, color=one.color, linestyle="--", linewidth=1, label=f"{name}, all")
-    for name in _PLAIN:
+    for name, dashes in _PLAIN.items():
         if name in whole:
-            axes.axhline(whole[name].sample.mae, color="#909090", linestyle=":", linewidth=1, label=name)
+            axes.axhline(whole[name].sample.mae, color="#909090", linestyle=dashes, linewidth=1, label=name)
     places = sorted({count for points in lines.values() for count, _ in points})
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
