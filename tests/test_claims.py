@@ -197,11 +197,15 @@ def test_what_is_said_of_summaries_made_by_hand_is_in_their_study() -> None:
                 f"model == '{label.strip('`')}' and target == 'gap' and train_size == {size.replace(',', '')}"
             )
             assert cell == (f"{1000 * found['mae_mean'].item():.0f}" if len(found) else ""), (label, size)
-    gap = table.query("target == 'gap'").set_index(["model", "train_size"])["mae_mean"]
-    told = []
+    gap = table.query("target == 'gap'").set_index(["model", "train_size"])
+    told, times = [], math.log(118_000 / 4000) / math.log(4)
     for model in ("morgan+kernel_ridge", "coulomb+kernel_ridge"):
-        few, many = (float(f"{1000 * gap[model, size]:.0f}") for size in (1000, 4000))
-        told.append(f"{many * (118_000 / 4000) ** (-math.log(few / many) / math.log(4)):.0f}")
+        few, many = (gap.loc[(model, size)] for size in (1000, 4000))
+        middle = math.log(many["mae_mean"]) + times * math.log(many["mae_mean"] / few["mae_mean"])
+        of_few, of_many = (math.log(one["mae_high"] / one["mae_low"]) / 2 for one in (few, many))
+        half = math.hypot((1 + times) * of_many, times * of_few)  # as if the two errors were independent
+        figures = [f"{1000 * math.exp(middle + place):.0f}" for place in (0, -half, half)]
+        told.append("{} [{}, {}]".format(*figures))
     assert f"the errors at 118,000 labels would be {' and '.join(told)} meV" in text
     verdicts = table.query("train_size == 1000").set_index(["model", "target"])["verdict_vs_best"]
     assert verdicts["mlp", "alpha"] == "worse"
@@ -211,6 +215,25 @@ def test_what_is_said_of_summaries_made_by_hand_is_in_their_study() -> None:
     targets = pd.read_csv(io.StringIO(committed_text("results/targets/table.csv"))).query("model == 'gnn'")
     for target, unit in (("gap", "eV"), ("alpha", "a0^3"), ("mu", "D")):
         assert f"{targets.query(f'target == {target!r}')['mae_mean'].item():.3f} {unit}" in text
+
+
+def test_what_is_said_of_principal_components_is_in_their_study() -> None:
+    table = pd.read_csv(io.StringIO(committed_text("results/summaries/table.csv"))).set_index("model")
+    text = committed_text("docs/explanation/rung-zero.md")
+    shown = text.partition("<!-- components of results/summaries/table.csv -->\n")[2].partition("\n\n")[0].splitlines()
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown]
+    assert len(rows) == 2
+    for label, *cells in rows:
+        for title, cell in zip(header[1:], cells, strict=True):
+            count = title.removeprefix("d = ")
+            row = table.loc[f"{label.strip('`')}{'' if count == 'all' else f':{count}'}+ridge"]
+            assert cell == f"{row['mae_mean']:.3f} ± {row['mae_std']:.3f}", (label, title)
+    pairs = pd.read_csv(io.StringIO(committed_text("results/summaries/pairs.csv")))
+    assert set(pairs["train_size"]) == {1000}
+    told = {name: f"{1000 * table.loc[name, 'mae_mean']:.0f}" for name in table.index}
+    assert f"`hdad` has {told['hdad+kernel_ridge']} meV at 1,000 labels with the kernel" in text
+    by_hand = f"({told['morgan+kernel_ridge']} `morgan`, {told['coulomb+kernel_ridge']} `coulomb`)"
+    assert by_hand in text
 
 
 def test_the_table_of_what_models_see_is_that_of_the_probes() -> None:

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from ibbench.baselines.pairs import get_pair, is_pair, pair_names
+from ibbench.baselines.pairs import get_pair, ignored_by_pair, is_pair, pair_names
 from ibbench.errors import InputError, suggest
 from ibbench.models import built_in_models
 from ibbench.plugins.registry import enter
@@ -69,7 +69,6 @@ class Baseline(ABC):
         return [self.fit(target, subset) for target in targets]
 
 
-PAIRS_IGNORE = Baseline.ignores | {"data.features"}
 B = TypeVar("B", bound=type[Baseline])
 _BASELINES: dict[str, type[Baseline]] = {}
 
@@ -109,7 +108,7 @@ def get_baseline(name: str) -> type[Baseline]:
 def ignored_by(name: str) -> frozenset[str]:
     """Return the options that a recorded baseline ignores; the default ones if it is not known here."""
     if is_pair(name):
-        return PAIRS_IGNORE
+        return Baseline.ignores | ignored_by_pair(name)
     return (get_baseline(name) if name in {*baseline_names(), *_BASELINES} else Baseline).ignores
 
 

@@ -23,6 +23,8 @@ class Composition(Baseline):
     With `data.transform` the logarithm of the value is such a function, and of a class its logit is.
     """
 
+    ignores = Baseline.ignores | {"data.features"}
+
     def __init__(self, dataset: DataSet) -> None:
         super().__init__(dataset)
         import torch

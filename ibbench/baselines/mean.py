@@ -19,6 +19,7 @@ class Mean(Baseline):
     Of a class the mean is the frequency of class 1.
     """
 
+    ignores = Baseline.ignores | {"data.features"}
     num_parameters = 1
 
     def fit(self, target: str, subset: Tensor) -> Callable[[Tensor], Tensor]:

@@ -3,6 +3,7 @@
 import functools
 
 from ibbench.baselines import ordered_names
+from ibbench.baselines.pairs import is_pair, split_pair
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.models import built_in_models
 
@@ -13,7 +14,12 @@ def target_order(target: str) -> tuple[int, str]:
 
 
 def model_order(model: str) -> tuple[int, str]:
-    """Return a sort key: baselines first, then models from the fewest assumptions to the most, then others by name."""
+    """Return a sort key: baselines first, then models from the fewest assumptions to the most, then others by name.
+
+    A pair that compresses its vectors stands before the one that does not, with fewer principal components first.
+    """
+    if is_pair(model) and (parts := split_pair(model)).components:
+        return _place(parts.whole, _models())[0], f"{parts.components:09d}"
     return _place(model, _models())
 
 

@@ -50,6 +50,7 @@ def page(told: Told) -> list[Shape]:
         *_claims(report, worth),
         *_worth(told),
         *_fit(told),
+        *_components(told),
         Heading("Comparison"),
         *_fold_pairs(body(report, _MOST_PAIRS)),
         *_named(told.drawn.cost, "Test error against cost. Filled points on the line: no other model has a lower error "
@@ -113,6 +114,15 @@ def _fit(told: Told) -> list[Shape]:
         "Test error (solid) and train error (dashed) along what the study sweeps: means over seeds, and each seed."
     )
     return [Heading("Train and test error"), *_named(told.drawn.fit, caption)] if told.drawn.fit else []
+
+
+def _components(told: Told) -> list[Shape]:
+    caption = (
+        "Test error against the number of principal components that a regression is given: means over seeds, and each "
+        "seed. Dashed: the same regression on all numbers of the summary."
+    )
+    drawn = told.drawn.components
+    return [Heading("Principal components"), *_named(drawn, caption)] if drawn else []
 
 
 def _named(drawn: Sequence[Picture | Remark], caption: str) -> Iterator[Picture | Remark]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ibbench.baselines.pairs import split_pair
 from ibbench.baselines.pairs.kept import read_pair
 from ibbench.baselines.representations import Shown, get_representation
 from ibbench.data.layout import ATOMIC_NUMBER, FeatureLayout
@@ -24,7 +25,8 @@ class PairPredictor:
         replicas: target and seed of each of the R rows of a prediction.
         units: unit of each row.
         model: the name of the pair.
-        hydrogens: how molecules are compared with those that it was fitted to: `implicit`.
+        hydrogens: how molecules are compared with those that it was fitted to: `implicit`, unless it reads graphs of
+            the other kind.
         layout: the features by which they are compared, see `LAYOUTS`.
         reads: `positions` for a pair that reads coordinates, else `smiles`.
 
@@ -36,10 +38,11 @@ class PairPredictor:
         kept = read_pair(folder / BASELINES, name)
         self.replicas = [Replica(part.target, part.seed) for part in kept.parts]
         self.units = [part.unit for part in kept.parts]
-        self.model, self.hydrogens = name, "implicit"
-        self.layout: FeatureLayout = "qm9"
+        self.model = name
+        self.hydrogens: str = kept.limits.get("hydrogens", "implicit")
+        self.layout: FeatureLayout = kept.limits.get("layout", "qm9")
         self._fits = kept.fits
-        self._representation = get_representation(name.partition("+")[0])(kept.limits)
+        self._representation = get_representation(split_pair(name).representation)(kept.limits)
         self.reads = frozenset({"positions" if self._representation.reads == "geometry" else "smiles"})
 
     def predict(self, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
@@ -53,7 +56,11 @@ class PairPredictor:
         large, nowhere = np.zeros((2, len(batch)), dtype=bool)
         if self._representation.reads == "smiles":
             places = batch.places
-            shown = Shown(batch.spelled(places), np.empty((0, 0)), np.empty((0, 0, 0)))
+            shown = Shown(batch.spelled(places))
+        elif self._representation.reads == "graph":
+            graphs, places = batch.molecules(self.hydrogens, self.layout)
+            large[np.setdiff1d(batch.places, places)] = True
+            shown = Shown([], atoms=graphs.atoms.numpy(), bonds=graphs.bonds.numpy())
         else:
             molecules, places = batch.molecules("explicit", with_positions=True)
             positions = molecules.positions.numpy()

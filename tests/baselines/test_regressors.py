@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -29,7 +31,8 @@ def test_regressions_take_any_train_molecules(name: str) -> None:
     alike = np.ones((5, 3), dtype=np.uint8)
     for vectors, labels in ((alike, np.arange(5.0)), (alike[:1], np.array([2.0])), (VECTORS[:9], np.full(9, 7.0))):
         (fitted,) = regressor.fit(vectors, labels[:, None], regressor.choose(vectors, labels[:, None]))
-        np.testing.assert_allclose(fitted.predict(vectors), labels.mean(), atol=1e-6)
+        within = 0.3 if name == "random_forest" else 1e-6  # each tree of a forest has other molecules, and another mean
+        np.testing.assert_allclose(fitted.predict(vectors), labels.mean(), atol=within)
 
 
 def test_leave_one_out_errors_are_those_of_fits_without_the_molecule() -> None:
@@ -51,9 +54,10 @@ def test_distances_between_counts_are_exact() -> None:
 
 def test_a_fit_with_settings_that_were_chosen_before_is_the_same_fit() -> None:
     counts = RANDOM.poisson(0.5, (60, 30)).astype(np.uint8)
-    for name in ("morgan+kernel_ridge", "morgan+boosting", "descriptors+ridge"):
+    for name in ("morgan+kernel_ridge", "morgan:9+boosting", "morgan+random_forest", "descriptors:5+ridge"):
         first = fit_pair(name, counts, LABELS[:60])
         again = fit_pair(name, counts, LABELS[:60], [fitted.settings for fitted in first])
         for one, other in zip(first, again, strict=True):
             assert np.array_equal(one.predict(counts), other.predict(counts))
             assert one.predict(counts[:0]).shape == (0,)
+        json.dumps([(fitted.num_parameters, fitted.settings) for fitted in first])  # as they stand in a record

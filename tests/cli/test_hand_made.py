@@ -18,7 +18,7 @@ from tests.forked import run_command
 pytestmark = pytest.mark.slow
 Command = Callable[..., subprocess.CompletedProcess[str]]
 TINY = ["train", "experiment=tiny", "model=mlp", "targets=[gap,mu]", "seeds=[0,1]", "trainer.compile=false"]
-PAIRS = ["morgan+ridge", "coulomb+kernel_ridge"]
+PAIRS = ["flat:4+ridge", "morgan+ridge", "coulomb+kernel_ridge"]
 ASKED = f"baselines=[{','.join(PAIRS)}]"
 
 
@@ -62,7 +62,7 @@ def test_a_death_between_predictions_and_record_costs_no_training(study: Path, t
     shutil.copytree(study, tmp_path / "results/tiny")
     run = _run(tmp_path / "results/tiny")
     shutil.copy(study.parents[1] / "before/record.json", run)
-    assert len(read_predictions(run, read_record(run / "record.json"))) == 4 * 3  # two of the baselines are ignored
+    assert len(read_predictions(run, read_record(run / "record.json"))) == 4 * 3  # the record lacks the others
     added = run_command([*TINY, ASKED], tmp_path)
     assert added.returncode == 0, added.stderr
     assert read_record(run / "record.json").baselines == read_record(_run(study) / "record.json").baselines
@@ -76,20 +76,21 @@ def test_a_table_has_them_between_baselines_and_models(study: Path) -> None:
     assert {(a, b) for a, b in pairs[["a", "b"]].itertuples(index=False)} >= {(PAIRS[0], "mlp"), (PAIRS[1], "mlp")}
 
 
-def test_predictions_are_those_of_the_run(study: Path, qm9: DataSet) -> None:
+@pytest.mark.parametrize("pair", ["morgan+ridge", "flat:4+ridge"])
+def test_predictions_are_those_of_the_run(pair: str, study: Path, qm9: DataSet) -> None:
     run = _run(study)
     record = read_record(run / "record.json")
     index = np.load(run / "predictions.npz")["index"][:4]
     smiles = [qm9.smiles[place] for place in index]
-    shown = run_command(["predict", str(study), *smiles, "--model", "morgan+ridge", "--format", "json"], study)
+    shown = run_command(["predict", str(study), *smiles, "--model", pair, "--format", "json"], study)
     assert shown.returncode == 0, shown.stderr
     predicted = read_predictions(run, record)
     for place, molecule in enumerate(json.loads(shown.stdout)["molecules"]):
         for part in molecule["predictions"]:
-            of_seeds = [predicted[Predictor(part["target"], seed, "morgan+ridge")][1][place] for seed in (0, 1)]
+            of_seeds = [predicted[Predictor(part["target"], seed, pair)][1][place] for seed in (0, 1)]
             spread = {entry.target: entry.test.mae for entry in record.replicas}[part["target"]]
             assert part["mean"] == pytest.approx(np.mean(of_seeds), abs=spread / 20)  # errors are rounded to 1/40
-            assert part["model"] == "morgan+ridge"
+            assert part["model"] == pair
 
 
 def test_models_and_pairs_predict_side_by_side(study: Path) -> None:

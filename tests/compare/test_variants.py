@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from ibbench.compare.study import gather
+from ibbench.compare.study import gather, read_study
 from ibbench.compare.variants import find_variants, typed
 from ibbench.options.config import Config
 from ibbench.record.schema import Record
 from ibbench.report.lengths import tell_lengths
-from tests.compare.conftest import MakeRecord
+from tests.compare.conftest import MakeRecord, WriteStudy
 
 MakeRun = Callable[..., Record]
 MAES = {("gap", seed): 0.3 + seed / 100 for seed in range(2)}
@@ -96,3 +96,17 @@ def test_a_length_of_training_that_each_train_size_has_is_no_variant(run: MakeRu
     other = run("model=gnn", "data.train_size=1000", "trainer.epochs=null", "trainer.steps=8000")
     assert all(variant.startswith("trainer.steps=") for variant in _said(*curve, other))
     assert tell_lengths(gather("x", [*curve, other]).entries) is None
+
+
+def test_baselines_that_read_no_features_have_one_row_for_all_of_them(
+    make_record: MakeRecord, write_study: WriteStudy
+) -> None:
+    records = []
+    for features in ("qm9", "organic"):
+        record = make_record("gnn", {("gap", seed): 0.2 for seed in (0, 1)})
+        config = record.config | {"data": record.config["data"] | {"features": features}}
+        records.append(record.model_copy(update={"config": config, "run": f"gnn-{features}"}))
+    entries = read_study(write_study("both", *records)).entries
+    found = [(entry.key.model, entry.key.variant) for entry in entries]
+    assert found == [("mean", ""), ("gnn", "data.features=organic"), ("gnn", "data.features=qm9")]
+    assert all(len(entry.replicas) == 2 for entry in entries)

@@ -16,7 +16,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from ibbench.baselines.pairs import is_pair
+from ibbench.baselines.pairs import is_pair, split_pair
 from ibbench.baselines.pairs.pair import FittedPair, fit_pair
 from ibbench.baselines.pairs.vectors import Vectors
 from ibbench.baselines.regressors import Settings
@@ -56,7 +56,7 @@ def keep_pairs(path: Path, dataset: DataSet, split: Split, pairs: Mapping[str, S
     limits: dict[str, Limits] = {}
     for name, parts in pairs.items():
         assert is_pair(name)
-        representation = name.partition("+")[0]
+        representation = split_pair(name).representation
         vectors = Vectors(dataset, representation)
         limits[representation] = vectors.representation.limits
         for part in parts:
@@ -99,7 +99,7 @@ def read_pair(path: Path, name: str) -> KeptPair:
             if facts.get("format") != _FORMAT or name not in facts["pairs"]:
                 raise InputError(f"{path} does not have {name}: `ibbench train` with 'baselines=[{name}]' adds it")
             parts = tuple(Part(*part) for part in facts["pairs"][name])
-            representation = name.partition("+")[0]
+            representation = split_pair(name).representation
             fits: dict[tuple[str, int], FittedPair] = {}
             for seed in dict.fromkeys(part.seed for part in parts):
                 of_seed = [part for part in parts if part.seed == seed]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ibbench.baselines import PAIRS_IGNORE, Baseline
+from ibbench.baselines import Baseline
+from ibbench.baselines.pairs import split_pair
 from ibbench.baselines.pairs.vectors import Vectors
 from ibbench.baselines.regressors import Fitted, RegressorBase, Settings, get_regressor
 from ibbench.baselines.representations import RepresentationBase, get_representation
@@ -37,7 +38,6 @@ class Pair(Baseline):
         settings: what the last fit has chosen for each of its targets.
     """
 
-    ignores: ClassVar[frozenset[str]] = PAIRS_IGNORE
     name: ClassVar[str]
     representation: ClassVar[type[RepresentationBase]]
     regressor: ClassVar[type[RegressorBase]]
@@ -45,7 +45,7 @@ class Pair(Baseline):
 
     def __init__(self, dataset: DataSet) -> None:
         super().__init__(dataset)
-        self.vectors = Vectors(dataset, self.name.partition("+")[0])
+        self.vectors = Vectors(dataset, split_pair(self.name).representation)
         self._num_parameters = 0
         self.settings: tuple[Settings, ...] = ()
 
@@ -59,10 +59,23 @@ class Pair(Baseline):
         """Check that the pair can be fitted to so many molecules of a data set.
 
         Raises:
-            InputError: the data set lacks coordinates that are needed, or there are too many molecules.
+            InputError: the data set lacks coordinates that are needed or has too many elements, or there are too many
+                molecules, or too few for the principal components.
         """
         if cls.representation.reads == "geometry" and dataset.molecules.positions.isnan().any():
             raise InputError(f"'baselines=[{cls.name}]' reads coordinates, which {dataset.source} has not")
+        components = split_pair(cls.name).components
+        if components and components >= train_size:
+            raise InputError(
+                f"'baselines=[{cls.name}]' is not possible: {train_size:,} train molecules have at most "
+                f"{train_size - 1:,} principal components"
+            )
+        most = cls.representation.most_elements
+        if most and (found := len(dataset.composition()[1])) > most:
+            raise InputError(
+                f"'baselines=[{cls.name}]' has columns for each four elements, and {found} elements are too many: "
+                f"expected a data set of at most {most}"
+            )
         if cls.most_labels and train_size > cls.most_labels:
             raise InputError(
                 f"'baselines=[{cls.name}]' compares all pairs of train molecules, and {train_size:,} are too many: "
@@ -92,6 +105,9 @@ class Pair(Baseline):
         return torch.from_numpy(fitted.predict(self.vectors.at(index.numpy()))).double()
 
 
+Scale = Callable[[NDArray[Any]], NDArray[Any]]
+
+
 class FittedPair(NamedTuple):
     """A pair that is fitted to the labels of one target.
 
@@ -117,9 +133,11 @@ def fit_pair(
         labels: their labels, float64 `[m, T]`.
         settings: settings of each target that were chosen in an earlier fit; None to choose them.
     """
-    first, second = name.split("+")
-    scale = _standardise(vectors) if get_representation(first).standardised else _as_they_are
-    regressor, scaled = get_regressor(second)(), scale(vectors)
+    named = split_pair(name)
+    scale = _standardise(vectors) if get_representation(named.representation).standardised else _as_they_are
+    if named.components:
+        scale = _compress(vectors, scale, named.components)
+    regressor, scaled = get_regressor(named.regressor)(), scale(vectors)
     chosen = regressor.choose(scaled, labels) if settings is None else settings
 
     def predict(fitted: Fitted, asked: NDArray[Any]) -> NDArray[Any]:
@@ -135,7 +153,21 @@ def _as_they_are(vectors: NDArray[Any]) -> NDArray[Any]:
     return vectors
 
 
-def _standardise(vectors: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def _compress(vectors: NDArray[Any], scale: Scale, count: int) -> Scale:
+    """Return a function that gives the first principal components, of those of `vectors` after `scale`, float64.
+
+    Principal component analysis (Pearson 1901) by scikit-learn: the directions of largest variance over the train
+    molecules, without dividing by it. A summary of fewer numbers keeps them all, turned.
+    """
+    from sklearn.decomposition import PCA
+
+    columns = scale(vectors).astype(np.float64)
+    solver = "covariance_eigh" if len(columns) >= columns.shape[1] else "full"
+    fitted = PCA(min(count, *columns.shape), svd_solver=solver).fit(columns)
+    return lambda asked: np.asarray(fitted.transform(scale(asked).astype(np.float64)))
+
+
+def _standardise(vectors: NDArray[Any]) -> Scale:
     """Return a function that leaves out columns without spread here, and standardises the others as these are."""
     mean, spread = vectors.mean(0, dtype=np.float64), vectors.std(0, dtype=np.float64)
     used = spread > 1e-6 * np.maximum(np.abs(mean), 1)

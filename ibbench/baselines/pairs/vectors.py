@@ -93,13 +93,15 @@ class Vectors:
         facts["molecules"] = len(self._dataset)
         if self.representation.reads == "smiles":
             facts["rdkit"] = importlib.metadata.version("rdkit")
+        if self.representation.reads == "graph":
+            facts |= self.representation.limits
         return facts
 
     def _compute(self, index: NDArray[np.int64]) -> NDArray[Any]:
         shown = _show(self._dataset, index, self.representation.reads)
         starts = range(0, max(1, len(index)), _BLOCK)
         parts = [shown.select(np.arange(len(index))[start : start + _BLOCK]) for start in starts]
-        if self.representation.reads == "geometry" or len(parts) == 1:
+        if self.representation.reads != "smiles" or len(parts) == 1:
             return np.concatenate([self.representation.compute(part) for part in parts])
         return np.concatenate(Parallel(n_jobs=-1)(delayed(self.representation.compute)(part) for part in parts))
 
@@ -107,11 +109,13 @@ class Vectors:
 def _show(dataset: DataSet, index: NDArray[np.int64], reads: str) -> Shown:
     import torch
 
-    none = np.empty((0, 0)), np.empty((0, 0, 0))
     if reads == "smiles":
-        return Shown([dataset.smiles[place] for place in index.tolist()], *none)
-    whole = _with_hydrogens(dataset)
+        return Shown([dataset.smiles[place] for place in index.tolist()])
     rows = torch.from_numpy(index)
+    if reads == "graph":
+        graphs = dataset.molecules.select(rows)
+        return Shown([], atoms=graphs.atoms.numpy(), bonds=graphs.bonds.numpy())
+    whole = _with_hydrogens(dataset)
     if whole is not dataset:  # the same molecules, but some may have been refused there for their size
         place_of = {number: place for place, number in enumerate(whole.ids.tolist())}
         rows = torch.tensor([place_of[number] for number in dataset.ids[rows].tolist()])

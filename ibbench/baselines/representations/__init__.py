@@ -22,48 +22,56 @@ if TYPE_CHECKING:
 Limits = dict[str, Any]  # what decides the length of vectors, of JSON types
 
 
+_NONE = np.empty((0, 0, 0))
+
+
 class Shown(NamedTuple):
-    """What a representation is computed from: n molecules, as texts or in space.
+    """What a representation is computed from: n molecules, as texts, in space or as graphs. Parts may be empty.
 
     Attributes:
-        smiles: n SMILES; empty for a representation that reads the geometry.
-        numbers: atomic numbers of all atoms, hydrogens among them, uint8 `[n, N]`; 0 where there is no atom. It is
-            empty for a representation that reads the SMILES, as is `positions`.
+        smiles: n SMILES.
+        numbers: atomic numbers of all atoms, hydrogens among them, uint8 `[n, N]`; 0 where there is no atom.
         positions: coordinates of these atoms in angstrom, float32 `[n, N, 3]`.
+        atoms: features of the atoms that models are shown, in the order of the data set, uint8 `[n, N, F]`; 0 where
+            there is no atom.
+        bonds: codes of the bonds between these atoms, uint8 `[n, N, N]`, see `Molecules.bonds`.
     """
 
     smiles: list[str]
-    numbers: NDArray[Any]
-    positions: NDArray[Any]
+    numbers: NDArray[Any] = _NONE
+    positions: NDArray[Any] = _NONE
+    atoms: NDArray[Any] = _NONE
+    bonds: NDArray[Any] = _NONE
 
     @property
     def num_molecules(self) -> int:
         """The number of molecules, n."""
-        return len(self.smiles) or len(self.numbers)
+        return len(self.smiles) or len(self.numbers) or len(self.atoms)
 
     def select(self, places: NDArray[np.int64]) -> Shown:
         """Return the molecules at some places."""
-        if len(self.smiles):
-            return self._replace(smiles=[self.smiles[place] for place in places.tolist()])
-        return self._replace(numbers=self.numbers[places], positions=self.positions[places])
+        arrays = {name: part[places] for name, part in self._asdict().items() if name != "smiles" and len(part)}
+        return self._replace(smiles=[self.smiles[place] for place in places.tolist()] if self.smiles else [], **arrays)
 
 
 class RepresentationBase(ABC):
     """Turns molecules into vectors of p numbers.
 
     Attributes:
-        reads: whether it is computed from SMILES or from the coordinates of all atoms.
+        reads: whether it is computed from SMILES, the coordinates of all atoms, or the graphs that models read.
         version: a number to raise when the vectors change: older ones in the cache are then computed again.
         standardised: whether each column is centred and divided by its standard deviation over the train molecules,
             as columns of different units need. If not, the vectors are used as they are.
+        most_elements: the largest number of elements that it has columns for; None for any number.
 
     Args:
         limits: result of `measure`, for the molecules that regressions are fitted to.
     """
 
-    reads: ClassVar[Literal["smiles", "geometry"]]
+    reads: ClassVar[Literal["smiles", "geometry", "graph"]]
     version: ClassVar[int] = 1
     standardised: ClassVar[bool] = False
+    most_elements: ClassVar[int | None] = None
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits

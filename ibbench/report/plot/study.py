@@ -22,6 +22,7 @@ from ibbench.report.cells import FAULTY
 from ibbench.report.document import Picture, Remark
 from ibbench.report.missing import tell_missing, tell_seeds, tell_sizes
 from ibbench.report.plot.classes import Probabilities, draw_class_reliability, draw_roc
+from ibbench.report.plot.components import draw_components, find_components
 from ibbench.report.plot.cost import draw_costs
 from ibbench.report.plot.curves import draw_learning_curves
 from ibbench.report.plot.fit import draw_fit, find_sweep
@@ -48,6 +49,7 @@ class Drawn(NamedTuple):
         parity: predictions against true values, by target; of a class, ROC curves.
         reliability: errors against the deviation between seeds, by target; of a class, shares against probabilities.
         fit: train and test error along an option that the study sweeps; empty if it sweeps none.
+        components: error against the number of principal components; empty if no baseline has several numbers of them.
     """
 
     worth: list[Picture | Remark]
@@ -55,12 +57,14 @@ class Drawn(NamedTuple):
     parity: dict[Group, list[Picture | Remark]]
     reliability: dict[Group, list[Picture | Remark]]
     fit: list[Picture | Remark]
+    components: list[Picture | Remark]
 
     @property
     def shapes(self) -> list[Picture | Remark]:
         """All pictures and remarks, in the order of the attributes."""
         of_targets = [*self.parity.values(), *self.reliability.values()]
-        return [*self.worth, *self.cost, *self.fit, *(shape for shapes in of_targets for shape in shapes)]
+        along = [*self.worth, *self.cost, *self.fit, *self.components]
+        return [*along, *(shape for shapes in of_targets for shape in shapes)]
 
 
 def draw_study(study: Study, folder: Path, by: str = "labels") -> list[Picture | Remark]:
@@ -120,6 +124,7 @@ def draw_parts(study: Study, folder: Path, by: str = "labels", apart: bool = Fal
                 for stem, (group, entries) in zip(reliability, largest.items(), strict=True)
             },
             _draw_fits(largest, sections),
+            _draw_components(study, sections),
         )
         if study.missing:
             for shape in drawn.shapes:
@@ -256,6 +261,21 @@ def _draw_fits(largest: dict[Group, list[Entry]], sections: list[Section]) -> li
     swept = {group: sweep for group, sweep in sweeps.items() if sweep}
     stems = file_stems([_name("fit", group, sections) for group in swept])
     return [Picture(stem, draw_fit(sweep)) for stem, sweep in zip(stems, swept.values(), strict=True)]
+
+
+def _draw_components(study: Study, sections: list[Section]) -> list[Picture | Remark]:
+    """Draw error against the number of components for each target, at the largest train size that has several."""
+    chosen: dict[tuple[Section, str, str], Group] = {}
+    groups = by_group(study.entries)
+    for group, entries in groups.items():
+        key = (group.section, group.target, group.unit)
+        if find_components(entries) and (key not in chosen or group.train_size > chosen[key].train_size):
+            chosen[key] = group
+    stems = file_stems([_name("components", group, sections) for group in chosen.values()])
+    return [
+        Picture(stem, draw_components(find_components(groups[group]), groups[group]))
+        for stem, group in zip(stems, chosen.values(), strict=True)
+    ]
 
 
 def _title(name: str, entry: Entry, faulty: Set[Key]) -> str:
