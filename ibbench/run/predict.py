@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ibbench.budget.cost import count_flops, count_saved_bytes
+from ibbench.budget.cost import count_flops
 from ibbench.data.graphs import RANDOM_GRAPHS, alter_graph, hide_features, shown_features
 from ibbench.data.layout import ATOMIC_NUMBER, MAX_ATOMS, Padding
 from ibbench.data.molecules import Molecules
@@ -16,15 +16,13 @@ from ibbench.data.pack import count_elements, pack_smiles, resize
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.record.folder import WEIGHTS
+from ibbench.training.chunk import choose_chunk
 from ibbench.training.compiled import CompiledForward, pays_to_predict
 from ibbench.training.device import choose_device
-from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas
+from ibbench.training.replicas import Replica, Replicas
 from ibbench.training.step import compiler
 from ibbench.training.weights import Weights, read_weights
 
-# Most memory for the activations of all replicas together: on a CPU about what its caches hold, by measurements of all
-# standard models with one replica and with three.
-_BATCH_BYTES = {"cpu": 2**26, "cuda": 2**29}
 _SMILES_BLOCK = 8192  # SMILES whose features are in memory at a time
 _SIZES = range(12, MAX_ATOMS + 1, 4)  # molecules are padded to the next of these numbers of atoms
 
@@ -205,13 +203,8 @@ class Predictor:
         return torch.where(is_class, values.sigmoid(), values) if is_class.any() else values
 
     def most_at_a_time(self, padding: Padding) -> int:
-        """Return the number of molecules to predict at a time, so that their activations fit the memory.
-
-        Args:
-            padding: the sizes that the molecules are padded to.
-        """
-        each = count_saved_bytes(self._read(padding), self._facts.options) * len(self.replicas)
-        return min(PREDICTION_BATCH, max(1, _BATCH_BYTES[self.models.device.type] // each))
+        """Return the number of molecules to predict at a time, given the sizes that they are padded to."""
+        return choose_chunk(self._read(padding), self._facts.options, len(self.replicas), self.models.device)
 
     def _read(self, padding: Padding) -> Padding:
         """Return sizes without that of the tokens, if the model does not read these."""

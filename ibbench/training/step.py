@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ibbench.data.cache import cache_folder
 from ibbench.data.molecules import Molecules
-from ibbench.training.compiled import compile_function
 from ibbench.training.replicas import Replicas
 
 Loss = Callable[..., Tensor]
@@ -45,8 +45,9 @@ def pays(num_steps: int, flops: int) -> bool:
 class Step:
     """Computes the loss of each replica, and leaves the gradients in its parameters.
 
-    Compiled, forward and backward pass are one function (see `compile_function`). The code is for one batch size; a
-    smaller last batch of an epoch runs eagerly.
+    Compiled, the step is traced to one graph of plain operations, `vmap` and backward pass included, which torch's
+    inductor turns into machine code with the element-wise work fused. The code is for one batch size; a smaller last
+    batch of an epoch runs eagerly.
 
     Args:
         models: the R replicas.
@@ -104,9 +105,13 @@ class Step:
         return loss
 
     def _compile(self, parameters: list[Tensor], molecules: Molecules, labels: Tensor) -> None:
+        from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, and mostly not needed
+
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
         # Tracing runs the step, which would change the running statistics of batch norm.
         buffers = {name: buffer.clone() for name, buffer in self._models.buffers.items()}
-        self._compiled = compile_function(self._differentiate, parameters, buffers, tuple(molecules), labels)
+        graph = make_fx(self._differentiate)(parameters, buffers, tuple(molecules), labels)
+        self._compiled = torch.compile(graph, fullgraph=True, dynamic=False)
         self._batch_size = labels.shape[1]
 
     @property
