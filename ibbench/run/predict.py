@@ -1,6 +1,7 @@
 """Prediction by a run that is done, from its folder alone: no data set, no record, no config."""
 
 import functools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -147,11 +148,12 @@ class Predictor:
         options = self._facts.options
         if self.models.device.type != "cpu" or self._facts.precision != "float32" or not self._model.compiles:
             return
-        possible = ~self.find_faults(sample).too_large
-        for size, index in self._by_size(sample, possible):
-            padding = self.pad(resize(sample.select(index[:1]), size)).padding
+        numbers: Counter[Padding] = Counter()
+        for size, index in self._by_size(sample, ~self.find_faults(sample).too_large):
+            numbers[self.pad(resize(sample.select(index[:1]), size)).padding] += len(index)
+        for padding, number in numbers.items():
             flops = count_flops(padding, options) * len(self.replicas)
-            if compiler() and pays_to_predict(count * len(index) / len(sample.mask), flops):
+            if compiler() and pays_to_predict(count * number / len(sample.mask), flops):
                 self._compiled[self._read(padding)] = CompiledForward(self.models, self.most_at_a_time(padding))
 
     def _by_size(self, molecules: Molecules, possible: Tensor) -> Iterator[tuple[int, Tensor]]:
