@@ -21,7 +21,6 @@ from ibbench.training.chunk import choose_chunk
 from ibbench.training.compiled import CompiledForward, pays_to_predict
 from ibbench.training.device import choose_device
 from ibbench.training.replicas import Replica, Replicas
-from ibbench.training.step import compiler
 from ibbench.training.weights import Weights, read_weights
 
 _SMILES_BLOCK = 8192  # SMILES whose features are in memory at a time
@@ -145,6 +144,10 @@ class Predictor:
             sample: a few of the molecules that are to come.
             count: number of all that are to come.
         """
+        from ibbench.training.step import (
+            compiler,
+        )  # it brings parts of the data sets, which other predictions do not need
+
         options = self._facts.options
         if self.models.device.type != "cpu" or self._facts.precision != "float32" or not self._model.compiles:
             return

@@ -1,7 +1,7 @@
 """Contestants of a timing: this package's own training, and a peer's, on the same molecules."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import Literal, NamedTuple, Protocol
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
+from ibbench.data.molecules import Molecules
 from ibbench.run.plan import Point
 from ibbench.speed.columns import PHASES
 from ibbench.speed.peers import PEERS, flatten_molecules, unpack
@@ -78,7 +79,8 @@ class Ours:
         self._chunk = chunk_of(point, replicas)
         index = self._task.subsets[0]
         self._chunks = cycle([chunk for chunk in index.split(self._chunk) if len(chunk) == self._chunk])
-        self._forward = CompiledForward(self._state.models, self._chunk) if compiled else self._state.models
+        models = self._state.models
+        self._forward: Callable[[Molecules], Tensor] = CompiledForward(models, self._chunk) if compiled else models
         self.phases = dict.fromkeys(PHASES, 0.0)
 
     def molecules_per_step(self, phase: Phase) -> int:

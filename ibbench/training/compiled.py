@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ibbench.data.cache import cache_folder
 from ibbench.data.molecules import Molecules
 from ibbench.training.replicas import Replicas
 
@@ -42,6 +41,8 @@ def compile_function(function: Callable[..., Any], *arguments: Any) -> Callable[
         arguments: arguments to trace it with; the function is called with them once.
     """
     from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, and mostly not needed
+
+    from ibbench.data.cache import cache_folder  # other predictions need no data set
 
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
     compiled: Callable[..., Any] = torch.compile(make_fx(function)(*arguments), fullgraph=True, dynamic=False)
