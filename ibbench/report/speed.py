@@ -16,7 +16,7 @@ _LEGEND = (
     "trains at once in each process. train is a whole step, with batching and optimizer; infer a prediction with "
     "batching. GFLOP/s: of matrix products, counted by torch; ceiling: what the products of the linear layers and of "
     "their backward passes reach by themselves, in the same arrangement. Of a compiled step forward and backward pass "
-    "are one. batch: molecules of each replica that are trained on or predicted at a time."
+    "are one."
 )
 _SHOWN = ("model", "replicas", "phase", "molecules/s", "as", "peer's", "peer as", "ratio", "of the ceiling", "batching")
 

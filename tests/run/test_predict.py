@@ -178,6 +178,15 @@ def test_predictions_are_compiled_where_many_molecules_of_a_size_are_to_come_and
     torch.testing.assert_close(compiled, eager, rtol=1e-5, atol=0)
 
 
+@pytest.mark.slow
+def test_a_sample_that_tells_the_sizes_of_many_molecules_is_predicted_with_them_once(runs: SimpleNamespace) -> None:
+    crew = Crew((("", (runs.folders["mlp"],)),), "cpu")
+    (few,) = forecast(crew, runs.smiles, len(runs.smiles))
+    (as_of_many,) = forecast(crew, iter(runs.smiles), 50_000)  # of which only the first are asked for
+    np.testing.assert_array_equal(as_of_many.mean, few.mean)
+    assert as_of_many.remarks == few.remarks
+
+
 def test_padding_to_little_more_than_the_own_size_changes_nothing_but_rounding(runs: SimpleNamespace) -> None:
     """A molecule beside larger ones gets what it gets padded as they are."""
     molecules = pack_smiles(["C" * size + "O" for size in (3, 12, 20, 33, 60, 100)], "implicit")
