@@ -79,9 +79,15 @@ class CompiledForward:
             molecules = molecules.select(place)
         arguments = [parameter.detach() for parameter in models.parameters.values()], models.buffers, tuple(molecules)
         if self._compiled is None:
-            self._compiled = compile_function(self._run, *arguments)
+            self._compiled = compile_function(self._predict, *arguments)
         return self._compiled(*arguments)[:, :count]
 
-    def _run(self, parameters: list[Tensor], buffers: dict[str, Tensor], molecules: tuple[Tensor, ...]) -> Tensor:
-        named = dict(zip(self._names, parameters, strict=True))
-        return self._models.run(named, buffers, Molecules(*molecules))
+    @property
+    def _predict(self) -> Callable[..., Tensor]:
+        """The prediction as a function whose arguments are everything that it depends on; torch traces no methods."""
+
+        def predict(parameters: list[Tensor], buffers: dict[str, Tensor], molecules: tuple[Tensor, ...]) -> Tensor:
+            named = dict(zip(self._names, parameters, strict=True))
+            return self._models.run(named, buffers, Molecules(*molecules))
+
+        return predict

@@ -194,7 +194,8 @@ def test_padding_to_little_more_than_the_own_size_changes_nothing_but_rounding(r
         predictor = load_predictor(runs.folders[name], "cpu")
         found, faults = predictor.predict_possible(molecules)
         assert not faults.too_large.any()
-        torch.testing.assert_close(found, predictor.predict(molecules), rtol=1e-5, atol=0)
+        # The target `a` is the exponential of what a model predicts, which multiplies the rounding of a long chain.
+        torch.testing.assert_close(found, predictor.predict(molecules), rtol=5e-5, atol=0)
 
 
 def test_a_molecule_that_hydrogens_make_too_large_is_not_predicted_with_them(runs: SimpleNamespace) -> None:
