@@ -53,6 +53,7 @@ def count_training_flops(padding: Padding, options: ModelOptions) -> int:
     return 3 * count_flops(padding, options)
 
 
+@functools.cache
 def count_saved_bytes(padding: Padding, options: ModelOptions) -> int:
     """Count the bytes per molecule that a forward pass in training keeps for its backward pass, without the weights.
 

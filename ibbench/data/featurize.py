@@ -193,35 +193,32 @@ def _compute(graphs: list[Chem.Mol | None], layout: FeatureLayout) -> tuple[Feat
     """
     num_atoms = np.array([0 if graph is None else graph.GetNumAtoms() for graph in graphs], dtype=np.int64)
     n = max(1, int(num_atoms.max(initial=0)))
-    rows: list[tuple[int, int, bool, int]] = []
-    more: list[tuple[int, bool]] = []
-    links: list[tuple[int, int, int, int]] = []
+    # Flat lists, and atoms by their index: this takes half of the time of rows of tuples and RDKit's own iterators.
+    of_atom: list[int] = []
+    links: list[int] = []
     odd_bonds: list[tuple[int, str]] = []
     for index, graph in enumerate(graphs):
         if graph is None:
             continue
-        rows += [
-            (
-                atom.GetAtomicNum(),
-                _COLUMN_OF_HYBRIDISATION.get(atom.GetHybridization(), 0),
-                atom.GetIsAromatic(),
-                atom.GetTotalNumHs(),
-            )
-            for atom in graph.GetAtoms()
-        ]
-        if layout == "organic":
-            more += [(atom.GetFormalCharge(), atom.IsInRing()) for atom in graph.GetAtoms()]
-        for bond in graph.GetBonds():
+        for place in range(graph.GetNumAtoms()):
+            atom = graph.GetAtomWithIdx(place)
+            hybridisation = _COLUMN_OF_HYBRIDISATION.get(atom.GetHybridization(), 0)
+            of_atom += (atom.GetAtomicNum(), hybridisation, atom.GetIsAromatic(), atom.GetTotalNumHs())
+            if layout == "organic":
+                of_atom += (atom.GetFormalCharge(), atom.IsInRing())
+        for place in range(graph.GetNumBonds()):
+            bond = graph.GetBondWithIdx(place)
             kind = bond.GetBondType()
             code = _CODE_OF_BOND.get(kind)
             if code is None:
                 odd_bonds.append((index, str(kind).lower()))
                 code = TRIPLE_BOND if bond.GetBondTypeAsDouble() > 3 else SINGLE_BOND
-            links.append((index, bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), code))
+            links += (index, bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), code)
     atoms = np.zeros((len(graphs), n, len(LAYOUTS[layout])), dtype=np.uint8)
-    of_atoms = _fill_columns(np.array(rows, dtype=np.int64).reshape(-1, 4), layout)
+    rows = np.array(of_atom, dtype=np.int64).reshape(-1, 6 if layout == "organic" else 4)
+    of_atoms = _fill_columns(rows[:, :4], layout)
     if layout == "organic":
-        charge, in_ring = np.array(more, dtype=np.int64).reshape(-1, 2).T
+        charge, in_ring = rows[:, 4:].T
         of_atoms[:, _POSITIVE], of_atoms[:, _NEGATIVE] = charge.clip(0), (-charge).clip(0)
         of_atoms[:, _IN_RING] = in_ring
     atoms[np.arange(n) < num_atoms[:, None]] = of_atoms

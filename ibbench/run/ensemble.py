@@ -120,6 +120,19 @@ class Ensemble:
         found = {seed: (self._predictors[number], row) for seed, (number, row) in self._rows[target].items()}
         return {seed: (one, row) for seed, (one, row) in found.items() if isinstance(one, Predictor)}
 
+    def compile_for(self, sample: Batch, count: int) -> None:
+        """Let the models compile the prediction of molecules like those of a sample, where so many of them are to come.
+
+        Args:
+            sample: a few of the molecules that are to come.
+            count: number of all that are to come.
+        """
+        for one in self._predictors:
+            if isinstance(one, Predictor):
+                found = sample.molecules(one.hydrogens, one.layout, "positions" in one.reads)
+                if len(found.places):
+                    one.compile_for(found.molecules, count)
+
     def predict(self, batch: Batch) -> tuple[Floats, Floats, list[Note]]:
         """Predict a batch of M molecules.
 

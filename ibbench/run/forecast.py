@@ -18,6 +18,8 @@ from ibbench.training.device import choose_device, count_cores, one_thread
 
 CHUNK = 2048  # molecules at a time; the same for any number of cores, so that predictions do not depend on the cores
 _CHUNK_IN_SPACE = 256  # molecules at a time where coordinates are computed, which takes long
+_MANY = 20_000  # molecules; with fewer, it cannot pay to compile
+_SAMPLE = 256  # molecules that tell of which sizes most are
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 _FEWEST = 4  # chunks; with fewer, further processes would take longer to start than they save
 
@@ -32,6 +34,8 @@ class Crew(NamedTuple):
         plugins: result of `load_plugins`, so that each process loads the same plugins.
         written: times at which the files of the runs were written. A process that lives long, such as a notebook, can
             tell by them whether the models that it has loaded are still those in the folders.
+        sample: SMILES of a few of the molecules, where there are so many that it may pay to compile their prediction.
+        count: the number of molecules, where a sample is given.
     """
 
     ensembles: tuple[tuple[str, tuple[Path, ...]], ...]
@@ -39,6 +43,8 @@ class Crew(NamedTuple):
     geometry: str | None = None
     plugins: tuple[str, ...] = ()
     written: tuple[int, ...] = ()
+    sample: tuple[str, ...] = ()
+    count: int = 0
 
 
 class Forecast(NamedTuple):
@@ -67,7 +73,12 @@ def load_ensembles(crew: Crew) -> list[Ensemble]:
         InputError: weights cannot be read.
     """
     load_plugins(crew.plugins)
-    return [Ensemble(name, folders, crew.device) for name, folders in crew.ensembles]
+    ensembles = [Ensemble(name, folders, crew.device) for name, folders in crew.ensembles]
+    if crew.sample:
+        sample = Batch(crew.sample)
+        for ensemble in ensembles:
+            ensemble.compile_for(sample, crew.count)
+    return ensembles
 
 
 def load_crew(crew: Crew) -> list[Ensemble]:
@@ -111,6 +122,10 @@ def forecast(crew: Crew, smiles: Iterable[str], count: int) -> Iterator[Forecast
         InputError: see `load_crew` and `map_chunks`.
     """
     size = _CHUNK_IN_SPACE if crew.geometry else CHUNK
+    if count >= _MANY and choose_device(crew.device).type == "cpu":
+        smiles = iter(smiles)
+        sample = tuple(itertools.islice(smiles, _SAMPLE))
+        smiles, crew = itertools.chain(sample, smiles), crew._replace(sample=sample, count=count)
     chunks = _cut(smiles, size)
     num_chunks = -(-count // size)
     processes = min(count_cores(), num_chunks) if num_chunks >= _FEWEST else 1

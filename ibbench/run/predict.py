@@ -1,6 +1,7 @@
 """Prediction by a run that is done, from its folder alone: no data set, no record, no config."""
 
 import functools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,21 +9,22 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ibbench.budget.cost import count_saved_bytes
+from ibbench.budget.cost import count_flops
 from ibbench.data.graphs import RANDOM_GRAPHS, alter_graph, hide_features, shown_features
-from ibbench.data.layout import ATOMIC_NUMBER, MAX_ATOMS
+from ibbench.data.layout import ATOMIC_NUMBER, MAX_ATOMS, Padding
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import count_elements, pack_smiles, resize
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.record.folder import WEIGHTS
+from ibbench.training.chunk import choose_chunk
+from ibbench.training.compiled import CompiledForward, pays_to_predict
 from ibbench.training.device import choose_device
-from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas
+from ibbench.training.replicas import Replica, Replicas
 from ibbench.training.weights import Weights, read_weights
 
-_BATCH_BYTES = 2**29  # most memory for the activations of all replicas together
 _SMILES_BLOCK = 8192  # SMILES whose features are in memory at a time
-_SIZES = (16, 32, 64, MAX_ATOMS)  # molecules are padded to the next of these numbers of atoms
+_SIZES = range(12, MAX_ATOMS + 1, 4)  # molecules are padded to the next of these numbers of atoms
 
 
 def load_predictor(folder: Path | str, device: str = "auto") -> "Predictor":
@@ -96,6 +98,7 @@ class Predictor:
         self.models = Replicas.from_weights(
             facts.options, facts.padding, seeds, weights.models, device, facts.precision
         )
+        self._compiled: dict[Padding, CompiledForward] = {}
 
     def predict(self, molecules: Molecules) -> Tensor:
         """Predict molecules, float64 `[R, m]` on the CPU, in the units of the rows.
@@ -128,14 +131,43 @@ class Predictor:
         faults = self.find_faults(molecules)
         possible = ~(faults.too_large | faults.without_place)
         predicted = torch.full((len(self.replicas), len(possible)), torch.nan, dtype=torch.float64)
+        for size, index in self._by_size(molecules, possible):
+            predicted[:, index] = self._predict(resize(molecules.select(index), size))
+        return predicted.masked_fill(faults.of_unknown_element, torch.nan), faults
+
+    def compile_for(self, sample: Molecules, count: int) -> None:
+        """Let `predict_possible` compile its work on molecules of those sizes of which many are to come.
+
+        Which sizes these are depends on the arguments alone, and compiling changes predictions by rounding only.
+
+        Args:
+            sample: a few of the molecules that are to come.
+            count: number of all that are to come.
+        """
+        from ibbench.training.step import (
+            compiler,
+        )  # it brings parts of the data sets, which other predictions do not need
+
+        options = self._facts.options
+        if self.models.device.type != "cpu" or self._facts.precision != "float32" or not self._model.compiles:
+            return
+        numbers: Counter[Padding] = Counter()
+        for size, index in self._by_size(sample, ~self.find_faults(sample).too_large):
+            numbers[self.pad(resize(sample.select(index[:1]), size)).padding] += len(index)
+        for padding, number in numbers.items():
+            flops = count_flops(padding, options) * len(self.replicas)
+            if compiler() and pays_to_predict(count * number / len(sample.mask), flops):
+                self._compiled[self._read(padding)] = CompiledForward(self.models, self.most_at_a_time(padding))
+
+    def _by_size(self, molecules: Molecules, possible: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Yield the numbers of atoms to pad molecules to, and for each the places of its molecules, int64 `[m]`."""
         sizes = molecules.mask.sum(1)
         below = 0
         for size in sorted({*_SIZES, self._facts.num_atoms}):
             index = ((sizes > below) & (sizes <= size) & possible).nonzero().flatten()
             below = size
             if len(index):
-                predicted[:, index] = self._predict(resize(molecules.select(index), size))
-        return predicted.masked_fill(faults.of_unknown_element, torch.nan), faults
+                yield size, index
 
     def predict_smiles(self, smiles: Sequence[str]) -> Tensor:
         """Predict molecules given as SMILES, float64 `[R, m]` on the CPU, in the units of the rows.
@@ -156,7 +188,11 @@ class Predictor:
     def _predict(self, molecules: Molecules) -> Tensor:
         if not len(molecules.mask):
             return torch.empty(len(self.replicas), 0, dtype=torch.float64)
-        return self.restore(self.models.predict(self._batches(molecules)), molecules)
+        padded = self.pad(molecules)
+        chunks = torch.arange(len(padded.mask)).split(self.most_at_a_time(padded.padding))
+        batches = map(functools.partial(self.prepare, padded), chunks)
+        compiled = self._compiled.get(self._read(padded.padding))
+        return self.restore(self.models.predict(batches, compiled), molecules)
 
     def restore(self, normalised: Tensor, molecules: Molecules) -> Tensor:
         """Map normalised predictions to the units of the targets, of classes to probabilities, float64 `[R, m]`.
@@ -171,21 +207,13 @@ class Predictor:
         is_class = self._facts.is_class[:, None]
         return torch.where(is_class, values.sigmoid(), values) if is_class.any() else values
 
-    def _batches(self, molecules: Molecules) -> Iterator[Molecules]:
-        """Yield the molecules in batches that fit the memory, as input of the models."""
-        molecules = self.pad(molecules)
-        chunks = torch.arange(len(molecules.mask)).split(self.most_at_a_time(molecules))
-        return map(functools.partial(self.prepare, molecules), chunks)
+    def most_at_a_time(self, padding: Padding) -> int:
+        """Return the number of molecules to predict at a time, given the sizes that they are padded to."""
+        return choose_chunk(self._read(padding), self._facts.options, len(self.replicas), self.models.device)
 
-    def most_at_a_time(self, molecules: Molecules) -> int:
-        """Return the number of molecules to predict at a time, so that their activations fit the memory.
-
-        Args:
-            molecules: padded molecules.
-        """
-        padding = molecules.padding if "tokens" in self.reads else molecules.padding._replace(num_tokens=1)
-        each = count_saved_bytes(padding, self._facts.options) * len(self.replicas)
-        return min(PREDICTION_BATCH, max(1, _BATCH_BYTES // each))
+    def _read(self, padding: Padding) -> Padding:
+        """Return sizes without that of the tokens, if the model does not read these."""
+        return padding if "tokens" in self.reads else padding._replace(num_tokens=1)
 
     def pad(self, molecules: Molecules) -> Molecules:
         """Return molecules, none of which is too large for the model, with the padding that the model needs."""

@@ -1,7 +1,7 @@
 """Contestants of a timing: this package's own training, and a peer's, on the same molecules."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import Literal, NamedTuple, Protocol
 
@@ -10,9 +10,12 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
+from ibbench.data.molecules import Molecules
 from ibbench.run.plan import Point
 from ibbench.speed.columns import PHASES
 from ibbench.speed.peers import PEERS, flatten_molecules, unpack
+from ibbench.training.chunk import choose_chunk
+from ibbench.training.compiled import CompiledForward
 from ibbench.training.loop import prepare
 from ibbench.training.optim import LOSSES, clip_gradients, plain_optimizer
 from ibbench.training.packs import list_replicas
@@ -28,7 +31,7 @@ class Entry(NamedTuple):
     Attributes:
         who: `ours` for this package, `peer` for the same architecture out of PyTorch Geometric's parts.
         replicas: how many replicas train at once; the peer trains one.
-        compiled: whether the training step, or the peer's model, is compiled.
+        compiled: whether the training step and the prediction, or the peer's model, are compiled.
     """
 
     who: Literal["ours", "peer"]
@@ -60,7 +63,7 @@ class Ours:
     Args:
         point: the model, the data and how it trains.
         replicas: how many replicas train at once.
-        compiled: whether the training step is compiled.
+        compiled: whether the training step and the prediction are compiled.
 
     Attributes:
         phases: the seconds that each of `PHASES` has taken so far.
@@ -73,13 +76,16 @@ class Ours:
         self._task, self._state = prepare(config, point.dataset, point.split, torch.device("cpu"), chosen)
         self._step = Step(self._state.models, LOSSES[config.loss], compiled)
         self._batches = cycle(_full_batches(self._task.subsets.shape, config.trainer.batch_size))
-        self._chunks = cycle(self._task.subsets[0].split(_chunk(self._task.subsets.shape[1])))
+        self._chunk = chunk_of(point, replicas)
+        index = self._task.subsets[0]
+        self._chunks = cycle([chunk for chunk in index.split(self._chunk) if len(chunk) == self._chunk])
+        models = self._state.models
+        self._forward: Callable[[Molecules], Tensor] = CompiledForward(models, self._chunk) if compiled else models
         self.phases = dict.fromkeys(PHASES, 0.0)
 
     def molecules_per_step(self, phase: Phase) -> int:
         """Return how many molecules a step takes, of all replicas together."""
-        size = self._config.trainer.batch_size if phase == "train" else _chunk(self._task.subsets.shape[1])
-        return len(self._task.replicas) * size
+        return len(self._task.replicas) * (self._config.trainer.batch_size if phase == "train" else self._chunk)
 
     def train(self, num_steps: int) -> float:
         """Take training steps, and note how long their phases took."""
@@ -105,12 +111,12 @@ class Ours:
 
     @torch.no_grad()
     def infer(self, num_steps: int) -> float:
-        """Predict batches of molecules, the same ones with all replicas, as validation does."""
+        """Predict batches of molecules, the same ones with all replicas, as `ibbench predict` does."""
         task, models = self._task, self._state.models
         models.eval()
         started = time.perf_counter()
         for _ in range(num_steps):
-            models(task.molecules.select(next(self._chunks)))
+            self._forward(task.molecules.select(next(self._chunks)))
         return time.perf_counter() - started
 
 
@@ -170,8 +176,14 @@ class Peer:
         return time.perf_counter() - started
 
 
+def chunk_of(point: Point, replicas: int) -> int:
+    """Return how many molecules some replicas of ours predict at a time."""
+    padding = point.dataset.molecules.padding
+    return min(choose_chunk(padding, point.resolved.model, replicas, torch.device("cpu")), point.split.train_size)
+
+
 def _chunk(count: int) -> int:
-    """Return how many molecules are predicted at a time, if there are `count` of them."""
+    """Return how many molecules the peer predicts at a time, if there are `count`: as many as one replica of ours."""
     return min(PREDICTION_BATCH, count)
 
 

@@ -10,10 +10,9 @@ from ibbench.budget.cost import count_flops, count_parameters, count_training_fl
 from ibbench.errors import InputError
 from ibbench.run.plan import Point
 from ibbench.speed.columns import COLUMNS
-from ibbench.speed.contestants import Entry, Phase
+from ibbench.speed.contestants import Entry, Phase, chunk_of
 from ibbench.speed.crew import Arrangement, Crew, Timed
 from ibbench.speed.peers import PEERS
-from ibbench.training.replicas import PREDICTION_BATCH
 
 
 class Rate(NamedTuple):
@@ -120,8 +119,8 @@ def _row(
         "width": options.sizes[0],
         "hidden": options.sizes[1],
         "depth": options.depth,
-        "batch_size": point.config.trainer.batch_size if phase == "train" else PREDICTION_BATCH,
-        "compiled": entry.compiled and phase == "train",
+        "batch_size": point.config.trainer.batch_size if phase == "train" else chunk_of(point, entry.replicas),
+        "compiled": entry.compiled,
     }
     if phase == "train":
         spent = crew.phases(ours)

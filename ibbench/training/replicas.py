@@ -2,7 +2,7 @@
 
 import contextlib
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import torch
@@ -149,10 +149,15 @@ class Replicas:
         return model.eval()
 
     @torch.no_grad()
-    def predict(self, batches: Iterable[Molecules]) -> Tensor:
-        """Predict the normalised targets of m molecules, given in batches, float32 `[R, m]`."""
+    def predict(self, batches: Iterable[Molecules], forward: Callable[[Molecules], Tensor] | None = None) -> Tensor:
+        """Predict the normalised targets of m molecules, float32 `[R, m]`.
+
+        Args:
+            batches: the molecules, features as counts.
+            forward: function that predicts a batch, such as a `CompiledForward` of these replicas; None for themselves.
+        """
         self.eval()
-        return torch.cat([self(batch) for batch in batches], dim=1)
+        return torch.cat([(forward or self)(batch) for batch in batches], dim=1)
 
     def __call__(self, molecules: Molecules) -> Tensor:
         """Predict normalised targets, `[R, B]`.

@@ -24,6 +24,7 @@ from ibbench.run.execute import execute
 from ibbench.run.forecast import CHUNK, Crew, forecast
 from ibbench.run.plan import plan
 from ibbench.run.predict import load_predictor
+from ibbench.training.step import compiler
 
 TARGETS = "targets=[u0,a,gap]"  # with atom references, with a logarithm, and with neither
 SMALL = (TARGETS, "seeds=[0,1]", "budget=null", "model.width=8", "model.depth=1", "model.dropout=0.1")
@@ -159,6 +160,42 @@ def test_many_molecules_are_predicted_in_processes_as_one_by_one(runs: SimpleNam
         for row, folder in enumerate(folders):
             alone = load_predictor(folder).predict_smiles([smiles[index]]).reshape(3, 2).mean(1)
             np.testing.assert_allclose(mean[3 * row : 3 * row + 3, index], alone, rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore")  # of torch's own compiler
+def test_predictions_are_compiled_where_many_molecules_of_a_size_are_to_come_and_differ_by_rounding_only(
+    runs: SimpleNamespace,
+) -> None:
+    predictor, molecules = load_predictor(runs.folders["gnn"], "cpu"), pack_smiles(runs.smiles[:300], "implicit")
+    eager = predictor.predict_possible(molecules)[0]
+    predictor.compile_for(molecules, 100_000)
+    assert torch.equal(predictor.predict_possible(molecules)[0], eager)
+    predictor.compile_for(molecules, 10**10)
+    compiled = predictor.predict_possible(molecules)[0]
+    assert not torch.equal(compiled, eager)  # it was not the same code
+    torch.testing.assert_close(compiled, eager, rtol=1e-5, atol=0)
+
+
+@pytest.mark.slow
+def test_a_sample_that_tells_the_sizes_of_many_molecules_is_predicted_with_them_once(runs: SimpleNamespace) -> None:
+    crew = Crew((("", (runs.folders["mlp"],)),), "cpu")
+    (few,) = forecast(crew, runs.smiles, len(runs.smiles))
+    (as_of_many,) = forecast(crew, iter(runs.smiles), 50_000)  # of which only the first are asked for
+    np.testing.assert_array_equal(as_of_many.mean, few.mean)
+    assert as_of_many.remarks == few.remarks
+
+
+def test_padding_to_little_more_than_the_own_size_changes_nothing_but_rounding(runs: SimpleNamespace) -> None:
+    """A molecule beside larger ones gets what it gets padded as they are."""
+    molecules = pack_smiles(["C" * size + "O" for size in (3, 12, 20, 33, 60, 100)], "implicit")
+    for name in ("gnn", "rnn", "untyped"):
+        predictor = load_predictor(runs.folders[name], "cpu")
+        found, faults = predictor.predict_possible(molecules)
+        assert not faults.too_large.any()
+        # The target `a` is the exponential of what a model predicts, which multiplies the rounding of a long chain.
+        torch.testing.assert_close(found, predictor.predict(molecules), rtol=5e-5, atol=0)
 
 
 def test_a_molecule_that_hydrogens_make_too_large_is_not_predicted_with_them(runs: SimpleNamespace) -> None:

@@ -3,7 +3,6 @@
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torch.nn import functional
 
 from ibbench.data.layout import NUM_BOND_TYPES
 from ibbench.data.tokens import NUM_TOKENS
@@ -11,9 +10,14 @@ from ibbench.data.tokens import NUM_TOKENS
 
 def one_hot_bonds(bonds: UInt8[Tensor, "*b"], dtype: torch.dtype) -> Float[Tensor, "*b 4"]:
     """Map the codes of bond types to one-hot vectors; no bond becomes all zeros."""
-    return functional.one_hot(bonds.long(), NUM_BOND_TYPES + 1)[..., 1:].to(dtype)
+    return _compare(bonds, NUM_BOND_TYPES).to(dtype)
 
 
 def one_hot_tokens(tokens: UInt8[Tensor, "*b"], dtype: torch.dtype) -> Float[Tensor, "*b t"]:
     """Map the codes of tokens to one-hot vectors; padding becomes all zeros."""
-    return functional.one_hot(tokens.long(), NUM_TOKENS + 1)[..., 1:].to(dtype)
+    return _compare(tokens, NUM_TOKENS).to(dtype)
+
+
+def _compare(codes: Tensor, largest: int) -> Tensor:
+    """Return whether each code is 1, 2, ..., `largest`; unlike torch's `one_hot` this can be traced, to be compiled."""
+    return codes[..., None] == torch.arange(1, largest + 1, dtype=codes.dtype, device=codes.device)

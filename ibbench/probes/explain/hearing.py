@@ -25,7 +25,7 @@ def attend(predictor: Predictor, molecules: Molecules, row: int) -> Tensor | Non
     model, padded = predictor.models.alone(row), predictor.pad(molecules)
     buffers = {name: tensor[row] for name, tensor in predictor.models.buffers.items()}
     done = []
-    for rows in torch.arange(len(padded.mask)).split(predictor.most_at_a_time(padded)):
+    for rows in torch.arange(len(padded.mask)).split(predictor.most_at_a_time(padded.padding)):
         layers = attention_weights(model, standardise(predictor.prepare(padded, rows), buffers))
         if not layers:
             return None

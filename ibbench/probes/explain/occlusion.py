@@ -33,7 +33,7 @@ def predict_hidden(predictor: Predictor, molecules: Molecules, index: Tensor, hi
     hidden = torch.nn.functional.pad(hidden, (0, padded.mask.shape[-1] - hidden.shape[-1]))
     mean = predictor.mean_features()[:, None, None]
     done = [torch.empty(len(models), 0)]
-    for rows in torch.arange(len(index)).split(predictor.most_at_a_time(padded)):
+    for rows in torch.arange(len(index)).split(predictor.most_at_a_time(padded.padding)):
         seen = predictor.prepare(padded, index[rows])
         atoms = torch.where(hidden[rows, :, None].to(mean.device), mean, seen.atoms.float())
         of_each = Molecules(*(part.expand(len(models), *part.shape) for part in seen))
