@@ -186,7 +186,7 @@ class _Packing:
         stem = f"{name}-{self._count[name]}"
         self._count[name] += 1
         for end, values in parts.items():
-            self.write(stem + end, _npy(values))
+            self.write(stem + end, to_npy(values))
         self._known[key] = stem + ("/" if is_predicted else ".npy")
         return self._known[key]
 
@@ -209,7 +209,8 @@ def _split(rounded: Rounded) -> dict[str, Array]:
     return {"coarse": coarse.astype(width), "fine": (steps - (coarse << 8)).astype(np.int8), "mae": rounded.mae}
 
 
-def _npy(array: Array) -> bytes:
+def to_npy(array: Array) -> bytes:
+    """Return the content of a .npy file with an array."""
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
     return file.getvalue()
@@ -309,7 +310,7 @@ class _Packed:
         """
         if self.is_predicted(name):
             return self._evidence.sign(f"{self._members[name]}fine.npy")
-        content = _npy(np.ascontiguousarray(self.plain(name)))
+        content = to_npy(np.ascontiguousarray(self.plain(name)))
         return zlib.crc32(content), len(content)
 
     def plain(self, name: str) -> Array:
