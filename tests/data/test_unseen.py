@@ -10,13 +10,14 @@ from ibbench.data import unseen as module
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.featurize import read_smiles
 from ibbench.data.layout import FeatureLayout
-from ibbench.data.unseen import MARKS, Counts, Unseen, count_unseen, describe_unseen, find_unseen
+from ibbench.data.unseen import MARKS, Counts, Unseen, count_unseen, describe_unseen, find_unseen, refine_graphs
 from ibbench.options.config import Config
 
 
 def _find(*smiles: str, layout: FeatureLayout = "qm9") -> Unseen:
     reading = read_smiles(list(smiles), "implicit", layout=layout)
-    return find_unseen(reading.features, smiles, reading.marks)
+    groups = np.array([reading.canonical.index(text) for text in reading.canonical])
+    return find_unseen(reading.features, groups, reading.marks, refine_graphs(reading.features))
 
 
 def _counts(*values: object) -> Counts:
