@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.errors import InputError
+from ibbench.options.sources import PATHS
 from ibbench.record.schema import Record, explain_unreadable, read_versioned
 
 SCHEMA_VERSION = 1
@@ -148,10 +149,12 @@ def pack_evidence(records: Iterable[Record], arrays_of: Callable[[str], Packable
 def _published(record: Record) -> Record:
     """Return a record without details of the user's machine: its name, and paths in commands and tracebacks."""
     made, error, plugins = record.made, record.error, record.plugins
+    reading = {key: value for key, value in (record.reading or {}).items() if key not in PATHS}
     return record.model_copy(
         update={
             "made": made and made.model_copy(update={"host": "", "command": ""}),
             "error": error and error.model_copy(update={"traceback": ""}),
+            "reading": reading or None,
             "plugins": plugins and tuple(one.model_copy(update={"place": one.name}) for one in plugins),
         }
     )
