@@ -93,6 +93,9 @@ def remove_chunks(files: Sequence[Path]) -> None:
     for file in files:
         with contextlib.suppress(OSError):
             file.unlink()
+    for folder in {file.parent for file in files}:
+        with contextlib.suppress(OSError):  # it has chunks of other data sets
+            folder.rmdir()
 
 
 def _file_of(smiles: Sequence[str], how: _How) -> Path:
@@ -120,7 +123,8 @@ def _read_missing(parts: Sequence[Sequence[str]], files: Sequence[Path], how: _H
                 left_over = f" · {duration(seconds / (done - before) * (total - done))} left" if done < total else ""
                 line.show(done, f"{done:,} of {total:,} molecules{left_over}", is_last=done == total)
     finally:
-        get_reusable_executor().shutdown(kill_workers=True)  # they would keep their memory for minutes
+        if jobs != 1:
+            get_reusable_executor().shutdown(kill_workers=True)  # they would keep their memory for minutes
 
 
 def _read_chunk(number: int, smiles: list[str], file: Path, how: _How) -> int:
