@@ -37,6 +37,11 @@ def test_words_of_two_classes_are_read(words: str, load: Load) -> None:
     assert "line 5, column toxic, ``: the value is missing" in said[-1]
 
 
+def test_classes_may_be_numbers_with_a_comma(load: Load) -> None:
+    dataset, _ = load(['"1,0"', '"0,0"', "1"], "data.classes=[toxic]", "data.decimal=comma")
+    assert dataset.values[:, 0].tolist() == [1, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
