@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache
 from ibbench.data.featurize import Features, read_smiles
 from ibbench.data.identity import CACHE_FORMAT, FEATURES, package_versions
 from ibbench.data.layout import LAYOUTS, FeatureLayout
 from ibbench.data.unseen import UNSEEN_FORMAT, refine_graphs
+from ibbench.errors import InputError
 from ibbench.terminal import duration, show_line
 
 CHUNK = 8192  # molecules that a process takes at a time: so many that starting it costs little
@@ -73,7 +75,7 @@ def read_graphs(
         chunk: number of molecules that a process reads at a time.
 
     Raises:
-        InputError: the folder of the cache cannot be written to, or the disk is full.
+        InputError: the folder of the cache cannot be written to, the disk is full, or a process was killed.
     """
     how = _How(hydrogens, max_atoms, layout)
     parts = [smiles[start : start + chunk] for start in range(0, len(smiles), chunk)]
@@ -116,12 +118,18 @@ def _read_missing(parts: Sequence[Sequence[str]], files: Sequence[Path], how: _H
     try:
         with show_line("reading molecules", total) as line:
             if before:
-                line.show(before, f"{before:,} of {total:,} molecules were read before", is_last=not left)
+                # As if it were the last line, which is printed in any case.
+                line.show(before, f"{before:,} of {total:,} molecules were read before", is_last=True)
             for number in Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")(work):
                 done += len(parts[number])
                 seconds = time.perf_counter() - started
                 left_over = f" · {duration(seconds / (done - before) * (total - done))} left" if done < total else ""
                 line.show(done, f"{done:,} of {total:,} molecules{left_over}", is_last=done == total)
+    except TerminatedWorkerError:
+        raise InputError(
+            "a process that read molecules was ended from outside, as where memory runs out: the same command goes on "
+            "where it was"
+        ) from None
     finally:
         if jobs != 1:
             get_reusable_executor().shutdown(kill_workers=True)  # they would keep their memory for minutes
