@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from rich.console import Console
 
@@ -202,8 +202,8 @@ def _candidates(arguments: Sequence[str]) -> "list[Candidate]":
                 f"`{studies[0]}` is a study: expected it alone (or with data.path=FILE, where its data lie), or "
                 "options such as model=gnn"
             )
-        reading = OmegaConf.to_container(OmegaConf.from_dotlist(of_files)).get("data", {})
-        configs, runs = read_configs(Path(studies[0]), compose_config(named), reading)
+        reading: Any = OmegaConf.to_container(OmegaConf.from_dotlist(["data={}", *of_files]))
+        configs, runs = read_configs(Path(studies[0]), compose_config(named), reading["data"])
         return plan_candidates(configs, runs)
     elsewhere = next((word for word in arguments if word.partition("=")[0].partition(".")[0] in _ELSEWHERE), "")
     if elsewhere:
