@@ -1,7 +1,7 @@
 """`ibbench data`: counts, targets, and single molecules of a data set."""
 
-from collections.abc import Callable
 import math
+from collections.abc import Callable
 
 import torch
 from rich.console import Console

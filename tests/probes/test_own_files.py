@@ -28,7 +28,7 @@ def test_the_record_of_a_csv_study_leads_to_its_file(config: Callable[..., Confi
     point = plan(config(*of_file, *SMALL, *SIZES, "name=mine", f"results_dir={tmp_path}"))
     record = execute(point)
     assert record is not None
-    assert record.reading == {"path": str(path), "decimal": "comma"}
+    assert record.reading == {"path": str(path), "decimal": "comma", "max_atoms": 128}
     study, defaults = tmp_path / "mine", compose_config([])
 
     (found,) = plan_candidates(*read_configs(study, defaults))
@@ -47,7 +47,7 @@ def test_the_record_of_a_csv_study_leads_to_its_file(config: Callable[..., Confi
     folder = StudyFolder.at(study)
     content = pack_evidence(folder.records(), lambda run: open_predictions(folder.runs / run))
     (published,) = Evidence(content, "evidence.zip").records()
-    assert published.reading == {"decimal": "comma"}
+    assert published.reading == {"decimal": "comma", "max_atoms": 128}
     (point.folder / "record.json").write_text(record.model_copy(update={"reading": None}).model_dump_json())
     with pytest.raises(InputError, match=r"does not say where its data lie: .*data.path=FILE"):
         read_configs(study, defaults)
