@@ -124,5 +124,5 @@ def test_a_column_without_any_value_is_told_and_read_past(
     show_dataset(["data=csv", *both, "targets=[logS]"], Console(file=shown, width=200))
     assert "of 5 molecules have one: none 0" in shown.getvalue()
     assert load(name, *both).values[:, 0].tolist() == list(MOLECULES.values())
-    with pytest.raises(InputError, match="column `none` of .* is to have two classes and has no value"):
+    with pytest.raises(InputError, match=r"column `none` of .* is to have two classes and has no value"):
         load(name, *both, "data.classes=[none]")
