@@ -40,9 +40,10 @@ def test_the_record_of_a_csv_study_leads_to_its_file(config: Callable[..., Confi
         read_configs(study, defaults)
     (found,) = plan_candidates(*read_configs(study, defaults, {"path": str(moved)}))
     assert found.point.run == record.run
-    moved.write_text(moved.read_text().replace("2,5", "2,6"))
+    other = tmp_path / "other.csv"
+    other.write_text(moved.read_text().replace("2,5", "2,6"))
     with pytest.raises(InputError, match="was trained on other data"):
-        plan_candidates(*read_configs(study, defaults, {"path": str(moved)}))
+        plan_candidates(*read_configs(study, defaults, {"path": str(other)}))
 
     folder = StudyFolder.at(study)
     content = pack_evidence(folder.records(), lambda run: open_predictions(folder.runs / run))
