@@ -48,7 +48,7 @@ def test_classes_may_be_numbers_with_a_comma(load: Load) -> None:
         (["1", "0", "2", "maybe", "2"], "has `2`, `maybe`: expected 1/0, true/false, yes/no"),
         (["a+", "b-"], "has `a+`, `b-`: expected"),
         (["1", "1.0", ""], "has only `1`, `1.0`: there is nothing to tell apart"),
-        (["", ""], "has only no value"),
+        (["", ""], "has no value: there is nothing to tell apart"),
         ([f"{number}" for number in range(2, 12)], "`6` and 5 more: expected"),
     ],
 )
