@@ -29,7 +29,8 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        os.close(descriptor)
+        with Path(temporary).open("wb") as file:  # by its name, which `file.name` then has
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -219,6 +219,13 @@ class LiveLine:
             self._console.print(f"{self._name}: {text}", highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
+def duration(seconds: float) -> str:
+    """Format a time as minutes and seconds, with hours before them if it is that long: `0:07`, `1:02:45`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def show_line(name: str, total: int) -> LiveLine:
     """Begin a line of its own on the console of this process."""
     return LiveLine(terminal(), name, total)

@@ -8,7 +8,7 @@ from ibbench.commands.explain import AGREEMENT, AGREEMENT_COLUMNS
 from ibbench.commands.explain import PAIRS as ATTENTION
 from ibbench.commands.explain import ROWS as ROWS_OF_ATOMS
 from ibbench.commands.probe import PROBES, RANKING, SCORES
-from ibbench.compare import classes, diff, pairs, summary
+from ibbench.compare import classes, cliffs, diff, pairs, summary
 from ibbench.compare import table as comparison
 from ibbench.data.build import REJECTED_COLUMNS
 from ibbench.probes.subject import foretell, measure, scores
@@ -89,6 +89,9 @@ the name.
 _CLASSES = """Where a target is a [class](../how-to/classification.md), these columns come behind:
 
 """
+_CLIFFS = """Where the source marks [activity cliffs](../how-to/data-sets.md#activity-cliffs), these:
+
+"""
 _AGAINST = """With `--relative-to gnn` a printed table has the columns that name `best` once more with the name of that
 model, such as `ratio_to_gnn`.
 """
@@ -108,6 +111,8 @@ def _files() -> Iterator[str]:
             yield _AGAINST
             yield _CLASSES
             yield _tabulate(file._replace(columns=classes.COLUMNS))
+            yield _CLIFFS
+            yield _tabulate(file._replace(columns=cliffs.COLUMNS))
         if file.columns is predictions.COLUMNS:
             yield _PREDICTED
     for rows in ROWS:

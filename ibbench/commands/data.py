@@ -1,6 +1,7 @@
 """`ibbench data`: counts, targets, and single molecules of a data set."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from rich.console import Console
@@ -83,9 +84,13 @@ def _unseen(dataset: DataSet) -> list[str]:
 
 
 def _dead(dataset: DataSet) -> list[str]:
-    """Name the targets that have one value for all molecules."""
-    spreads = [_labels(dataset, column).std(correction=0) for column in range(len(dataset.targets))]
-    return [target.name for target, spread in zip(dataset.targets, spreads, strict=True) if not spread > 0]
+    """Name the targets that have one value for all molecules, or none."""
+    labels = [_labels(dataset, column) for column in range(len(dataset.targets))]
+    return [
+        target.name
+        for target, values in zip(dataset.targets, labels, strict=True)
+        if not len(values) or not values.std(correction=0) > 0
+    ]
 
 
 def _labels(dataset: DataSet, column: int) -> torch.Tensor:
@@ -98,14 +103,14 @@ def _statistics(dataset: DataSet) -> Table:
     rows = []
     for position, target in enumerate(dataset.targets):
         values = _labels(dataset, position)
-        figures = {
-            "mean": values.mean(),
-            "std": values.std(correction=0),
-            "min": values.amin(),
-            "median": values.median(),
-            "max": values.amax(),
+        figures: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+            "mean": torch.mean,
+            "std": lambda given: given.std(correction=0),
+            "min": torch.amin,
+            "median": torch.median,
+            "max": torch.amax,
         }
-        cells = {name: f"{value:.6g}" for name, value in figures.items()}
+        cells = {name: f"{find(values):.6g}" if len(values) else "" for name, find in figures.items()}
         rows.append({"target": target.name, "unit": "0 or 1" if target.is_class else target.unit} | cells)
     return Table(rows, "Targets")
 

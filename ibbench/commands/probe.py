@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from rich.console import Console
 
 from ibbench.compare.table_file import to_csv
 from ibbench.errors import InputError, suggest
+from ibbench.options.sources import OF_CONTENT
 from ibbench.plugins.load import installed_faults
 from ibbench.probes import Moment, PairProbe, Probe, get_probe, probe_names
 from ibbench.record.folder import PROBES, StudyFolder, study_folder
@@ -184,6 +185,8 @@ def _fits(name: str, moments: Sequence[Moment]) -> bool:
 
 
 def _candidates(arguments: Sequence[str]) -> "list[Candidate]":
+    from omegaconf import OmegaConf
+
     from ibbench.options.compose import compose_config, compose_sweep
     from ibbench.probes.subject.candidate import plan_candidates, read_configs
 
@@ -193,9 +196,14 @@ def _candidates(arguments: Sequence[str]) -> "list[Candidate]":
     studies = [word for word in arguments if "=" not in word]
     if studies:
         named = [word for word in arguments if word.startswith("plugins=")]
-        if len(arguments) > 1 + len(named):
-            raise InputError(f"`{studies[0]}` is a study: expected it alone, or options such as model=gnn")
-        configs, runs = read_configs(Path(studies[0]), compose_config(named))
+        of_files = [word for word in arguments if word.partition("=")[0] in {f"data.{name}" for name in OF_CONTENT}]
+        if len(arguments) > 1 + len(named) + len(of_files):
+            raise InputError(
+                f"`{studies[0]}` is a study: expected it alone (or with data.path=FILE, where its data lie), or "
+                "options such as model=gnn"
+            )
+        reading: Any = OmegaConf.to_container(OmegaConf.from_dotlist(["data={}", *of_files]))
+        configs, runs = read_configs(Path(studies[0]), compose_config(named), reading["data"])
         return plan_candidates(configs, runs)
     elsewhere = next((word for word in arguments if word.partition("=")[0].partition(".")[0] in _ELSEWHERE), "")
     if elsewhere:

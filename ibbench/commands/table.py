@@ -14,6 +14,7 @@ from ibbench.compare.table_file import to_csv
 from ibbench.compare.verdict import RELEVANCE, check_relevance
 from ibbench.errors import InputError, suggest
 from ibbench.options.words import TableFormat
+from ibbench.record.cliffs import mark_cliffs
 from ibbench.record.evidence import Packable, pack_evidence
 from ibbench.record.folder import EVIDENCE, PAIRS, PROVENANCE, TABLE, TABLE_TEXT, StudyFolder
 from ibbench.record.predictions import open_predictions
@@ -107,9 +108,12 @@ def _pack(folder: Path, records: list[Record]) -> dict[str, str | bytes]:
     if not names:
         return {}
 
+    sources = {record.run: record.data_source for record in records}
+
     def arrays_of(run: str) -> Packable | None:
         if run in names or not study.evidence:
-            return open_predictions(study.runs / run)
+            written = open_predictions(study.runs / run)
+            return written and mark_cliffs(written, sources[run])
         return study.evidence.arrays(run)
 
     return {EVIDENCE: pack_evidence(records, arrays_of)}

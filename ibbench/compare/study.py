@@ -13,9 +13,10 @@ from ibbench.compare.missing import MissingRun, count_missing, find_missing
 from ibbench.compare.order import model_order, target_order
 from ibbench.compare.statistics import Sample
 from ibbench.compare.variants import describe, find_variants, flatten
-from ibbench.data.sources import find_target
+from ibbench.data.sources import find_target, has_cliffs
 from ibbench.errors import InputError
 from ibbench.options.words import NATS
+from ibbench.record.cliffs import read_cliffs
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Floats, Predictor, read_errors
 from ibbench.record.schema import BrokenError, Record, ReplicaEntry, RungEntry
@@ -91,6 +92,7 @@ class Entry(NamedTuple):
         rests: sizes of its train and test sets as recorded; see `basis`.
         too_low: whether each replica predicts less than the true value of each test molecule, `[S, M]`, which it does
             for all of class 1; None for a baseline of numbers, and where errors are not known.
+        cliffs: whether each test molecule lies on an activity cliff, `[M]`; None where errors or marks are not known.
     """
 
     key: Key
@@ -101,6 +103,7 @@ class Entry(NamedTuple):
     rung: RungEntry | None = None
     rests: Basis | None = None
     too_low: Flags | None = None
+    cliffs: Flags | None = None
 
     @property
     def signed_errors(self) -> Floats | None:
@@ -202,7 +205,11 @@ def gather(name: str, records: list[Record], folder: Path | None = None) -> Stud
             found.setdefault(key, {}).setdefault(replica.entry.seed, []).append(replica)
     rows = {key: [by_seed[seed][0] for seed in sorted(by_seed)] for key, by_seed in found.items()}
     errors = _read_errors(done, found, folder) if folder else {}
-    entries = [_entry(key, replicas, errors.get(key)) for key, replicas in rows.items()]
+    cliffs = _read_cliffs(done, folder) if folder else {}
+    entries = [
+        _entry(key, replicas, errors.get(key))._replace(cliffs=cliffs.get(key.group) if key in errors else None)
+        for key, replicas in rows.items()
+    ]
     untested = tuple(record.run for record in finished if not record.is_tested)
     return Study(name, records, sorted(entries, key=lambda entry: _order(entry.key)), untested=untested)
 
@@ -248,9 +255,24 @@ def _read_errors(done: list[Record], found: _Found, folder: Path) -> dict[Key, F
     return {key: of_row for key, of_row in errors.items() if not missing[key]}
 
 
+def _read_cliffs(done: list[Record], folder: Path) -> dict[Group, Flags | None]:
+    """Read which test molecules of each group lie on activity cliffs; all rows of a group have the same molecules."""
+    found: dict[Group, Flags | None] = {}
+    for record in done:
+        for entry in record.replicas if has_cliffs(record.data_source) else ():
+            group = Group(_section(record), entry.target, entry.unit, record.train_size)
+            if found.get(group) is None:
+                found[group] = read_cliffs(StudyFolder.at(folder).runs / record.run, record, entry.target)
+    return found
+
+
+def _section(record: Record) -> Section:
+    return Section(record.data_source, str(record.config["data"]["hydrogens"]), record.split_fingerprint)
+
+
 def _replicas(record: Record, variant: dict[str, str]) -> Iterable[tuple[Key, _Replica]]:
     assert record.cost is not None  # every run that is done has one
-    section = Section(record.data_source, str(record.config["data"]["hydrogens"]), record.split_fingerprint)
+    section = _section(record)
     seconds = record.cost.train_seconds / len(record.replicas)
     cost = Cost(record.cost.parameters, record.cost.flops_per_molecule, seconds)
     options = flatten(record.config)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from ibbench.compare import classes
+from ibbench.compare import classes, cliffs
 from ibbench.compare.calibration import measure_calibration
 from ibbench.compare.columns import shared
 from ibbench.compare.pairs import Pairs, best_of, by_group, compare_pairs, versus
@@ -83,10 +83,11 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
         relative_to: model that each row is compared with in further columns, `ratio_to_<model>` and so on.
 
     Returns:
-        One row per entry, in their order, with `COLUMNS`, and those of `compare.classes` behind them if a target is a
-        class. `mae_std` is the sample standard deviation over seeds,
-        missing for one seed; `mae_low` and `mae_high` bound the MAE at 95 % for other seeds and test molecules (for
-        other molecules only with one seed, for other seeds only where there are no predictions).
+        One row per entry, in their order, with `COLUMNS`, behind them those of `compare.classes` if a target is a
+        class, and those of `compare.cliffs` if molecules are known to lie on activity cliffs. `mae_std` is the sample
+        standard deviation over seeds, missing for one seed; `mae_low` and `mae_high` bound the MAE at 95 % for other
+        seeds and test molecules (for other molecules only with one seed, for other seeds only where there are no
+        predictions).
         `among_best` is true for the best row of a group and those that are not distinguishable from it; it is missing
         where a run could have another row in the group, and the row that is then lowest is not called the best.
         `doubling` is the relative change of the MAE when the steps were doubled, with its 95 % interval over
@@ -119,11 +120,12 @@ def build_table(study: Study, pairs: Pairs | None = None, relative_to: str | Non
                 row |= _versus(pairs, entry.key, _reference(entry.key, group, relative_to), relative_to)
             rows.append(row)
     further = describe_versus(relative_to) if relative_to is not None else {}
+    kinds: dict[Any, Any] = {"flops_per_molecule": "Int64", "num_test_molecules": "Int64"}
     if any(entry.key.group.is_class for entry in study.entries):  # tables without classes stay as they were
         further = classes.COLUMNS | further
-    return pd.DataFrame(rows, columns=[*COLUMNS, *further]).astype(
-        {"flops_per_molecule": "Int64", "num_test_molecules": "Int64"}
-    )
+    if any(entry.cliffs is not None for entry in study.entries):
+        further, kinds = cliffs.COLUMNS | further, kinds | {"num_cliffs": "Int64"}
+    return pd.DataFrame(rows, columns=[*COLUMNS, *further]).astype(kinds)
 
 
 def _figures(entry: Entry) -> dict[str, Any]:
@@ -153,7 +155,7 @@ def _figures(entry: Entry) -> dict[str, Any]:
         "doubling": doubling.change if doubling else None,
         "doubling_low": doubling.low if doubling else None,
         "doubling_high": doubling.high if doubling else None,
-        **(_class(entry) if key.group.is_class else _ensemble(entry)),
+        **(_class(entry) if key.group.is_class else _ensemble(entry) | cliffs.cliff_figures(entry)),
         "parameters": cost.parameters,
         "flops_per_molecule": cost.flops_per_molecule,
         "train_seconds": seconds,

@@ -4,12 +4,15 @@ import csv
 import io
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ibbench.data import featurize, positions
+from ibbench.data import positions
 from ibbench.data.cache import CacheError, check_lengths, store_texts
+from ibbench.data.chunks import Graphs, read_graphs
+from ibbench.data.featurize import Features, add_hydrogens
 from ibbench.data.layout import MAX_ATOMS
 from ibbench.data.sources import Fault, Rows, Source
 from ibbench.data.unseen import find_unseen
@@ -28,18 +31,20 @@ class Built(NamedTuple):
     """A data set of M molecules, before it is written to the cache.
 
     Attributes:
-        arrays: arrays by name, empty if no row can be used. `atoms`, `bonds`, `num_atoms`, `positions`, `values`,
-            `ids`, `groups` and the fields of `Unseen` are all `[M, ...]`, and so is `parts` if the source divides its
-            rows itself; the SMILES are the two arrays that `store_texts` makes.
+        arrays: arrays by name, empty if no row can be used. `atoms`, `bonds`, `num_atoms`, `values`, `ids`, `groups`
+            and the fields of `Unseen` are all `[M, ...]`, and so are `parts` if the source divides its rows itself, and
+            `positions` if it has coordinates; the SMILES are the two arrays that `store_texts` makes.
         facts: `rows`, the number of rows of the source; `rejected`, how many of these cannot be used; `first_fault`,
             what is wrong with the first of them, in words; `reasons`, how many rows have each reason; `odd_bonds`, the
             number of bonds of each odd kind (see `Reading`).
         rejected: the text of a CSV that lists the rejected rows and their faults; empty if all rows can be used.
+        leftovers: files that can be removed when the arrays are in the cache.
     """
 
     arrays: dict[str, np.ndarray]
     facts: dict[str, Any]
     rejected: str
+    leftovers: tuple[Path, ...] = ()
 
 
 def build(source: Source) -> Built:
@@ -53,7 +58,7 @@ def build(source: Source) -> Built:
     rows, hydrogens = source.read(), source.options.hydrogens
     _check_rows(rows, source)
     most, layout = source.options.max_atoms or MAX_ATOMS, source.options.layout
-    reading = featurize.read_smiles(rows.smiles, hydrogens, most, layout=layout)
+    reading = read_graphs(rows.smiles, hydrogens, most, layout)
     faults = _find_faults(rows, reading.refused, source)
     kept = np.ones(len(rows.ids), dtype=bool)
     kept[[fault.row for fault in faults]] = False
@@ -67,7 +72,8 @@ def build(source: Source) -> Built:
         "reasons": _count_reasons(faults),
         "odd_bonds": {kind: count for kind, count in odd_bonds.items() if count},
     }
-    return Built(_make_arrays(rows, reading, kept, hydrogens) if kept.any() else {}, facts, _tabulate(faults, rows))
+    arrays = _make_arrays(rows, reading, kept, hydrogens) if kept.any() else {}
+    return Built(arrays, facts, _tabulate(faults, rows), reading.files)
 
 
 def _check_rows(rows: Rows, source: Source) -> None:
@@ -77,30 +83,25 @@ def _check_rows(rows: Rows, source: Source) -> None:
         raise RuntimeError(f"the rows of {source.location()} do not fit together: {lengths}, {rows.values.shape}")
 
 
-def _make_arrays(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydrogens: str) -> dict[str, np.ndarray]:
-    features = featurize.Features(*(array[kept] for array in reading.features))
+def _make_arrays(rows: Rows, reading: Graphs, kept: np.ndarray, hydrogens: str) -> dict[str, np.ndarray]:
+    # A copy of large arrays, which is needed only where rows are left out.
+    features = reading.features if kept.all() else Features(*(array[kept] for array in reading.features))
     smiles = [text for text, keep in zip(rows.smiles, kept, strict=True) if keep]
-    canonical = [text for text, keep in zip(reading.canonical, kept, strict=True) if keep]
-    unseen = find_unseen(features, smiles, reading.marks[kept])
+    groups = _index_repeats(reading.keys[kept])
+    unseen = find_unseen(features, groups, reading.marks[kept], reading.colours[kept])
     if hydrogens == "explicit":
-        features = featurize.add_hydrogens(features)
+        features = add_hydrogens(features)
     n = int(features.num_atoms.max())
-    if rows.geometry is None:
-        coordinates = np.where(
-            np.arange(n)[:, None] < features.num_atoms[:, None, None], np.float32(np.nan), np.float32(0)
-        ) * np.ones(3, dtype=np.float32)
-    else:
-        coordinates = positions.assign_coordinates(reading.features, rows.geometry, hydrogens)
     arrays = {
         "atoms": features.atoms[:, :n],
         "bonds": features.bonds[:, :n, :n],
         "num_atoms": features.num_atoms.astype(np.uint8),
-        "positions": coordinates,
         "values": rows.values[kept],
         "ids": rows.ids[kept].astype(np.int64),
-        "groups": _index_repeats(canonical),
+        "groups": groups,
         **unseen._asdict(),
         **({} if rows.parts is None else {"parts": rows.parts[kept]}),
+        **_coordinates(rows, reading, hydrogens),
         **store_texts("smiles", smiles),
     }
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -114,10 +115,21 @@ def _make_arrays(rows: Rows, reading: featurize.Reading, kept: np.ndarray, hydro
     return arrays
 
 
-def _index_repeats(canonical: list[str]) -> np.ndarray:
-    """Return for each molecule the index of the first one with the same canonical SMILES, int64 `[M]`."""
-    first: dict[str, int] = {}
-    return np.array([first.setdefault(text, index) for index, text in enumerate(canonical)], dtype=np.int64)
+def _coordinates(rows: Rows, reading: Graphs, hydrogens: str) -> dict[str, np.ndarray]:
+    """Return the array of coordinates where the source has some."""
+    if rows.geometry is None:
+        return {}
+    return {"positions": positions.assign_coordinates(reading.features, rows.geometry, hydrogens)}
+
+
+def _index_repeats(keys: np.ndarray) -> np.ndarray:
+    """Return for each molecule the index of the first one with the same keys, `[M, 2]`, int64 `[M]`."""
+    order = np.lexsort(keys.T)  # stable: of the same molecule the first one stays first
+    ordered = keys[order]
+    begins = np.r_[True, (ordered[1:] != ordered[:-1]).any(1)]
+    first = np.empty(len(keys), dtype=np.int64)
+    first[order] = order[np.maximum.accumulate(np.where(begins, np.arange(len(keys)), 0))]
+    return first
 
 
 def _find_faults(rows: Rows, refused: dict[int, str], source: Source) -> list[Fault]:

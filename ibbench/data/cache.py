@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from ibbench.data.layout import FeatureLayout
 from ibbench.errors import InputError
-from ibbench.files import write_atomically
+from ibbench.files import open_atomically, write_atomically
 
 
 class CacheError(Exception):
@@ -55,7 +55,9 @@ def write_cache(path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]
     """
     described = json.dumps(facts, sort_keys=True)
     metadata = {"facts": described, "checksum": _checksum(arrays, described)}
-    write_to_cache(path, safetensors.numpy.save(arrays, metadata))
+    size = sum(array.nbytes for array in arrays.values())
+    with _disk_errors_explained(f"{size / 1e6:.0f} MB", path.parent), open_atomically(path) as file:
+        safetensors.numpy.save_file(arrays, file.name, metadata)
 
 
 def write_to_cache(path: Path, content: bytes) -> None:
@@ -85,9 +87,10 @@ def _disk_errors_explained(needed: str, folder: Path) -> Iterator[None]:
     """Turn an error of the disk into an `InputError` that says what the cache needs, and where."""
     try:
         yield
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
         raise InputError(
-            f"the data cache needs {needed} in {folder}, but {error.strerror or error}: "
+            f"the data cache needs {needed} in {folder}, but {why}: "
             "make room there, or set IBBENCH_CACHE to another folder"
         ) from None
 

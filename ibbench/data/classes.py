@@ -50,8 +50,8 @@ def read_classes(texts: Iterable[str], column: str) -> dict[str, float]:
         more = f" and {len(odd) - _SHOWN} more" if len(odd) > _SHOWN else ""
         raise InputError(f"{column} is to have two classes and has {told}{more}: expected {_EXPECTED}")
     if len(set(codes.values())) < 2:
-        told = ", ".join(f"`{text}`" for text in counts) or "no value"
-        raise InputError(f"{column} is to have two classes and has only {told}: there is nothing to tell apart")
+        told = f"only {', '.join(f'`{text}`' for text in counts)}" if counts else "no value"
+        raise InputError(f"{column} is to have two classes and has {told}: there is nothing to tell apart")
     return codes
 
 

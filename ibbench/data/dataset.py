@@ -131,7 +131,7 @@ def load_dataset(options: DataOptions, say: Callable[[str], object] = print) -> 
         arrays, facts = _build_cache(source, expected, path)
         smiles = restore_texts("smiles", arrays)
     _report_rejected(facts, source, path, say)
-    molecules = pack_features(arrays["atoms"], arrays["bonds"], arrays["num_atoms"], smiles, arrays["positions"])
+    molecules = pack_features(arrays["atoms"], arrays["bonds"], arrays["num_atoms"], smiles, arrays.get("positions"))
     source.check(molecules)
     _check_logarithms(arrays["values"], source)
     dataset = DataSet(
@@ -160,6 +160,7 @@ def _build_cache(source: Source, expected: dict[str, Any], path: Path) -> tuple[
     """Build the arrays and facts of a data set and write them to its cache, and its unusable rows to a CSV beside."""
     try:
         from ibbench.data.build import build
+        from ibbench.data.chunks import remove_chunks
 
         built = build(source)
     except ImportError as error:
@@ -173,6 +174,7 @@ def _build_cache(source: Source, expected: dict[str, Any], path: Path) -> tuple[
         )
     facts = expected | built.facts
     write_cache(path, built.arrays, facts)
+    remove_chunks(built.leftovers)
     return built.arrays, facts
 
 

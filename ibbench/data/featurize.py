@@ -26,6 +26,7 @@ from ibbench.data.layout import (
 )
 from ibbench.data.stereo import label_atoms
 from ibbench.data.unseen import find_marks
+from ibbench.data.walk import atoms_of, bonds_of
 from ibbench.errors import InputError, shorten
 
 _COLUMN_OF_ELEMENT = {number: ORGANIC_FEATURES.index(symbol) for symbol, number in ELEMENTS_OF["organic"].items()}
@@ -45,6 +46,10 @@ _CODE_OF_BOND = {
     Chem.BondType.TRIPLE: TRIPLE_BOND,
     Chem.BondType.AROMATIC: AROMATIC_BOND,
 }
+_ZERO_CHARGE = 128  # added to charges, which RDKit keeps in a signed byte
+_CODE_OF_DOUBLED_ORDER = np.zeros(256, dtype=np.uint8)  # twice the order of a bond to its code; others are odd
+_CODE_OF_DOUBLED_ORDER[[2, 4, 6, 3]] = SINGLE_BOND, DOUBLE_BOND, TRIPLE_BOND, AROMATIC_BOND
+_SPELLS_ODD_BOND = re.compile(r"[~$<>]")  # no other bonds of a canonical SMILES are of another kind
 # RDKit stops reading at white space, and skips control characters and everything that is not ASCII at either end: from
 # `CC(=O)O` with a typographer's minus sign behind it, it would read the neutral acid.
 _NOT_IN_SMILES = re.compile(r"[^!-~]")
@@ -158,7 +163,7 @@ def _read_block(smiles: list[str], hydrogens: str, max_atoms: int, layout: Featu
             refused[index] = f"it has {size:,} atoms{counted}, more than {max_atoms}"
             large.append(index)
     canonical = ["" if graph is None else canonical_smiles(graph) for graph in graphs]
-    features, odd_bonds = _compute(graphs, layout)
+    features, odd_bonds = _compute(graphs, canonical, layout)
     if layout == "organic":
         _show_stereo(features, graphs, canonical)
     marks = [find_marks(graph, text, layout) for graph, text in zip(graphs, smiles, strict=True)]
@@ -181,65 +186,79 @@ def canonical_smiles(graph: Chem.Mol) -> str:
     if ":" not in spelled:
         return spelled
     graph = Chem.Mol(graph)
-    for atom in graph.GetAtoms():
+    for atom in atoms_of(graph):
         atom.SetAtomMapNum(0)
     return str(Chem.MolToSmiles(graph))
 
 
-def _compute(graphs: list[Chem.Mol | None], layout: FeatureLayout) -> tuple[Features, list[tuple[int, str]]]:
+def _compute(
+    graphs: list[Chem.Mol | None], canonical: list[str], layout: FeatureLayout
+) -> tuple[Features, list[tuple[int, str]]]:
     """Compute the features of molecules, none where there is no graph, and list their odd bonds (see `Reading`).
 
     Stereo is not among these features: `_show_stereo` adds it.
     """
     num_atoms = np.array([0 if graph is None else graph.GetNumAtoms() for graph in graphs], dtype=np.int64)
     n = max(1, int(num_atoms.max(initial=0)))
-    # Flat lists, and atoms by their index: this takes half of the time of rows of tuples and RDKit's own iterators.
-    of_atom: list[int] = []
-    links: list[int] = []
-    odd_bonds: list[tuple[int, str]] = []
-    for index, graph in enumerate(graphs):
+    atoms = np.zeros((len(graphs), n, len(LAYOUTS[layout])), dtype=np.uint8)
+    atoms[np.arange(n) < num_atoms[:, None]] = _fill_columns(_read_atoms(graphs, layout), layout)
+    doubled = np.zeros((len(graphs), n, n), dtype=np.uint8)  # twice the order of each bond
+    odd: list[tuple[int, Chem.Mol]] = []
+    for index, (graph, text) in enumerate(zip(graphs, canonical, strict=True)):
         if graph is None:
             continue
-        for place in range(graph.GetNumAtoms()):
-            atom = graph.GetAtomWithIdx(place)
-            hybridisation = _COLUMN_OF_HYBRIDISATION.get(atom.GetHybridization(), 0)
-            of_atom += (atom.GetAtomicNum(), hybridisation, atom.GetIsAromatic(), atom.GetTotalNumHs())
-            if layout == "organic":
-                of_atom += (atom.GetFormalCharge(), atom.IsInRing())
-        for place in range(graph.GetNumBonds()):
-            bond = graph.GetBondWithIdx(place)
-            kind = bond.GetBondType()
-            code = _CODE_OF_BOND.get(kind)
+        size = graph.GetNumAtoms()
+        doubled[index, :size, :size] = 2 * Chem.GetAdjacencyMatrix(graph, useBO=True)
+        if _SPELLS_ODD_BOND.search(text):
+            odd.append((index, graph))
+    bonds = _CODE_OF_DOUBLED_ORDER[doubled]
+    odd_bonds: list[tuple[int, str]] = []
+    for index, graph in odd:
+        for bond in bonds_of(graph):
+            code, kind = _CODE_OF_BOND.get(bond.GetBondType()), str(bond.GetBondType()).lower()
             if code is None:
-                odd_bonds.append((index, str(kind).lower()))
+                odd_bonds.append((index, kind))
                 code = TRIPLE_BOND if bond.GetBondTypeAsDouble() > 3 else SINGLE_BOND
-            links += (index, bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), code)
-    atoms = np.zeros((len(graphs), n, len(LAYOUTS[layout])), dtype=np.uint8)
-    rows = np.array(of_atom, dtype=np.int64).reshape(-1, 6 if layout == "organic" else 4)
-    of_atoms = _fill_columns(rows[:, :4], layout)
-    if layout == "organic":
-        charge, in_ring = rows[:, 4:].T
-        of_atoms[:, _POSITIVE], of_atoms[:, _NEGATIVE] = charge.clip(0), (-charge).clip(0)
-        of_atoms[:, _IN_RING] = in_ring
-    atoms[np.arange(n) < num_atoms[:, None]] = of_atoms
-    bonds = np.zeros((len(graphs), n, n), dtype=np.uint8)
-    molecule, begin, end, codes = np.array(links, dtype=np.int64).reshape(-1, 4).T
-    bonds[molecule, begin, end] = bonds[molecule, end, begin] = codes
+            begin, end = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+            bonds[index, begin, end] = bonds[index, end, begin] = code
     return Features(atoms, bonds, num_atoms), odd_bonds
 
 
+def _read_atoms(graphs: list[Chem.Mol | None], layout: FeatureLayout) -> np.ndarray:
+    """Return atomic number, hybridisation, aromaticity and number of hydrogens of all A atoms, uint8 `[A, 4]`.
+
+    For the layout `organic` formal charge + 128 and whether the atom is in a ring stand behind these, `[A, 6]`.
+    """
+    rows: list[int] = []  # all numbers are small, so that one string of bytes can hold them
+    if layout == "qm9":
+        for graph in graphs:
+            for atom in atoms_of(graph) if graph else ():
+                rows += (atom.GetAtomicNum(), atom.GetHybridization(), atom.GetIsAromatic(), atom.GetTotalNumHs())
+        return np.frombuffer(bytes(rows), dtype=np.uint8).reshape(-1, 4)
+    for graph in graphs:
+        for atom in atoms_of(graph) if graph else ():
+            rows += (
+                atom.GetAtomicNum(), atom.GetHybridization(), atom.GetIsAromatic(), atom.GetTotalNumHs(),
+                atom.GetFormalCharge() + _ZERO_CHARGE, atom.IsInRing(),
+            )  # fmt: skip
+    return np.frombuffer(bytes(rows), dtype=np.uint8).reshape(-1, 6)
+
+
 def _fill_columns(rows: np.ndarray, layout: FeatureLayout) -> np.ndarray:
-    """Return the features that the layouts share, and the further elements, of A atoms, uint8 `[A, F]`."""
-    number, hybridisation, aromatic, num_hydrogens = rows.T
+    """Return the features of A atoms but stereo, uint8 `[A, F]`, from what `_read_atoms` returns."""
+    number, hybridisation, aromatic, num_hydrogens, *more = rows.T
     features = np.zeros((len(rows), len(LAYOUTS[layout])), dtype=np.uint8)
     for element in ELEMENTS_OF[layout].values():
         features[:, _COLUMN_OF_ELEMENT[element]] = number == element
     if layout == "organic":
+        charge = more[0].astype(np.int64) - _ZERO_CHARGE
         features[:, _OTHER_ELEMENT] = ~np.isin(number, list(_COLUMN_OF_ELEMENT))
+        features[:, _POSITIVE], features[:, _NEGATIVE] = charge.clip(0), (-charge).clip(0)
+        features[:, _IN_RING] = more[1]
     features[:, ATOMIC_NUMBER] = number
-    for column in _COLUMN_OF_HYBRIDISATION.values():
+    for kind, column in _COLUMN_OF_HYBRIDISATION.items():
         if column < features.shape[1]:
-            features[:, column] = hybridisation == column
+            features[:, column] = hybridisation == int(kind)
     features[:, AROMATIC] = aromatic
     features[:, NUM_HYDROGENS] = num_hydrogens
     return features

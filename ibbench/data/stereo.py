@@ -11,6 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import rdCIPLabeler
 
 from ibbench.data.layout import ORGANIC_FEATURES
+from ibbench.data.walk import atoms_of, bonds_of
 
 _LABEL = "_CIPCode"  # the property in which RDKit keeps a label
 # Labels of centres that differ only in their substituents' labels are small letters, as in cis- and trans-1,4-dimethyl-
@@ -27,10 +28,10 @@ def label_atoms(graph: Chem.Mol) -> Iterator[tuple[int, int]]:
     """
     with contextlib.suppress(RuntimeError):  # what was labelled before the limit counts
         rdCIPLabeler.AssignCIPLabels(graph, maxRecursiveIterations=_MOST_STEPS)
-    for atom in graph.GetAtoms():
+    for atom in atoms_of(graph):
         if column := _CENTRE_COLUMN.get(_label_of(atom)):
             yield atom.GetIdx(), column
-    for bond in graph.GetBonds():
+    for bond in bonds_of(graph):
         if column := _BOND_COLUMN.get(_label_of(bond)):
             yield bond.GetBeginAtomIdx(), column
             yield bond.GetEndAtomIdx(), column
@@ -40,10 +41,9 @@ def has_unlabelled_stereo(graph: Chem.Mol) -> bool:
     """Whether a graph that `label_atoms` has labelled has a centre or double bond of known stereo without a label."""
     return any(
         atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED and _label_of(atom) not in _CENTRE_COLUMN
-        for atom in graph.GetAtoms()
+        for atom in atoms_of(graph)
     ) or any(
-        bond.GetStereo() > Chem.BondStereo.STEREOANY and _label_of(bond) not in _BOND_COLUMN
-        for bond in graph.GetBonds()
+        bond.GetStereo() > Chem.BondStereo.STEREOANY and _label_of(bond) not in _BOND_COLUMN for bond in bonds_of(graph)
     )
 
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 # The characters of OpenSMILES; `Cl` and `Br` are one token each. Codes count from 1, and 0 is padding.
 TOKENS = (*"BCNOPSFIbcnops", "Cl", "Br", *"H[]()=#$:/\\.-+@%0123456789", "other")
 NUM_TOKENS = len(TOKENS)
+_BLOCK = 2**16  # SMILES whose letters are looked at together, at 12 bytes each
 
 
 def tokenize(smiles: list[str]) -> NDArray[np.uint8]:
@@ -13,6 +14,12 @@ def tokenize(smiles: list[str]) -> NDArray[np.uint8]:
 
     A letter that is no token of its own, such as those of elements in brackets, becomes `other`.
     """
+    blocks = [_tokenize(smiles[start : start + _BLOCK]) for start in range(0, max(1, len(smiles)), _BLOCK)]
+    longest = max(block.shape[1] for block in blocks)
+    return np.concatenate([np.pad(block, ((0, 0), (0, longest - block.shape[1]))) for block in blocks])
+
+
+def _tokenize(smiles: list[str]) -> NDArray[np.uint8]:
     letters = np.frombuffer("".join(smiles).encode("ascii", "replace"), dtype=np.uint8)  # a byte for each character
     molecule = np.repeat(np.arange(len(smiles)), [len(text) for text in smiles])
     code_of = np.full(256, NUM_TOKENS, dtype=np.uint8)

@@ -4,7 +4,6 @@ This is found when the cache of a data set is built, and later counted in millis
 torch, and RDKit only where a SMILES has something to find.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 from ibbench.data.colours import refine
 from ibbench.data.layout import ATOMIC_NUMBER, ELEMENTS_OF, FeatureLayout, layout_of
+from ibbench.data.walk import atoms_of, bonds_of
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -85,25 +85,26 @@ class Counts(BaseModel):
         return bool(self.marked or self.other_elements or self.alike)
 
 
-def find_unseen(features: "Features", smiles: Sequence[str], marks: np.ndarray) -> Unseen:
+def find_unseen(features: "Features", groups: np.ndarray, marks: np.ndarray, colours: np.ndarray) -> Unseen:
     """Find what SMILES spell that the features made from them do not show.
 
     Args:
         features: the graphs of M molecules, with implicit hydrogens.
-        smiles: the M SMILES that the graphs were made from; RDKit must be able to parse each.
+        groups: for each molecule the index of the first one that is the same molecule, int64 `[M]`.
         marks: what `find_marks` found in each, uint8 `[M]`.
+        colours: hashes of the graphs, see `refine_graphs`, uint64 `[M]`.
     """
     marks, shown = marks.copy(), ELEMENTS_OF[layout_of(features.atoms.shape[-1])]
     is_atom = np.arange(features.atoms.shape[1]) < np.asarray(features.num_atoms)[:, None]
     other = ~np.isin(features.atoms[..., ATOMIC_NUMBER], list(shown.values()))
     marks[(other & is_atom).any(1)] |= _OTHER_ELEMENT
-    alike = np.arange(len(smiles), dtype=np.int32)
-    for group in _repeated(_refine(features)):
-        for same in _identical_graphs(features, group):
-            alike[same] = same[0]
-            if len({_canonical(smiles[index]) for index in same}) > 1:
-                marks[same] |= _HAS_TWIN
-    return Unseen(marks, alike)
+    alike, has_twin = groups.astype(np.int32), np.zeros(len(groups), dtype=bool)
+    first = np.flatnonzero(groups == np.arange(len(groups)))  # the same molecule has the same graph, so one is enough
+    for places in _repeated(colours[first]):
+        for same in _identical_graphs(features, first[places]):
+            alike[same], has_twin[same] = same[0], True
+    marks[has_twin[groups]] |= _HAS_TWIN
+    return Unseen(marks, alike[groups])
 
 
 def find_marks(graph: "Chem.Mol | None", smiles: str, layout: FeatureLayout) -> int:
@@ -121,7 +122,7 @@ def find_marks(graph: "Chem.Mol | None", smiles: str, layout: FeatureLayout) -> 
 
     from ibbench.data.stereo import has_unlabelled_stereo
 
-    atoms = list(graph.GetAtoms())
+    atoms = atoms_of(graph)
     found = {
         "isotopes": any(atom.GetIsotope() for atom in atoms),
         "unpaired electrons": any(atom.GetNumRadicalElectrons() for atom in atoms),
@@ -131,13 +132,13 @@ def find_marks(graph: "Chem.Mol | None", smiles: str, layout: FeatureLayout) -> 
     else:
         found["charges"] = any(atom.GetFormalCharge() for atom in atoms)
         found["stereo marks"] = any(atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for atom in atoms) or any(
-            bond.GetStereo() > Chem.BondStereo.STEREOANY for bond in graph.GetBonds()
+            bond.GetStereo() > Chem.BondStereo.STEREOANY for bond in bonds_of(graph)
         )
     return sum(MARKS[name] for name, is_there in found.items() if is_there)
 
 
-def _refine(features: "Features") -> np.ndarray:
-    """Return a number for each molecule, uint64 `[M]`: equal for equal graphs, and mostly different for others."""
+def refine_graphs(features: "Features") -> np.ndarray:
+    """Return a hash of each graph, uint64 `[M]`: equal for equal graphs, and mostly different for others."""
     is_atom = np.arange(features.atoms.shape[1]) < np.asarray(features.num_atoms)[:, None]
     return refine(features.atoms, features.bonds, is_atom, _ROUNDS)[-1]
 
@@ -176,12 +177,6 @@ def _spell_graph(kinds: np.ndarray, bonds: np.ndarray, size: int) -> str:
     for start, end in zip(*np.nonzero(np.triu(bonds[:size, :size])), strict=True):
         graph.AddBond(int(start), int(end), types[bonds[start, end] - 1])
     return str(Chem.MolToSmiles(graph))
-
-
-def _canonical(smiles: str) -> str:
-    from rdkit import Chem
-
-    return str(Chem.CanonSmiles(smiles))
 
 
 def count_unseen(unseen: Unseen, values: np.ndarray, layout: FeatureLayout = "qm9") -> Counts:

@@ -15,6 +15,7 @@ from ibbench.plugins.load import load_installed, plugin_names
 _FOLDER = Path(__file__).parents[1] / "data" / "sources"  # one file per source, named after it
 
 # Options that say where a CSV lies, or how it is read. They do not identify a run: the content that was read does.
+PATHS = ("path", "test_path")  # those among the following that name files
 OF_CONTENT = ("path", "strict", "encoding", "decimal", "smiles_names", "max_atoms", "split_column", "test_path")
 
 

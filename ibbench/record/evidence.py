@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.errors import InputError
+from ibbench.options.sources import PATHS
 from ibbench.record.schema import Record, explain_unreadable, read_versioned
 
 SCHEMA_VERSION = 1
@@ -148,10 +149,12 @@ def pack_evidence(records: Iterable[Record], arrays_of: Callable[[str], Packable
 def _published(record: Record) -> Record:
     """Return a record without details of the user's machine: its name, and paths in commands and tracebacks."""
     made, error, plugins = record.made, record.error, record.plugins
+    reading = {key: value for key, value in (record.reading or {}).items() if key not in PATHS}
     return record.model_copy(
         update={
             "made": made and made.model_copy(update={"host": "", "command": ""}),
             "error": error and error.model_copy(update={"traceback": ""}),
+            "reading": reading or None,
             "plugins": plugins and tuple(one.model_copy(update={"place": one.name}) for one in plugins),
         }
     )
@@ -186,7 +189,7 @@ class _Packing:
         stem = f"{name}-{self._count[name]}"
         self._count[name] += 1
         for end, values in parts.items():
-            self.write(stem + end, _npy(values))
+            self.write(stem + end, to_npy(values))
         self._known[key] = stem + ("/" if is_predicted else ".npy")
         return self._known[key]
 
@@ -209,7 +212,8 @@ def _split(rounded: Rounded) -> dict[str, Array]:
     return {"coarse": coarse.astype(width), "fine": (steps - (coarse << 8)).astype(np.int8), "mae": rounded.mae}
 
 
-def _npy(array: Array) -> bytes:
+def to_npy(array: Array) -> bytes:
+    """Return the content of a .npy file with an array."""
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
     return file.getvalue()
@@ -309,7 +313,7 @@ class _Packed:
         """
         if self.is_predicted(name):
             return self._evidence.sign(f"{self._members[name]}fine.npy")
-        content = _npy(np.ascontiguousarray(self.plain(name)))
+        content = to_npy(np.ascontiguousarray(self.plain(name)))
         return zlib.crc32(content), len(content)
 
     def plain(self, name: str) -> Array:

@@ -180,7 +180,7 @@ def read_tested(folder: Path, target: str) -> Tested | None:
     Raises:
         BrokenError: the file is damaged.
     """
-    path, arrays = _open(folder)
+    path, arrays = open_arrays(folder)
     try:
         if arrays is None:
             return None
@@ -208,8 +208,12 @@ def open_predictions(folder: Path) -> "Predictions | None":
 _Block = tuple[list[Predictor], Floats, Floats]  # R predictors, their true values and rounded errors, `[R, M]`
 
 
-def _open(folder: Path) -> tuple[Path, Arrays | None]:
-    """Return the predictions of a run, from its folder or the evidence of its study, and the file that has them."""
+def open_arrays(folder: Path) -> tuple[Path, Arrays | None]:
+    """Return the predictions of a run, from its folder or the evidence of its study, and the file that has them.
+
+    Raises:
+        BrokenError: the file is damaged.
+    """
     arrays: Arrays | None = open_predictions(folder)
     if not arrays and not (folder / RECORD).exists() and (evidence := StudyFolder.at(folder.parents[1]).evidence):
         return Path(evidence.name), evidence.arrays(folder.name)
@@ -218,7 +222,7 @@ def _open(folder: Path) -> tuple[Path, Arrays | None]:
 
 def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
     """Read the predictors of a run: a block of its replicas, and one for each baseline."""
-    path, arrays = _open(folder)
+    path, arrays = open_arrays(folder)
     if arrays is None:
         return []
     try:

@@ -179,7 +179,9 @@ class Record(Entry):
     what assumptions are worth, if the config names one; `trial` the number of the draw of a random search that
     its options come from, if they do; `plugins` those that it was trained with, if there were any; `made`, `data`,
     `unseen` and `split_sizes` are None in records of older versions. `labelled` has the sizes of the parts without the
-    molecules that lack a label, for each target of which some do; it is None if there is no such target.
+    molecules that lack a label, for each target of which some do; it is None if there is no such target. `reading` has
+    the options that `config` lacks, since `data_source` has a digest of what they lead to, such as the path of a CSV;
+    it is None if all of them have their defaults.
     """
 
     schema_version: int
@@ -207,6 +209,7 @@ class Record(Entry):
     split_sizes: SplitSizesEntry | None = None
     labelled: dict[str, SplitSizesEntry] | None = None
     plugins: tuple[PluginEntry, ...] | None = None
+    reading: dict[str, Any] | None = None
 
     @property
     def is_tested(self) -> bool:

@@ -53,7 +53,11 @@ def readable(table: pd.DataFrame, reference: str = BEST, fields: Sequence[str] =
         The cells of each row by column.
     """
     variants = bool(table["variant"].any())
-    known = {name for name in ("mae_over_chemical_accuracy", "doubling") if table[name].notna().any()}
+    known = {
+        name
+        for name in ("mae_over_chemical_accuracy", "doubling", "cliff_mae_mean")
+        if name in table and table[name].notna().any()
+    }
     shown = [*fields, "target", "train_size", "model", *(["variant"] if variants else [])]
     rows = [about(row, shown) | _figures(row, reference, known) for row in table.astype(object).to_dict("records")]
     return in_words_of(NATS, rows) if (table["unit"] == NATS).all() else rows
@@ -77,6 +81,8 @@ def _figures(row: _Row, reference: str, known: set[str]) -> dict[str, str]:
         cells["by twice the steps"] = _change(row)
     if "mae_over_chemical_accuracy" in known:
         cells["MAE / chemical accuracy"] = _with_decimals(row["mae_over_chemical_accuracy"], 1)
+    if "cliff_mae_mean" in known:
+        cells |= _on_cliffs(row)
     trained = pd.notna(row["train_seconds"])
     return cells | {
         "seeds": str(row["num_seeds"]),
@@ -90,6 +96,15 @@ def _figures(row: _Row, reference: str, known: set[str]) -> dict[str, str]:
 
 def _of_number(row: _Row) -> dict[str, str]:
     return {"RMSE": with_spread(row["rmse_mean"], None), "R²": _with_decimals(row["r2_mean"], 3)}
+
+
+def _on_cliffs(row: _Row) -> dict[str, str]:
+    """Format the errors of molecules on activity cliffs; empty where they are not known."""
+    mean, low, high = (row[f"cliff_mae_{part}"] for part in ("mean", "low", "high"))
+    return {
+        "MAE on cliffs": "" if pd.isna(mean) else with_interval(mean, low, high, notation_of(mean, 4)),
+        "RMSE on cliffs": "" if pd.isna(mean) else with_spread(row["cliff_rmse_mean"], None),
+    }
 
 
 def _of_class(row: _Row) -> dict[str, str]:

@@ -12,6 +12,7 @@ from ibbench.compare.order import model_order
 from ibbench.compare.study import Section, in_full
 from ibbench.compare.table import BEST, GROUP
 from ibbench.compare.verdict import POWER
+from ibbench.data.sources import has_cliffs
 from ibbench.options.words import NATS
 from ibbench.record.schema import Record
 from ibbench.report.calibration import ensembles
@@ -38,7 +39,9 @@ _SHORT = {
     "mean of MAE / std": "MAE / std",
     "within chemical accuracy": "chem. acc.",
 }
-_SHOWN = {"model", "variant", "test MAE", "test log loss", "AUROC", "params", "MFLOPs", "train s"}  # and the ratio
+_SHOWN = {  # and the ratio
+    "model", "variant", "test MAE", "test log loss", "AUROC", "MAE on cliffs", "params", "MFLOPs", "train s",
+}  # fmt: skip
 _LEGEND = (
     "MAE: mean ± standard deviation over seeds, on the test molecules of the split. Ratios (geometric means over "
     "seeds) and differences: with their 95 % interval over seeds and test molecules, each by itself. "
@@ -61,6 +64,11 @@ _CLASS_LEGEND = (
     "of class 1 from the stated probability in ten bins of as many molecules each, by rising probability; by chance: "
     "what as many molecules would have if every probability were right. Log loss of the mean: of the mean probability "
     "over seeds, which costs as many trainings as there are seeds; no verdict counts it."
+)
+_CLIFF_LEGEND = (
+    "On cliffs: over the test molecules that the source marks as lying on an activity cliff, {counts}; such a molecule "
+    "has one much like it that is more than ten times as active, or less than a tenth. MAE: with its 95 % interval "
+    "over seeds and such molecules. RMSE: the figure that MoleculeACE tells. No verdict counts them."
 )
 _PAIRS_LEGEND = (
     "P(A < B): the share of seeds on which A has the lower MAE, ties counted half, with its 95 % (Clopper-Pearson) "
@@ -93,6 +101,7 @@ def body(report: Report, most_pairs: int = _MOST_PAIRS) -> list[Shape]:
         Table(_assumptions(report), title="Assumptions"),
         legend(_LEGEND.format(relevance=f"{report.relevance * 100:.3g} %", shared=f"{MOST_SHARED:.0%}")),
         *_legend_of_classes(report.table),
+        *_legend_of_cliffs(report.table),
     ]
 
 
@@ -103,6 +112,14 @@ def _legend_of_classes(table: pd.DataFrame) -> list[Shape]:
     shares = classes.dropna(subset="positive_share").drop_duplicates("target")
     told = ", ".join(f"{row['positive_share']:.3f} of {row['target']}" for _, row in shares.iterrows())
     return [legend(_CLASS_LEGEND.format(shares=told or "not known"))]
+
+
+def _legend_of_cliffs(table: pd.DataFrame) -> list[Shape]:
+    if "num_cliffs" not in table or not table["num_cliffs"].notna().any():
+        return []
+    known = table.dropna(subset="num_cliffs").drop_duplicates(["source", "split"])
+    told = " and ".join(f"{row['num_cliffs']:,} of {row['num_test_molecules']:,}" for _, row in known.iterrows())
+    return [legend(_CLIFF_LEGEND.format(counts=told))]
 
 
 def tell_failed(report: Report) -> list[str]:
@@ -239,6 +256,9 @@ def _remarks(report: Report) -> Iterator[str]:
             "With data.train_size=null all seeds train on the same molecules: they redraw initial weights and batch "
             "order, not the data. What other train molecules would change is in none of these deviations."
         )
+    known = [entry for entry in report.study.entries if entry.sample.errors is not None]
+    if any(entry.cliffs is None and has_cliffs(entry.key.group.section.source) for entry in known):
+        yield "Errors on activity cliffs are not told: the package that marks these molecules is not installed."
     for unseen in report.provenance.unseen:
         yield from unseen.sentences()
 

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor
@@ -13,6 +14,8 @@ from ibbench.data.splits import Split
 from ibbench.data.targets import Target
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
+from ibbench.options.data import DataOptions
+from ibbench.options.sources import OF_CONTENT, PATHS
 from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import name_in_study
 from ibbench.record.made import describe_making
@@ -99,6 +102,7 @@ def make_record(point: Point, status: Literal["done", "failed"], **outcome: Any)
         data=_count_data(point.dataset),
         made=describe_making(),
         plugins=_list_plugins(point.config),
+        reading=_describe_reading(point.config.data),
         unseen=UnseenEntry(sight=sight_of(point.resolved.model), **count_for([point]).model_dump()),
         **name_in_study(point.config),
         **outcome,
@@ -121,6 +125,13 @@ def _list_plugins(config: Config) -> tuple[PluginEntry, ...] | None:
         for key, plugin in used.items()
     )
     return tuple(entries) or None
+
+
+def _describe_reading(data: DataOptions) -> dict[str, Any] | None:
+    """Return the options that say how the data are read, and are no part of the name of a run; paths are absolute."""
+    usual = {name: field.default for name, field in DataOptions.model_fields.items()}
+    given = {name: getattr(data, name) for name in OF_CONTENT if getattr(data, name) != usual[name]}
+    return {name: str(Path(value).absolute()) if name in PATHS else value for name, value in given.items()} or None
 
 
 def _count_data(dataset: DataSet) -> DataEntry:

@@ -2,7 +2,7 @@
 
 import time
 
-from ibbench.terminal import Line
+from ibbench.terminal import Line, duration
 from ibbench.training.length import Length
 from ibbench.training.state import State
 from ibbench.training.task import Task
@@ -34,7 +34,7 @@ class RunProgress:
         spent = time.perf_counter() - self._started
         left = spent / (state.step - self._first_step) * (self._line.total - state.step)
         finished = state.step == self._line.total or bool(state.stopped.all())
-        text = self._describe(state) + ("" if finished else f" · {_duration(left)} left")
+        text = self._describe(state) + ("" if finished else f" · {duration(left)} left")
         self._line.show(state.step, text, finished)
 
     def _describe(self, state: State) -> str:
@@ -53,9 +53,3 @@ class RunProgress:
             f"step {state.step:,}/{self._line.total:,} (epoch {passes:.3g}) · "
             f"validation {self._word} {', '.join(shown)}{more} · {speed:,.0f} molecules/s"
         )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -37,13 +37,18 @@ def test_words_of_two_classes_are_read(words: str, load: Load) -> None:
     assert "line 5, column toxic, ``: the value is missing" in said[-1]
 
 
+def test_classes_may_be_numbers_with_a_comma(load: Load) -> None:
+    dataset, _ = load(['"1,0"', '"0,0"', "1"], "data.classes=[toxic]", "data.decimal=comma")
+    assert dataset.values[:, 0].tolist() == [1, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
         (["1", "0", "2", "maybe", "2"], "has `2`, `maybe`: expected 1/0, true/false, yes/no"),
         (["a+", "b-"], "has `a+`, `b-`: expected"),
         (["1", "1.0", ""], "has only `1`, `1.0`: there is nothing to tell apart"),
-        (["", ""], "has only no value"),
+        (["", ""], "has no value: there is nothing to tell apart"),
         ([f"{number}" for number in range(2, 12)], "`6` and 5 more: expected"),
     ],
 )

@@ -1,5 +1,6 @@
 """Parquet and SDF files are read as a CSV with the same molecules is, and mistakes in them are one line."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pandas as pd
 import pytest
 import torch
 from rdkit import Chem
+from rich.console import Console
 
+from ibbench.commands.data import show_dataset
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.errors import InputError
 from ibbench.options.config import Config
@@ -107,3 +110,19 @@ def test_mistakes_are_one_line(
     with pytest.raises(InputError, match=message) as raised:
         load(name, *overrides)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["empty.csv", "empty.parquet"])
+def test_a_column_without_any_value_is_told_and_read_past(
+    name: str, tmp_path: Path, load: Callable[..., DataSet]
+) -> None:
+    frame = pd.DataFrame({"smiles": list(MOLECULES), "logS": list(MOLECULES.values()), "none": float("nan")})
+    frame.to_csv(tmp_path / "empty.csv", index=False)
+    frame.to_parquet(tmp_path / "empty.parquet")
+    both = (f"data.path={tmp_path / name}", "data.target_columns=[logS,none]")
+    shown = io.StringIO()
+    show_dataset(["data=csv", *both, "targets=[logS]"], Console(file=shown, width=200))
+    assert "of 5 molecules have one: none 0" in shown.getvalue()
+    assert load(name, *both).values[:, 0].tolist() == list(MOLECULES.values())
+    with pytest.raises(InputError, match=r"column `none` of .* is to have two classes and has no value"):
+        load(name, *both, "data.classes=[none]")

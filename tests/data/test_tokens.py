@@ -53,3 +53,11 @@ def test_unknown_letters_are_other() -> None:
     silicon, umlaut = tokenize(["C[Si](C)C", "Cä"])
     assert [TOKENS[code - 1] for code in silicon[:5]] == ["C", "[", "S", "other", "]"]
     assert umlaut.tolist() == [*tokenize(["C"])[0].tolist(), NUM_TOKENS, *[0] * (len(umlaut) - 2)]
+
+
+def test_long_lists_have_the_tokens_of_each_molecule() -> None:
+    smiles = ["C"] * 2**16 + ["CCl"] * 3
+    tokens = tokenize(smiles)
+    assert tokens.shape == (len(smiles), 2)
+    assert (tokens[: 2**16] == np.pad(tokenize(["C"]), ((0, 0), (0, 1)))).all()
+    assert (tokens[2**16 :] == tokenize(["CCl"])).all()

@@ -6,6 +6,7 @@ RDKit: training from a ready cache and writing tables do not need the packages t
 
 from __future__ import annotations
 
+import functools
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -74,6 +75,7 @@ class Source(ABC):
         takes: options that belong to another source, such as `path`, and that this one takes, too. `identify` must
             return another text where they change the content.
         references: the papers to cite for its data, each with its https://doi.org/ address.
+        has_cliffs: whether the source marks molecules on activity cliffs, whose errors tables then tell apart.
         options: the group `data` of the config.
     """
 
@@ -85,6 +87,7 @@ class Source(ABC):
     num_molecules: ClassVar[int | None] = None
     takes: ClassVar[frozenset[str]] = frozenset()
     references: ClassVar[tuple[str, ...]] = ()
+    has_cliffs: ClassVar[bool] = False
 
     def __init__(self, options: DataOptions) -> None:
         self.options = options
@@ -114,6 +117,18 @@ class Source(ABC):
     def smiles_column(self) -> str:
         """Return the name of the column of SMILES in messages."""
         return "SMILES"
+
+    @classmethod
+    def cliffs(cls, identity: str) -> np.ndarray:
+        """Return which rows are of molecules on activity cliffs, bool `[M]`, of a source with `has_cliffs`.
+
+        Args:
+            identity: the text that `identify` returned.
+
+        Raises:
+            InputError: the data are missing.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def read(self) -> Rows:
@@ -216,3 +231,31 @@ def find_references(identity: str) -> tuple[str, ...]:
     """
     source = identity.partition(":")[0]
     return get_source(source).references if source in known_sources() else ()
+
+
+def has_cliffs(identity: str) -> bool:
+    """Whether the source that a record names marks molecules on activity cliffs."""
+    source = identity.partition(":")[0]
+    return source in known_sources() and get_source(source).has_cliffs
+
+
+@functools.lru_cache(maxsize=64)
+def _read_cliffs(identity: str) -> np.ndarray | None:
+    try:
+        return get_source(identity.partition(":")[0]).cliffs(identity)
+    except InputError:
+        return None
+
+
+def find_cliffs(identity: str, ids: np.ndarray) -> np.ndarray | None:
+    """Return whether molecules lie on activity cliffs, as the source that a record names marks them.
+
+    Args:
+        identity: the text that the source's `identify` returned when the record was made.
+        ids: numbers that the source gives the molecules, int64 `[K]`.
+
+    Returns:
+        One flag per molecule, bool `[K]`; None if the source marks none, or its package is not installed.
+    """
+    marks = _read_cliffs(identity) if has_cliffs(identity) else None
+    return None if marks is None or ids.max(initial=0) > len(marks) else marks[ids - 1]

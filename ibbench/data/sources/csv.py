@@ -145,9 +145,12 @@ class Csv(Source):
         Raises:
             InputError: a cell holds no class, or all hold the same one.
         """
-        texts = [text.strip() for row, text in enumerate(cells.columns[name]) if row not in cells.broken]
-        codes = read_classes([text for text in texts if text], f"column `{name}` of {self.location()}")
-        return [codes.get(text.strip(), math.nan) for text in cells.columns[name]]
+        texts = [text.strip() for text in cells.columns[name]]
+        if self.options.decimal == "comma":  # numbers such as 1,0 name classes, too
+            texts = [text.replace(",", ".") for text in texts]
+        known = [text for row, text in enumerate(texts) if text and row not in cells.broken]
+        codes = read_classes(known, f"column `{name}` of {self.location()}")
+        return [codes.get(text, math.nan) for text in texts]
 
 
 def _content(option: str, given: str | None) -> bytes:

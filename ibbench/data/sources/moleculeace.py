@@ -13,6 +13,7 @@ from ibbench.errors import InputError, suggest
 
 _INSTALL = "pip install --no-deps MoleculeACE==3.0.0"
 _FOLDER = "Data/benchmark_data"
+_CLIFF = {"0": False, "1": True}
 _NANO = 9  # the table has -log10 of nmol/L
 
 _TILBORG = (
@@ -33,6 +34,14 @@ class MoleculeAce(Packaged):
         "-log10 of the constant of inhibition (Ki) or of the effective dose (EC50)",
     )
     references = (_TILBORG,)
+    has_cliffs = True
+
+    @classmethod
+    def cliffs(cls, identity: str) -> np.ndarray:
+        """Return which rows of the task that an identity names have a partner across an activity cliff, bool `[M]`."""
+        task = identity.partition(":")[2].partition(",")[0]
+        marks = read_columns(_find_table(task), ",", ["cliff_mol"])["cliff_mol"]
+        return np.array([_CLIFF[mark] for mark in marks])
 
     def chosen(self) -> tuple[str, ...]:
         """Return the name of the task."""
@@ -48,13 +57,7 @@ class MoleculeAce(Packaged):
         Raises:
             InputError: MoleculeACE is not installed, or has no such task.
         """
-        folder = find_file("MoleculeACE", "__init__.py", _INSTALL).parent / _FOLDER
-        tasks = sorted(path.stem for path in folder.glob("*.csv"))
-        if self.options.task not in tasks:
-            raise InputError(
-                f"`data.task={self.options.task}` is not possible: {suggest(self.options.task or '', tasks)}"
-            )
-        return [folder / f"{self.options.task}.csv"]
+        return [_find_table(self.options.task or "")]
 
     def read_table(self) -> Table:
         """Read the table of the task."""
@@ -66,3 +69,12 @@ class MoleculeAce(Packaged):
     def convert(self, value: float) -> float:
         """Return -log10 of mol/L: the table has that of nmol/L."""
         return value + _NANO
+
+
+def _find_table(task: str) -> Path:
+    """Return the table of a task."""
+    folder = find_file("MoleculeACE", "__init__.py", _INSTALL).parent / _FOLDER
+    tasks = sorted(path.stem for path in folder.glob("*.csv"))
+    if task not in tasks:
+        raise InputError(f"`data.task={task}` is not possible: {suggest(task, tasks)}")
+    return folder / f"{task}.csv"

@@ -1,6 +1,8 @@
 """The models that are probed: those of a command line, or those of a study with the weights of its runs."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ibbench.compare.study import in_full
@@ -8,6 +10,7 @@ from ibbench.compare.variants import describe, find_variants_of, flatten
 from ibbench.errors import InputError
 from ibbench.options.config import Config, read_config
 from ibbench.options.defaults import LEFT_OUT, default_options
+from ibbench.options.sources import PATHS
 from ibbench.plugins.load import plugin_names
 from ibbench.plugins.registry import Kind
 from ibbench.record.folder import RUNS, StudyFolder, read_finished
@@ -86,15 +89,22 @@ def _refuse_other_data(record: Record, point: Point, folder: Path) -> None:
     """Check that a run was trained on the molecules that its options stand for now."""
     now = point.dataset.source, point.split.fingerprint
     if (record.data_source, record.split_fingerprint) != now:
-        raise InputError(f"{folder} was trained on other data, or another split, than its options stand for now")
+        raise InputError(
+            f"{folder} was trained on other data, or another split, than its options stand for now. A file must be as "
+            "it was, and be read as it was"
+        )
 
 
-def read_configs(study: Path, defaults: Config) -> tuple[list[Config], list[Path]]:
+def read_configs(
+    study: Path, defaults: Config, reading: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[list[Config], list[Path]]:
     """Return the options of the runs of a study, and their folders.
 
     Args:
         study: the folder of the study.
         defaults: a config with the options that records leave out, since they change no numbers.
+        reading: options of the data that take the place of those in `Record.reading`, such as the path of a CSV that
+            lies elsewhere now.
 
     Raises:
         InputError: no run is finished, a record does not say enough to rebuild its options, options are not possible
@@ -103,26 +113,41 @@ def read_configs(study: Path, defaults: Config) -> tuple[list[Config], list[Path
     records = [record for record in StudyFolder.at(study).records() if record.status == "done"]
     if not records:
         raise InputError(f"{study} has no finished run: expected a study, or options as `ibbench train` takes them")
-    configs = [_config_of(record, study, defaults) for record in records]
+    configs = [_config_of(record, study, defaults, reading) for record in records]
     return configs, [study / RUNS / record.run for record in records]
 
 
-def _config_of(record: Record, study: Path, defaults: Config) -> Config:
-    if record.config["data"].get("source") == "csv":
-        raise InputError(
-            f"{study} does not say where its CSV lies: expected the options that `ibbench train` was given instead"
-        )
+def _config_of(record: Record, study: Path, defaults: Config, given: Mapping[str, Any]) -> Config:
+    reading = {**(record.reading or {}), **given}
+    _check_paths(reading, record, study)
     known = defaults.model_dump(mode="json", exclude={"data", "model", "optimizer", "schedule", "budget", "tuning"})
     options: dict[str, Any] = known | {key: value for key, value in record.config.items() if key != "plugins"}
     options["trainer"] = known["trainer"] | record.config["trainer"]
     at_random = {"split": "random", "held_out": None, "split_target": None}  # the defaults, which records leave out
-    options["data"] = at_random | LEFT_OUT["data"] | record.config["data"]
+    options["data"] = at_random | LEFT_OUT["data"] | record.config["data"] | reading
     own = default_options("model", record.config["model"]["name"])
     options["model"] = {key: value for key, value in LEFT_OUT["model"].items() if key in own} | record.config["model"]
     options |= {"name": study.resolve().name, "results_dir": str(study.parent)}
     if record.rung:
         options["rung"] = record.rung.model_dump()
     return _with_same_plugins(options, record, study)
+
+
+def _check_paths(reading: Mapping[str, Any], record: Record, study: Path) -> None:
+    """Check that it is known where the files of a study lie, and that they are there."""
+    data = record.config["data"]
+    needed = {"path": data.get("source") == "csv", "test_path": data.get("split") == "file"}
+    for option in PATHS:
+        if needed[option] and option not in reading:
+            raise InputError(
+                f"{study} does not say where its data lie: expected `ibbench probe {study} data.{option}=FILE`, and "
+                "the options of the data that are not the usual ones, such as data.encoding"
+            )
+        if option in reading and not Path(reading[option]).is_file():
+            raise InputError(
+                f"{study} was trained on {reading[option]}, which is not there: expected the file in its place, or "
+                f"`ibbench probe {study} data.{option}=FILE`"
+            )
 
 
 def _with_same_plugins(options: dict[str, Any], record: Record, study: Path) -> Config:
