@@ -34,7 +34,7 @@ _GROUPS = {
 }
 _OTHERS = {
     "experiment": "Studies with a name of their own, whose options take the place of the defaults",
-    "task": "A data set with its targets, for `experiment=generalise`; with a split in brackets: `task=[logp,scaffold_split]`",
+    "task": "A data set with its targets, for `experiment=generalise`; with a split: `task=[logp,scaffold_split]`",
     "variation": "The recipe with one thing altered, for `experiment=robustness` and `experiment=failure_modes`",
     "cluster": "Where runs are trained",
 }
