@@ -25,7 +25,6 @@ from ibbench.track.follow import Follower
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.length import count_molecules, measure_length
 from ibbench.training.loop import prepare, train
-from ibbench.training.metrics import mean_error
 from ibbench.training.progress import RunProgress
 from ibbench.training.replicas import Replica
 from ibbench.training.state import State
@@ -220,7 +219,7 @@ def _measure_trials(
     if with_test and len(point.split.test):
         index = point.split.test
         prediction = predict(task, state.models, index)
-        test = mean_error(prediction, task.truth.values(index), task.truth.is_class).tolist()
+        test = task.truth.mean_error(prediction, task.truth.values(index)).tolist()
     found = []
     for row, (replica, trial) in enumerate(part.rows):
         diverged = bool(state.best_mae[row].isinf())

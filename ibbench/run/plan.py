@@ -31,6 +31,7 @@ from ibbench.plugins.load import blaming
 from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import RUNS, study_folder
 from ibbench.record.schema import SCHEMA_VERSION
+from ibbench.run.output import find_output
 from ibbench.run.pace import fit_to_seconds
 from ibbench.run.recall import remember
 from ibbench.terminal import mention
@@ -182,7 +183,9 @@ def check_baselines(config: Config, dataset: DataSet, split: Split) -> None:
 
 
 def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.device) -> Config:
-    """Return the config with the width that meets its budget; errors are those of `_size_model`."""
+    """Return the config with the width that meets its budget; errors are those of `find_output` and `_size_model`."""
+    predicting = config.model.model_copy(update={"output": find_output(config, dataset)})
+    config = config.model_copy(update={"model": predicting})
     model = _size_model(config, dataset, split, device)
     width, hidden = model.sizes
     dropout = max(trial.dropout for seed in config.seeds for trial in draw_trials(config, seed))
