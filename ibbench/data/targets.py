@@ -82,6 +82,8 @@ _ALL = (
     Target("c", "C", "GHz", "rotational constant C", logarithmic=True),
 )
 QM9_TARGETS = {target.name: target for target in _ALL}
+_CHARGE = "Mulliken charge of an atom, with those of its hydrogens where these are no atoms of their own"
+QM9_ATOM_TARGETS = {"mulliken": Target("mulliken", "q", "e", _CHARGE, output="atoms")}
 
 # Energies of the free atoms by atomic number, B3LYP/6-31G(2df,p), in hartree: Ramakrishnan et al. 2014
 # (Sci. Data 1, 140022), file atomref.txt, figshare 3195395.
