@@ -7,15 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ibbench.data.smiles_table import SmilesRow
 from ibbench.report.cells import Notation, decimals_of, figure
 from ibbench.report.document import Heading, Points, Remark, Shape, Table
-from ibbench.run.ensemble import KINDS, Column
+from ibbench.run.ensemble import KINDS, Column, OfAtoms
 from ibbench.run.forecast import Forecast
 
 REMARK = "remark"
 _STATISTICS = {
-    "mean": "prediction of the target by a model: the mean over its seeds, in the unit",
+    "mean": "prediction of the target by a model: the mean over its seeds, in the unit; of a target of atoms a list in "
+    "brackets, one number per atom in the order of the SMILES",
     "std": "sample standard deviation of the prediction over seeds; empty for one seed",
 }
 # Before these stand the columns of the input, or one column `smiles` of what was typed.
@@ -31,25 +34,29 @@ _HELP = (
 )
 
 
+Figures = tuple[float, float] | tuple[list[float], list[float]]  # mean and deviation, of a molecule or of its atoms
+
+
 class Predicted(NamedTuple):
     """One row of the input with its predictions.
 
     Attributes:
         number: number of the row, from 1.
         row: row as it was given.
-        figures: mean and deviation for each column of the forecast, in its unit; NaN where nothing is predicted.
+        figures: mean and deviation for each column of the forecast, in its unit; NaN where nothing is predicted. Of a
+            target of atoms they are lists, one number per atom; empty where nothing is predicted.
         remark: reasons not to trust the predictions; empty if there are none.
     """
 
     number: int
     row: SmilesRow
-    figures: list[tuple[float, float]]
+    figures: list[Figures]
     remark: str
 
     @property
     def is_whole(self) -> bool:
         """Whether all columns have a prediction."""
-        return all(math.isfinite(mean) for mean, _ in self.figures)
+        return all(bool(mean) if isinstance(mean, list) else math.isfinite(mean) for mean, _ in self.figures)
 
 
 class Tally:
@@ -77,16 +84,30 @@ class Tally:
         """Count the rows of one chunk, and return them with their predictions."""
         figures = zip(forecast.mean.T.tolist(), forecast.deviation.T.tolist(), strict=True)
         done = []
-        for row, (means, deviations), remark in zip(rows, figures, forecast.remarks, strict=True):
+        for place, (row, (means, deviations), remark) in enumerate(zip(rows, figures, forecast.remarks, strict=True)):
             self.rows += 1
             why = f"not read: {row.fault}" if row.fault else remark
-            done.append(Predicted(self.rows, row, list(zip(means, deviations, strict=True)), why))
+            both: list[Figures] = [*zip(means, deviations, strict=True)]
+            for column, found in forecast.atoms.items():
+                both[column] = list_atoms(found, place)
+            done.append(Predicted(self.rows, row, both, why))
         self.kinds += forecast.kinds
         lacking = [one for one in done if not one.is_whole]
         self.lacking += len(lacking)
         self.listed += lacking[: _LISTED - len(self.listed)]
         self.shown += done[: int(min(len(done), max(0, self._most_shown - len(self.shown))))]
         return done
+
+
+def list_atoms(found: OfAtoms, place: int) -> tuple[list[float], list[float]]:
+    """Return mean and deviation of each atom of one molecule; two empty lists where nothing is predicted.
+
+    Args:
+        found: figures of the atoms of M molecules.
+        place: place of the molecule among them.
+    """
+    present = ~np.isnan(found.mean[place])
+    return found.mean[place][present].tolist(), found.deviation[place][present].tolist()
 
 
 def list_names(columns: Sequence[Column]) -> list[str]:
@@ -116,7 +137,10 @@ def csv_rows(rows: Iterable[Predicted]) -> str:
     return text.getvalue()
 
 
-def _digits(value: float) -> str:
+def _digits(value: float | list[float]) -> str:
+    """Write a number with all digits, or the numbers of atoms as a list in brackets, as JSON has it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(repr, value))}]" if value and math.isfinite(value[0]) else ""
     return repr(value) if math.isfinite(value) else ""
 
 
@@ -195,8 +219,14 @@ def _given(one: Predicted) -> dict[str, str]:
     return {"row": str(one.number), **line, "SMILES": one.row.smiles}
 
 
-def _figure(mean: float, deviation: float) -> str:
-    """Format `mean ± deviation` so that the deviation has two digits; without a deviation the mean has four."""
+def _figure(mean: float | list[float], deviation: float | list[float]) -> str:
+    """Format `mean ± deviation` so that the deviation has two digits; without a deviation the mean has four.
+
+    Figures of atoms stand side by side, with commas between.
+    """
+    if isinstance(mean, list) and isinstance(deviation, list):
+        return ", ".join(_figure(*both) for both in zip(mean, deviation, strict=True))
+    assert isinstance(mean, float) and isinstance(deviation, float)
     if not math.isfinite(mean):
         return ""
     if not 0 < deviation < math.inf:
@@ -235,5 +265,7 @@ def content(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> dic
     }
 
 
-def _finite_or_none(value: float) -> float | None:
+def _finite_or_none(value: float | list[float]) -> float | list[float] | None:
+    if isinstance(value, list):
+        return value if value and math.isfinite(value[0]) else None
     return value if math.isfinite(value) else None
