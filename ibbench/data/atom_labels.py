@@ -38,15 +38,16 @@ def add_atom_targets(dataset: DataSet, targets: Sequence[str], say: Callable[[st
     for target in (known[name] for name in dict.fromkeys(targets) if name in known):
         labels = torch.from_numpy(_load_labels(dataset, target))
         present = ~labels.isnan()
-        means = torch.where(present, labels, 0).sum(1) / present.sum(1)  # NaN for a molecule without labels
-        if count := int(means.isnan().sum()):
+        # One number per molecule, NaN without labels. Rounded, so that it does not depend on the order of the atoms.
+        sizes = (torch.where(present, labels.abs(), 0).sum(1) / present.sum(1)).round(decimals=9)
+        if count := int(sizes.isnan().sum()):
             say(
                 f"{target.name}: {count:,} of {len(dataset):,} molecules are left out, since the source lists their "
                 "atoms in another order than their SMILES"
             )
         dataset = replace(
             dataset,
-            values=torch.cat([dataset.values, means[:, None]], dim=1),
+            values=torch.cat([dataset.values, sizes[:, None]], dim=1),
             targets=(*dataset.targets, target),
             arrays={**dataset.arrays, target.name: labels},
         )

@@ -39,8 +39,8 @@ class DataSet:
 
     Attributes:
         molecules: the packed graphs, features as counts (uint8).
-        values: the targets in their units, float64 `[M, T]`. Of a target of atoms it is the mean over the atoms of a
-            molecule. NaN where a molecule lacks the label.
+        values: the targets in their units, float64 `[M, T]`. Of a target of atoms it is the mean absolute value over the
+            atoms of a molecule. NaN where a molecule lacks the label.
         targets: the T targets, one per column of `values`.
         ids: the number that the source gives each molecule, or else its row in the source, counted from 1; int64
             `[M]`.

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from ibbench.report.document import Heading, Points, Remark, Shape, Table
 from ibbench.run.ensemble import KINDS, Column, OfAtoms
 from ibbench.run.forecast import Forecast
 
-REMARK = "remark"
+REMARK, ATOM = "remark", "atom"
 _STATISTICS = {
     "mean": "prediction of the target by a model: the mean over its seeds, in the unit; of a target of atoms a list in "
     "brackets, one number per atom in the order of the SMILES",
@@ -26,7 +26,7 @@ COLUMNS = {f"TARGET [UNIT] MODEL {statistic}": text for statistic, text in _STAT
     REMARK: "what is not to be trusted of the row, or why it has no prediction; empty if nothing"
 }
 _DECIMALS = 6
-_TEXT = {"row", "line", "SMILES", REMARK}
+_TEXT = {"row", "line", "SMILES", ATOM, REMARK}
 _LISTED = 20  # rows without a prediction that a screen lists
 _HELP = (
     "Mean over seeds ± standard deviation between them, in the unit above: what another training changes, and not how "
@@ -46,12 +46,14 @@ class Predicted(NamedTuple):
         figures: mean and deviation for each column of the forecast, in its unit; NaN where nothing is predicted. Of a
             target of atoms they are lists, one number per atom; empty where nothing is predicted.
         remark: reasons not to trust the predictions; empty if there are none.
+        elements: symbol of each atom that has figures; none if all targets are of molecules.
     """
 
     number: int
     row: SmilesRow
     figures: list[Figures]
     remark: str
+    elements: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -88,9 +90,11 @@ class Tally:
             self.rows += 1
             why = f"not read: {row.fault}" if row.fault else remark
             both: list[Figures] = [*zip(means, deviations, strict=True)]
+            elements: tuple[str, ...] = ()
             for column, found in forecast.atoms.items():
                 both[column] = list_atoms(found, place)
-            done.append(Predicted(self.rows, row, both, why))
+                elements = max(elements, (*filter(None, found.elements[place]),), key=len)
+            done.append(Predicted(self.rows, row, both, why, elements))
         self.kinds += forecast.kinds
         lacking = [one for one in done if not one.is_whole]
         self.lacking += len(lacking)
@@ -205,13 +209,30 @@ def _in_singular(words: str) -> str:
 
 def _table(tally: Tally, columns: Sequence[Column]) -> Table:
     names = [f"{_task(column)} {column.ensemble}" for column in columns]
-    rows = [
-        _given(one)
-        | {name: _figure(*both) for name, both in zip(names, one.figures, strict=True)}
-        | {REMARK: one.remark}
-        for one in tally.shown
-    ]
+    rows = [line for one in tally.shown for line in _lines(one, names)]
     return Table(rows, text=_TEXT, folded={"SMILES", REMARK})
+
+
+def _lines(one: Predicted, names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the line of a molecule, or with a target of atoms a line per atom, with what is of the molecule once."""
+    if not any(isinstance(mean, list) for mean, _ in one.figures):
+        figures = {name: _at(both, 0) for name, both in zip(names, one.figures, strict=True)}
+        yield _given(one) | figures | {REMARK: one.remark}
+        return
+    for at in range(max(1, len(one.elements))):
+        given = {name: text if at == 0 else "" for name, text in _given(one).items()}
+        atom = {ATOM: f"{at + 1} {one.elements[at]}" if one.elements else ""}
+        figures = {name: _at(both, at) for name, both in zip(names, one.figures, strict=True)}
+        yield given | atom | figures | {REMARK: one.remark if at == 0 else ""}
+
+
+def _at(figures: Figures, at: int) -> str:
+    """Format the figures that stand in the line of an atom; those of a molecule stand in that of its first atom."""
+    mean, deviation = figures
+    if isinstance(mean, list) and isinstance(deviation, list):
+        return _figure(mean[at], deviation[at]) if at < len(mean) else ""
+    assert isinstance(mean, float) and isinstance(deviation, float)
+    return _figure(mean, deviation) if at == 0 else ""
 
 
 def _given(one: Predicted) -> dict[str, str]:
@@ -219,14 +240,8 @@ def _given(one: Predicted) -> dict[str, str]:
     return {"row": str(one.number), **line, "SMILES": one.row.smiles}
 
 
-def _figure(mean: float | list[float], deviation: float | list[float]) -> str:
-    """Format `mean ± deviation` so that the deviation has two digits; without a deviation the mean has four.
-
-    Figures of atoms stand side by side, with commas between.
-    """
-    if isinstance(mean, list) and isinstance(deviation, list):
-        return ", ".join(_figure(*both) for both in zip(mean, deviation, strict=True))
-    assert isinstance(mean, float) and isinstance(deviation, float)
+def _figure(mean: float, deviation: float) -> str:
+    """Format `mean ± deviation` so that the deviation has two digits; without a deviation the mean has four."""
     if not math.isfinite(mean):
         return ""
     if not 0 < deviation < math.inf:
@@ -247,6 +262,7 @@ def content(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> dic
                 "row": one.number,
                 **({"line": one.row.line} if one.row.line else {}),
                 "smiles": one.row.smiles,
+                **({"elements": list(one.elements)} if any(column.of_atoms for column in columns) else {}),
                 "predictions": [
                     {
                         "target": column.target,

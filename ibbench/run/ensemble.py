@@ -41,11 +41,13 @@ class Column(NamedTuple):
 class OfAtoms(NamedTuple):
     """Mean and sample standard deviation over seeds for each atom of M molecules, float64 `[M, N]` each.
 
-    They are NaN where there is no atom, or nothing is predicted; the deviation also for a single seed.
+    They are NaN where there is no atom, or nothing is predicted; the deviation also for a single seed. `elements` has
+    the symbol of each atom, `[M, N]`, empty where there is none.
     """
 
     mean: Floats
     deviation: Floats
+    elements: NDArray[np.str_]
 
 
 class Answer(NamedTuple):
@@ -177,7 +179,8 @@ class Ensemble:
             middle = values.mean(0)
             spread = values.std(0, ddof=1) if len(values) > 1 else np.full_like(middle, np.nan)
             if self.columns[place].of_atoms:
-                atoms[place] = OfAtoms(middle, spread)
+                predictor = self._predictors[next(iter(seeds.values()))[0]]
+                atoms[place] = OfAtoms(middle, spread, _elements(batch, predictor, middle.shape))
                 present = ~np.isnan(middle)
                 known = present.any(1)
                 mean[place, known] = np.where(present, middle, 0)[known].sum(1) / present[known].sum(1)
@@ -281,6 +284,18 @@ def _compare_charges(domain: Domain, batch: Batch) -> Iterator[Note]:
         elif unseen := sorted({*charges} - domain.atom_charges):
             listed = ", ".join(f"{charge:+d}" for charge in unseen)
             yield Note("charge", place, f"no train molecule has an atom with the charge {listed}")
+
+
+def _elements(batch: Batch, predictor: Predictor | PairPredictor, shape: tuple[int, ...]) -> NDArray[np.str_]:
+    """Return the symbol of each atom, `[M, N]`, in the order in which a predictor has the atoms."""
+    from rdkit import Chem
+
+    table = Chem.GetPeriodicTable()
+    known = np.array(["", *(table.GetElementSymbol(number) for number in range(1, 119))])
+    molecules, places = batch.molecules(predictor.hydrogens, predictor.layout)
+    numbers = np.zeros(shape, dtype=np.int64)
+    numbers[places] = molecules.atoms[..., ATOMIC_NUMBER].numpy()
+    return known[numbers]
 
 
 def _symbols(numbers: Iterable[int]) -> str:
