@@ -24,7 +24,7 @@ from ibbench.data.identity import cache_facts
 from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, FeatureLayout, layout_of
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import count_elements, pack_features
-from ibbench.data.sources import Source, open_source
+from ibbench.data.sources import Source, get_source, open_source
 from ibbench.data.targets import Target
 from ibbench.data.unseen import UNSEEN_FORMAT, Unseen
 from ibbench.errors import InputError, suggest
@@ -39,8 +39,8 @@ class DataSet:
 
     Attributes:
         molecules: the packed graphs, features as counts (uint8).
-        values: the targets in their units, float64 `[M, T]`. Of a target of atoms it is the mean absolute value over the
-            atoms of a molecule. NaN where a molecule lacks the label.
+        values: the targets in their units, float64 `[M, T]`, NaN where a molecule lacks the label. Of a target of atoms
+            it is the mean absolute value over the atoms of a molecule.
         targets: the T targets, one per column of `values`.
         ids: the number that the source gives each molecule, or else its row in the source, counted from 1; int64
             `[M]`.
@@ -98,6 +98,8 @@ class DataSet:
         """
         names = [target.name for target in self.targets]
         if name not in names:
+            if self.options is not None:  # those of atoms are read only where a run asks for them
+                names += get_source(self.options.source).atom_targets
             raise InputError(f"`targets=[{name}]` is not a target of this data set: {suggest(name, names)}")
         return names.index(name)
 
