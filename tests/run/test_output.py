@@ -69,7 +69,7 @@ def test_statistics_resample_molecules(done: tuple[Point, Record]) -> None:
         assert entry.sample.errors.shape == (2, 100)  # not the 880 atoms
         assert entry.signed_errors is None
     truth, predicted = read_predictions(point.folder, record)[Predictor("mulliken", 0)]
-    assert len(truth) == len(predicted) == record.replicas[0].tested.atoms  # type: ignore[union-attr]
+    assert len(truth) == len(predicted) == record.replicas[0].tested.atoms
     tested = read_tested(point.folder, "mulliken")
     assert tested is not None
     assert tested.places.tolist() == point.split.test.tolist()
@@ -158,7 +158,7 @@ def test_a_run_that_is_interrupted_goes_on_exactly(
     disturbed, undisturbed = (plan(config(*options, f"results_dir={tmp_path / name}")) for name in ("one", "other"))
 
     def interrupted(*arguments: object) -> object:
-        for number, state in enumerate(train(*arguments)):  # type: ignore[arg-type]
+        for number, state in enumerate(train(*arguments)):
             yield state
             if number == 1:
                 raise KeyboardInterrupt
@@ -169,6 +169,6 @@ def test_a_run_that_is_interrupted_goes_on_exactly(
             execute(disturbed)
     assert list(disturbed.folder.glob("checkpoint*"))
     for point in (disturbed, undisturbed):
-        assert execute(point).status == "done"  # type: ignore[union-attr]
+        assert execute(point).status == "done"
     files = [np.load(point.folder / "predictions.npz", allow_pickle=False) for point in (disturbed, undisturbed)]
     np.testing.assert_array_equal(files[0]["prediction"], files[1]["prediction"])
