@@ -135,8 +135,9 @@ class Readout(nn.Module):
         self.pooling, self.output = options.pooling, options.output
         self.norm = NORMALISATIONS[options.normalisation](width) if options.final_norm else None
         of_atoms = self.output == "atoms"
+        self.reads_pooled = of_atoms and num_atoms is None
         self.rho = nn.Sequential(
-            nn.Linear(2 * width if of_atoms and num_atoms is None else width, width),
+            nn.Linear(2 * width if self.reads_pooled else width, width),
             ACTIVATIONS[options.activation](),
             Dropout(options.dropout),
             nn.Linear(width, num_atoms if of_atoms and num_atoms is not None else 1),
@@ -162,10 +163,17 @@ class Readout(nn.Module):
             h: states of atoms, maybe with others behind them that are pooled, too; or of molecules `[B, W]`.
             mask: true for the states that are pooled; None for states of molecules.
             atoms: true where there is an atom.
+
+        Raises:
+            ValueError: states are those of molecules, and the readout was built without `num_atoms`.
         """
         if self.norm is not None:
             h = self.norm(h, mask)
         if mask is None:
+            if self.reads_pooled:
+                raise ValueError(
+                    "a model without states of atoms predicts them with Readout(options, num_atoms=padding.num_atoms)"
+                )
             return self.rho(h) * atoms
         own = h[..., : atoms.shape[-1], :]
         pooled = self._pool(h, mask[..., None])[..., None, :].expand(own.shape)
