@@ -1,4 +1,4 @@
-"""The 19 targets of QM9: names, symbols, units, conversions and atom references. Every unit is named here."""
+"""The targets of QM9: names, symbols, units, conversions and atom references. Every unit is named here."""
 
 from typing import Literal, NamedTuple
 
