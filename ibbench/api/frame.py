@@ -10,7 +10,7 @@ from ibbench.data.smiles_table import SmilesTable
 from ibbench.errors import InputError, shorten
 from ibbench.plugins.load import loaded_plugins
 from ibbench.record.folder import DOMAIN, WEIGHTS
-from ibbench.report.predictions import list_names
+from ibbench.report.predictions import list_atoms, list_names
 from ibbench.run.forecast import Crew, forecast, list_columns
 
 
@@ -39,7 +39,8 @@ def predict_frame(crew: Crew, smiles: Iterable[str | None], names_models: bool) 
 
     Returns:
         One row per molecule in the order given: `smiles`; for each target and model the mean and the sample standard
-        deviation over seeds, in the unit that the column names, NaN where nothing is predicted; and `remark`.
+        deviation over seeds, in the unit that the column names, NaN where nothing is predicted; and `remark`. Of a
+        target of atoms cells are lists, one number per atom in the order of the SMILES, or None.
 
     Raises:
         InputError: `smiles` is not a collection of texts, or the runs cannot be loaded (see `load_crew`).
@@ -59,6 +60,10 @@ def predict_frame(crew: Crew, smiles: Iterable[str | None], names_models: bool) 
     shown = smiles if isinstance(smiles, pd.Series) else pd.Series(given, index, dtype=None if given else "str")
     cells = {"smiles": shown}
     cells |= {name: pd.Series(values, index) for name, values in zip(names, of_columns, strict=True)}
+    for column in (place for place, one in enumerate(columns) if one.of_atoms):
+        of_molecules = [list_atoms(part.atoms[column], at) for part in found for at in range(len(part.remarks))]
+        for name, values in zip(names[2 * column : 2 * column + 2], zip(*of_molecules, strict=True), strict=True):
+            cells[name] = pd.Series([one or None for one in values], index, dtype="object")
     return pd.DataFrame(cells | {remark: pd.Series(remarks, index, dtype="str")})
 
 

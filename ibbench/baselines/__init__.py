@@ -60,8 +60,9 @@ class Baseline(ABC):
 
         Returns:
             A function that predicts molecules of the data set: from their indices, int64 `[n]`, to values in the
-            target's unit, float64 `[n]`; of a class (`Target.is_class`) to the probability of class 1. The value of a
-            molecule does not depend on which others are asked for.
+            target's unit, float64 `[n]`; of a class (`Target.is_class`) to the probability of class 1; of a target of
+            atoms (`Target.output`) to values `[n, N]`. The value of a molecule does not depend on which others are
+            asked for.
         """
 
     def fit_all(self, targets: Sequence[str], subset: Tensor) -> list[Callable[[Tensor], Tensor]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ibbench.baselines import Baseline, register
+from ibbench.data.layout import ATOMIC_NUMBER
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,8 @@ RIDGE = 1e-6  # relative to the mean square of a count: enough to make constant 
 class Composition(Baseline):
     """Predicts a linear function of the atom counts, hydrogens included.
 
-    With `data.transform` the logarithm of the value is such a function, and of a class its logit is.
+    With `data.transform` the logarithm of the value is such a function, and of a class its logit is. Of an atom, all
+    that its element tells is the mean of that element.
     """
 
     ignores = Baseline.ignores | {"data.features"}
@@ -43,6 +45,8 @@ class Composition(Baseline):
         See `Baseline.fit`. The targets of QM9 that are trained as log(1 + value) are fitted as they are.
         """
         column = self.dataset.column(target)
+        if self.dataset.targets[column].output == "atoms":
+            return self._fit_elements(self.dataset.labels(target), subset)
         labels, described = self.dataset.values[subset, column], self.dataset.targets[column]
         if described.is_class:
             logits = predict_logits(self._features[subset, 1:], labels, self._features[:, 1:])
@@ -52,6 +56,20 @@ class Composition(Baseline):
         values = self._features @ fit_ridge(self._features[subset], labels.log() if in_logarithms else labels)
         values = values.exp() if in_logarithms else values
         return lambda index: values[index]
+
+    def _fit_elements(self, labels: Tensor, subset: Tensor) -> Callable[[Tensor], Tensor]:
+        """Take the mean of each element over train atoms, and of all atoms for an element that is not among them."""
+        import torch
+
+        known = labels[subset]
+        present, elements = ~known.isnan(), self.dataset.molecules.atoms[..., ATOMIC_NUMBER].long()
+        size = int(elements.max()) + 1
+        total, count = (
+            torch.bincount(elements[subset][present], weights=weights, minlength=size)
+            for weights in (known[present], torch.ones_like(known[present]))
+        )
+        means = torch.where(count > 0, total / count, known[present].mean())
+        return lambda index: means[elements[index]]
 
 
 def fit_ridge(features: Tensor, labels: Tensor) -> Tensor:

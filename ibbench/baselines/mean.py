@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Mean(Baseline):
     """Predicts the mean of the train labels: the ridge regression of `composition` with its intercept alone.
 
-    Of a class the mean is the frequency of class 1.
+    Of a class the mean is the frequency of class 1, and of a target of atoms it is that over all atoms.
     """
 
     ignores = Baseline.ignores | {"data.features"}
@@ -24,6 +24,7 @@ class Mean(Baseline):
 
     def fit(self, target: str, subset: Tensor) -> Callable[[Tensor], Tensor]:
         """Take the mean of the labels of `subset` (see `Baseline.fit`)."""
-        labels = self.dataset.values[subset, self.dataset.column(target)]
+        labels = self.dataset.labels(target)[subset]
+        places, labels = labels.shape[1:], labels[~labels.isnan()]
         mean = fit_ridge(labels.new_ones(len(labels), 1), labels)
-        return lambda index: mean.expand(len(index))
+        return lambda index: mean.expand(len(index), *places)

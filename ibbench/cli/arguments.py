@@ -40,14 +40,16 @@ def _describe(error: typer.BadParameter) -> str:
 def complete_override(ctx: typer.Context, incomplete: str) -> list[str]:
     """List what the last word of a command may become, for commands that take options of the config."""
     from ibbench.baselines.pairs import pair_names
-    from ibbench.data.targets import QM9_TARGETS
+    from ibbench.data.targets import QM9_ATOM_TARGETS, QM9_TARGETS
     from ibbench.options.completion import complete_option
     from ibbench.plugins.code import names_in
 
     given = ctx.params.get("overrides") or ctx.params.get("what") or ()
     named = re.findall(r"[^\s=,\[\]'\"]+\.py\b", " ".join(given))
     known = {f"{group}=": [name for path in named for name in names_in(path, room)] for group, room in _ROOMS.items()}
-    return complete_option(given, incomplete, {"targets": list(QM9_TARGETS), "baselines": list(pair_names())} | known)
+    return complete_option(
+        given, incomplete, {"targets": [*QM9_TARGETS, *QM9_ATOM_TARGETS], "baselines": list(pair_names())} | known
+    )
 
 
 _ROOMS = {"model": ("ibbench", "ibbench.models.registry"), "data": ("ibbench.data.sources",)}  # which have `register`

@@ -35,7 +35,7 @@ def new_model(
 
 @app.command()
 def targets() -> None:
-    """List the 19 targets of QM9 with symbol and unit."""
+    """List the targets of QM9 with symbol and unit."""
     from ibbench.commands.targets import show_targets
     from ibbench.terminal import terminal
 

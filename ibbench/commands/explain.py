@@ -89,7 +89,8 @@ def show_explanation(asked: Request, console: Console) -> bool:
     chosen = choose_ensembles(asked.folder, models)
     crew = Crew(tuple(chosen.ensembles.items()), asked.device, asked.geometry)
     readers = choose_readers(load_crew(crew), targets)
-    targets = targets or list(dict.fromkeys(column.target for one in readers for column in one.columns))
+    columns = [column for one in readers for column in one.columns if not column.of_atoms]
+    targets = targets or list(dict.fromkeys(column.target for column in columns))
     with one_thread(choose_device(asked.device)):
         explained, remark = explain_one(text, crew, readers, targets) if text else ([], "")
         tested = _look_at_tested(asked, crew, readers, targets) if asked.molecules else ([], [])

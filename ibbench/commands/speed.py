@@ -35,7 +35,8 @@ def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_swee
         console: the terminal to print on.
 
     Raises:
-        InputError: the config is not possible, it has a device other than the CPU, or a number is too small.
+        InputError: the config is not possible, it has a device other than the CPU or a target of atoms, or a number is
+            too small.
     """
     if repeats < 1 or not seconds > 0:
         raise InputError("--repeats must be at least 1 and --seconds above 0")
@@ -49,7 +50,10 @@ def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_swee
     tables, sweeps = [], []
     for config, point in zip(configs, points, strict=True):
         mention(f"timing {config.model.name}")
-        tables.append(measure(plan(config), repeats, seconds))
+        planned = plan(config)
+        if planned.resolved.model.output == "atoms":
+            raise InputError(f"{', '.join(config.targets)} has a value per atom, which peers do not predict")
+        tables.append(measure(planned, repeats, seconds))
         if with_sweep:
             sweeps.append(sweep(point, repeats, seconds))
     table = pd.concat(tables, ignore_index=True)

@@ -2,15 +2,20 @@
 
 from rich.console import Console
 
-from ibbench.data.targets import QM9_TARGETS
+from ibbench.data.targets import QM9_ATOM_TARGETS, QM9_TARGETS, Target
 from ibbench.report import screen
 from ibbench.report.document import Table
 
 
 def show_targets(console: Console) -> None:
-    """Print the 19 targets of QM9, each with its symbol, unit and description."""
-    rows = [
-        {"target": target.name, "symbol": target.symbol, "unit": target.unit, "description": target.description}
-        for target in QM9_TARGETS.values()
+    """Print the targets of QM9, of molecules and of atoms, each with its symbol, unit and description."""
+    tables = [
+        Table(rows, title, text=rows[0])
+        for title, targets in (("Targets of QM9", QM9_TARGETS), ("One value per atom", QM9_ATOM_TARGETS))
+        if (rows := [_describe(target) for target in targets.values()])
     ]
-    screen.show([Table(rows, "Targets of QM9", text=rows[0])], console)
+    screen.show(tables, console)
+
+
+def _describe(target: Target) -> dict[str, str]:
+    return {"target": target.name, "symbol": target.symbol, "unit": target.unit, "description": target.description}

@@ -4,13 +4,13 @@ import functools
 
 from ibbench.baselines import ordered_names
 from ibbench.baselines.pairs import is_pair, split_pair
-from ibbench.data.targets import QM9_TARGETS
+from ibbench.data.targets import QM9_ATOM_TARGETS, QM9_TARGETS
 from ibbench.models import built_in_models
 
 
 def target_order(target: str) -> tuple[int, str]:
     """Return a sort key: the targets of QM9 in their usual order, then all others by name."""
-    return _place(target, tuple(QM9_TARGETS))
+    return _place(target, (*QM9_TARGETS, *QM9_ATOM_TARGETS))
 
 
 def model_order(model: str) -> tuple[int, str]:

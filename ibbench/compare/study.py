@@ -18,6 +18,7 @@ from ibbench.errors import InputError
 from ibbench.options.words import NATS
 from ibbench.record.cliffs import read_cliffs
 from ibbench.record.folder import StudyFolder
+from ibbench.record.metrics import AtomMetricsEntry
 from ibbench.record.predictions import Floats, Predictor, read_errors
 from ibbench.record.schema import BrokenError, Record, ReplicaEntry, RungEntry
 
@@ -91,7 +92,7 @@ class Entry(NamedTuple):
         rung: place of that run in a ladder; None if it is in none.
         rests: sizes of its train and test sets as recorded; see `basis`.
         too_low: whether each replica predicts less than the true value of each test molecule, `[S, M]`, which it does
-            for all of class 1; None for a baseline of numbers, and where errors are not known.
+            for all of class 1; None for a baseline of numbers, for a target of atoms, and where errors are not known.
         cliffs: whether each test molecule lies on an activity cliff, `[M]`; None where errors or marks are not known.
     """
 
@@ -106,10 +107,15 @@ class Entry(NamedTuple):
     cliffs: Flags | None = None
 
     @property
+    def of_atoms(self) -> bool:
+        """Whether the target has a value per atom: an error is then the molecule's part of the MAE over atoms."""
+        return isinstance(self.replicas[0].test, AtomMetricsEntry)
+
+    @property
     def signed_errors(self) -> Floats | None:
         """Predicted minus true value of each replica and test molecule, `[S, M]`, in the target's unit.
 
-        None for a baseline, and where the errors of single molecules are not known.
+        None for a baseline, for a target of atoms, and where the errors of single molecules are not known.
         """
         errors = self.sample.errors
         return None if errors is None or self.too_low is None else np.where(self.too_low, -errors, errors)
@@ -297,7 +303,8 @@ def _entry(key: Key, replicas: list[_Replica], errors: Floats | None) -> Entry:
     too_low = None
     if errors is not None:
         # Of a class also for baselines: the sign tells the class, even that of an error of 0.
-        of_number = None if key.is_baseline else errors < 0
+        unsigned = key.is_baseline or isinstance(replicas[0].entry.test, AtomMetricsEntry)
+        of_number = None if unsigned else errors < 0
         too_low = np.signbit(errors) if key.group.is_class else of_number
         np.abs(errors, out=errors)
     sample = Sample(

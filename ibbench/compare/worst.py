@@ -51,12 +51,13 @@ def find_worst(folder: Path, study: Study, entries: Sequence[Entry], count: int,
         most_models: largest number of entries whose predictions are told, those with the lowest MAEs.
 
     Returns:
-        None where no entry has the predictions of all of its seeds.
+        None where no entry has the predictions of all of its seeds, and for a target of atoms.
 
     Raises:
         BrokenError: the predictions of a run cannot be read.
     """
-    trained = sorted((entry for entry in entries if not entry.key.is_baseline), key=lambda entry: entry.sample.mae)
+    of_molecules = (entry for entry in entries if not (entry.key.is_baseline or entry.of_atoms))
+    trained = sorted(of_molecules, key=lambda entry: entry.sample.mae)
     known = [(entry, said) for entry in trained if (said := _read(folder, study, entry))]
     if not known:
         return None

@@ -1,7 +1,7 @@
 """DataSet: molecules with their targets and identities, loaded from the cache or built into it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ibbench.data.identity import cache_facts
 from ibbench.data.layout import ATOMIC_NUMBER, HYDROGEN, FeatureLayout, layout_of
 from ibbench.data.molecules import Molecules
 from ibbench.data.pack import count_elements, pack_features
-from ibbench.data.sources import Source, open_source
+from ibbench.data.sources import Source, get_source, open_source
 from ibbench.data.targets import Target
 from ibbench.data.unseen import UNSEEN_FORMAT, Unseen
 from ibbench.errors import InputError, suggest
@@ -39,7 +39,8 @@ class DataSet:
 
     Attributes:
         molecules: the packed graphs, features as counts (uint8).
-        values: the targets in their units, float64 `[M, T]`.
+        values: the targets in their units, float64 `[M, T]`, NaN where a molecule lacks the label. Of a target of atoms
+            it is the mean absolute value over the atoms of a molecule.
         targets: the T targets, one per column of `values`.
         ids: the number that the source gives each molecule, or else its row in the source, counted from 1; int64
             `[M]`.
@@ -55,6 +56,8 @@ class DataSet:
         parts: the part of the split that the source puts each molecule in, uint8 `[M]`, codes of `PARTS`; None if the
             source divides nothing.
         options: the options that it was loaded with; None for a data set that was made in another way.
+        arrays: labels that are an array per molecule, by the name of their target: of a target of atoms float64
+            `[M, N]`, NaN where there is no atom or no label.
     """
 
     molecules: Molecules
@@ -71,6 +74,7 @@ class DataSet:
     unseen: Unseen
     parts: Tensor | None = None
     options: DataOptions | None = None
+    arrays: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths = {"values": len(self.values), "ids": len(self.ids), "groups": len(self.groups)}
@@ -94,8 +98,18 @@ class DataSet:
         """
         names = [target.name for target in self.targets]
         if name not in names:
+            if self.options is not None:  # those of atoms are read only where a run asks for them
+                names += get_source(self.options.source).atom_targets
             raise InputError(f"`targets=[{name}]` is not a target of this data set: {suggest(name, names)}")
         return names.index(name)
+
+    def labels(self, name: str) -> Tensor:
+        """Return the labels of all molecules, float64: `[M]`, or `[M, N]` of a target of atoms.
+
+        Raises:
+            InputError: the data set has no target of this name.
+        """
+        return self.arrays[name] if name in self.arrays else self.values[:, self.column(name)]
 
     def composition(self) -> tuple[Tensor, list[int]]:
         """Count the atoms of each element: float64 `[M, E]`, and the E atomic numbers, hydrogen first."""

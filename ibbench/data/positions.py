@@ -1,4 +1,6 @@
-"""Gives every atom of a graph its coordinates from an XYZ block, whatever the order of the atoms in that block."""
+"""Gives every atom of a graph its coordinates from an XYZ block, whatever the order of its atoms; or its charge."""
+
+from typing import NamedTuple
 
 import numpy as np
 from rdkit import Chem
@@ -27,25 +29,12 @@ def assign_coordinates(graphs: Features, geometry: Geometry, hydrogens: str) -> 
     Raises:
         ValueError: a graph and its XYZ block are not the same molecule.
     """
-    num_molecules, n, _ = graphs.atoms.shape
-    heavy = geometry.numbers != HYDROGEN
-    molecule = geometry.molecule[heavy]
-    slot = _position_in_group(molecule, num_molecules)
-    if not np.array_equal(np.bincount(molecule, minlength=num_molecules), graphs.num_atoms):
-        raise ValueError("the SMILES and the XYZ blocks have different numbers of heavy atoms")
-    positions = np.zeros((num_molecules, n, 3), dtype=np.float32)
-    numbers = np.zeros((num_molecules, n), dtype=np.uint8)
-    positions[molecule, slot] = geometry.coordinates[heavy]
-    numbers[molecule, slot] = geometry.numbers[heavy]
-
-    hydrogen_of = geometry.molecule[~heavy]
-    hydrogen_at = geometry.coordinates[~heavy]
-    parent = _nearest(hydrogen_at, positions[hydrogen_of], numbers[hydrogen_of] > 0)
-    attached = np.zeros((num_molecules, n), dtype=np.int64)
-    np.add.at(attached, (hydrogen_of, parent), 1)
-
-    differs = (numbers != graphs.atoms[..., ATOMIC_NUMBER]) | (attached != graphs.atoms[..., NUM_HYDROGENS])
-    for index in np.nonzero(differs.any(axis=1))[0]:
+    blocks = _read_blocks(graphs.atoms, graphs.num_atoms, geometry)
+    positions, numbers, attached = blocks.positions, blocks.numbers, blocks.attached
+    hydrogen_of, parent = blocks.hydrogen_of, blocks.parent
+    hydrogen_at = geometry.coordinates[geometry.numbers == HYDROGEN]
+    differs = blocks.find_differences(graphs.atoms)
+    for index in np.flatnonzero(differs):
         size = graphs.num_atoms[index]
         order = _match(
             graphs.atoms[index, :size],
@@ -59,6 +48,93 @@ def assign_coordinates(graphs: Features, geometry: Geometry, hydrogens: str) -> 
     if hydrogens == "implicit":
         return positions
     return _append_hydrogens(positions, graphs, hydrogen_of, hydrogen_at, parent)
+
+
+class _Blocks(NamedTuple):
+    """The XYZ blocks of M molecules, heavy atoms in a dense layout, hydrogens H in a list.
+
+    Attributes:
+        positions: coordinates of heavy atoms, float32 `[M, N, 3]`.
+        numbers: atomic numbers of heavy atoms, uint8 `[M, N]`.
+        attached: number of hydrogens whose nearest heavy atom each is, int64 `[M, N]`.
+        heavy_of: molecule of each heavy atom, in the order of the blocks.
+        slot: its place among the heavy atoms of its molecule.
+        hydrogen_of: molecule of each hydrogen, int64 `[H]`.
+        parent: its nearest heavy atom, a place as in `slot`, int64 `[H]`.
+    """
+
+    positions: np.ndarray
+    numbers: np.ndarray
+    attached: np.ndarray
+    heavy_of: np.ndarray
+    slot: np.ndarray
+    hydrogen_of: np.ndarray
+    parent: np.ndarray
+
+    def find_differences(self, atoms: np.ndarray) -> np.ndarray:
+        """Return the molecules whose heavy atoms differ from those of graphs `[M, N, F]`, in order or hydrogens."""
+        numbers = np.where(atoms[..., ATOMIC_NUMBER] == HYDROGEN, 0, atoms[..., ATOMIC_NUMBER])
+        differs = (self.numbers != numbers) | (self.attached != atoms[..., NUM_HYDROGENS] * (numbers > 0))
+        return differs.any(axis=1)
+
+
+def _read_blocks(atoms: np.ndarray, num_heavy: np.ndarray, geometry: Geometry) -> _Blocks:
+    num_molecules, n, _ = atoms.shape
+    heavy = geometry.numbers != HYDROGEN
+    molecule = geometry.molecule[heavy]
+    slot = _position_in_group(molecule, num_molecules)
+    if not np.array_equal(np.bincount(molecule, minlength=num_molecules), num_heavy):
+        raise ValueError("the SMILES and the XYZ blocks have different numbers of heavy atoms")
+    positions = np.zeros((num_molecules, n, 3), dtype=np.float32)
+    numbers = np.zeros((num_molecules, n), dtype=np.uint8)
+    positions[molecule, slot] = geometry.coordinates[heavy]
+    numbers[molecule, slot] = geometry.numbers[heavy]
+    hydrogen_of = geometry.molecule[~heavy]
+    parent = _nearest(geometry.coordinates[~heavy], positions[hydrogen_of], numbers[hydrogen_of] > 0)
+    attached = np.zeros((num_molecules, n), dtype=np.int64)
+    np.add.at(attached, (hydrogen_of, parent), 1)
+    return _Blocks(positions, numbers, attached, molecule, slot, hydrogen_of, parent)
+
+
+def assign_values(atoms: np.ndarray, geometry: Geometry, values: np.ndarray, hydrogens: str) -> np.ndarray:
+    """Give every atom of M graphs its value from an XYZ block, whose atoms come in the same order.
+
+    Args:
+        atoms: features of the atoms of the graphs, `[M, N, F]`; hydrogens behind heavy atoms where they are atoms.
+        geometry: the XYZ blocks of the same molecules, with A atoms.
+        values: a value for each of these atoms that can be summed, such as a charge, float64 `[A]`.
+        hydrogens: `implicit` to add the values of hydrogens to those of the heavy atoms that they belong to;
+            `explicit` to give them to their own atoms.
+
+    Returns:
+        Values, float64 `[M, N]`; NaN where there is no atom, and for all atoms of a molecule whose SMILES and XYZ block
+        list them in different orders.
+
+    Raises:
+        ValueError: a graph and its XYZ block have different numbers of heavy atoms.
+    """
+    is_heavy = atoms[..., ATOMIC_NUMBER] > HYDROGEN
+    blocks = _read_blocks(atoms, is_heavy.sum(1), geometry)
+    is_hydrogen = geometry.numbers == HYDROGEN
+    found = np.zeros(is_heavy.shape)
+    found[blocks.heavy_of, blocks.slot] = values[~is_hydrogen]
+    if hydrogens == "implicit":
+        np.add.at(found, (blocks.hydrogen_of, blocks.parent), values[is_hydrogen])
+    else:
+        order, slot = _order_hydrogens(is_heavy.sum(1), blocks.hydrogen_of, blocks.parent)
+        found[blocks.hydrogen_of[order], slot] = values[is_hydrogen][order]
+    found[atoms[..., ATOMIC_NUMBER] == 0] = np.nan
+    found[blocks.find_differences(atoms)] = np.nan
+    return found
+
+
+def _order_hydrogens(
+    num_heavy: np.ndarray, hydrogen_of: np.ndarray, parent: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order in which graphs list hydrogens (see `featurize.add_hydrogens`), and the place of each there."""
+    order = np.lexsort((parent, hydrogen_of))
+    molecule = hydrogen_of[order]
+    return order, num_heavy[molecule] + _position_in_group(molecule, len(num_heavy))
 
 
 def _position_in_group(group: np.ndarray, num_groups: int) -> np.ndarray:
@@ -104,11 +180,9 @@ def _skeleton(numbers: np.ndarray, attached: np.ndarray, bonded: np.ndarray) -> 
 def _append_hydrogens(
     heavy: np.ndarray, graphs: Features, hydrogen_of: np.ndarray, hydrogen_at: np.ndarray, parent: np.ndarray
 ) -> np.ndarray:
-    order = np.lexsort((parent, hydrogen_of))
-    molecule = hydrogen_of[order]
-    slot = graphs.num_atoms[molecule] + _position_in_group(molecule, len(heavy))
+    order, slot = _order_hydrogens(graphs.num_atoms, hydrogen_of, parent)
     n = int((graphs.num_atoms + np.bincount(hydrogen_of, minlength=len(heavy))).max())
     positions = np.zeros((len(heavy), n, 3), dtype=np.float32)
     positions[:, : heavy.shape[1]] = heavy[:, :n]
-    positions[molecule, slot] = hydrogen_at[order]
+    positions[hydrogen_of[order], slot] = hydrogen_at[order]
     return positions

@@ -136,12 +136,13 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
         train_size=len(parts[2]),
         fingerprint=_fingerprint(dataset, parts),
         split_seed=options.split_seed,
-        unlabelled=_find_unlabelled(dataset),
+        unlabelled=find_unlabelled(dataset),
     )
     return whole.take(options.train_size)
 
 
-def _find_unlabelled(dataset: DataSet) -> Mapping[str, Tensor]:
+def find_unlabelled(dataset: DataSet) -> Mapping[str, Tensor]:
+    """Return for each target that some molecules lack, by its name, whether each molecule lacks it, bool `[M]`."""
     missing = dataset.values.isnan()
     columns = missing.any(0).nonzero().flatten().tolist()
     return {dataset.targets[column].name: missing[:, column] for column in columns}

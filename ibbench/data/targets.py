@@ -1,10 +1,12 @@
-"""The 19 targets of QM9: names, symbols, units, conversions and atom references. Every unit is named here."""
+"""The targets of QM9: names, symbols, units, conversions and atom references. Every unit is named here."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ibbench.options.words import NATS
 
 HARTREE_IN_EV = 27.211386246
+# What a label belongs to, and a model predicts one number for: a molecule, or each of its atoms.
+Output = Literal["molecule", "atoms"]
 
 
 class Target(NamedTuple):
@@ -24,6 +26,7 @@ class Target(NamedTuple):
         chemical_accuracy: the error, in `unit`, that is as good as what experiments or the theory itself reach:
             Faber et al. 2017 (J. Chem. Theory Comput. 13, 5255) and Gilmer et al. 2017 (ICML,
             arXiv:1704.01212), for the 12 targets that are named there; None for the others.
+        output: `molecule` for one value per molecule, `atoms` for one per atom.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Target(NamedTuple):
     logarithmic: bool = False
     log_offset: float = 1.0
     chemical_accuracy: float | None = None
+    output: Output = "molecule"
 
     @property
     def is_class(self) -> bool:
@@ -78,6 +82,8 @@ _ALL = (
     Target("c", "C", "GHz", "rotational constant C", logarithmic=True),
 )
 QM9_TARGETS = {target.name: target for target in _ALL}
+_CHARGE = "Mulliken charge of an atom, with those of its hydrogens where these are no atoms of their own"
+QM9_ATOM_TARGETS = {"mulliken": Target("mulliken", "q", "e", _CHARGE, output="atoms")}
 
 # Energies of the free atoms by atomic number, B3LYP/6-31G(2df,p), in hartree: Ramakrishnan et al. 2014
 # (Sci. Data 1, 140022), file atomref.txt, figshare 3195395.

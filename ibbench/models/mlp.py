@@ -34,7 +34,7 @@ class Mlp(Model):
         inputs = self.num_atoms * padding.num_features + pairs * NUM_BOND_TYPES
         self.embed = nn.Linear(inputs, options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
-        self.readout = Readout(options)
+        self.readout = Readout(options, num_atoms=self.num_atoms)
 
     def states(self, molecules: Molecules) -> Float[Tensor, "b w"]:
         """Return the states of the molecules after the last layer."""

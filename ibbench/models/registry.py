@@ -24,6 +24,8 @@ Symmetry = Literal["permutation", "rotation", "translation", "reflection", "tran
 class Model(nn.Module, ABC):
     """What every model is: `model(molecules)` gives one normalised target value per molecule, shape `[B]`.
 
+    For a target of atoms (`options.output`) it gives one per atom, `[B, N]`.
+
     A model is `readout(states(molecules))`. Its constructor takes the sizes of the molecules (`padding`, which has the
     number of features of an atom, too) and the options of the shared recipe. It reads nothing else, moves no devices,
     and does not know that it may be one of many replicas.
@@ -61,9 +63,12 @@ class Model(nn.Module, ABC):
         """Return true for the states that belong to an atom or token, false for padding; None for whole molecules."""
         return molecules.mask
 
-    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
-        """Predict the normalised target of each molecule."""
-        return self.readout(self.states(molecules), self.mask_of(molecules))
+    def forward(self, molecules: Molecules) -> Float[Tensor, "b *n"]:
+        """Predict the normalised target of each molecule `[B]`, or, for a target of atoms, of each atom `[B, N]`."""
+        states, mask = self.states(molecules), self.mask_of(molecules)
+        if getattr(self.readout, "output", "molecule") == "atoms":
+            return self.readout.of_atoms(states, mask, molecules.mask)
+        return self.readout(states, mask)
 
     @classmethod
     def reads_with(cls, _options: Any) -> frozenset[str]:

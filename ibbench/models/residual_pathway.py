@@ -32,6 +32,6 @@ class ResidualPathway(DeepSets):
         self.free_branch = Mlp(padding, options)
         self.free = options.free
 
-    def forward(self, molecules: Molecules) -> Float[Tensor, "b"]:
-        """Predict the normalised target of each molecule."""
+    def forward(self, molecules: Molecules) -> Float[Tensor, "b *n"]:
+        """Predict the normalised target of each molecule, or of each atom."""
         return super().forward(molecules) + self.free * self.free_branch(molecules)

@@ -45,6 +45,7 @@ class ModelOptions(Options):
     dropout: Fraction
     pooling: Literal["sum", "mean", "max"]
     final_norm: bool
+    output: Literal["molecule", "atoms"] = "molecule"  # follows from the targets of a run: no file sets it
 
     @property
     def sizes(self) -> tuple[int, int]:

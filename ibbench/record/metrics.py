@@ -1,6 +1,6 @@
 """The errors that a record has of a replica: of numbers, and of classes."""
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt
 
 
 class Entry(BaseModel):
@@ -19,6 +19,12 @@ class MetricsEntry(Entry):
     rmse: NonNegativeFloat
     r2: float | None
     mae_over_std: float | None
+
+
+class AtomMetricsEntry(MetricsEntry):
+    """Errors of a target of atoms over all atoms of one set of molecules; `atoms` is their number."""
+
+    atoms: PositiveInt
 
 
 class ClassMetricsEntry(Entry):
@@ -51,3 +57,6 @@ class ClassMetricsEntry(Entry):
     @property
     def mae_over_std(self) -> None:
         """No figure of a class."""
+
+
+AnyMetricsEntry = MetricsEntry | AtomMetricsEntry | ClassMetricsEntry  # their fields tell them apart

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ibbench.files import write_atomically
+from ibbench.record.atoms import describe_places, flatten_atoms, places_of, sum_atoms
 from ibbench.record.evidence import BROKEN, CLASSES, Arrays, Rounded, is_predicted, round_errors
 from ibbench.record.folder import PREDICTIONS, StudyFolder
 from ibbench.record.metrics import ClassMetricsEntry
@@ -56,7 +57,7 @@ def write_predictions(
         ids: numbers that the data source gives the test molecules, `[M]`.
         replicas: target and seed of each of the R replicas.
         truth: true values, in the unit of the row's target, `[R, M]`; of a class, 0 or 1. NaN where a molecule lacks
-            the label.
+            the label. Of targets of atoms `[R, M, N]`, NaN where there is no atom; likewise the predictions.
         prediction: predicted values, in the same units, `[R, M]`; of a class, logits, which are exact where a
             probability would be rounded to 0 or 1.
         baselines: predicted values of each baseline, in the same units, `[R, M]`, by its name.
@@ -67,13 +68,15 @@ def write_predictions(
         "id": ids,
         "target": np.array([target for target, _ in replicas]),
         "seed": np.array([seed for _, seed in replicas]),
-        "truth": truth,
-        "prediction": prediction,
+        "truth": flatten_atoms(truth),
+        "prediction": flatten_atoms(prediction),
     }
     if baselines:
-        arrays |= {_BASELINES: np.array(list(baselines)), _OF_BASELINES: np.stack(list(baselines.values()))}
+        rows = np.stack([flatten_atoms(values) for values in baselines.values()])
+        arrays |= {_BASELINES: np.array(list(baselines)), _OF_BASELINES: rows}
     if is_class is not None and is_class.any():
         arrays[CLASSES] = is_class
+    arrays |= describe_places(truth)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, array in arrays.items():
@@ -109,14 +112,15 @@ def read_errors(folder: Path, record: Record, baselines: bool = True) -> dict[Pr
     """Read predicted minus true value of each test molecule, `[M]` in the target's unit, for each predictor of a run.
 
     Molecules that lack the label of the predictor's target are left out. Of a class the error is the log loss in nats,
-    with a negative sign (also of 0) for molecules of class 1.
+    with a negative sign (also of 0) for molecules of class 1. Of a target of atoms it is what the molecule contributes
+    to the MAE over atoms: see `sum_atoms`.
 
     Arguments and errors are those of `read_predictions`.
     """
     blocks = _read(folder, record, baselines)
     return {
-        who: row[has_label(of_truth)]
-        for predictors, truth, errors in blocks
+        who: row[has_label(of_truth)] if places is None else sum_atoms(of_truth, row, places)
+        for predictors, truth, errors, places in blocks
         for who, of_truth, row in zip(predictors, truth, errors, strict=True)
     }
 
@@ -138,9 +142,9 @@ def has_label(truth: Floats) -> NDArray[np.bool_] | slice:
 def read_predictions(folder: Path, record: Record, baselines: bool = True) -> dict[Predictor, tuple[Floats, Floats]]:
     """Read true and predicted values of the test molecules, `[M]` in the target's unit, for each predictor of a run.
 
-    Molecules that lack the label of the predictor's target are left out. Of a class the values are 0 or 1, and the
-    probability of 1. Errors are rounded as `record.evidence` says, so predicted values are true values plus rounded
-    errors.
+    Molecules that lack the label of the predictor's target are left out. Of a target of atoms there is a value per
+    atom, molecule by molecule. Of a class the values are 0 or 1, and the probability of 1. Errors are rounded as
+    `record.evidence` says, so predicted values are true values plus rounded errors.
 
     Args:
         folder: the folder of the run.
@@ -158,7 +162,7 @@ def read_predictions(folder: Path, record: Record, baselines: bool = True) -> di
     classes = {entry.target for entry in record.replicas if isinstance(entry.test, ClassMetricsEntry)}
     return {
         who: (of_truth[has_label(of_truth)], _predicted(of_truth, row, who.target in classes)[has_label(of_truth)])
-        for predictors, truth, errors in blocks
+        for predictors, truth, errors, _ in blocks
         for who, of_truth, row in zip(predictors, truth, errors, strict=True)
     }
 
@@ -184,7 +188,10 @@ def read_tested(folder: Path, target: str) -> Tested | None:
     try:
         if arrays is None:
             return None
-        labelled = has_label(arrays.plain("truth")[arrays.plain("target").tolist().index(target)])
+        truth = arrays.plain("truth")[arrays.plain("target").tolist().index(target)]
+        if places := places_of(arrays):  # a molecule has labels of all of its atoms or of none
+            truth = truth.reshape(-1, places)[:, 0]
+        labelled = has_label(truth)
         return Tested(arrays.plain("index")[labelled], arrays.plain("id")[labelled])
     except BROKEN as error:
         raise BrokenError(path, str(error)) from None
@@ -205,7 +212,13 @@ def open_predictions(folder: Path) -> "Predictions | None":
         raise BrokenError(path, str(error)) from None
 
 
-_Block = tuple[list[Predictor], Floats, Floats]  # R predictors, their true values and rounded errors, `[R, M]`
+class _Block(NamedTuple):
+    """R predictors, their true values and rounded errors, `[R, M]`; `places` is N where these are `[R, M * N]`."""
+
+    predictors: list[Predictor]
+    truth: Floats
+    errors: Floats
+    places: int | None
 
 
 def open_arrays(folder: Path) -> tuple[Path, Arrays | None]:
@@ -237,14 +250,15 @@ def _read(folder: Path, record: Record, baselines: bool) -> list[_Block]:
             of_names = zip(names, *rounded, strict=True)
             by_name |= {name: Rounded(*rows) for name, *rows in of_names if name in known}
         is_class = arrays.plain(CLASSES) if CLASSES in arrays else None
-        blocks = [_block(name, replicas, truth, rounded, is_class) for name, rounded in by_name.items()]
+        places = places_of(arrays)
+        blocks = [_block(name, replicas, truth, rounded, is_class, places) for name, rounded in by_name.items()]
     except BROKEN as error:
         raise BrokenError(path, str(error)) from None
     maes = {Predictor(entry.target, entry.seed): entry.tested.mae for entry in record.replicas}
     for baseline in record.baselines:
         maes |= {Predictor(entry.target, entry.seed, baseline.name): entry.tested.mae for entry in baseline.replicas}
     of_blocks = zip(blocks, by_name.values(), strict=True)
-    found = {who: mae for block, of in of_blocks for who, mae in zip(block[0], of.mae.tolist(), strict=True)}
+    found = {who: mae for block, of in of_blocks for who, mae in zip(block.predictors, of.mae.tolist(), strict=True)}
     expected = {who for who in maes if who.baseline in by_name}
     if found.keys() != expected or any(
         not abs(mae - maes[who]) <= _TINY + _AGREEMENT * maes[who] for who, mae in found.items()
@@ -259,6 +273,7 @@ def _block(
     truth: Floats,
     rounded: Rounded,
     is_class: NDArray[np.bool_] | None,
+    places: int | None,
 ) -> _Block:
     predictors = [Predictor(target, seed, baseline) for target, seed in replicas]
     if truth.shape != rounded.steps.shape or len(set(predictors)) < len(predictors):
@@ -266,7 +281,7 @@ def _block(
     errors = rounded.errors
     if is_class is not None:  # errors that are rounded to 0 keep the sign that tells the class
         errors[is_class] = np.copysign(errors[is_class], 0.5 - truth[is_class])
-    return predictors, truth, errors
+    return _Block(predictors, truth, errors, places)
 
 
 class Predictions:

@@ -9,7 +9,7 @@ from pydantic import ValidationError, model_validator
 from ibbench.data.unseen import Counts, Sight
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
-from ibbench.record.metrics import ClassMetricsEntry, Entry, MetricsEntry
+from ibbench.record.metrics import AnyMetricsEntry, Entry
 
 SCHEMA_VERSION = 1
 RECORD = "record.json"  # name of the file in the folder of a run
@@ -71,13 +71,13 @@ class ReplicaEntry(Entry):
     epochs: int | float
     steps: int | None = None
     molecules: int | None = None
-    train: MetricsEntry | ClassMetricsEntry
-    validation: MetricsEntry | ClassMetricsEntry
-    test: MetricsEntry | ClassMetricsEntry | None = None
+    train: AnyMetricsEntry
+    validation: AnyMetricsEntry
+    test: AnyMetricsEntry | None = None
     trials: tuple[TrialEntry, ...] = ()
 
     @property
-    def tested(self) -> MetricsEntry | ClassMetricsEntry:
+    def tested(self) -> AnyMetricsEntry:
         """The test errors of a replica that has some."""
         assert self.test is not None
         return self.test

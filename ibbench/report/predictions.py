@@ -4,18 +4,21 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ibbench.data.smiles_table import SmilesRow
 from ibbench.report.cells import Notation, decimals_of, figure
 from ibbench.report.document import Heading, Points, Remark, Shape, Table
-from ibbench.run.ensemble import KINDS, Column
+from ibbench.run.ensemble import KINDS, Column, OfAtoms
 from ibbench.run.forecast import Forecast
 
-REMARK = "remark"
+REMARK, ATOM = "remark", "atom"
 _STATISTICS = {
-    "mean": "prediction of the target by a model: the mean over its seeds, in the unit",
+    "mean": "prediction of the target by a model: the mean over its seeds, in the unit; of a target of atoms a list in "
+    "brackets, one number per atom in the order of the SMILES",
     "std": "sample standard deviation of the prediction over seeds; empty for one seed",
 }
 # Before these stand the columns of the input, or one column `smiles` of what was typed.
@@ -23,12 +26,15 @@ COLUMNS = {f"TARGET [UNIT] MODEL {statistic}": text for statistic, text in _STAT
     REMARK: "what is not to be trusted of the row, or why it has no prediction; empty if nothing"
 }
 _DECIMALS = 6
-_TEXT = {"row", "line", "SMILES", REMARK}
+_TEXT = {"row", "line", "SMILES", ATOM, REMARK}
 _LISTED = 20  # rows without a prediction that a screen lists
 _HELP = (
     "Mean over seeds ± standard deviation between them, in the unit above: what another training changes, and not how "
     "far from the truth they are."
 )
+
+
+Figures = tuple[float, float] | tuple[list[float], list[float]]  # mean and deviation, of a molecule or of its atoms
 
 
 class Predicted(NamedTuple):
@@ -37,19 +43,22 @@ class Predicted(NamedTuple):
     Attributes:
         number: number of the row, from 1.
         row: row as it was given.
-        figures: mean and deviation for each column of the forecast, in its unit; NaN where nothing is predicted.
+        figures: mean and deviation for each column of the forecast, in its unit; NaN where nothing is predicted. Of a
+            target of atoms they are lists, one number per atom; empty where nothing is predicted.
         remark: reasons not to trust the predictions; empty if there are none.
+        elements: symbol of each atom that has figures; none if all targets are of molecules.
     """
 
     number: int
     row: SmilesRow
-    figures: list[tuple[float, float]]
+    figures: list[Figures]
     remark: str
+    elements: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
         """Whether all columns have a prediction."""
-        return all(math.isfinite(mean) for mean, _ in self.figures)
+        return all(bool(mean) if isinstance(mean, list) else math.isfinite(mean) for mean, _ in self.figures)
 
 
 class Tally:
@@ -77,16 +86,32 @@ class Tally:
         """Count the rows of one chunk, and return them with their predictions."""
         figures = zip(forecast.mean.T.tolist(), forecast.deviation.T.tolist(), strict=True)
         done = []
-        for row, (means, deviations), remark in zip(rows, figures, forecast.remarks, strict=True):
+        for place, (row, (means, deviations), remark) in enumerate(zip(rows, figures, forecast.remarks, strict=True)):
             self.rows += 1
             why = f"not read: {row.fault}" if row.fault else remark
-            done.append(Predicted(self.rows, row, list(zip(means, deviations, strict=True)), why))
+            both: list[Figures] = [*zip(means, deviations, strict=True)]
+            elements: tuple[str, ...] = ()
+            for column, found in forecast.atoms.items():
+                both[column] = list_atoms(found, place)
+                elements = max(elements, (*filter(None, found.elements[place]),), key=len)
+            done.append(Predicted(self.rows, row, both, why, elements))
         self.kinds += forecast.kinds
         lacking = [one for one in done if not one.is_whole]
         self.lacking += len(lacking)
         self.listed += lacking[: _LISTED - len(self.listed)]
         self.shown += done[: int(min(len(done), max(0, self._most_shown - len(self.shown))))]
         return done
+
+
+def list_atoms(found: OfAtoms, place: int) -> tuple[list[float], list[float]]:
+    """Return mean and deviation of each atom of one molecule; two empty lists where nothing is predicted.
+
+    Args:
+        found: figures of the atoms of M molecules.
+        place: place of the molecule among them.
+    """
+    present = ~np.isnan(found.mean[place])
+    return found.mean[place][present].tolist(), found.deviation[place][present].tolist()
 
 
 def list_names(columns: Sequence[Column]) -> list[str]:
@@ -116,7 +141,10 @@ def csv_rows(rows: Iterable[Predicted]) -> str:
     return text.getvalue()
 
 
-def _digits(value: float) -> str:
+def _digits(value: float | list[float]) -> str:
+    """Write a number with all digits, or the numbers of atoms as a list in brackets, as JSON has it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(repr, value))}]" if value and math.isfinite(value[0]) else ""
     return repr(value) if math.isfinite(value) else ""
 
 
@@ -181,13 +209,30 @@ def _in_singular(words: str) -> str:
 
 def _table(tally: Tally, columns: Sequence[Column]) -> Table:
     names = [f"{_task(column)} {column.ensemble}" for column in columns]
-    rows = [
-        _given(one)
-        | {name: _figure(*both) for name, both in zip(names, one.figures, strict=True)}
-        | {REMARK: one.remark}
-        for one in tally.shown
-    ]
+    rows = [line for one in tally.shown for line in _lines(one, names)]
     return Table(rows, text=_TEXT, folded={"SMILES", REMARK})
+
+
+def _lines(one: Predicted, names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the line of a molecule, or with a target of atoms a line per atom, with what is of the molecule once."""
+    if not any(isinstance(mean, list) for mean, _ in one.figures):
+        figures = {name: _at(both, 0) for name, both in zip(names, one.figures, strict=True)}
+        yield _given(one) | figures | {REMARK: one.remark}
+        return
+    for at in range(max(1, len(one.elements))):
+        given = {name: text if at == 0 else "" for name, text in _given(one).items()}
+        atom = {ATOM: f"{at + 1} {one.elements[at]}" if one.elements else ""}
+        figures = {name: _at(both, at) for name, both in zip(names, one.figures, strict=True)}
+        yield given | atom | figures | {REMARK: one.remark if at == 0 else ""}
+
+
+def _at(figures: Figures, at: int) -> str:
+    """Format the figures that stand in the line of an atom; those of a molecule stand in that of its first atom."""
+    mean, deviation = figures
+    if isinstance(mean, list) and isinstance(deviation, list):
+        return _figure(mean[at], deviation[at]) if at < len(mean) else ""
+    assert isinstance(mean, float) and isinstance(deviation, float)
+    return _figure(mean, deviation) if at == 0 else ""
 
 
 def _given(one: Predicted) -> dict[str, str]:
@@ -217,6 +262,7 @@ def content(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> dic
                 "row": one.number,
                 **({"line": one.row.line} if one.row.line else {}),
                 "smiles": one.row.smiles,
+                **({"elements": list(one.elements)} if any(column.of_atoms for column in columns) else {}),
                 "predictions": [
                     {
                         "target": column.target,
@@ -235,5 +281,7 @@ def content(tally: Tally, columns: Sequence[Column], said: Sequence[str]) -> dic
     }
 
 
-def _finite_or_none(value: float) -> float | None:
+def _finite_or_none(value: float | list[float]) -> float | list[float] | None:
+    if isinstance(value, list):
+        return value if value and math.isfinite(value[0]) else None
     return value if math.isfinite(value) else None

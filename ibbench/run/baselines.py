@@ -125,8 +125,10 @@ def _measure_seed(baseline: Baseline, split: Split, seed: int, targets: list[str
             predict = _as_logits(predict, len(subset))
         parts = {"train": subset, "validation": labelled.validation, "test": labelled.test}
         predicted = {part: predict(index) for part, index in parts.items()}
+        if predicted["train"].shape != dataset.labels(target)[subset].shape:
+            raise ValueError(f"the baseline {type(baseline).__name__} does not predict single atoms, as {target} asks")
         errors: dict[str, Any] = {
-            part: describe_errors(predicted[part], dataset.values[index, column], dataset.targets[column])
+            part: describe_errors(predicted[part], dataset.labels(target)[index], dataset.targets[column])
             for part, index in parts.items()
             if len(index)  # with data.test_size=0 nothing tests
         }
@@ -245,6 +247,7 @@ def add_baselines(point: Point, record: Record, lease: Lease) -> Record:
     complete = record.model_copy(update={"baselines": (*record.baselines, *(one.entry for one in added))})
     lease.check()
     keep_baselines(point.folder, point.dataset, point.split, complete.baselines)
+    assert "places" not in plain  # `run.output` refuses pairs for targets of atoms
     write_predictions(
         point.folder,
         index=plain["index"],

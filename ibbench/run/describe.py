@@ -19,7 +19,7 @@ from ibbench.options.sources import OF_CONTENT, PATHS
 from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import name_in_study
 from ibbench.record.made import describe_making
-from ibbench.record.metrics import ClassMetricsEntry, MetricsEntry
+from ibbench.record.metrics import AnyMetricsEntry, AtomMetricsEntry, ClassMetricsEntry, MetricsEntry
 from ibbench.record.schema import SCHEMA_VERSION, DataEntry, PluginEntry, Record, SplitSizesEntry, UnseenEntry
 from ibbench.run.plan import Point
 from ibbench.run.sight import count_for, sight_of
@@ -61,16 +61,21 @@ def describe_weights(point: Point, replicas: list[Replica], elements: tuple[int,
     )
 
 
-def describe_errors(prediction: Tensor, truth: Tensor, target: Target) -> MetricsEntry | ClassMetricsEntry:
+def describe_errors(prediction: Tensor, truth: Tensor, target: Target) -> AnyMetricsEntry:
     """Measure predictions of a target, as a record holds the errors.
 
     Args:
-        prediction: predicted values, or logits of a class, float64 `[m]`.
-        truth: true values, or classes, float64 `[m]`.
+        prediction: predicted values, or logits of a class, float64 `[m]`; of a target of atoms `[m, N]`.
+        truth: true values, or classes, float64 of the same shape. Where it is NaN, there is no label or no atom, and
+            predictions do not count.
         target: the target.
     """
+    labelled = ~truth.isnan()
+    prediction, truth = prediction[labelled], truth[labelled]
     if target.is_class:
         return ClassMetricsEntry(**measure_class(prediction, truth)._asdict())
+    if target.output == "atoms":
+        return AtomMetricsEntry(**measure(prediction, truth)._asdict(), atoms=len(truth))
     return MetricsEntry(**measure(prediction, truth)._asdict())
 
 

@@ -28,12 +28,43 @@ class Column(NamedTuple):
         target: short name of the target.
         unit: unit of mean and deviation.
         num_seeds: number of replicas that mean and deviation are taken over.
+        of_atoms: whether the target has a value per atom.
     """
 
     ensemble: str
     target: str
     unit: str
     num_seeds: int
+    of_atoms: bool = False
+
+
+class OfAtoms(NamedTuple):
+    """Mean and sample standard deviation over seeds for each atom of M molecules, float64 `[M, N]` each.
+
+    They are NaN where there is no atom, or nothing is predicted; the deviation also for a single seed. `elements` has
+    the symbol of each atom, `[M, N]`, empty where there is none.
+    """
+
+    mean: Floats
+    deviation: Floats
+    elements: NDArray[np.str_]
+
+
+class Answer(NamedTuple):
+    """What an ensemble says of M molecules.
+
+    Attributes:
+        mean: mean over seeds, float64 `[C, M]`, in the units of the columns; NaN where nothing is predicted. In columns
+            of targets of atoms it is the mean over the atoms, too.
+        deviation: sample standard deviation over seeds, likewise; NaN also for a single seed, and for targets of atoms.
+        atoms: the figures of single atoms, by the place of the column of their target.
+        notes: notes on single molecules.
+    """
+
+    mean: Floats
+    deviation: Floats
+    atoms: dict[int, OfAtoms]
+    notes: list["Note"]
 
 
 class Note(NamedTuple):
@@ -95,7 +126,21 @@ class Ensemble:
                 if units.setdefault(target, unit) != unit:
                     raise InputError(f"{folders[number]} predicts {target} in {unit}, other runs in {units[target]}")
                 self._rows.setdefault(target, {}).setdefault(seed, (number, row))
-        self.columns = [Column(self.name, target, units[target], len(seeds)) for target, seeds in self._rows.items()]
+        self.columns = [
+            Column(self.name, target, units[target], len(seeds), self._is_of_atoms(seeds))
+            for target, seeds in self._rows.items()
+        ]
+
+    def _is_of_atoms(self, seeds: dict[int, tuple[int, int]]) -> bool:
+        predictor = self._predictors[next(iter(seeds.values()))[0]]
+        if not isinstance(predictor, Predictor) or not predictor.of_atoms:
+            return False
+        if "positions" in predictor.reads:
+            raise InputError(
+                f"`{predictor.model}` reads coordinates, which are computed for atoms in another order than that of a "
+                f"SMILES: its {predictor.replicas[0].target} of single atoms is not predicted. Expected another --model"
+            )
+        return True
 
     @property
     def needs_geometry(self) -> bool:
@@ -133,27 +178,30 @@ class Ensemble:
                 if len(found.places):
                     one.compile_for(found.molecules, count)
 
-    def predict(self, batch: Batch) -> tuple[Floats, Floats, list[Note]]:
-        """Predict a batch of M molecules.
-
-        Returns:
-            Mean and sample standard deviation over seeds, float64 `[C, M]` each, in the units of the columns; NaN where
-            nothing is predicted (the deviation also for a single seed). And notes on single molecules.
-        """
+    def predict(self, batch: Batch) -> Answer:
+        """Predict a batch of M molecules."""
         predicted, notes = [], []
         for predictor in self._predictors:
             values, found = _predict(predictor, batch)
             predicted.append(values)
             notes += found
         mean, deviation = np.full((2, len(self.columns), len(batch)), np.nan)
+        atoms = {}
         for place, seeds in enumerate(self._rows.values()):
             values = np.stack([predicted[number][row] for number, row in seeds.values()])
-            mean[place] = values.mean(0)
-            if len(values) > 1:
-                deviation[place] = values.std(0, ddof=1)
+            middle = values.mean(0)
+            spread = values.std(0, ddof=1) if len(values) > 1 else np.full_like(middle, np.nan)
+            if self.columns[place].of_atoms:
+                predictor = self._predictors[next(iter(seeds.values()))[0]]
+                atoms[place] = OfAtoms(middle, spread, _elements(batch, predictor, middle.shape))
+                present = ~np.isnan(middle)
+                known = present.any(1)
+                mean[place, known] = np.where(present, middle, 0)[known].sum(1) / present[known].sum(1)
+            else:
+                mean[place], deviation[place] = middle, spread
         if self.domain:
             notes += _compare(self.domain, batch, self._predictors[0])
-        return mean, deviation, notes
+        return Answer(mean, deviation, atoms, notes)
 
 
 def tell_unknown(ensembles: Sequence[Ensemble]) -> list[str]:
@@ -177,7 +225,10 @@ def tell_unknown(ensembles: Sequence[Ensemble]) -> list[str]:
 
 
 def _predict(predictor: Predictor | PairPredictor, batch: Batch) -> tuple[Floats, list[Note]]:
-    """Predict the molecules that can be predicted, `[R, M]` with NaN for the others, and note why these cannot."""
+    """Predict the molecules that can be predicted, `[R, M]` with NaN for the others, and note why these cannot.
+
+    For targets of atoms predictions are `[R, M, N]`.
+    """
     if isinstance(predictor, PairPredictor):
         values, large, nowhere = predictor.predict(batch)
         why = "not predicted: larger than all molecules it was fitted to, or of other elements"
@@ -187,8 +238,9 @@ def _predict(predictor: Predictor | PairPredictor, batch: Batch) -> tuple[Floats
             for place in np.flatnonzero(nowhere).tolist()
         ]
         return values, [*notes, *lost]
-    values = np.full((len(predictor.replicas), len(batch)), np.nan)
     molecules, places = batch.molecules(predictor.hydrogens, predictor.layout, "positions" in predictor.reads)
+    of_atoms = molecules.mask.shape[1:] if predictor.of_atoms else ()
+    values = np.full((len(predictor.replicas), len(batch), *of_atoms), np.nan)
     kind, why = "large", f"not predicted: more than {MAX_ATOMS} atoms with its hydrogens"
     if predictor.hydrogens == "implicit":
         kind, why = "geometry", "not predicted: RDKit cannot parse its own spelling of it"
@@ -245,6 +297,18 @@ def _compare_charges(domain: Domain, batch: Batch) -> Iterator[Note]:
         elif unseen := sorted({*charges} - domain.atom_charges):
             listed = ", ".join(f"{charge:+d}" for charge in unseen)
             yield Note("charge", place, f"no train molecule has an atom with the charge {listed}")
+
+
+def _elements(batch: Batch, predictor: Predictor | PairPredictor, shape: tuple[int, ...]) -> NDArray[np.str_]:
+    """Return the symbol of each atom, `[M, N]`, in the order in which a predictor has the atoms."""
+    from rdkit import Chem
+
+    table = Chem.GetPeriodicTable()
+    known = np.array(["", *(table.GetElementSymbol(number) for number in range(1, 119))])
+    molecules, places = batch.molecules(predictor.hydrogens, predictor.layout)
+    numbers = np.zeros(shape, dtype=np.int64)
+    numbers[places] = molecules.atoms[..., ATOMIC_NUMBER].numpy()
+    return known[numbers]
 
 
 def _symbols(numbers: Iterable[int]) -> str:

@@ -13,7 +13,7 @@ from ibbench.errors import InputError
 from ibbench.plugins.load import load_plugins
 from ibbench.run.batch import Batch
 from ibbench.run.chunks import map_chunks
-from ibbench.run.ensemble import KINDS, Column, Ensemble, Floats, Note
+from ibbench.run.ensemble import KINDS, Column, Ensemble, Floats, Note, OfAtoms
 from ibbench.training.device import choose_device, count_cores, one_thread
 
 CHUNK = 2048  # molecules at a time; the same for any number of cores, so that predictions do not depend on the cores
@@ -35,7 +35,7 @@ class Crew(NamedTuple):
         written: times at which the files of the runs were written. A process that lives long, such as a notebook, can
             tell by them whether the models that it has loaded are still those in the folders.
         sample: SMILES of a few of the molecules, where there are so many that it may pay to compile their prediction.
-        count: the number of molecules, where a sample is given.
+        num_molecules: the number of molecules, where a sample is given.
     """
 
     ensembles: tuple[tuple[str, tuple[Path, ...]], ...]
@@ -44,7 +44,7 @@ class Crew(NamedTuple):
     plugins: tuple[str, ...] = ()
     written: tuple[int, ...] = ()
     sample: tuple[str, ...] = ()
-    count: int = 0
+    num_molecules: int = 0
 
 
 class Forecast(NamedTuple):
@@ -55,12 +55,15 @@ class Forecast(NamedTuple):
         deviation: sample standard deviation over seeds, `[C, M]` in the same units; NaN also for one seed.
         remarks: reasons not to trust the prediction of each molecule, `M` texts; most are empty.
         kinds: number of molecules with a remark of each kind of `KINDS`.
+        atoms: figures of single atoms, by the place of the column of their target: see `Answer`, which also says what
+            `mean` and `deviation` are in such a column.
     """
 
     mean: Floats
     deviation: Floats
     remarks: list[str]
     kinds: Counter[str]
+    atoms: dict[int, OfAtoms]
 
 
 @functools.lru_cache(maxsize=4)  # a command has one crew; a notebook may ask several models in turn
@@ -77,7 +80,7 @@ def load_ensembles(crew: Crew) -> list[Ensemble]:
     if crew.sample:
         sample = Batch(crew.sample)
         for ensemble in ensembles:
-            ensemble.compile_for(sample, crew.count)
+            ensemble.compile_for(sample, crew.num_molecules)
     return ensembles
 
 
@@ -125,7 +128,7 @@ def forecast(crew: Crew, smiles: Iterable[str], count: int) -> Iterator[Forecast
     if count >= _MANY and choose_device(crew.device).type == "cpu":
         smiles = iter(smiles)
         sample = tuple(itertools.islice(smiles, _SAMPLE))
-        smiles, crew = itertools.chain(sample, smiles), crew._replace(sample=sample, count=count)
+        smiles, crew = itertools.chain(sample, smiles), crew._replace(sample=sample, num_molecules=count)
     chunks = _cut(smiles, size)
     num_chunks = -(-count // size)
     processes = min(count_cores(), num_chunks) if num_chunks >= _FEWEST else 1
@@ -159,7 +162,7 @@ def _predict(crew: Crew, batch: Batch) -> Forecast:
     for place, why in batch.refused.items():
         remarks[place] = f"not read: {why}"
         kinds["unread"] += 1
-    notes = {ensemble.name: found for ensemble, (*_, found) in zip(ensembles, predicted, strict=True)}
+    notes = {ensemble.name: answer.notes for ensemble, answer in zip(ensembles, predicted, strict=True)}
     kinds.update(kind for kind, _ in {(note.kind, note.place) for found in notes.values() for note in found})
     for place, text in _join(notes).items():
         remarks[place] = text
@@ -169,8 +172,13 @@ def _predict(crew: Crew, batch: Batch) -> Forecast:
         said = f"{whose}train molecules not known"
         for place in batch.places.tolist():
             remarks[place] = "; ".join(filter(None, [remarks[place], said]))
-    means, deviations, _ = zip(*predicted, strict=True)
-    return Forecast(np.concatenate(means), np.concatenate(deviations), remarks, kinds)
+    atoms: dict[int, OfAtoms] = {}
+    first = 0
+    for answer in predicted:
+        atoms |= {first + place: found for place, found in answer.atoms.items()}
+        first += len(answer.mean)
+    means, deviations = ([getattr(answer, name) for answer in predicted] for name in ("mean", "deviation"))
+    return Forecast(np.concatenate(means), np.concatenate(deviations), remarks, kinds, atoms)
 
 
 def _join(notes: dict[str, list[Note]]) -> dict[int, str]:

@@ -9,11 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ibbench.data.targets import Target
 from ibbench.options.trial import Stage, Trial, draw_trials, list_stages
 from ibbench.record.folder import study_folder
 from ibbench.record.lease import Lease
-from ibbench.record.metrics import ClassMetricsEntry, MetricsEntry
 from ibbench.record.schema import ReplicaEntry, TrialEntry
 from ibbench.run.describe import describe_errors
 from ibbench.run.interrupt import deferring, raise_if_asked
@@ -25,7 +23,6 @@ from ibbench.track.follow import Follower
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.length import count_molecules, measure_length
 from ibbench.training.loop import prepare, train
-from ibbench.training.metrics import mean_error
 from ibbench.training.progress import RunProgress
 from ibbench.training.replicas import Replica
 from ibbench.training.state import State
@@ -53,8 +50,8 @@ class Trained(NamedTuple):
     """The result of training a pack of R replicas: one row per replica."""
 
     entries: list[ReplicaEntry]
-    truth: Tensor  # true values of the test molecules, float64 [R, M] in target units
-    prediction: Tensor  # predicted values, float64 [R, M] in target units; of classes logits
+    truth: Tensor  # true values of the test molecules, float64 [R, M] in target units; of atoms [R, M, N]
+    prediction: Tensor  # predicted values of the same shape, in target units; of classes logits
     is_class: Tensor  # whether the target of a row is a class, bool [R]
     weights: dict[str, Tensor]  # name -> [R, ...], on the CPU, with the scaling of inputs and targets
     elements: tuple[int, ...]  # atomic numbers, in the order of that scaling
@@ -220,7 +217,7 @@ def _measure_trials(
     if with_test and len(point.split.test):
         index = point.split.test
         prediction = predict(task, state.models, index)
-        test = mean_error(prediction, task.truth.values(index), task.truth.is_class).tolist()
+        test = task.truth.mean_error(prediction, task.truth.values(index)).tolist()
     found = []
     for row, (replica, trial) in enumerate(part.rows):
         diverged = bool(state.best_mae[row].isinf())
@@ -254,7 +251,7 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
     for row, replica in enumerate(task.replicas):
         steps = _steps_that_counted(state, row, None if patience is None else patience * length.interval)
         errors = {
-            part: _describe_errors(predictions[part][row], truths[part][row], task.truth.targets[row])
+            part: describe_errors(predictions[part][row], truths[part][row], task.truth.targets[row])
             for part in predictions
             if truths[part].numel()  # with data.test_size=0 nothing tests
         }
@@ -282,12 +279,6 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
         passed.train_seconds,
         passed.validation_seconds,
     )
-
-
-def _describe_errors(prediction: Tensor, truth: Tensor, target: Target) -> MetricsEntry | ClassMetricsEntry:
-    """Measure the molecules of a part that have a label."""
-    labelled = ~truth.isnan()
-    return describe_errors(prediction[labelled], truth[labelled], target)
 
 
 def _steps_that_counted(state: State, row: int, patience: int | None) -> int:

@@ -14,12 +14,13 @@ from ibbench.baselines.pairs import check_pair
 from ibbench.baselines.pairs.pair import Pair
 from ibbench.budget.cost import count_training_flops
 from ibbench.budget.width import fit_to_budget
+from ibbench.data.atom_labels import add_atom_targets
 from ibbench.data.classes import check_classes
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.division import OF_SOURCE
 from ibbench.data.identity import FEATURES
 from ibbench.data.layout import Padding
-from ibbench.data.splits import Split, split_dataset
+from ibbench.data.splits import Split, find_unlabelled, split_dataset
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
@@ -31,6 +32,7 @@ from ibbench.plugins.load import blaming
 from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import RUNS, study_folder
 from ibbench.record.schema import SCHEMA_VERSION
+from ibbench.run.output import find_output
 from ibbench.run.pace import fit_to_seconds
 from ibbench.run.recall import remember
 from ibbench.terminal import mention
@@ -100,10 +102,11 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     get_model(config.model.name)
     if is_baseline(config.model.name):
         raise InputError(f"`model={config.model.name}` is the name of a baseline: expected a model of another name")
-    dataset = _load(config.data)
+    dataset = _add_once(_load(config.data), tuple(config.targets))
     for target in config.targets:
         dataset.column(target)
-    split = _divide(config.data).of_targets(config.targets, config.data.train_size)
+    split = _divide(config.data)._replace(unlabelled=find_unlabelled(dataset))
+    split = split.of_targets(config.targets, config.data.train_size)
     _check_classes(config, dataset, split)
     check_baselines(config, dataset, split)
     if split.train_size == 1 and config.model.normalisation == "batch":
@@ -182,7 +185,9 @@ def check_baselines(config: Config, dataset: DataSet, split: Split) -> None:
 
 
 def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.device) -> Config:
-    """Return the config with the width that meets its budget; errors are those of `_size_model`."""
+    """Return the config with the width that meets its budget; errors are those of `find_output` and `_size_model`."""
+    predicting = config.model.model_copy(update={"output": find_output(config, dataset)})
+    config = config.model_copy(update={"model": predicting})
     model = _size_model(config, dataset, split, device)
     width, hidden = model.sizes
     dropout = max(trial.dropout for seed in config.seeds for trial in draw_trials(config, seed))
@@ -283,6 +288,11 @@ def _can_compile(config: Config, device: torch.device, here: bool) -> bool:
 def _load(data: DataOptions) -> DataSet:
     whole = _WHOLE if data.split in OF_SOURCE else _WHOLE | _AT_RANDOM
     return _load_once(data.model_copy(update=whole | {"features": data.layout}).model_dump_json())
+
+
+@functools.lru_cache(maxsize=2)  # so that molecules without labels are told once
+def _add_once(dataset: DataSet, targets: tuple[str, ...]) -> DataSet:
+    return add_atom_targets(dataset, targets, mention)
 
 
 def _divide(data: DataOptions) -> Split:

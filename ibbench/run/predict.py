@@ -17,6 +17,7 @@ from ibbench.data.pack import count_elements, pack_smiles, resize
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.record.folder import WEIGHTS
+from ibbench.training.atom_scaling import fit_places, place_elements, restore_atoms
 from ibbench.training.chunk import choose_chunk
 from ibbench.training.compiled import CompiledForward, pays_to_predict
 from ibbench.training.device import choose_device
@@ -78,6 +79,7 @@ class Predictor:
         layout: which features they must be, a name of `LAYOUTS`.
         reads: fields of `Molecules` that the model reads, of `atoms`, `bonds`, `positions` and `tokens`.
         most_atoms: largest number of atoms that the model takes; None if there is no limit.
+        of_atoms: whether the targets have a value per atom: predictions are then `[R, m, N]`, NaN where there is none.
         models: the replicas; their input is the result of `prepare`.
 
     Raises:
@@ -92,6 +94,7 @@ class Predictor:
         self._facts, self._scaling = facts, weights.scaling
         self._model = get_model(facts.options.name)
         self.model = facts.options.name
+        self.of_atoms = facts.options.output == "atoms"
         self.reads = self._model.reads_with(facts.options)
         self.most_atoms = None if self._model.any_size else facts.num_atoms
         seeds = [seed for _, seed in facts.replicas]
@@ -130,10 +133,12 @@ class Predictor:
         self._check_fields(molecules)
         faults = self.find_faults(molecules)
         possible = ~(faults.too_large | faults.without_place)
-        predicted = torch.full((len(self.replicas), len(possible)), torch.nan, dtype=torch.float64)
+        predicted = self._blank(molecules)
         for size, index in self._by_size(molecules, possible):
-            predicted[:, index] = self._predict(resize(molecules.select(index), size))
-        return predicted.masked_fill(faults.of_unknown_element, torch.nan), faults
+            found = self._predict(resize(molecules.select(index), size))
+            predicted[:, index] = fit_places(found, predicted.shape[2]) if self.of_atoms else found
+        unknown = faults.of_unknown_element
+        return predicted.masked_fill(unknown[..., None] if self.of_atoms else unknown, torch.nan), faults
 
     def compile_for(self, sample: Molecules, count: int) -> None:
         """Let `predict_possible` compile its work on molecules of those sizes of which many are to come.
@@ -177,30 +182,46 @@ class Predictor:
         """
         if "positions" in self.reads:
             raise InputError(f"`{self._facts.options.name}` reads coordinates, which a SMILES does not have")
-        done = [torch.empty(len(self.replicas), 0, dtype=torch.float64)]
+        places = (1,) if self.of_atoms else ()
+        done = [torch.empty(len(self.replicas), 0, *places, dtype=torch.float64)]
         for start in range(0, len(smiles), _SMILES_BLOCK):
             block = list(smiles[start : start + _SMILES_BLOCK])
             molecules = pack_smiles(block, self.hydrogens, self.layout)
             self._check(molecules, block)
             done.append(self._predict(molecules))
+        if self.of_atoms:
+            most = max(part.shape[2] for part in done)
+            done = [fit_places(part, most) for part in done]
         return torch.cat(done, dim=1)
 
     def _predict(self, molecules: Molecules) -> Tensor:
         if not len(molecules.mask):
-            return torch.empty(len(self.replicas), 0, dtype=torch.float64)
+            return self._blank(molecules)
         padded = self.pad(molecules)
         chunks = torch.arange(len(padded.mask)).split(self.most_at_a_time(padded.padding))
         batches = map(functools.partial(self.prepare, padded), chunks)
         compiled = self._compiled.get(self._read(padded.padding))
-        return self.restore(self.models.predict(batches, compiled), molecules)
+        found = self.models.predict(batches, compiled)
+        if self.of_atoms:
+            found = fit_places(found, molecules.mask.shape[1])
+        return self.restore(found, molecules)
+
+    def _blank(self, molecules: Molecules) -> Tensor:
+        """Return the place for predictions of molecules, all NaN."""
+        shape = molecules.mask.shape if self.of_atoms else molecules.mask.shape[:1]
+        return torch.full((len(self.replicas), *shape), torch.nan, dtype=torch.float64)
 
     def restore(self, normalised: Tensor, molecules: Molecules) -> Tensor:
         """Map normalised predictions to the units of the targets, of classes to probabilities, float64 `[R, m]`.
 
         Args:
-            normalised: outputs of the replicas, `[R, m]`.
+            normalised: outputs of the replicas, `[R, m]`; of targets of atoms `[R, m, N]`, as is what is returned, NaN
+                where there is no atom.
             molecules: the predicted molecules, `[m, ...]`. For some targets a sum over their atoms is added.
         """
+        if self.of_atoms:
+            values = restore_atoms(self._scaling, normalised, place_elements(molecules.atoms, self._facts.elements))
+            return values.masked_fill(~molecules.mask, torch.nan)
         composition = count_elements(molecules, self._facts.elements, self.hydrogens)
         references, explained = self._scaling.references(composition), self._scaling.explained(composition)
         values = self._scaling.restore(normalised, references, explained)

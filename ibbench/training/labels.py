@@ -11,8 +11,8 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.splits import Split
 from ibbench.options.data import DataOptions
 from ibbench.training.replicas import Replica
-from ibbench.training.scaling import Truth
 from ibbench.training.task import stream
+from ibbench.training.truth import Truth
 
 
 def given_labels(truth: Truth, split: Split, replicas: list[Replica], data: DataOptions) -> Tensor:

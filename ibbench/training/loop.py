@@ -13,13 +13,13 @@ from ibbench.errors import DivergedError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.options.trial import Trial
+from ibbench.training.kinds import truth_of
 from ibbench.training.labels import given_labels
 from ibbench.training.length import Length, measure_length
-from ibbench.training.metrics import mean_error
 from ibbench.training.optim import StackedOptimizer, clip_gradients, learning_rate_factor
 from ibbench.training.replicas import Replica, Replicas
 from ibbench.training.sam import Differentiate, sharpness_aware
-from ibbench.training.scaling import TargetScaling, Truth, atom_statistics
+from ibbench.training.scaling import atom_statistics
 from ibbench.training.state import State
 from ibbench.training.step import Step
 from ibbench.training.task import Task, loss_of, predict
@@ -78,20 +78,16 @@ def _prepare_task(
 ) -> Task:
     subset_of = _draw_subsets(split, replicas)
     subsets = torch.stack([subset_of[_subset_key(split, replica)] for replica in replicas])
-    truth = Truth(dataset, replicas)
+    truth = truth_of(dataset, replicas)
     given = given_labels(truth, split, replicas, config.data)
-    scaling = TargetScaling.fit(truth, subsets, config.reference, given, centre=config.data.centre)
-    explained = scaling.explained(truth.composition, subsets)
+    scaling = truth.fit(subsets, config.reference, given, centre=config.data.centre)
     reads = get_model(config.model.name).reads_with(config.model)
-    labels = scaling.normalise(given, truth.references(subsets), explained)
-    if truth.is_class.any():
-        labels = torch.where(truth.is_class[:, None], given.float(), labels)
     return Task(
         replicas,
         split,
         subsets.to(device),
         given,
-        labels.to(device),
+        truth.normalise(scaling, given, subsets).to(device),
         truth,
         scaling,
         altered_molecules(dataset, config.data.graph, config.data.features).keep(reads).to(device),
@@ -209,7 +205,7 @@ def _train_until_validation(
 
 def _validate(task: Task, state: State) -> Tensor:
     prediction = predict(task, state.models, task.split.validation)
-    return mean_error(prediction, task.truth.values(task.split.validation), task.truth.is_class)
+    return task.truth.mean_error(prediction, task.truth.values(task.split.validation))
 
 
 def _stop_diverged(task: Task, state: State, validation_mae: Tensor, factor: float) -> None:

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from ibbench.data.layout import ATOMIC_NUMBER, layout_of
+from ibbench.data.layout import layout_of
 from ibbench.data.molecules import Molecules
-from ibbench.data.pack import count_elements
 from ibbench.data.targets import ATOM_REFERENCES_HARTREE, Target
 from ibbench.options.config import ReferenceOption
 from ibbench.training.reference import fit_slopes
-from ibbench.training.replicas import Replica
 
 if TYPE_CHECKING:
-    from ibbench.data.dataset import DataSet  # not imported when predicting
+    from ibbench.training.truth import Truth  # not imported when predicting
 
 _LEAST_SCALE = 0.1  # of a feature for organic chemistry
 ELEMENTS = tuple(sorted(ATOM_REFERENCES_HARTREE["u0"]))  # atomic numbers of the elements with atom references
@@ -107,7 +105,7 @@ class TargetScaling(NamedTuple):
             slope_per_element=slopes,
             logarithmic=logarithmic,
             reference_per_element=torch.stack(
-                [_reference_per_element(target, truth.elements) for target in truth.targets]
+                [reference_per_element_of(target, truth.elements) for target in truth.targets]
             ),
             factor=torch.tensor([target.factor for target in truth.targets], dtype=torch.float64),
             log_offset=log_offset,
@@ -119,7 +117,7 @@ class TargetScaling(NamedTuple):
         Args:
             composition: numbers of atoms of each element, float64 `[m, E]`.
         """
-        return _sum_references(composition, self.reference_per_element, self.factor)
+        return sum_references(composition, self.reference_per_element, self.factor)
 
     def explained(self, composition: Tensor, index: Tensor | None = None) -> Tensor:
         """Return the part of the transformed value that the composition explains, mean + slopes, float64 `[R, m]`.
@@ -156,49 +154,6 @@ class TargetScaling(NamedTuple):
         return value + references
 
 
-class Truth:
-    """The true targets of the molecules of a data set, one row per replica.
-
-    Args:
-        dataset: the M molecules and their targets.
-        replicas: the R replicas, which may have different targets.
-
-    Attributes:
-        targets: the target of each of the R replicas.
-        is_class: whether it is a class, bool `[R]`.
-        elements: atomic numbers of all elements of the data set, and of those with atom references.
-        composition: numbers of atoms of these elements in each molecule of the data set, float64 `[M, E]`.
-    """
-
-    def __init__(self, dataset: "DataSet", replicas: list[Replica]) -> None:
-        columns = [dataset.column(replica.target) for replica in replicas]
-        self.targets = [dataset.targets[column] for column in columns]
-        self.is_class = torch.tensor([target.is_class for target in self.targets])
-        self._values = dataset.values
-        self._columns = torch.tensor(columns)
-        distinct = list(dict.fromkeys(self.targets))  # the references of all molecules are kept once per target
-        present = dataset.molecules.atoms[..., ATOMIC_NUMBER].unique().tolist()
-        self.elements = tuple(sorted({*ELEMENTS, *map(int, present)} - {0}))
-        self.composition = count_elements(dataset.molecules, self.elements, dataset.hydrogens)
-        per_element = torch.stack([_reference_per_element(target, self.elements) for target in distinct])
-        factor = torch.tensor([target.factor for target in distinct], dtype=torch.float64)
-        self._references = _sum_references(self.composition, per_element, factor)
-        self._rows = torch.tensor([distinct.index(target) for target in self.targets])
-
-    @property
-    def num_molecules(self) -> int:
-        """M, the number of molecules of the data set."""
-        return len(self._values)
-
-    def values(self, index: Tensor) -> Tensor:
-        """Return the targets in their units, float64 `[R, m]`, of the molecules `index`, `[m]` or `[R, m]`."""
-        return self._values[index.expand(len(self.targets), -1), self._columns[:, None]]
-
-    def references(self, index: Tensor) -> Tensor:
-        """Return the references in the targets' units, float64 `[R, m]`, of the molecules `index`."""
-        return self._references[self._rows[:, None], index.expand(len(self.targets), -1)]
-
-
 def _transform(value: Tensor, logarithmic: Tensor, log_offset: Tensor) -> Tensor:
     # Values are above 0 where nothing is added: others were refused when the data were loaded.
     logarithm = torch.where(log_offset[:, None] > 0, value.clamp(min=0).log1p(), value.log())
@@ -214,11 +169,13 @@ def _sum_slopes(composition: Tensor, slopes: Tensor, index: Tensor | None) -> Te
     return torch.stack(parts)
 
 
-def _reference_per_element(target: Target, elements: Sequence[int]) -> Tensor:
+def reference_per_element_of(target: Target, elements: Sequence[int]) -> Tensor:
+    """Return the energy of a free atom of each element, float64 `[E]` in hartree; 0 for targets without references."""
     table = ATOM_REFERENCES_HARTREE.get(target.references, {})
     return torch.tensor([table.get(element, 0.0) for element in elements], dtype=torch.float64)
 
 
-def _sum_references(composition: Tensor, per_element: Tensor, factor: Tensor) -> Tensor:
+def sum_references(composition: Tensor, per_element: Tensor, factor: Tensor) -> Tensor:
+    """Return the reference of each of m molecules, float64 `[R, m]`, from atom counts `[m, E]` and rows `[R, E]`."""
     # One product per row, scaled at the end: one for all rows would round differently, in the last digit of 11,000 eV.
     return torch.stack([composition @ row for row in per_element]) * factor[:, None]

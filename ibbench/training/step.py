@@ -11,8 +11,8 @@ from torch import Tensor
 from ibbench.data.cache import cache_folder
 from ibbench.data.molecules import Molecules
 from ibbench.training.replicas import Replicas
+from ibbench.training.truth import Loss
 
-Loss = Callable[..., Tensor]
 # The overhead of an eager step on two CPU cores, and the speed of its arithmetic, measured on all standard models.
 _SECONDS_PER_STEP, _FLOPS_PER_SECOND = 0.005, 40e9
 # Compiling takes 15 to 30 s the first time and 4 to 6 s with a warm cache, and halves the time of training.

@@ -5,15 +5,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ibbench.data.graphs import random_order
 from ibbench.data.molecules import Molecules
 from ibbench.data.splits import Split
-from ibbench.training.optim import LOSSES
 from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas
-from ibbench.training.scaling import TargetScaling, Truth
-from ibbench.training.step import Loss
+from ibbench.training.scaling import TargetScaling
+from ibbench.training.truth import Loss, Truth
 
 
 def stream(purpose: str, seed: int, count: int) -> torch.Generator:
@@ -24,6 +22,8 @@ def stream(purpose: str, seed: int, count: int) -> torch.Generator:
 
 class Task(NamedTuple):
     """What a run's replicas are trained on, on the training device.
+
+    Labels that are an array per molecule, such as those of atoms, have further dimensions behind those named here.
 
     Attributes:
         replicas: the R (target, seed) pairs, in the order of every first dimension `[R, ...]`; a pair with several
@@ -59,20 +59,21 @@ class Task(NamedTuple):
             step: the number of the step since the start of the training; the augmentation depends on it.
         """
         index = self.subsets.gather(1, batch)
-        molecules = self.molecules.select(index)
+        molecules, labels = self.molecules.select(index), take_labels(self.labels, batch)
         if self.augmentation == "relabel":
-            molecules = self._relabel(molecules, "augmentation", step)
+            order = self._draw_order(molecules, "augmentation", step)
+            molecules, labels = molecules.relabel(order), self.truth.relabel(labels, order)
         if self.twice:
-            again = self._relabel(molecules, "second order", step)
+            again = molecules.relabel(self._draw_order(molecules, "second order", step))
             molecules = Molecules(*(torch.cat(pair, dim=1) for pair in zip(molecules, again, strict=True)))
-        return molecules, self.labels.gather(1, batch)
+        return molecules, labels
 
-    def _relabel(self, molecules: Molecules, purpose: str, step: int) -> Molecules:
-        """Number the atoms of molecules `[R, B, ...]` anew: for each replica a function of its seed and the step."""
+    def _draw_order(self, molecules: Molecules, purpose: str, step: int) -> Tensor:
+        """Draw new orders of the atoms of molecules `[R, B, ...]`: for each replica by its seed and the step."""
         seeds, shape = [seed for _, seed in self.replicas], molecules.mask.shape[1:]
         drawn = {seed: torch.rand(shape, generator=stream(purpose, seed, step)) for seed in set(seeds)}
         keys = torch.stack([drawn[seed] for seed in seeds]).to(molecules.mask.device)
-        return molecules.relabel(random_order(molecules.mask, keys))
+        return random_order(molecules.mask, keys)
 
     def batch_order(self, epoch: int) -> Tensor:
         """Shuffle the train subset of each replica, int64 `[R, n]`: a function of its seed and the epoch alone."""
@@ -81,30 +82,25 @@ class Task(NamedTuple):
         return torch.stack([order[seed] for seed in seeds])
 
 
-def loss_of(task: Task, name: str) -> Loss:
-    """Return the loss that replicas are trained with, a function of predictions and labels, `[R, B]` each.
+def take_labels(labels: Tensor, batch: Tensor) -> Tensor:
+    """Return the labels `[R, B, ...]` at places `batch`, int64 `[R, B]`, of labels `[R, n, ...]`."""
+    if labels.dim() == 2:
+        return labels.gather(1, batch)
+    return labels[torch.arange(len(labels), device=labels.device)[:, None], batch]
 
-    Of numbers it is a loss of `LOSSES`, on normalised targets. Of classes it is the cross-entropy in nats.
+
+def loss_of(task: Task, name: str) -> Loss:
+    """Return the loss that replicas are trained with: from predictions and labels, `[R, B, ...]` each, to `[R, B]`.
 
     Args:
         task: what the replicas are trained on.
-        name: name of the loss of numbers.
+        name: name of the loss of numbers, see `Truth.loss`.
     """
-    if not task.truth.is_class.any():
-        return LOSSES[name]
-    device = task.labels.device
-    is_class, offset = (part.to(device)[:, None] for part in (task.truth.is_class, task.scaling.mean.float()))
-
-    def mixed(prediction: Tensor, labels: Tensor, reduction: str) -> Tensor:
-        of_numbers = LOSSES[name](prediction, labels, reduction=reduction)
-        entropy = functional.binary_cross_entropy_with_logits(prediction + offset, labels, reduction=reduction)
-        return torch.where(is_class, entropy, of_numbers)
-
-    return mixed
+    return task.truth.loss(name, task.scaling, task.labels)
 
 
 def predict(task: Task, models: Replicas, index: Tensor) -> Tensor:
-    """Predict the targets of molecules in their units, and of classes logits, float64 `[R, m]`, on the CPU.
+    """Predict the targets of molecules in their units, and of classes logits, float64 `[R, m, ...]`, on the CPU.
 
     Args:
         task: what the models were trained on.
@@ -113,6 +109,4 @@ def predict(task: Task, models: Replicas, index: Tensor) -> Tensor:
     """
     chunks = index.to(models.device).split(PREDICTION_BATCH, dim=-1)
     normalised = models.predict(task.molecules.select(chunk) for chunk in chunks)
-    index = index.cpu()
-    explained = task.scaling.explained(task.truth.composition, index)
-    return task.scaling.restore(normalised, task.truth.references(index), explained)
+    return task.truth.restore(task.scaling, normalised, index.cpu())

@@ -106,7 +106,10 @@ def to_tensors(models: dict[str, Tensor], scaling: TargetScaling) -> dict[str, T
 def write_weights(path: Path, tensors: dict[str, Tensor], facts: WeightFacts) -> None:
     """Write a weights file, as safetensors: the tensors of `to_tensors`, and each fact as JSON in the metadata."""
     content = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    metadata = {name: json.dumps(value) for name, value in facts.model_dump(mode="json").items()}
+    described = facts.model_dump(mode="json")
+    if facts.options.output == "molecule":  # so that files of targets of molecules stay as they were
+        del described["options"]["output"]
+    metadata = {name: json.dumps(value) for name, value in described.items()}
     if facts.plugin is None:
         del metadata["plugin"]
     if not facts.classes:  # so that files without classes stay as they were

@@ -15,7 +15,8 @@ from ibbench.run.execute import execute
 from ibbench.run.plan import plan
 from ibbench.training.reference import fit_slopes, share_foretold
 from ibbench.training.replicas import Replica
-from ibbench.training.scaling import TargetScaling, Truth
+from ibbench.training.scaling import TargetScaling
+from ibbench.training.truth import Truth
 
 
 @pytest.fixture(scope="module")

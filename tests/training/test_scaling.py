@@ -10,7 +10,8 @@ from ibbench.data.targets import QM9_TARGETS
 from ibbench.options.config import Config
 from ibbench.training.metrics import mean_absolute_error, measure
 from ibbench.training.replicas import Replica
-from ibbench.training.scaling import ELEMENTS, TargetScaling, Truth, atom_statistics
+from ibbench.training.scaling import ELEMENTS, TargetScaling, atom_statistics
+from ibbench.training.truth import Truth
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,13 @@ class Rows(NamedTuple):
     second: tuple[int, str] | None = None  # the first row of a second file, and the name of that file; None for one
 
 
+class AtomRows(NamedTuple):
+    """A value for each of A atoms of M molecules, hydrogens included."""
+
+    geometry: Geometry
+    values: np.ndarray  # float64 [A], in the unit of the target
+
+
 class Source(ABC):
     """A data set before its molecules are packed into tensors.
 
@@ -68,6 +75,7 @@ class Source(ABC):
         packages: the Python packages that have the data, if their version matters: a cache made with another version
             is built again, and records note the version. RDKit, which all sources need, is not listed.
         fixed_targets: the targets by name, where they do not depend on the options.
+        atom_targets: the targets of atoms by name, which `read_atoms` reads, and only where a run asks for them.
         keeps_repeats_together: whether a split keeps rows of the same molecule in one part, as it should.
         lacks_labels: whether a row may lack the values of some targets (NaN) and is used for the others all the same; a
             row that lacks all of them cannot be used.
@@ -82,6 +90,7 @@ class Source(ABC):
     name: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()
     fixed_targets: ClassVar[Mapping[str, Target]] = {}
+    atom_targets: ClassVar[Mapping[str, Target]] = {}
     keeps_repeats_together: ClassVar[bool] = True
     lacks_labels: ClassVar[bool] = False
     num_molecules: ClassVar[int | None] = None
@@ -137,6 +146,19 @@ class Source(ABC):
         Raises:
             InputError: the data are missing, or do not have the expected form.
         """
+
+    def read_atoms(self, target: str, ids: np.ndarray) -> AtomRows:
+        """Read the values of a target of atoms.
+
+        Args:
+            target: a name of `atom_targets`.
+            ids: the numbers of M molecules that the source has, int64 `[M]`.
+
+        Raises:
+            InputError: the data are missing.
+            RuntimeError: the values are not what the target says.
+        """
+        raise NotImplementedError(f"{self.name} has no targets of atoms")
 
     def check(self, molecules: Molecules) -> None:  # noqa: B027 (most sources have nothing to check)
         """Check that the packed molecules have the features that this source is known to give.
@@ -204,7 +226,9 @@ def find_target(identity: str, name: str) -> Target | None:
         The target; None if the source is not known here, has no such target, or takes its targets from the options.
     """
     source = identity.partition(":")[0]
-    return get_source(source).fixed_targets.get(name) if source in known_sources() else None
+    if source not in known_sources():
+        return None
+    return {**get_source(source).fixed_targets, **get_source(source).atom_targets}.get(name)
 
 
 def find_num_molecules(identity: str) -> int | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ibbench.data.layout import BOND_TYPES, ELEMENTS, Padding
-from ibbench.data.sources import Geometry, Rows, Source, register
-from ibbench.data.targets import ATOM_REFERENCES_HARTREE, QM9_TARGETS
+from ibbench.data.sources import AtomRows, Geometry, Rows, Source, register
+from ibbench.data.targets import ATOM_REFERENCES_HARTREE, QM9_ATOM_TARGETS, QM9_TARGETS
 from ibbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _RUDDIGKEIT = (
     "L. Ruddigkeit, R. van Deursen, L. C. Blum, J.-L. Reymond: Enumeration of 166 billion organic small molecules in "
     "the chemical universe database GDB-17. J. Chem. Inf. Model. 52, 2864-2875 (2012). https://doi.org/10.1021/ci300415d"
 )
+_CHARGE_ROUNDING = 1e-5  # e; single charges have six decimals, and the largest sum over a molecule is 6e-6
 # The names of the wheel's columns, whose misspelling (`Enthalphy`) is the wheel's own.
 _COLUMNS = {
     "mu": "Dipole_debye", "alpha": "Polarizability_bohr3", "homo": "HOMO_au", "lumo": "LUMO_au",
@@ -42,6 +43,7 @@ class Qm9Pack(Source):
 
     packages = ("qm9pack",)
     fixed_targets = QM9_TARGETS
+    atom_targets = QM9_ATOM_TARGETS
     # 87 of its 130,831 entries are the molecule of an earlier one again, such as the two numberings of methylpyrazine,
     # with values that differ by less than 0.5 % of their standard deviation. Entries are divided one by one all the
     # same, as in the literature on QM9: with the default split, 10 of the 10,000 test molecules are in another part
@@ -60,15 +62,29 @@ class Qm9Pack(Source):
         Raises:
             InputError: the wheel is not installed.
         """
-        import pyarrow as pa
-        from pyarrow import csv
-
-        columns = ["Index", "SMILES", "Elements", "XYZ_Ang", *_COLUMNS.values()]
-        convert = csv.ConvertOptions(include_columns=columns)
-        table = pa.concat_tables([csv.read_csv(path, convert_options=convert) for path in _files()]).combine_chunks()
+        table = _read_columns("Index", "SMILES", "Elements", "XYZ_Ang", *_COLUMNS.values())
         geometry = _read_geometry(table["Elements"], table["XYZ_Ang"])
         values = _read_values(table, geometry)
         return Rows(table["Index"].to_numpy(), table["SMILES"].to_pylist(), values, geometry)
+
+    def read_atoms(self, target: str, ids: np.ndarray) -> AtomRows:
+        """Read the Mulliken charges of all atoms of molecules, in elementary charges.
+
+        Raises:
+            InputError: the wheel is not installed.
+            RuntimeError: the charges of a molecule do not add up to 0, as those of all molecules of QM9 do.
+        """
+        table = _read_columns("Index", "Elements", "XYZ_Ang", "Mulliken_pop")
+        table = table.take(np.searchsorted(table["Index"].to_numpy(), ids)).combine_chunks()
+        geometry = _read_geometry(table["Elements"], table["XYZ_Ang"])
+        charges, counts = _read_numbers(table["Mulliken_pop"])
+        if not np.array_equal(counts, np.bincount(geometry.molecule)):
+            raise RuntimeError(f"{target} has not one charge for each atom: the source was read wrongly")
+        totals = np.abs(np.bincount(geometry.molecule, weights=charges))
+        if totals.max() > _CHARGE_ROUNDING:
+            number = table["Index"].to_numpy()[totals.argmax()]
+            raise RuntimeError(f"the charges of molecule {number} add up to {totals.max():.6f} in the place of 0")
+        return AtomRows(geometry, charges)
 
     def check(self, molecules: Molecules) -> None:
         """Refuse molecules without hybridisation, aromaticity or aromatic bonds, a known fault (PyG issue 8370).
@@ -80,6 +96,14 @@ class Qm9Pack(Source):
         aromatic = 1 + BOND_TYPES.index("aromatic")
         if not present.all() or not (molecules.bonds[:5000] == aromatic).any():
             raise RuntimeError("a feature column of QM9 is zero everywhere: the cache was built by broken code")
+
+
+def _read_columns(*columns: str) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    convert = csv.ConvertOptions(include_columns=columns)
+    return pa.concat_tables([csv.read_csv(path, convert_options=convert) for path in _files()]).combine_chunks()
 
 
 def _files() -> list[Path]:
@@ -117,3 +141,13 @@ def _read_geometry(elements: pa.ChunkedArray, coordinates: pa.ChunkedArray) -> G
     return Geometry(
         numbers[symbols.indices.to_numpy()], values.reshape(-1, 3), np.repeat(np.arange(len(counts)), counts)
     )
+
+
+def _read_numbers(lists: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Parse a column such as `[0.1,-0.1]`: all numbers, float64 `[A]`, and how many each row has."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.split_pattern(lists.combine_chunks(), ",")
+    numbers = pc.cast(pc.ascii_trim(pc.list_flatten(texts), "[]"), pa.float64())
+    return numbers.to_numpy(), pc.list_value_length(texts).to_numpy()

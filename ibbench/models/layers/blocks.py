@@ -119,18 +119,28 @@ class Readout(nn.Module):
 
     Only the sum can count atoms. rho is linear, activation, dropout, linear to one number: the outer function of Deep
     Sets (Zaheer et al. 2017, arXiv:1703.06114, theorem 2).
+
+    With `options.output` of `atoms` there is a number for each atom: rho reads the state of the atom beside what is
+    pooled, y_i = psi(x_i, sum over j of phi(x_j)). The number of an atom then moves with the atom when the atoms come
+    in another order (Zaheer et al. 2017, lemma 3). From the state of a whole molecule rho predicts all N at once.
+
+    Args:
+        options: the recipe, with the width.
+        num_atoms: N for a model whose states are those of whole molecules; None where they are those of atoms.
     """
 
-    def __init__(self, options: ModelOptions) -> None:
+    def __init__(self, options: ModelOptions, num_atoms: int | None = None) -> None:
         super().__init__()
         width, _ = options.sizes
-        self.pooling = options.pooling
+        self.pooling, self.output = options.pooling, options.output
         self.norm = NORMALISATIONS[options.normalisation](width) if options.final_norm else None
+        of_atoms = self.output == "atoms"
+        self.reads_pooled = of_atoms and num_atoms is None
         self.rho = nn.Sequential(
-            nn.Linear(width, width),
+            nn.Linear(2 * width if self.reads_pooled else width, width),
             ACTIVATIONS[options.activation](),
             Dropout(options.dropout),
-            nn.Linear(width, 1),
+            nn.Linear(width, num_atoms if of_atoms and num_atoms is not None else 1),
         )
 
     def forward(self, h: Float[Tensor, "b *n w"], mask: Bool[Tensor, "b *n"] | None) -> Float[Tensor, "b"]:
@@ -143,6 +153,31 @@ class Readout(nn.Module):
         if self.norm is not None:
             h = self.norm(h, mask)
         return self.rho(h if mask is None else self._pool(h, mask[..., None])).squeeze(-1)
+
+    def of_atoms(
+        self, h: Float[Tensor, "b *n w"], mask: Bool[Tensor, "b *n"] | None, atoms: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b n"]:
+        """Map states to a prediction for each atom, 0 where there is no atom.
+
+        Args:
+            h: states of atoms, maybe with others behind them that are pooled, too; or of molecules `[B, W]`.
+            mask: true for the states that are pooled; None for states of molecules.
+            atoms: true where there is an atom.
+
+        Raises:
+            ValueError: states are those of molecules, and the readout was built without `num_atoms`.
+        """
+        if self.norm is not None:
+            h = self.norm(h, mask)
+        if mask is None:
+            if self.reads_pooled:
+                raise ValueError(
+                    "a model without states of atoms predicts them with Readout(options, num_atoms=padding.num_atoms)"
+                )
+            return self.rho(h) * atoms
+        own = h[..., : atoms.shape[-1], :]
+        pooled = self._pool(h, mask[..., None])[..., None, :].expand(own.shape)
+        return self.rho(torch.cat([own, pooled], dim=-1)).squeeze(-1) * atoms
 
     def _pool(self, h: Float[Tensor, "b n w"], mask: Bool[Tensor, "b n 1"]) -> Float[Tensor, "b w"]:
         if self.pooling == "max":

@@ -32,7 +32,7 @@ def choose_readers(loaded: Sequence[Ensemble], targets: Sequence[str]) -> list[E
         targets: short names of targets; none for all targets.
 
     Raises:
-        InputError: no model predicts one of the targets, or no model reads atoms.
+        InputError: no model predicts one of the targets, no model reads atoms, or there are only targets of atoms.
     """
     known = list(dict.fromkeys(column.target for one in loaded for column in one.columns))
     for target in targets:
@@ -43,7 +43,15 @@ def choose_readers(loaded: Sequence[Ensemble], targets: Sequence[str]) -> list[E
         verb = "reads" if len(loaded) == 1 else "read"
         names = " and ".join(one.name for one in loaded)
         raise InputError(f"{names} {verb} the letters of a SMILES, and no atoms that could be hidden one by one")
-    return [one for one in readers if not targets or {column.target for column in one.columns} & {*targets}]
+    of_atoms = {column.target for one in loaded for column in one.columns if column.of_atoms}
+    refused = [target for target in targets or known if target in of_atoms]
+    if refused and (targets or len(refused) == len(known)):
+        raise InputError(
+            f"{', '.join(refused)} has a value per atom: what a model looks at is told of targets with one value per "
+            "molecule"
+        )
+    wanted = {*(targets or known)} - of_atoms
+    return [one for one in readers if {column.target for column in one.columns} & wanted]
 
 
 def explain_one(

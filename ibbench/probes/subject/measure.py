@@ -174,6 +174,11 @@ def _check_candidates(
             "`ibbench train` to train it here, or a probe of predictions (`ibbench probe --list`)"
         )
     for one in candidates:
+        if one.point.resolved.model.output == "atoms":
+            raise InputError(
+                f"{one.name} predicts {', '.join(one.point.config.targets)}, which has a value per atom: probes are "
+                "for targets with one value per molecule"
+            )
         if lacking := [target for target in one.point.config.targets if target in one.point.split.unlabelled]:
             raise InputError(
                 f"{one.name} cannot be probed: some of its molecules lack a label of {' and '.join(lacking)}. Expected "

@@ -221,6 +221,8 @@ def _draw_reliability(group: Group, entries: list[Entry], stem: str, faulty: Set
     names = name_entries(entries)
     measured = {_title(names[entry.key][0], entry, faulty): measure_calibration(entry) for entry in _in_order(entries)}
     panels = {title: one for title, one in measured.items() if one and one.bins}
+    if entries[0].of_atoms:
+        return [Remark(f"no reliability of {group.target}: it is drawn of targets with one value per molecule")]
     if not panels:
         what = f"several seeds, {FEW_MOLECULES} test molecules and their predictions"
         return [Remark(f"no reliability of {group.target}: that takes {what}")]
