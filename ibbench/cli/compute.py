@@ -48,6 +48,26 @@ def speed(
 
 
 @app.command()
+def survey(
+    overrides: Overrides = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after so many minutes; the same command goes on", show_default=False)
+    ] = None,
+    small: Annotated[bool, typer.Option("--small", help="Tiny sizes: see that it works, measure nothing")] = False,
+    standard: Annotated[
+        bool, typer.Option("--standard", help="Then train experiment=standard in the time that is left")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a GPU: is it right, how fast, how much memory does a replica take? e.g. device=cuda."""
+    from ibbench.commands.survey import survey_device
+    from ibbench.terminal import be_quiet, terminal
+
+    be_quiet(quiet)
+    survey_device(overrides or [], minutes, small, standard, terminal())
+
+
+@app.command()
 def probe(
     what: Annotated[
         list[str] | None,

@@ -72,7 +72,7 @@ def train_side_by_side(tasks: list[Assignment], num_workers: int) -> dict[int, O
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(max(1, count_cores() // num_workers)))
     if any(task.point.config.log for task in tasks):
         open_office()  # one for all workers
-    _import_compiler(any(task.point.resolved.trainer.compile is True for task in tasks))
+    _import_compiler(any(task.point.resolved.trainer.compile for task in tasks))
     queue, outcomes = _Queue(tasks), dict[int, Outcome]()
     workers: list[_Worker] = []
     try:

@@ -52,6 +52,16 @@ def one_thread(device: torch.device) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def set_precision(precision: str) -> None:
+    """Set the precision of matrix products of float32 on GPUs in this process: of TensorFloat-32 only with `tf32`.
+
+    Layers of cuDNN, such as recurrent ones, would by themselves use TensorFloat-32
+    (https://docs.pytorch.org/docs/stable/notes/cuda.html).
+    """
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+
+
 def describe_device(device: torch.device) -> str:
     """Name the device for a record: the GPU's name, or the processor's and the number of threads."""
     if device.type == "cuda":

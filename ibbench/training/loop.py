@@ -21,7 +21,7 @@ from ibbench.training.replicas import Replica, Replicas
 from ibbench.training.sam import Differentiate, sharpness_aware
 from ibbench.training.scaling import TargetScaling, Truth, atom_statistics
 from ibbench.training.state import State
-from ibbench.training.step import Step
+from ibbench.training.step import Step, compiled_as
 from ibbench.training.task import Task, loss_of, predict
 
 
@@ -121,8 +121,8 @@ def train(
     Args:
         task: the molecules and labels to train on.
         state: the state to start from; it changes in place.
-        config: the run, resolved; only with `trainer.compile=true` is the step compiled (see `Step`), which changes
-            numbers by rounding only.
+        config: the run, resolved; only with `trainer.compile=true` or `graphs` is the step compiled (see `Step`),
+            which changes numbers by rounding only.
         pause: a function that is asked after each step; if it returns true, yield before the next validation, too
             (`state.pending` is then not 0).
         share: the share, in (0, 1], of the steps in the config that are taken.
@@ -133,9 +133,7 @@ def train(
     Raises:
         DivergedError: a loss or a validation error is no longer finite, for all trials of a replica.
     """
-    step = Step(
-        state.models, loss_of(task, config.loss), config.trainer.compile is True, config.trainer.symmetry_penalty
-    )
+    step = Step(state.models, loss_of(task, config.loss), compiled_as(config), config.trainer.symmetry_penalty)
     differentiate = sharpness_aware(step, state.models, config.optimizer)
     length = measure_length(config.trainer, task.subsets.shape[1], share)
     patience = None if config.trainer.patience is None else config.trainer.patience * length.interval
