@@ -38,6 +38,17 @@ GROWTH_COLUMNS = {
     "epoch_seconds": "seconds of one pass over the train molecules; of train sizes only",
     "peak_memory_mb": "the most memory that the process took, in MB",
 }
+OUTSIDE_COLUMNS = {
+    "who": "`ours`, or the package whose command was run",
+    "model": "name of our model",
+    "target": "the target",
+    "unit": "unit of the error",
+    "train_size": "number of train molecules",
+    "epochs": "passes over them",
+    "test_mae": "mean absolute error on the same test molecules",
+    "seconds": "seconds from the start of the command to its end",
+    "reached": "of ours, whether the error is at most that of the package",
+}
 # Of `ibbench survey`.
 AGREEMENT_COLUMNS = {
     "model": "name of the model",
