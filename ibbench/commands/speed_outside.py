@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -42,12 +43,19 @@ def show_outside(overrides: Sequence[str], peer: Outside, console: Console) -> N
     if point.config.device != "cpu":
         raise InputError("`ibbench speed` times the CPU: expected device=cpu")
     table = compare_commands(point, points[0], command, mention)
-    version = (
-        subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout.strip().splitlines()
-    )
-    made_with = f"{describe_device(torch.device('cpu'))}; torch {torch.__version__}; {peer} {''.join(version[-1:])}"
+    made_with = f"{describe_device(torch.device('cpu'))}; torch {torch.__version__}; {peer.value} {_version(command, peer)}"
     folder = study_folder(point.config)
-    document = outside_page(f"{folder.name}: {peer}", table, made_with)
-    files = {f"{peer}.csv": to_csv(table), f"{peer}.md": markdown.write(document)}
+    document = outside_page(f"{folder.name}: {peer.value}", table, made_with)
+    files = {f"{peer.value}.csv": to_csv(table), f"{peer.value}.md": markdown.write(document)}
     write_tables(folder, files)
     screen.show([*document[1:], Remark(f"Written to {folder}: {', '.join(files)}")], console, fold=False)
+
+
+def _version(command: str, peer: Outside) -> str:
+    """Return the version of a package from the Python of its command, which need not be that of this process."""
+    code = f"import importlib.metadata; print(importlib.metadata.version({peer.value!r}))"
+    asked = [Path(command).parent / "python", "-c", code]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "of unknown version"

@@ -48,7 +48,8 @@ def prepare(
     """
     task = _prepare_task(config, dataset, split, device, replicas)
     subset_of = _draw_subsets(split, replicas)
-    statistics_of = {key: atom_statistics(dataset.molecules.select(subset)) for key, subset in subset_of.items()}
+    atoms = dataset.molecules.keep(set())
+    statistics_of = {key: atom_statistics(atoms.select(subset)) for key, subset in subset_of.items()}
     statistics = zip(*(statistics_of[_subset_key(split, replica)] for replica in replicas), strict=True)
     mean, scale = map(torch.stack, statistics)
     if not config.data.standardise:
