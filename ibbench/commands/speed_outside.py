@@ -43,7 +43,9 @@ def show_outside(overrides: Sequence[str], peer: Outside, console: Console) -> N
     if point.config.device != "cpu":
         raise InputError("`ibbench speed` times the CPU: expected device=cpu")
     table = compare_commands(point, points[0], command, mention)
-    made_with = f"{describe_device(torch.device('cpu'))}; torch {torch.__version__}; {peer.value} {_version(command, peer)}"
+    made_with = (
+        f"{describe_device(torch.device('cpu'))}; torch {torch.__version__}; {peer.value} {_version(command, peer)}"
+    )
     folder = study_folder(point.config)
     document = outside_page(f"{folder.name}: {peer.value}", table, made_with)
     files = {f"{peer.value}.csv": to_csv(table), f"{peer.value}.md": markdown.write(document)}
