@@ -56,7 +56,7 @@ def show_outside(overrides: Sequence[str], peer: Outside, console: Console) -> N
 def _version(command: str, peer: Outside) -> str:
     """Return the version of a package from the Python of its command, which need not be that of this process."""
     code = f"import importlib.metadata; print(importlib.metadata.version({peer.value!r}))"
-    asked = [Path(command).parent / "python", "-c", code]
+    asked = [str(Path(command).parent / "python"), "-c", code]
     try:
         return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

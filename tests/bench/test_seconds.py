@@ -52,9 +52,7 @@ def test_a_training_that_is_done_is_found_at_once(tmp_path: Path, cache: Path, t
 
 
 @pytest.mark.bench
-def test_a_ready_cache_of_qm9_loads_in_half_a_second(
-    qm9: DataSet, config: Callable[..., Config], tell: Tell
-) -> None:
+def test_a_ready_cache_of_qm9_loads_in_half_a_second(qm9: DataSet, config: Callable[..., Config], tell: Tell) -> None:
     times = []
     for _ in range(5):  # the fastest of several: a busy machine makes any single one slow
         started = time.perf_counter()

@@ -1,5 +1,6 @@
 """Takes one measurement of a survey, in the process that is given it."""
 
+import gc
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ from ibbench.training.step import Step, compiled_as
 from ibbench.training.task import Task, loss_of, predict
 
 _WARM_UP = 4  # steps; a CUDA graph is compiled in the first, warmed up in the second and recorded in the third
-_BLOCK = 4  # steps between two looks at the clock, which on a GPU waits for them
+_BLOCK = {"cpu": 4, "cuda": 16}  # steps between two looks at the clock, which on a GPU waits for them
 _PACKS = (2, 8)  # replicas, whose difference in memory is that of the others
 # How far numbers may lie apart: predictions of the same weights, relative to the deviation of the target; and errors
 # of weights that were trained apart, whose rounding has grown since, relative to the error.
@@ -114,7 +115,7 @@ def _time(measurement: Measurement, point: Point, device: torch.device) -> list[
     started = time.perf_counter()
     steps(_WARM_UP)
     begun = time.perf_counter() - started
-    rates = _rates(steps, len(task.replicas) * config.trainer.batch_size, measurement)
+    rates = _rates(steps, len(task.replicas) * config.trainer.batch_size, measurement, device)
     return [_rate(measurement, point, "ours", len(task.replicas), rates, begun)]
 
 
@@ -125,9 +126,8 @@ def _time_peer(measurement: Measurement, point: Point, device: torch.device) -> 
     started = time.perf_counter()
     peer.train(_WARM_UP)
     begun = time.perf_counter() - started
-    return [
-        _rate(measurement, point, "peer", 1, _rates(peer.train, peer.molecules_per_step("train"), measurement), begun)
-    ]
+    rates = _rates(peer.train, peer.molecules_per_step("train"), measurement, device)
+    return [_rate(measurement, point, "peer", 1, rates, begun)]
 
 
 def _steps(point: Point, task: Task, state: State) -> Callable[[int], object]:
@@ -151,15 +151,17 @@ def _steps(point: Point, task: Task, state: State) -> Callable[[int], object]:
     return take_steps
 
 
-def _rates(steps: Callable[[int], object], molecules: int, measurement: Measurement) -> list[float]:
+def _rates(
+    steps: Callable[[int], object], molecules: int, measurement: Measurement, device: torch.device
+) -> list[float]:
     """Return molecules per second of several timings, each of which goes on for some seconds."""
-    rates = []
+    rates, block = [], _BLOCK[device.type]
     for _ in range(measurement.repeats):
         count, started = 0, time.perf_counter()
         while (spent := time.perf_counter() - started) < measurement.seconds or not count:
-            steps(_BLOCK)
-            count += _BLOCK
-        rates.append(count * molecules / max(spent, time.perf_counter() - started))
+            steps(block)
+            count += block
+        rates.append(count * molecules / spent)
     return rates
 
 
@@ -188,6 +190,7 @@ def _weigh(_measurement: Measurement, point: Point, device: torch.device) -> lis
         predict(task, state.models, point.split.validation[: 2 * PREDICTION_BATCH])
         peaks.append(peak_memory_mb(device))
         del task, state
+        gc.collect()
     measured = (peaks[1] - peaks[0]) / (_PACKS[1] - _PACKS[0])
     predicted = bytes_per_replica(point.resolved, point.dataset.molecules.padding) / 1e6
     return [
