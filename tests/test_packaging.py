@@ -1,5 +1,6 @@
 """A wheel carries its configs; an editable install reads the checkout's."""
 
+import json
 import os
 import subprocess
 import sys
@@ -64,6 +65,35 @@ def test_what_may_change_anything_between_versions_is_bounded() -> None:
     assert bounded["hydra-core"]
     assert bounded["omegaconf"]
     assert bounded["qm9pack"]
+
+
+WITHOUT_SOURCES = """
+import importlib.metadata, sys
+gone = {"rdkit", "qm9pack", "sklearn", "torch_geometric"}
+sys.modules.update(dict.fromkeys(gone))  # such an entry has the import fail
+known = importlib.metadata.distribution
+def distribution(name):
+    if name in gone:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return known(name)
+importlib.metadata.distribution = distribution
+from ibbench.cli import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_a_machine_with_a_ready_cache_trains_without_rdkit_and_qm9pack(tmp_path: Path, qm9: DataSet) -> None:
+    """Such as one with a GPU, to which nothing but the cache and a few wheels are carried."""
+    assert qm9.path.exists()  # the cache is ready
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "IBBENCH_CACHE": str(qm9.path.parent)}
+    command = [sys.executable, "-c", WITHOUT_SOURCES, "train", "experiment=tiny", "model=mlp", "seeds=[0]"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "Building the data cache" not in run.stdout
+    (record,) = tmp_path.glob("results/tiny/runs/mlp-*/record.json")
+    versions = json.loads(record.read_text())["versions"]
+    assert (versions["rdkit"], versions["qm9pack"]) == ("not installed", "not installed")
 
 
 BLOCKED = "import sys; sys.modules['torch_geometric'] = None; sys.argv = ['ibbench', *sys.argv[1:]]; "

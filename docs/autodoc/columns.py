@@ -76,6 +76,11 @@ FILES = (
     File(AGREEMENT, "`ibbench explain --molecules 300`", "per model, target and quantity", AGREEMENT_COLUMNS),
     File(TABLE, "`ibbench speed`", "per model, number of replicas and phase", speed.COLUMNS),
     File("sweep.csv", "`ibbench speed --sweep`", "per model and value", speed.GROWTH_COLUMNS),
+    File("chemprop.csv", "`ibbench speed --peer chemprop`", "per command", speed.OUTSIDE_COLUMNS),
+    File("agreement.csv", "`ibbench survey`", "per model, reference and way", speed.AGREEMENT_COLUMNS),
+    File("rates.csv", "`ibbench survey`", "per model, numbers of replicas and molecules, and way", speed.RATE_COLUMNS),
+    File("memory.csv", "`ibbench survey`", "per model", speed.MEMORY_COLUMNS),
+    File("precision.csv", "`ibbench survey`", "per model and precision", speed.PRECISION_COLUMNS),
     File("*.rejected.csv", "the data cache, beside the data", "per fault of a row that is left out", REJECTED_COLUMNS),
 )
 ROWS = (

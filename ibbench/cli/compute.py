@@ -8,7 +8,7 @@ import typer
 from ibbench.cli.app import TAKES_OVERRIDES, app
 from ibbench.cli.arguments import Overrides, Plugins, Quiet, StudyOrRun, complete_either, complete_probe
 from ibbench.errors import needs_extra
-from ibbench.options.words import Geometry, PredictFormat
+from ibbench.options.words import Geometry, Outside, PredictFormat
 
 
 @app.command(context_settings=TAKES_OVERRIDES | {"help_option_names": []})
@@ -32,19 +32,49 @@ def speed(
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Other batch sizes, widths, replicas and train sizes too")
     ] = False,
+    peer: Annotated[
+        Outside | None,
+        typer.Option(
+            help="Time that package's whole command and `ibbench train` to the same error", show_default=False
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Time training and prediction beside the same models out of PyTorch Geometric's parts."""
+    from ibbench.terminal import be_quiet, terminal
+
+    be_quiet(quiet)
+    if peer:
+        from ibbench.commands.speed_outside import show_outside
+
+        return show_outside(overrides or [], peer, terminal())
     try:
         from ibbench.commands.speed import show_speed
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "torch_geometric":
             raise
         raise needs_extra("PyTorch Geometric, which `ibbench speed` compares with,", "pyg") from None
+    return show_speed(overrides or [], repeats, seconds, sweep, terminal())
+
+
+@app.command()
+def survey(
+    overrides: Overrides = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after so many minutes; the same command goes on", show_default=False)
+    ] = None,
+    small: Annotated[bool, typer.Option("--small", help="Tiny sizes: see that it works, measure nothing")] = False,
+    standard: Annotated[
+        bool, typer.Option("--standard", help="Then train experiment=standard in the time that is left")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a GPU: is it right, how fast, how much memory does a replica take? e.g. device=cuda."""
+    from ibbench.commands.survey import survey_device
     from ibbench.terminal import be_quiet, terminal
 
     be_quiet(quiet)
-    show_speed(overrides or [], repeats, seconds, sweep, terminal())
+    survey_device(overrides or [], minutes, small, standard, terminal())
 
 
 @app.command()

@@ -83,7 +83,7 @@ class Config(Options):
     trainer: TrainerOptions
     loss: Literal["l1", "mse", "huber"]
     reference: ReferenceOption
-    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:(\d+|all))?)$")]
     precision: Literal["float32", "tf32", "bfloat16"]
     budget: BudgetOptions | None
     rung: RungOptions | None = None
@@ -294,7 +294,7 @@ def _describe(detail: ErrorDetails) -> str:
             names = [name.strip("' ") for name in valid.split(",")]
             return f"`{key}={_shown(value)}` is not possible: {suggest(str(value), names)}"
         case "string_pattern_mismatch" if key == "device":
-            return f"`device={_shown(value)}` is not possible: expected auto, cpu, cuda or cuda:N"
+            return f"`device={_shown(value)}` is not possible: expected auto, cpu, cuda, cuda:N or cuda:all"
         case kind if kind in _SAID_IN_FULL:
             return detail["msg"]
         case _:

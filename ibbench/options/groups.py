@@ -156,7 +156,7 @@ class TrainerOptions(Options):
     average: PositiveInt | None
     symmetry_penalty: NonNegativeFloat
     keep: Literal["best", "last"]
-    compile: Literal["auto", True, False]
+    compile: Literal["auto", True, False, "graphs"]
     replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]
     checkpoint_seconds: NonNegativeFloat
 

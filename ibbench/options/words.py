@@ -50,6 +50,12 @@ class Tracker(StrEnum):
     WANDB = "wandb"
 
 
+class Outside(StrEnum):
+    """The packages whose whole command `ibbench speed --peer` times beside `ibbench train`."""
+
+    CHEMPROP = "chemprop"
+
+
 class Geometry(StrEnum):
     """The methods by which `ibbench predict` computes coordinates for models that need them."""
 

@@ -18,6 +18,12 @@ _LEGEND = (
     "their backward passes reach by themselves, in the same arrangement. Of a compiled step forward and backward pass "
     "are one."
 )
+_OUTSIDE = (
+    "Both train on the same {size:,} molecules, choose by the same validation and are measured on the same test "
+    "molecules. s: the whole command, start-up included, each with the cores that it takes by itself. Ours finds its "
+    "features in the data cache, the other computes them. Ours is trained anew for 1, 2, 4, … epochs until its error "
+    "is as low."
+)
 _SHOWN = ("model", "replicas", "phase", "molecules/s", "as", "peer's", "peer as", "ratio", "of the ceiling", "batching")
 
 
@@ -49,6 +55,41 @@ def brief(table: pd.DataFrame, growth: pd.DataFrame | None) -> list[Shape]:
     return [
         Table(rows, title="Speed", text={"model", "phase"}, optional=("batching", "of the ceiling")),
         *map(Remark, _exponents(growth)),
+    ]
+
+
+def outside_page(name: str, table: pd.DataFrame, made_with: str) -> list[Shape]:
+    """Return the times of the command of another package and of ours, to the same error.
+
+    Args:
+        name: the name of the study.
+        table: the times, with `ibbench.speed.columns.OUTSIDE_COLUMNS`, the other package first.
+        made_with: the device and the versions.
+    """
+    rows = [
+        {
+            "who": row["who"],
+            "model": row["model"],
+            "epochs": str(row["epochs"]),
+            f"test MAE {row['target']}": f"{row['test_mae']:.4f} {row['unit']}",
+            "s": f"{row['seconds']:.1f}",
+        }
+        for _, row in table.astype(object).iterrows()
+    ]
+    other, last = table.iloc[0], table.iloc[-1]
+    if last["reached"]:
+        said = (
+            f"`ibbench train` is as good after {last['epochs']} epochs: {last['seconds']:.1f} s for "
+            f"{other['seconds']:.1f} s of {other['who']}, {other['seconds'] / last['seconds']:.1f} times as fast."
+        )
+    else:
+        said = f"`ibbench train` did not reach the error of {other['who']} within {last['epochs']} epochs."
+    return [
+        Heading(name, level=1),
+        Table(rows, text={"who", "model"}),
+        Remark(said),
+        legend(_OUTSIDE.format(size=other["train_size"])),
+        Remark(f"Device: {made_with}. No GPU was measured."),
     ]
 
 

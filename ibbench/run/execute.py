@@ -33,7 +33,7 @@ from ibbench.run.plan import Point
 from ibbench.terminal import mention, say
 from ibbench.track.content import card_of, outcome_of
 from ibbench.track.follow import Follower
-from ibbench.training.device import choose_device, one_thread, peak_memory_mb, reset_peak_memory
+from ibbench.training.device import choose_device, one_thread, peak_memory_mb, reset_peak_memory, set_precision
 from ibbench.training.labels import altered_labels
 from ibbench.training.packs import choose_pack_size, list_replicas, split_into_packs
 from ibbench.training.saved import saved_pack_size
@@ -208,7 +208,7 @@ def _lock_of_pack(number: object) -> str:
 
 def _train(point: Point, lease: Lease, place: Place, held: contextlib.ExitStack, device: torch.device) -> Record:
     config, folder, padding = point.resolved, point.folder, point.dataset.molecules.padding
-    torch.set_float32_matmul_precision("high" if config.precision == "tf32" else "highest")
+    set_precision(config.precision)
     replicas = list_replicas(config)
     packs = split_into_packs(replicas, choose_size(point, device, place))
     reset_peak_memory(device)

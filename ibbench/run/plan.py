@@ -55,7 +55,7 @@ class Point(NamedTuple):
     Attributes:
         config: options as given; they identify the run.
         resolved: options as trained on this machine. The budget is replaced by `model.width` and `model.hidden` that
-            meet it, `model.dropout` is the largest one that a trial uses, `trainer.compile` is true or false.
+            meet it, `model.dropout` is the largest one that a trial uses, `trainer.compile` is true, false or graphs.
         dataset: the molecules.
         split: division of that data set.
         facts: all that can change the numbers of the run, as JSON types.
@@ -116,7 +116,8 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     with blaming(plugin, what, whatever=True) if plugin else contextlib.nullcontext():
         resolved = _resolve(config, dataset, split, device)
         wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
-    resolved = _set_trainer(resolved, compile=wanted and _can_compile(resolved, device, here))
+    how = "graphs" if resolved.trainer.compile == "graphs" else True
+    resolved = _set_trainer(resolved, compile=how if wanted and _can_compile(resolved, device, here) else False)
     # The facts say whether the run should be compiled, not whether it is: otherwise its name would differ between
     # machines with and without a compiler. Compiling changes rounding only, as the device does.
     facts = config.numerics() | {
@@ -265,7 +266,7 @@ def _is_to_be_compiled(config: Config, split: Split, padding: Padding) -> bool:
     """Whether the training step should be compiled where possible; `auto` means if the training is long enough."""
     trainer = config.trainer
     if trainer.compile != "auto":
-        return trainer.compile
+        return bool(trainer.compile)
     if not get_model(config.model.name).compiles:
         return False  # this model gains nothing from it
     # The longest training decides: each stage of a search has a step of its own to compile.
@@ -277,11 +278,14 @@ def _is_to_be_compiled(config: Config, split: Split, padding: Padding) -> bool:
 
 def _can_compile(config: Config, device: torch.device, here: bool) -> bool:
     if device.type != "cpu":
-        return config.trainer.compile is True  # whether it pays was not measured
+        return config.trainer.compile != "auto"  # whether it pays was not measured
     if compiler() is not None:
         return True
-    if config.trainer.compile is True and here:
-        raise InputError("trainer.compile=true needs a C++ compiler: expected g++ or clang++ on the PATH, or in CXX")
+    if config.trainer.compile != "auto" and here:
+        asked = str(config.trainer.compile).lower()
+        raise InputError(
+            f"trainer.compile={asked} needs a C++ compiler: expected g++ or clang++ on the PATH, or in CXX"
+        )
     return False
 
 

@@ -38,3 +38,57 @@ GROWTH_COLUMNS = {
     "epoch_seconds": "seconds of one pass over the train molecules; of train sizes only",
     "peak_memory_mb": "the most memory that the process took, in MB",
 }
+OUTSIDE_COLUMNS = {
+    "who": "`ours`, or the package whose command was run",
+    "model": "name of our model",
+    "target": "the target",
+    "unit": "unit of the error",
+    "train_size": "number of train molecules",
+    "epochs": "passes over them",
+    "test_mae": "mean absolute error on the same test molecules",
+    "seconds": "seconds from the start of the command to its end",
+    "reached": "of ours, whether the error is at most that of the package",
+}
+# Of `ibbench survey`.
+AGREEMENT_COLUMNS = {
+    "model": "name of the model",
+    "compared_with": "`cpu`: the same training on the CPU, not compiled; `uninterrupted`: a training that was not "
+    "interrupted, saved and resumed after its first step",
+    "way": "the training step: `eager`, `compiled`, or `graphs` (replayed as a CUDA graph)",
+    "predictions_apart": "largest difference of a prediction, of untrained weights (`cpu`) or of trained ones, over "
+    "the standard deviation of the target",
+    "errors_apart": "largest relative difference of the validation error of a replica after training",
+    "agrees": "whether these are at most 0.001 and 0.01",
+}
+RATE_COLUMNS = {
+    "model": "name of the model",
+    "who": "`ours`, or `peer` for the same model out of PyTorch Geometric's parts",
+    "replicas": "replicas that train at once",
+    "batch_size": "molecules per replica and step",
+    "way": "the training step: `eager`, `compiled`, or `graphs` (replayed as a CUDA graph)",
+    "molecules_per_second": "molecules trained on per second, of all replicas together: the median of several timings",
+    "low": "the lowest of them",
+    "high": "the highest of them",
+    "begin_seconds": "seconds of the first four steps, in which code is compiled",
+    "standard_hours": "hours that `experiment=standard` of this model would take at this rate; only of its own number "
+    "of replicas and batch size",
+}
+MEMORY_COLUMNS = {
+    "model": "name of the model",
+    "batch_size": "molecules per replica and step",
+    "predicted_mb": "memory of one more replica, as `trainer.replicas_per_pack=auto` predicts it, in MB",
+    "measured_mb": "the same as measured, from the peaks of packs of two and of eight",
+    "ratio": "`measured_mb` over `predicted_mb`",
+}
+PRECISION_COLUMNS = {
+    "model": "name of the model",
+    "precision": "precision of matrix products",
+    "target": "the target",
+    "unit": "unit of the errors",
+    "num_seeds": "number of seeds",
+    "error_mean": "validation error, mean over seeds",
+    "error_std": "its standard deviation over seeds",
+    "change": "`error_mean` less that of float32",
+    "change_over_std": "size of `change` over `error_std` of float32: below 1, seeds change more",
+    "molecules_per_second": "molecules trained on per second, of all replicas together",
+}

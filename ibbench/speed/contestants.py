@@ -23,6 +23,7 @@ from ibbench.training.replicas import PREDICTION_BATCH
 from ibbench.training.step import Step
 
 Phase = Literal["train", "infer"]
+_CPU = torch.device("cpu")
 
 
 class Entry(NamedTuple):
@@ -55,6 +56,12 @@ class Contestant(Protocol):
 def build_contestant(entry: Entry, point: Point) -> Contestant:
     """Build a contestant that trains and predicts the molecules of a point."""
     return Ours(point, entry.replicas, entry.compiled) if entry.who == "ours" else Peer(point, entry.compiled)
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done all that it was given, which a timing must; a CPU is done at once."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 class Ours:
@@ -126,11 +133,12 @@ class Peer:
     Args:
         point: the model, the data and how it trains.
         compiled: whether the model is compiled.
+        device: where it trains and predicts; the loader works on the CPU.
     """
 
-    def __init__(self, point: Point, compiled: bool) -> None:
+    def __init__(self, point: Point, compiled: bool, device: torch.device = _CPU) -> None:
         config, dataset = point.resolved, point.dataset
-        self._config = config
+        self._config, self._device = config, device
         index = point.split.of_target(config.targets[0]).train_subset(config.seeds[0])
         molecules = dataset.molecules.select(index)
         values = dataset.values[index, dataset.column(config.targets[0])]
@@ -141,7 +149,7 @@ class Peer:
             graph.y = label
             if config.model.name == "mlp":
                 graph.flat = row[None]
-        model = PEERS[config.model.name](molecules.padding, config.model)
+        model = PEERS[config.model.name](molecules.padding, config.model).to(device)
         self._chunk = _chunk(len(graphs))
         self._optimizer = plain_optimizer(config.optimizer, list(model.parameters()))
         self._train_batches = _endless(DataLoader(graphs, config.trainer.batch_size, shuffle=True, drop_last=True))
@@ -159,11 +167,12 @@ class Peer:
         self._plain.train()
         started = time.perf_counter()
         for _ in range(num_steps):
-            batch = next(self._train_batches)
+            batch = next(self._train_batches).to(self._device)
             loss = LOSSES[self._config.loss](self._model(*unpack(batch)), batch.y)
             self._optimizer.zero_grad()
             loss.backward()
             self._optimizer.step()
+        wait_for(self._device)
         return time.perf_counter() - started
 
     @torch.no_grad()
@@ -172,7 +181,8 @@ class Peer:
         self._plain.eval()
         started = time.perf_counter()
         for _ in range(num_steps):
-            self._model(*unpack(next(self._infer_batches)))
+            self._model(*unpack(next(self._infer_batches).to(self._device)))
+        wait_for(self._device)
         return time.perf_counter() - started
 
 

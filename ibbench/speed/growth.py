@@ -65,7 +65,7 @@ def _rows(overrides: Sequence[str], repeats: int, seconds: float) -> Iterator[di
 
 
 def _build(point: Point) -> Ours:
-    return Ours(point, point.config.num_replicas, point.resolved.trainer.compile is True)
+    return Ours(point, point.config.num_replicas, bool(point.resolved.trainer.compile))
 
 
 def _steps_in(ours: Ours, seconds: float) -> int:

@@ -51,7 +51,7 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
     batch_size, train_size = point.config.trainer.batch_size, point.split.train_size
     if train_size < batch_size:
         raise InputError(f"a batch of {batch_size} molecules needs as many to train on: data.train_size={train_size}")
-    compiled = point.resolved.trainer.compile is True
+    compiled = bool(point.resolved.trainer.compile)
     ours = [Entry("ours", count, compiled) for count in dict.fromkeys((1, point.config.num_replicas))]
     has_peer = point.config.model.name in PEERS
     peers = [Entry("peer", 1, compile_peer) for compile_peer in ((False, True) if compiled else (False,)) if has_peer]

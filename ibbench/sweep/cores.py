@@ -1,4 +1,4 @@
-"""Training of points by the command itself: on the CPU as many at a time as there are cores."""
+"""Training of points by the command itself: as many at a time as there are cores, or GPUs with `device=cuda:all`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # they import torch, which is not needed to find that all run
     from ibbench.run.plan import Point
     from ibbench.sweep.sweep import Sweep
 
+_ALL_GPUS = "cuda:all"
 _BYTES_OF_WORKER = 500e6  # memory of a worker without its replicas
 
 
@@ -30,16 +31,18 @@ def train_here(sweep: Sweep, numbers: Sequence[int]) -> None:
         if number not in left:
             run_point(sweep.points[number].config)  # says that it is done
     points = [sweep.points[number] for number in left]
-    if points and _are_for_the_cpu(points):
+    num_workers, pack_sizes, gpus = 1, list[int](), 0
+    if points and all(point.config.device == _ALL_GPUS for point in points):
+        num_workers, pack_sizes = _divide_over_gpus(points)
+        gpus = num_workers
+    elif points and _are_for_the_cpu(points):
         num_workers, pack_sizes = _divide(points)
-    else:
-        num_workers, pack_sizes = 1, []
     if num_workers > 1:
         from ibbench.sweep.workers import Assignment, train_side_by_side
 
         tasks = [Assignment(*task) for task in zip(left, points, pack_sizes, strict=True)]
         tasks.sort(key=lambda task: _expected_seconds(task.point), reverse=True)
-        outcomes = train_side_by_side(tasks, num_workers)
+        outcomes = train_side_by_side(tasks, num_workers, [f"cuda:{number}" for number in range(gpus)])
     else:
         outcomes = {number: run_point(point.config) for number, point in zip(left, points, strict=True)}
     for number, outcome in outcomes.items():
@@ -48,7 +51,7 @@ def train_here(sweep: Sweep, numbers: Sequence[int]) -> None:
 
 
 def _are_for_the_cpu(points: list[Point]) -> bool:
-    """Whether all points train on the CPU; a GPU trains one after another."""
+    """Whether all points train on the CPU; one GPU trains one after another."""
     from ibbench.training.device import choose_device
 
     return all(choose_device(point.config.device).type == "cpu" for point in points)
@@ -84,6 +87,34 @@ def _divide(points: list[Point]) -> tuple[int, list[int]]:
     if count < most and smaller < max(sizes):
         told += f"; trainer.replicas_per_pack={smaller} would use more"
     mention(f"On {cores} core{'s' if cores > 1 else ''}: {told}")
+    return count, sizes
+
+
+def _divide_over_gpus(points: list[Point]) -> tuple[int, list[int]]:
+    """Choose how many packs train at a time, one per GPU, and say so.
+
+    Where there are fewer runs than GPUs, the packs of a run that has no other size are made small enough for all GPUs
+    to have one.
+
+    Returns:
+        The number of packs that train at a time, and the number of replicas in a pack of each point.
+    """
+    from ibbench.run.execute import choose_size
+    from ibbench.run.pack import Place
+    from ibbench.training.device import choose_device, count_gpus
+
+    gpus, device, sizes = count_gpus(), choose_device(_ALL_GPUS), []
+    for point in points:
+        replicas = point.config.num_replicas
+        size = min(choose_size(point, device), replicas)
+        if point.config.trainer.replicas_per_pack == "auto":
+            share = math.ceil(replicas / math.ceil(gpus / len(points)))
+            size = choose_size(point, device, Place(pack_size=min(size, share)))  # a saved state keeps its own size
+        sizes.append(size)
+    num_packs = sum(math.ceil(point.config.num_replicas / size) for point, size in zip(points, sizes, strict=True))
+    count = min(gpus, num_packs)
+    what = "run" if num_packs <= len(points) else "pack"
+    mention(f"On {gpus} GPU{'s' if gpus > 1 else ''}: {count} {what}{'s' if count > 1 else ''} at a time, one per GPU")
     return count, sizes
 
 

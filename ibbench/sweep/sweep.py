@@ -74,6 +74,11 @@ class Sweep:
         """
         if self.detach and self._here:
             raise InputError("`--detach` needs jobs that live on without this command: expected cluster=slurm")
+        if not self._here and any(config.device == "cuda:all" for config in self._configs):
+            raise InputError(
+                "`device=cuda:all` divides runs over the GPUs of the machine of this command: expected device=cuda, "
+                "with which each job has a GPU of its own"
+            )
         _refuse_tuned_options(self._configs, self._overrides[0])
         if len({study_folder(config) for config in self._configs}) > 1:
             raise InputError("one command fills one study: `name` and `results_dir` cannot be swept")

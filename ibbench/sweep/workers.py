@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from collections import deque
+from collections.abc import Sequence
 from multiprocessing.connection import wait
 from typing import Any, NamedTuple, cast
 
@@ -31,8 +32,10 @@ from ibbench.track.follow import open_office
 from ibbench.training.device import count_cores
 from ibbench.training.packs import list_replicas, split_into_packs
 
-# A forked process shares what this one has loaded. Forking is safe on Linux only; elsewhere each worker loads it anew.
+# A forked process shares what this one has loaded. Forking is safe on Linux only; elsewhere each worker loads it anew,
+# as it must where this process has used a GPU (https://docs.pytorch.org/docs/stable/notes/multiprocessing.html).
 _CONTEXT = cast(Any, multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn"))
+_FOR_GPUS = cast(Any, multiprocessing.get_context("spawn"))
 _SAVE_SECONDS = 9.0  # time for workers to end a step and save their state, before they are killed
 _LOOK_SECONDS = 0.2  # between two checks whether a signal has come
 
@@ -56,12 +59,13 @@ class Assignment(NamedTuple):
         return len(split_into_packs(list_replicas(self.point.config), self.pack_size))
 
 
-def train_side_by_side(tasks: list[Assignment], num_workers: int) -> dict[int, Outcome]:
+def train_side_by_side(tasks: list[Assignment], num_workers: int, gpus: Sequence[str] = ()) -> dict[int, Outcome]:
     """Train points in processes of their own, some at a time.
 
     Args:
         tasks: the points to train, in the order in which they begin.
         num_workers: number of processes that train at a time.
+        gpus: the devices of these processes, such as `cuda:1`, one for each; none to train on the CPU.
 
     Returns:
         The outcome of each point, by its place in the sweep.
@@ -72,7 +76,8 @@ def train_side_by_side(tasks: list[Assignment], num_workers: int) -> dict[int, O
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(max(1, count_cores() // num_workers)))
     if any(task.point.config.log for task in tasks):
         open_office()  # one for all workers
-    _import_compiler(any(task.point.resolved.trainer.compile is True for task in tasks))
+    if not gpus:
+        _import_compiler(any(task.point.resolved.trainer.compile for task in tasks))
     queue, outcomes = _Queue(tasks), dict[int, Outcome]()
     workers: list[_Worker] = []
     try:
@@ -83,7 +88,8 @@ def train_side_by_side(tasks: list[Assignment], num_workers: int) -> dict[int, O
                     if not worker.is_busy and (order := queue.next(workers)):
                         worker.take(order)
                 while len(workers) < num_workers and (order := queue.next(workers)):
-                    workers.append(_Worker(lines))
+                    taken = {worker.gpu for worker in workers}
+                    workers.append(_Worker(lines, next((gpu for gpu in gpus if gpu not in taken), "")))
                     workers[-1].take(order)
                 for worker in _speaking(workers):
                     if ended := worker.listen():
@@ -174,16 +180,20 @@ class _Worker:
 
     Args:
         lines: lines of progress on the terminal.
+        gpu: the device that it trains on, such as `cuda:1`; empty for the CPU.
 
     Attributes:
+        gpu: that device.
         process: the process of the worker.
         connection: pipe to the worker.
         is_alive: whether the worker has not ended yet.
     """
 
-    def __init__(self, lines: LiveLines) -> None:
-        self.connection, theirs = _CONTEXT.Pipe()
-        self.process = _CONTEXT.Process(target=work, args=(theirs,))
+    def __init__(self, lines: LiveLines, gpu: str) -> None:
+        self.gpu = gpu
+        context = _FOR_GPUS if gpu else _CONTEXT
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=work, args=(theirs,))
         with held_back():
             self.process.start()
         theirs.close()
@@ -201,8 +211,10 @@ class _Worker:
         """Send an order to the worker, which must be free."""
         self._order = order
         # Not the config itself: where processes are not forked, none can be read before its plugins are loaded.
-        config = order.task.point.config.model_dump_json()
-        self._send((loaded_plugins(), config, order.task.pack_size, order.age, order.owner))
+        config = order.task.point.config
+        if self.gpu:  # which GPU trains a run is no part of its name
+            config = config.model_copy(update={"device": self.gpu})
+        self._send((loaded_plugins(), config.model_dump_json(), order.task.pack_size, order.age, order.owner))
 
     def dismiss(self, at_once: bool) -> None:
         """Have the worker end: after its order, or at once, by a signal that has it save its state first."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import platform
+import re
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,21 +15,32 @@ from ibbench.errors import InputError
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device for `auto`, `cpu`, `cuda` or `cuda:N`.
+    """Return the device for `auto`, `cpu`, `cuda` or `cuda:N`; for `cuda:all` it is the first GPU.
 
     Raises:
-        InputError: a GPU was asked for and there is none, or not that many.
+        InputError: it is no such name, or a GPU was asked for and there is none, or not that many.
     """
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name == "auto":
-        name = "cuda" if count else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= count:
+    count = count_gpus()
+    if name == "cpu" or (name == "auto" and not count):
+        return torch.device("cpu")
+    if not re.fullmatch(r"auto|cuda(:(\d+|all))?", name):
+        raise InputError(f"`device={name}` is not possible: expected auto, cpu, cuda or cuda:N")
+    number = int(name.removeprefix("cuda:")) if name[-1].isdigit() else 0
+    if number >= count:
         found = f"{count} CUDA devices" if count else "no CUDA device"
         raise InputError(f"`device={name}` is not possible: torch sees {found}; expected auto or cpu")
-    if device.type == "cuda":
-        torch.cuda.init()  # memory statistics cannot be reset before this
-    return device
+    return _take_gpu(number, named=name[-1].isdigit())
+
+
+def count_gpus() -> int:
+    """Return how many GPUs torch sees."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _take_gpu(number: int, named: bool) -> torch.device:
+    """Return a GPU, which is torch's current one unless it is named by its number, and prepare it for use."""
+    torch.cuda.init()  # memory statistics cannot be reset before this
+    return torch.device("cuda", number) if named else torch.device("cuda")
 
 
 def count_cores() -> int:
@@ -50,6 +62,16 @@ def one_thread(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def set_precision(precision: str) -> None:
+    """Set the precision of matrix products of float32 on GPUs in this process: of TensorFloat-32 only with `tf32`.
+
+    Layers of cuDNN, such as recurrent ones, would by themselves use TensorFloat-32
+    (https://docs.pytorch.org/docs/stable/notes/cuda.html).
+    """
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
 
 def describe_device(device: torch.device) -> str:

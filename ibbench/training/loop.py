@@ -21,7 +21,7 @@ from ibbench.training.replicas import Replica, Replicas
 from ibbench.training.sam import Differentiate, sharpness_aware
 from ibbench.training.scaling import atom_statistics
 from ibbench.training.state import State
-from ibbench.training.step import Step
+from ibbench.training.step import Step, compiled_as
 from ibbench.training.task import Task, loss_of, predict
 
 
@@ -48,7 +48,8 @@ def prepare(
     """
     task = _prepare_task(config, dataset, split, device, replicas)
     subset_of = _draw_subsets(split, replicas)
-    statistics_of = {key: atom_statistics(dataset.molecules.select(subset)) for key, subset in subset_of.items()}
+    atoms = dataset.molecules.keep(set())
+    statistics_of = {key: atom_statistics(atoms.select(subset)) for key, subset in subset_of.items()}
     statistics = zip(*(statistics_of[_subset_key(split, replica)] for replica in replicas), strict=True)
     mean, scale = map(torch.stack, statistics)
     if not config.data.standardise:
@@ -117,8 +118,8 @@ def train(
     Args:
         task: the molecules and labels to train on.
         state: the state to start from; it changes in place.
-        config: the run, resolved; only with `trainer.compile=true` is the step compiled (see `Step`), which changes
-            numbers by rounding only.
+        config: the run, resolved; only with `trainer.compile=true` or `graphs` is the step compiled (see `Step`),
+            which changes numbers by rounding only.
         pause: a function that is asked after each step; if it returns true, yield before the next validation, too
             (`state.pending` is then not 0).
         share: the share, in (0, 1], of the steps in the config that are taken.
@@ -129,9 +130,7 @@ def train(
     Raises:
         DivergedError: a loss or a validation error is no longer finite, for all trials of a replica.
     """
-    step = Step(
-        state.models, loss_of(task, config.loss), config.trainer.compile is True, config.trainer.symmetry_penalty
-    )
+    step = Step(state.models, loss_of(task, config.loss), compiled_as(config), config.trainer.symmetry_penalty)
     differentiate = sharpness_aware(step, state.models, config.optimizer)
     length = measure_length(config.trainer, task.subsets.shape[1], share)
     patience = None if config.trainer.patience is None else config.trainer.patience * length.interval

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ibbench.training.truth import Truth  # not imported when predicting
 
 _LEAST_SCALE = 0.1  # of a feature for organic chemistry
+_CHUNK = 1 << 20  # atoms whose features are summed at a time, so that memory does not grow with the data set
 ELEMENTS = tuple(sorted(ATOM_REFERENCES_HARTREE["u0"]))  # atomic numbers of the elements with atom references
 
 
@@ -26,9 +27,14 @@ def atom_statistics(molecules: Molecules) -> tuple[Tensor, Tensor]:
     for organic chemistry, many are rare: where their scale would be below 0.1, it is 0.1, so that the only atom of an
     element is not an input of several hundred.
     """
-    atoms = molecules.atoms[molecules.mask].float()
-    mean = atoms.mean(0, dtype=torch.float64)
-    variance = atoms.square().mean(0, dtype=torch.float64) - mean.square()
+    atoms = molecules.atoms[molecules.mask]
+    total, squares = torch.zeros(2, atoms.shape[1], dtype=torch.float64)
+    for chunk in atoms.split(_CHUNK):  # features are counts, whose sums are exact in whatever order
+        exact = chunk.double()
+        total += exact.sum(0)
+        squares += exact.square().sum(0)
+    mean = total / len(atoms)
+    variance = squares / len(atoms) - mean.square()
     scale = variance.clamp(min=0).sqrt()
     scale = torch.where(scale > 1e-6, scale, 1.0)
     if layout_of(molecules.padding.num_features) != "qm9":

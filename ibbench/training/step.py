@@ -4,15 +4,18 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ibbench.data.cache import cache_folder
 from ibbench.data.molecules import Molecules
+from ibbench.options.config import Config
 from ibbench.training.replicas import Replicas
 from ibbench.training.truth import Loss
 
+Compiled = Literal[True, False, "graphs"]
 # The overhead of an eager step on two CPU cores, and the speed of its arithmetic, measured on all standard models.
 _SECONDS_PER_STEP, _FLOPS_PER_SECOND = 0.005, 40e9
 # Compiling takes 15 to 30 s the first time and 4 to 6 s with a warm cache, and halves the time of training.
@@ -42,6 +45,11 @@ def pays(num_steps: int, flops: int) -> bool:
     return expected_seconds(num_steps, flops) > _PAYS_FROM_SECONDS
 
 
+def compiled_as(config: Config) -> Compiled:
+    """Return how the training step of a resolved config is compiled; `auto` counts as not at all."""
+    return False if config.trainer.compile == "auto" else config.trainer.compile
+
+
 class Step:
     """Computes the loss of each replica, and leaves the gradients in its parameters.
 
@@ -49,10 +57,14 @@ class Step:
     inductor turns into machine code with the element-wise work fused. The code is for one batch size; a smaller last
     batch of an epoch runs eagerly.
 
+    With `graphs` torch also records the kernels of the compiled step as a CUDA graph, which the GPU then replays as a
+    whole (https://docs.pytorch.org/docs/stable/user_guide/torch_compiler/torch.compiler_cudagraph_trees.html). Its
+    losses and gradients lie in memory that the next step writes to. On a CPU it is the same as compiling.
+
     Args:
         models: the R replicas.
         loss: a loss of `LOSSES`.
-        compiled: whether to compile the step, when the first batch comes.
+        compiled: whether to compile the step, when the first batch comes, and whether as a CUDA graph.
         symmetry_penalty: the weight of the squared difference between the predictions of a molecule in two orders of
             its atoms. If it is not 0, each batch has its molecules a second time, in another order, behind the first.
 
@@ -61,7 +73,7 @@ class Step:
             as one.
     """
 
-    def __init__(self, models: Replicas, loss: Loss, compiled: bool, symmetry_penalty: float = 0.0) -> None:
+    def __init__(self, models: Replicas, loss: Loss, compiled: Compiled, symmetry_penalty: float = 0.0) -> None:
         self._models, self._loss, self._compile_wanted = models, loss, compiled
         self._symmetry_penalty = symmetry_penalty
         self._names = list(models.parameters)
@@ -98,11 +110,15 @@ class Step:
     def _run_compiled(self, parameters: list[Tensor], molecules: Molecules, labels: Tensor) -> Tensor:
         assert self._compiled is not None
         values = [parameter.detach() for parameter in parameters]
+        if self._compile_wanted == "graphs":
+            torch.compiler.cudagraph_mark_step_begin()
+            for parameter in parameters:
+                parameter.grad = None  # the last step's gradients lie in memory that this one writes to
         loss, gradients = self._compiled(values, self._models.buffers, tuple(molecules), labels)
         self.forward_seconds = 0.0
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
-        return loss
+        return loss.clone() if self._compile_wanted == "graphs" else loss
 
     def _compile(self, parameters: list[Tensor], molecules: Molecules, labels: Tensor) -> None:
         from torch.fx.experimental.proxy_tensor import make_fx  # slow to import, and mostly not needed
@@ -111,7 +127,8 @@ class Step:
         # Tracing runs the step, which would change the running statistics of batch norm.
         buffers = {name: buffer.clone() for name, buffer in self._models.buffers.items()}
         graph = make_fx(self._differentiate)(parameters, buffers, tuple(molecules), labels)
-        self._compiled = torch.compile(graph, fullgraph=True, dynamic=False)
+        mode = "reduce-overhead" if self._compile_wanted == "graphs" else None
+        self._compiled = torch.compile(graph, fullgraph=True, dynamic=False, mode=mode)
         self._batch_size = labels.shape[1]
 
     @property

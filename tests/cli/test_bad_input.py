@@ -70,7 +70,7 @@ CASES = {
     "name with a slash": (["name=../up"], "`name=../up` is not possible: must be a plain folder name"),
     "width and budget": (["model.width=64"], "give them together with budget=null"),
     "impossible budget": (["budget.value=10"], "`budget.value=10` parameters cannot be met by mlp"),
-    "unknown device": (["device=tpu"], "`device=tpu` is not possible: expected auto, cpu, cuda or cuda:N"),
+    "unknown device": (["device=tpu"], "`device=tpu` is not possible: expected auto, cpu, cuda, cuda:N or cuda:all"),
     "absent device": (["device=cuda:77"], "`device=cuda:77` is not possible"),
     "option of another model": (
         ["model.heads=8"],

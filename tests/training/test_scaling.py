@@ -102,6 +102,24 @@ def test_atom_statistics_are_those_of_the_real_atoms(qm9: DataSet, subsets: torc
     assert scale[0] == 1  # no hydrogen atoms here
 
 
+def test_atom_statistics_have_the_same_digits_in_chunks(
+    qm9: DataSet, subsets: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    molecules = qm9.molecules.select(subsets[0])
+    whole = atom_statistics(molecules)
+    at_once = molecules.atoms[molecules.mask].float().mean(0, dtype=torch.float64).float()
+    assert torch.equal(whole[0], at_once)
+    monkeypatch.setattr("ibbench.training.scaling._CHUNK", 7)
+    assert all(map(torch.equal, atom_statistics(molecules), whole))
+
+
+def test_a_million_molecules_of_qm9_fit_into_two_gigabytes(qm9: DataSet) -> None:
+    tensors = (*qm9.molecules, qm9.values, qm9.ids, qm9.groups)
+    texts = 100  # bytes of a SMILES as an object of Python, and its place in a list
+    assert sum(tensor.nbytes for tensor in tensors) / len(qm9) + texts < 1000
+    assert {tensor.dtype for tensor in qm9.molecules} == {torch.uint8, torch.bool, torch.float32}
+
+
 def test_metrics_of_known_predictions() -> None:
     truth = torch.tensor([0.0, 1.0, 2.0, 5.0], dtype=torch.float64)
     metrics = measure(truth + torch.tensor([1.0, -1.0, 3.0, -1.0]), truth)
