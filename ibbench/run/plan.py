@@ -246,7 +246,7 @@ def _parts_altered(config: Config) -> dict[str, str]:
     if data.features == "element" or (data.source == "qm9pack" and data.features != "qm9"):
         altered[f"data.features={data.features}"] = "atoms"
     if data.augmentation != "none":
-        altered[f"data.augmentation={data.augmentation}"] = "atoms"
+        altered[f"data.augmentation={data.augmentation}"] = "atoms" if data.augmentation == "relabel" else "positions"
     if data.hydrogens != "implicit":
         altered[f"data.hydrogens={data.hydrogens}"] = "atoms"
     return altered
