@@ -37,6 +37,7 @@ from ibbench.terminal import mention
 from ibbench.training.device import choose_device, one_thread
 from ibbench.training.length import measure_length
 from ibbench.training.step import compiler, pays
+from ibbench.training.subspace import check_subspace
 
 # Values that stand in for options of the data when data are loaded (`_WHOLE`) or divided (`_DIVIDED`): these options do
 # not change the result, so points that differ only in them share the data set and the split in memory.
@@ -112,6 +113,7 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     what = f"`model={config.model.name}` cannot be trained"
     with blaming(plugin, what, whatever=True) if plugin else contextlib.nullcontext():
         resolved = _resolve(config, dataset, split, device)
+        check_subspace(resolved, dataset.molecules.padding)
         wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
     resolved = _set_trainer(resolved, compile=wanted and _can_compile(resolved, device, here))
     # The facts say whether the run should be compiled, not whether it is: otherwise its name would differ between
