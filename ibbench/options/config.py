@@ -140,7 +140,9 @@ class Config(Options):
     @model_validator(mode="after")
     def _stays_in_the_subspace(self) -> Self:
         if self.trainer.subspace is not None and self.optimizer.name == "sam":
-            text = "optimizer=sam looks for the highest loss nearby among all weights, outside of trainer.subspace: give "
+            text = (
+                "optimizer=sam looks for the highest loss nearby among all weights, outside of trainer.subspace: give "
+            )
             text += "one of the two"
             raise PydanticCustomError("subspace", text)
         return self

@@ -88,7 +88,9 @@ def test_a_resumed_training_sees_the_rotations_of_an_undisturbed_one(start: Star
 
 
 def test_what_reads_no_coordinates_is_refused_and_what_is_invariant_is_told(config: Callable[..., Config]) -> None:
-    with pytest.raises(InputError, match="data.augmentation=rotate` alters positions, which `model=gnn` does not read"):
+    with pytest.raises(
+        InputError, match=r"data.augmentation=rotate` alters positions, which `model=gnn` does not read"
+    ):
         plan(config("experiment=tiny", "model=gnn", ROTATE))
     point = plan(config("experiment=tiny", "model=schnet", ROTATE))
     assert "data.augmentation=rotate changes nothing but rounding for schnet" in " ".join(list_warnings([point]))

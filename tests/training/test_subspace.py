@@ -135,9 +135,9 @@ def test_a_packed_replica_equals_one_alone_and_resumes_exactly(
 def test_what_is_too_much_or_contradicts_is_refused(config: Callable[..., Config]) -> None:
     with pytest.raises(InputError, match=r"`trainer.subspace=99999` has more dimensions than `model=mlp`"):
         plan(config("experiment=tiny", "model=mlp", "trainer.subspace=99999"))
-    with pytest.raises(InputError, match="outside of trainer.subspace"):
+    with pytest.raises(InputError, match=r"outside of trainer.subspace"):
         config("experiment=tiny", "optimizer=sam", "trainer.subspace=10")
-    with pytest.raises(InputError, match="trainer.subspace=0"):
+    with pytest.raises(InputError, match=r"trainer.subspace=0"):
         config("experiment=tiny", "trainer.subspace=0")
 
 
