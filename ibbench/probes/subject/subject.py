@@ -1,7 +1,7 @@
 """The subject of a probe: one model with the weights of one seed, its molecules, and its labels."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,8 +101,20 @@ class Subject:
         Args:
             models: a single replica of the same model.
         """
+        return self.with_tensors(models.snapshot())
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights of the network by name, `[1, ...]` each."""
+        return self._network.parameters
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the weights of the network, and the buffers that predictions depend on, by name, `[1, ...]` each."""
+        runner, parameters, buffers = self._network
+        return {name: (parameters | buffers)[name] for name in runner.snapshot()}
+
+    def with_tensors(self, tensors: Mapping[str, Tensor]) -> "Subject":
+        """Return the same model and molecules with other tensors, which are named as `tensors` names them."""
         runner, drawn, buffers = self._network
-        tensors = models.snapshot()
         other = self.without_gradients()
         other.__dict__["_network"] = _Network(
             runner,
