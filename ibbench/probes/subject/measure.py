@@ -66,6 +66,7 @@ _NOT_OF_CLASSES: dict[str, set[Moment]] = {
     "curvature": {"init", "trained"},
     "frequency": {"trained", "along"},
     "kernel": {"along"},
+    "memorisation": {"trained"},
     "symmetry": {"trained"},
 }
 
