@@ -126,11 +126,11 @@ def _alike(entries: list[Entry]) -> Iterator[tuple[str, Entry, list[Entry]]]:
         told = describe({name: value for name, value in variant.items() if name != SUBSPACE})
         key = entry.key.model + repr(sorted((name, typed(value)) for name, value in options.items()))
         rows.setdefault((key, told), []).append(entry)
-    for (_, variant), alike in rows.items():
+    for (_, told), alike in rows.items():
         inside = sorted((one for one in alike if SUBSPACE in one.options), key=lambda one: one.options[SUBSPACE])
         whole = next((one for one in alike if SUBSPACE not in one.options), None)
         if whole and len(inside) > 1:
-            yield variant, whole, inside
+            yield told, whole, inside
 
 
 def _measure(variant: str, whole: Entry, inside: list[Entry], baseline: Entry) -> Intrinsic | None:
