@@ -213,9 +213,13 @@ def _sentence(worth: Worth, row: "pd.Series[Any]", tested: bool) -> str:
 def _intrinsic_sentences(worth: Worth) -> Iterator[str]:
     for row in (pd.Series(one.row(), dtype=object) for one in worth.intrinsic):
         where = ", ".join(f"{field} {row[field]}" for field in differing(worth.sections))
+        who = f"{where}{': ' if where else ''}{row['target']}: at {row['train_size']:,} labels, "
+        who += in_full(row["model"], row["variant"])
+        if math.isnan(row["dimensions"]):
+            yield f"{who} is no better than the mean with all its weights: how many it needs cannot be told."
+            continue
         yield (
-            f"{where}{': ' if where else ''}{row['target']}: at {row['train_size']:,} labels, "
-            f"{in_full(row['model'], row['variant'])} reaches 90 % of its performance in {dimensions(row)} random "
+            f"{who} reaches 90 % of its performance in {dimensions(row)} random "
             f"dimensions of its {row['parameters']:,}{' (' + row['caution'] + ')' if row['caution'] else ''}."
         )
 

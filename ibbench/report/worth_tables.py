@@ -160,6 +160,8 @@ def intrinsic_rows(worth: Worth) -> list[dict[str, str]]:
 
 def dimensions(row: "pd.Series[Any]") -> str:
     """Format the dimensions that a training needs with their interval, or the bound that is known of them."""
+    if math.isnan(row["dimensions"]):
+        return "unknown"
     if row["dimensions"] == math.inf:
         return f"more than {row['most']:,}"
     if row["dimensions"] == 0:

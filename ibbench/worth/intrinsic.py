@@ -20,7 +20,7 @@ COLUMNS = {
     "parameters": "weights of the model, all of which the full training trains",
     "mae_of_mean": "MAE of predicting the mean of the train labels, averaged over seeds",
     "mae_of_all": "MAE of the training of all weights, averaged over seeds",
-    **interval("dimensions", "dimensions at which a training reaches 90 % of the way between these; `inf`: beyond"),
+    **interval("dimensions", "dimensions in which a training gets 90 % of the way between these two"),
     "fewest": "the fewest dimensions that were trained; fewer than these are told as 0",
     "most": "the most dimensions that were trained; more than these are told as `inf`",
     "caution": "which of the trainings around that place have not converged; empty if none, or if it was not measured",
@@ -36,10 +36,11 @@ class Intrinsic(NamedTuple):
         variant: the options in which it differs from others of the study, but for its subspace.
         dimensions: the dimensions that were trained, ascending, `[K]`.
         entries: the rows of these trainings, `K` of them.
-        shares: the performance of each seed, as a share of that of all weights, `[S, K]`.
+        shares: the performance of each seed, as a share of that of all weights, `[S, K]`; NaN where the network is no
+            better than the mean with all its weights.
         seeds: the seeds that all of these rows have, `S` of them.
         mean: MAE of predicting the mean of the train labels, `[S]`.
-        value: the dimensions of the goal; 0 if the fewest reach it, infinite if the most do not.
+        value: the dimensions of the goal; 0 if the fewest reach it, infinite if the most do not, NaN without shares.
         low: lower end of its 95 % interval over seeds; None if there is none.
         high: upper end of that interval.
     """
@@ -78,6 +79,8 @@ class Intrinsic(NamedTuple):
         }
 
     def _caution(self) -> str:
+        if math.isnan(self.value):
+            return ""
         place = int(np.searchsorted(self.dimensions, self.value))
         near = [("all weights", self.whole)]
         near += [
@@ -99,8 +102,8 @@ def find_intrinsic(study: Study) -> list[Intrinsic]:
     dimensions can only help, chance apart, it is first replaced by the nearest function that does not fall (isotonic
     regression). Intervals are over seeds, by Student's t on logarithms.
 
-    The subspace must be the only option in which these rows differ. A model that is no better than the mean with all
-    its weights is left out.
+    The subspace must be the only option in which these rows differ. Where a seed is no better than the mean with all
+    its weights, nothing can be told.
     """
     found = []
     for group in by_group(study.entries).values():
@@ -138,9 +141,10 @@ def _measure(variant: str, whole: Entry, inside: list[Entry], baseline: Entry) -
     if not seeds:
         return None
     mean, full = _maes(baseline, seeds), _maes(whole, seeds)
-    if (full >= mean).any():
-        return None
     dimensions = np.array([float(entry.options[SUBSPACE]) for entry in inside])
+    if (full >= mean).any():
+        unknown = np.full((len(seeds), len(inside)), math.nan)
+        return Intrinsic(whole, variant, dimensions, tuple(inside), unknown, tuple(seeds), mean, math.nan, None, None)
     shares = np.stack([(mean - _maes(entry, seeds)) / (mean - full) for entry in inside], axis=1)
     reached = [reach(dimensions, of_seed) for of_seed in shares]
     known = all(0 < each < math.inf for each in reached)

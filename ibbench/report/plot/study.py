@@ -1,6 +1,7 @@
 """All pictures of a study: which of them can be drawn, from which entries, and under which names."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
@@ -147,8 +148,8 @@ def _draw_worth(study: Study, by: str, floors: Floors, apart: bool) -> list[Pict
         return [Remark("no learning curve: that takes several train sizes")]
     shapes: list[Picture | Remark] = []
     suffix = "" if by == "labels" else f"_{by}"
-    if worth.intrinsic:
-        shapes.append(Picture("intrinsic", draw_intrinsic(worth.intrinsic)))
+    if known := [one for one in worth.intrinsic if not math.isnan(one.value)]:
+        shapes.append(Picture("intrinsic", draw_intrinsic(known)))
     if worth.curves:
         for end, part in _divide(worth, apart).items():
             shapes.append(Picture(f"learning_curves{suffix}{end}", draw_learning_curves(part, floors)))
