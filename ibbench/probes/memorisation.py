@@ -27,13 +27,13 @@ class _Pool(NamedTuple):
     """Errors of all seeds on some molecules.
 
     Attributes:
-        index: the molecules, int64 `[m]`.
+        places: the molecules, int64 `[m]`.
         errors: absolute error of each seed on each, in the target's unit, `[S, m]`.
         inside: whether each seed was trained on each, bool `[S, m]`.
         row: the place of the seed that is looked at.
     """
 
-    index: torch.Tensor
+    places: torch.Tensor
     errors: Floats
     inside: NDArray[np.bool_]
     row: int
@@ -146,7 +146,7 @@ def _errors(subject: Subject, target: str, index: torch.Tensor) -> Floats:
     assert subject.run is not None
     weights = read_weights(subject.run / WEIGHTS)
     facts, task = weights.facts, subject.task
-    rows = [facts.replicas.index((target, seed)) for seed in subject.point.config.seeds]  # type: ignore[arg-type]
+    rows = [facts.replicas.index((target, seed)) for seed in subject.point.config.seeds]
     tensors = {name: tensor[rows] for name, tensor in weights.models.items()}
     models = Replicas.from_weights(
         facts.options, facts.padding, subject.point.config.seeds, tensors, torch.device("cpu")
@@ -160,7 +160,7 @@ def _errors(subject: Subject, target: str, index: torch.Tensor) -> Floats:
 
 def _list_molecules(subject: Subject, *pools: _Pool) -> Iterator[Finding]:
     (target,), (unit,) = subject.targets, subject.units
-    index = torch.cat([pool.index for pool in pools])
+    index = torch.cat([pool.places for pool in pools])
     errors, inside = (np.concatenate([getattr(pool, name) for pool in pools], axis=1) for name in ("errors", "inside"))
     one, other = (scores(errors[half::2], inside[half::2]) for half in (0, 1))
     known = np.flatnonzero(~np.isnan(one) & ~np.isnan(other))
