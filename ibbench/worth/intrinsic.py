@@ -93,7 +93,7 @@ class Intrinsic(NamedTuple):
 
 
 def find_intrinsic(study: Study) -> list[Intrinsic]:
-    """Find the models of a study that were trained in subspaces of two sizes or more, and with all weights.
+    """Find the models of a study that were trained in subspaces and with all weights; one subspace gives a bound.
 
     The performance of a training is how far it lowers the error of predicting the mean of the train labels, for each
     seed by itself: (MAE of the mean - MAE) / (MAE of the mean - MAE of the training of all weights). It is 0 for a
@@ -132,7 +132,7 @@ def _alike(entries: list[Entry]) -> Iterator[tuple[str, Entry, list[Entry]]]:
     for (_, told), alike in rows.items():
         inside = sorted((one for one in alike if SUBSPACE in one.options), key=lambda one: one.options[SUBSPACE])
         whole = next((one for one in alike if SUBSPACE not in one.options), None)
-        if whole and len(inside) > 1:
+        if whole and inside:
             yield told, whole, inside
 
 

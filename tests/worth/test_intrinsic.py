@@ -79,7 +79,9 @@ def test_nothing_is_told_without_all_weights_or_where_they_learned_nothing(
     nothing = {None: [1.0, 0.9, 0.9]} | curves
     (unknown,) = find_intrinsic(read_study(write_study("b", *_records(make_record, "mlp", nothing))))
     assert math.isnan(unknown.value)
-    assert find_intrinsic(read_study(write_study("c", *_records(make_record, "mlp", {None: whole, 10: whole})))) == []
+    assert whole
+    (bound,) = find_intrinsic(read_study(write_study("c", *_records(make_record, "mlp", {None: whole, 10: whole}))))
+    assert (bound.value, bound.low, bound.row()["fewest"]) == (0, None, 10)  # less than the only one
 
 
 def test_worth_prints_and_writes_it_and_plot_draws_it(
