@@ -18,7 +18,7 @@ from ibbench.record.split_file import SPLIT_COLUMNS
 from ibbench.report import explain, predictions
 from ibbench.speed import columns as speed
 from ibbench.training.state import HISTORY_COLUMNS
-from ibbench.worth import claims, generality, ladder, worth
+from ibbench.worth import claims, generality, intrinsic, ladder, worth
 
 _TOP = """# Columns of every file
 
@@ -54,6 +54,12 @@ FILES = (
     File("generality.csv", "`ibbench worth` of several data sets", "per data set, split and step", generality.COLUMNS),
     File("rankings.csv", "`ibbench worth` of several data sets", "per kind of pair", generality.STABILITY_COLUMNS),
     File("ladder.csv", "`ibbench worth`, of a ladder", "per rung and target", ladder.COLUMNS),
+    File(
+        "intrinsic.csv",
+        "`ibbench worth`, of a study with `trainer.subspace`",
+        "per model and target",
+        intrinsic.COLUMNS,
+    ),
     File("claims.csv", "`ibbench worth`, of a study with several recipes", "per claim and recipe", claims.COLUMNS),
     File(PROBES, "`ibbench probe`", "per figure", measure.COLUMNS),
     File(RANKING, "`ibbench probe --foretell`", "per model, target and train size", foretell.COLUMNS),

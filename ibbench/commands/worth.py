@@ -12,6 +12,7 @@ from ibbench.report.document import Remark
 from ibbench.report.evidence import name_evidence
 from ibbench.report.worth import brief, page
 from ibbench.worth.claims import COLUMNS, claim_rows
+from ibbench.worth.intrinsic import COLUMNS as INTRINSIC_COLUMNS
 from ibbench.worth.worth import read_worth
 
 
@@ -38,6 +39,7 @@ def show_worth(folder: Path, console: Console, by: str = "labels", at: float | N
     tables["claims"] = pd.DataFrame(claim_rows(worth.claims), columns=list(COLUMNS))
     if worth.generality:
         tables |= {"generality": worth.generality.worth, "rankings": worth.generality.stability}
+    tables["intrinsic"] = pd.DataFrame([one.row() for one in worth.intrinsic], columns=list(INTRINSIC_COLUMNS))
     files = {f"{name}{suffix}.csv": to_csv(_with_infinities(table)) for name, table in tables.items() if len(table)}
     reason = try_to_write(lambda: write_tables(folder, files | {f"worth{suffix}.md": markdown.write(page(worth))}))
     outcome = f"Written to {folder}: {', '.join([f'worth{suffix}.md', *files])}"

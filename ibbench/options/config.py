@@ -137,6 +137,16 @@ class Config(Options):
             raise PydanticCustomError("batch_of_one", text)
         return self
 
+    @model_validator(mode="after")
+    def _stays_in_the_subspace(self) -> Self:
+        if self.trainer.subspace is not None and self.optimizer.name == "sam":
+            text = (
+                "optimizer=sam looks for the highest loss nearby among all weights, outside of trainer.subspace: give "
+            )
+            text += "one of the two"
+            raise PydanticCustomError("subspace", text)
+        return self
+
     @property
     def num_replicas(self) -> int:
         """How many replicas the run has: one per target and seed."""

@@ -54,7 +54,7 @@ class DataOptions(Options):
         Literal["true", "empty", "complete", "untyped", "rewired", "shuffled_features"],
         BeforeValidator(lambda value: "true" if value is True else value),  # YAML reads `true` as a boolean
     ]
-    augmentation: Literal["none", "relabel"]
+    augmentation: Literal["none", "relabel", "rotate"]
     features: Literal["qm9", "organic", "element"]
     label_noise: NonNegativeFloat
     labels: Annotated[

@@ -18,7 +18,7 @@ LEFT_OUT: dict[str, dict[str, Any]] = {
         "classes": None,
         "task": None,
     },
-    "trainer": {"average": None, "keep": "best", "symmetry_penalty": 0.0},
+    "trainer": {"average": None, "keep": "best", "symmetry_penalty": 0.0, "subspace": None},
     "model": {"random_walk": None, "output": "molecule"},  # the first is of the graph transformer
 }
 _NO_GROUPS = {"hydra", "recipe"}  # folders whose files are parts of other files, and no choices of a user

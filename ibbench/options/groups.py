@@ -155,6 +155,7 @@ class TrainerOptions(Options):
     clip_norm: PositiveFloat | None
     average: PositiveInt | None
     symmetry_penalty: NonNegativeFloat
+    subspace: PositiveInt | None
     keep: Literal["best", "last"]
     compile: Literal["auto", True, False, "graphs"]
     replicas_per_pack: Annotated[Literal["auto"] | PositiveInt, expecting("`auto`, or a whole number greater than 0")]

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ibbench.data.graphs import random_order
 from ibbench.data.molecules import Molecules
+from ibbench.data.rotations import random_rotations
 from ibbench.data.tokens import tokenize
 from ibbench.models.registry import Symmetry, get_model
 from ibbench.probes import Finding, Mean, Probe, register
@@ -176,16 +177,9 @@ def transform(molecules: Molecules, symmetry: Symmetry, seed: int) -> Molecules:
     if symmetry == "translation":
         moved = positions + SHIFT * torch.randn(len(mask), 1, 3, generator=generator).to(positions)
     else:
-        draw = _random_rotations if symmetry == "rotation" else _random_reflections
+        draw = random_rotations if symmetry == "rotation" else _random_reflections
         moved = positions @ draw(len(mask), generator).to(positions)
     return molecules._replace(positions=moved * mask[..., None])
-
-
-def _random_rotations(count: int, generator: torch.Generator) -> Tensor:
-    """Draw rotations, `[count, 3, 3]`, all equally likely (Mezzadri 2007, arXiv:math-ph/0609050, section 5)."""
-    q, r = torch.linalg.qr(torch.randn(count, 3, 3, generator=generator, dtype=torch.float64))
-    q = q * r.diagonal(dim1=-2, dim2=-1).sign()[:, None]
-    return q * torch.det(q).sign()[:, None, None]
 
 
 def _random_reflections(count: int, generator: torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ import pandas as pd
 from ibbench.compare.cautions import cautions
 from ibbench.compare.comparison import differing
 from ibbench.compare.estimate import ALPHA
-from ibbench.compare.study import Section
+from ibbench.compare.study import Section, in_full
 from ibbench.compare.verdict import ONE_SEED
 from ibbench.report.cells import without_interval
 from ibbench.report.claims import CLAIMS_LEGEND, claim_sentences, claims_table
@@ -22,8 +22,10 @@ from ibbench.report.worth_tables import (
     NOUN,
     amount,
     bits_rows,
+    dimensions,
     factor,
     form_rows,
+    intrinsic_rows,
     ladder_rows,
     law_rows,
     multiplier_rows,
@@ -39,6 +41,7 @@ _LONG = ("assumes in addition", "p", "largest residual", "unit", "labels", "held
 
 _TABLES: dict[str, tuple[str, Callable[[Worth], list[dict[str, str]]]]] = {  # title and rows
     "ladder": ("The ladder", ladder_rows),
+    "intrinsic": ("Dimensions that training needs", intrinsic_rows),
     "factors": ("What A saves against B", multiplier_rows),
     "bits": ("Bits a label", bits_rows),
     "laws": ("Laws", law_rows),
@@ -49,6 +52,12 @@ _LEGENDS = {
         "Each rung differs in one thing from the rung named under `after`; gain is by how much the MAE falls, with its "
         "95 % interval; verdict by the paired test of the table, p corrected over all steps; labels x: the factor of "
         "labels that the rung before needs to reach this one's error."
+    ),
+    "intrinsic": (
+        "Dimensions of a random subspace (`trainer.subspace`) in which training gets 90 % of the way from the MAE of "
+        "the mean of the train labels to the MAE of the training of all weights, for each seed by itself; geometric "
+        "mean and 95 % interval over seeds. Where a training around that place has not converged (†), longer ones may "
+        "need other dimensions."
     ),
     "factors": (
         "The factor of {noun} that B needs to reach the error of A at the size above (or given), between sizes by "
@@ -83,7 +92,7 @@ def page(worth: Worth) -> list[Shape]:
 def tell_claims(worth: Worth) -> list[str]:
     """Say what assumptions are worth: on how many data sets, on each of them, and under which recipes that holds."""
     general = generality_sentences(worth.generality) if worth.generality else ()
-    return [*general, *sentences(worth), *claim_sentences(worth.claims)]
+    return [*general, *sentences(worth), *claim_sentences(worth.claims), *_intrinsic_sentences(worth)]
 
 
 def tables(worth: Worth, most_pairs: int = _MOST_PAIRS) -> list[Shape]:
@@ -195,6 +204,20 @@ def _sentence(worth: Worth, row: "pd.Series[Any]", tested: bool) -> str:
     if worth.by == "labels":
         return f"{row['target']}: at {at} labels, what {a} assumes is worth {factor(row)} times the labels of {b}."
     return f"{row['target']}: for the error of {a} at {at} {noun}, {b} needs {factor(row)} times the {noun}."
+
+
+def _intrinsic_sentences(worth: Worth) -> Iterator[str]:
+    for row in (pd.Series(one.row(), dtype=object) for one in worth.intrinsic):
+        where = ", ".join(f"{field} {row[field]}" for field in differing(worth.sections))
+        who = f"{where}{': ' if where else ''}{row['target']}: at {row['train_size']:,} labels, "
+        who += in_full(row["model"], row["variant"])
+        if math.isnan(row["dimensions"]):
+            yield f"{who} is no better than the mean with all its weights: how many it needs cannot be told."
+            continue
+        yield (
+            f"{who} reaches 90 % of its performance in {dimensions(row)} random "
+            f"dimensions of its {row['parameters']:,}{' (' + row['caution'] + ')' if row['caution'] else ''}."
+        )
 
 
 def remarks(worth: Worth) -> Iterator[str]:

@@ -6,8 +6,18 @@ from typing import Any
 import pandas as pd
 
 from ibbench.compare.comparison import differing
-from ibbench.compare.study import Section
-from ibbench.report.cells import FAULTY, Notation, decimals_of, difference, probability, with_interval, with_spread
+from ibbench.compare.study import Section, in_full
+from ibbench.report.cells import (
+    FAULTY,
+    Notation,
+    decimals_of,
+    difference,
+    figure,
+    notation_of,
+    probability,
+    with_interval,
+    with_spread,
+)
 from ibbench.worth.power_law import FORMS
 from ibbench.worth.worth import Worth
 
@@ -128,6 +138,37 @@ def _with_ends(row: "pd.Series[Any]", name: str) -> str:
     if pd.isna(row[f"{name}_low"]):
         return f"{row[name]:.3g}"
     return f"{row[name]:.3g} [{row[f'{name}_low']:.3g}, {row[f'{name}_high']:.3g}]"
+
+
+def intrinsic_rows(worth: Worth) -> list[dict[str, str]]:
+    """Format the dimensions that training needs, one row per model and target."""
+    return [
+        _where(worth, row)
+        | {
+            "model": in_full(row["model"], row["variant"]),
+            "train size": f"{row['train_size']:,}",
+            "MAE of the mean": figure(row["mae_of_mean"], 4),
+            "MAE of all weights": figure(row["mae_of_all"], 4),
+            "unit": row["unit"],
+            "dimensions": dimensions(row) + (f" {FAULTY}" if row["caution"] else ""),
+            "parameters": f"{row['parameters']:,}",
+            "not converged": row["caution"].removeprefix("not converged: "),
+        }
+        for row in (pd.Series(one.row(), dtype=object) for one in worth.intrinsic)
+    ]
+
+
+def dimensions(row: "pd.Series[Any]") -> str:
+    """Format the dimensions that a training needs with their interval, or the bound that is known of them."""
+    if math.isnan(row["dimensions"]):
+        return "unknown"
+    if row["dimensions"] == math.inf:
+        return f"more than {row['most']:,}"
+    if row["dimensions"] == 0:
+        return f"less than {row['fewest']:,}"
+    return with_interval(
+        row["dimensions"], row["dimensions_low"], row["dimensions_high"], notation_of(row["dimensions"], 2)
+    )
 
 
 def ladder_rows(worth: Worth) -> list[dict[str, str]]:

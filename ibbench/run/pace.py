@@ -70,6 +70,8 @@ def _digest(config: Config, dataset: DataSet, device: torch.device) -> str:
         "augmentation": config.data.augmentation,
         "device": describe_device(device),
     }
+    if config.trainer.subspace is not None:
+        facts["subspace"] = config.trainer.subspace
     if dataset.layout == "qm9":  # so that widths are found again that were measured when there was no other layout
         facts["padding"] = dataset.molecules.padding[:2]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:10]

@@ -39,6 +39,7 @@ from ibbench.terminal import mention
 from ibbench.training.device import choose_device, one_thread
 from ibbench.training.length import measure_length
 from ibbench.training.step import compiler, pays
+from ibbench.training.subspace import check_subspace
 
 # Values that stand in for options of the data when data are loaded (`_WHOLE`) or divided (`_DIVIDED`): these options do
 # not change the result, so points that differ only in them share the data set and the split in memory.
@@ -115,6 +116,7 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     what = f"`model={config.model.name}` cannot be trained"
     with blaming(plugin, what, whatever=True) if plugin else contextlib.nullcontext():
         resolved = _resolve(config, dataset, split, device)
+        check_subspace(resolved, dataset.molecules.padding)
         wanted = _is_to_be_compiled(resolved, split, dataset.molecules.padding)
     how = "graphs" if resolved.trainer.compile == "graphs" else True
     resolved = _set_trainer(resolved, compile=how if wanted and _can_compile(resolved, device, here) else False)
@@ -252,7 +254,7 @@ def _parts_altered(config: Config) -> dict[str, str]:
     if data.features == "element" or (data.source == "qm9pack" and data.features != "qm9"):
         altered[f"data.features={data.features}"] = "atoms"
     if data.augmentation != "none":
-        altered[f"data.augmentation={data.augmentation}"] = "atoms"
+        altered[f"data.augmentation={data.augmentation}"] = "atoms" if data.augmentation == "relabel" else "positions"
     if data.hydrogens != "implicit":
         altered[f"data.hydrogens={data.hydrogens}"] = "atoms"
     return altered

@@ -7,6 +7,7 @@ from ibbench.data.dataset import DataSet
 from ibbench.data.division import OF_SOURCE
 from ibbench.data.repeats import warn_of_repeats
 from ibbench.errors import InputError
+from ibbench.models.registry import get_model
 from ibbench.run.plan import Point
 
 _MOST = 0.99  # share of the molecules that a user would keep; the few larger ones can be left out at little loss
@@ -25,6 +26,7 @@ def list_warnings(points: list[Point]) -> list[str]:
     found += [_tell_labels(point) for point in points]
     found += [_warn_of_sizes(point) for point in points]
     found += [_warn_of_left_out(point) for point in points]
+    found += [_warn_of_rotations(point) for point in points]
     found += [_warn_of_large_molecules(point, usual[id(point.dataset)]) for point in points]
     return [text for text in dict.fromkeys(found) if text]
 
@@ -74,6 +76,14 @@ def _warn_of_left_out(point: Point) -> str:
     if data.split == "column":
         return f"{count:,} rows are left out: other rows of the same molecules test or validate."
     return f"{count:,} molecules with {' or '.join(data.held_out or ())} are left out: they do not test."
+
+
+def _warn_of_rotations(point: Point) -> str:
+    """Say if molecules are rotated for a model whose predictions do not depend on it."""
+    name = point.config.model.name
+    if point.config.data.augmentation != "rotate" or "rotation" not in get_model(name).symmetries:
+        return ""
+    return f"data.augmentation=rotate changes nothing but rounding for {name}: no rotation changes its predictions."
 
 
 def _warn_of_large_molecules(point: Point, usual: int) -> str:

@@ -48,6 +48,8 @@ class Checkpoints:
         tensors |= {f"model/{name}": tensor for name, tensor in state.models.snapshot().items()}
         tensors |= {f"best/{name}": tensor for name, tensor in state.best.items()}
         tensors |= {f"average/{name}": tensor for name, tensor in (state.average or {}).items()}
+        if state.optimizer.coordinates is not None:
+            tensors["coordinates"] = state.optimizer.coordinates.detach()
         for index, slots in state.optimizer.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{slot}": value for slot, value in slots.items() if value is not None}
         content = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
@@ -97,6 +99,8 @@ def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) ->
     state.best = {name: tensor.to(device) for name, tensor in _with_prefix("best/", tensors).items()}
     if state.average is not None:
         state.average = {name: tensor.to(device) for name, tensor in _with_prefix("average/", tensors).items()}
+    if state.optimizer.coordinates is not None:
+        state.optimizer.coordinates.data.copy_(tensors["coordinates"])
     for name in _TENSORS:
         setattr(state, name, tensors[name].to(getattr(state, name).device))
     for name in _SCALARS:

@@ -22,6 +22,7 @@ from ibbench.training.sam import Differentiate, sharpness_aware
 from ibbench.training.scaling import atom_statistics
 from ibbench.training.state import State
 from ibbench.training.step import Step, compiled_as
+from ibbench.training.subspace import SubspaceOptimizer
 from ibbench.training.task import Task, loss_of, predict
 
 
@@ -65,13 +66,18 @@ def prepare(
     if trials is None:
         trials = [Trial(config.optimizer.lr, config.optimizer.weight_decay, config.model.dropout)] * len(replicas)
     models.set_dropout([trial.dropout for trial in trials])
-    optimizer = StackedOptimizer(
-        config.optimizer,
-        list(models.parameters.values()),
-        [trial.lr for trial in trials],
-        [trial.weight_decay for trial in trials],
-    )
+    optimizer = _build_optimizer(config, models, [seed for _, seed in replicas], trials)
     return task, State.start(models, optimizer, averaged=config.trainer.average is not None)
+
+
+def _build_optimizer(
+    config: Config, models: Replicas, seeds: Sequence[int], trials: Sequence[Trial]
+) -> StackedOptimizer:
+    weights = list(models.parameters.values())
+    rates, decays = [trial.lr for trial in trials], [trial.weight_decay for trial in trials]
+    if config.trainer.subspace is None:
+        return StackedOptimizer(config.optimizer, weights, rates, decays)
+    return SubspaceOptimizer(config.optimizer, weights, rates, decays, seeds, config.trainer.subspace)
 
 
 def _prepare_task(

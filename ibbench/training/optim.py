@@ -42,7 +42,11 @@ class StackedOptimizer:
 
     Attributes:
         rates: the learning rate of each replica, before the schedule's factor.
+        coordinates: what is trained in the place of the parameters, `[R, d]`; None if these are trained themselves, see
+            `ibbench.training.subspace`.
     """
+
+    coordinates: Tensor | None = None
 
     def __init__(
         self, options: AnyOptimizerOptions, parameters: list[Tensor], rates: list[float], decays: list[float]

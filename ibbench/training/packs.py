@@ -13,6 +13,7 @@ from ibbench.training.device import free_memory
 from ibbench.training.replicas import PREDICTION_BATCH, Replica
 
 _SHARE = 0.5  # the share of free memory that is planned with; fragments, temporaries and other programs need the rest
+_OF_SUBSPACE = 8  # further ones: weights at the start, signs, two halves of an order, and room to multiply
 _COPIES = 6  # tensors as large as the weights: weights, gradient, two moments of Adam, the best so far, and a new best
 
 
@@ -62,6 +63,6 @@ def bytes_per_replica(config: Config, padding: Padding) -> int:
     """
     saved = count_saved_bytes(padding, config.model)
     activations = max(2 * saved * config.trainer.batch_size, saved * PREDICTION_BATCH // 2)
-    copies = _COPIES + (config.trainer.average is not None)
+    copies = _COPIES + (config.trainer.average is not None) + _OF_SUBSPACE * (config.trainer.subspace is not None)
     each = activations + copies * 4 * count_parameters(padding, config.model)
     return list_stages(config)[0].trials * each

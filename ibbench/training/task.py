@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ibbench.data.graphs import random_order
 from ibbench.data.molecules import Molecules
+from ibbench.data.rotations import random_rotations
 from ibbench.data.splits import Split
 from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas
 from ibbench.training.scaling import TargetScaling
@@ -36,7 +37,8 @@ class Task(NamedTuple):
         truth: the targets of all molecules, in their units, on the CPU.
         scaling: the map between targets in their units and normalised ones.
         molecules: all molecules of the data set, without the fields that the model does not read.
-        augmentation: `relabel` to number a molecule's atoms anew each time that it is trained on; `none` not to.
+        augmentation: what is done to a molecule each time that it is trained on: `relabel` numbers its atoms anew,
+            `rotate` turns its coordinates about the origin at random, `none` does nothing.
         twice: whether train batches have every molecule a second time, its atoms in another order.
     """
 
@@ -63,6 +65,8 @@ class Task(NamedTuple):
         if self.augmentation == "relabel":
             order = self._draw_order(molecules, "augmentation", step)
             molecules, labels = molecules.relabel(order), self.truth.relabel(labels, order)
+        if self.augmentation == "rotate":
+            molecules = self._rotate(molecules, step)
         if self.twice:
             again = molecules.relabel(self._draw_order(molecules, "second order", step))
             molecules = Molecules(*(torch.cat(pair, dim=1) for pair in zip(molecules, again, strict=True)))
@@ -74,6 +78,13 @@ class Task(NamedTuple):
         drawn = {seed: torch.rand(shape, generator=stream(purpose, seed, step)) for seed in set(seeds)}
         keys = torch.stack([drawn[seed] for seed in seeds]).to(molecules.mask.device)
         return random_order(molecules.mask, keys)
+
+    def _rotate(self, molecules: Molecules, step: int) -> Molecules:
+        """Turn each of the molecules `[R, B, ...]` about the origin: for each replica a function of seed and step."""
+        seeds, count = [seed for _, seed in self.replicas], molecules.mask.shape[1]
+        drawn = {seed: random_rotations(count, stream("rotation", seed, step)) for seed in set(seeds)}
+        rotations = torch.stack([drawn[seed] for seed in seeds]).to(molecules.positions)
+        return molecules._replace(positions=molecules.positions @ rotations)
 
     def batch_order(self, epoch: int) -> Tensor:
         """Shuffle the train subset of each replica, int64 `[R, n]`: a function of its seed and the epoch alone."""

@@ -18,6 +18,7 @@ from ibbench.errors import InputError
 from ibbench.worth.claims import Claim, find_claims
 from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
 from ibbench.worth.generality import Generality, find_generality
+from ibbench.worth.intrinsic import Intrinsic, find_intrinsic
 from ibbench.worth.ladder import ladder_table
 from ibbench.worth.power_law import FORMS, Fit, fit_power_law, foretell
 from ibbench.worth.saving import MULTIPLIER, bounds_of_multiplier, multiplier, prequential_bits
@@ -83,6 +84,7 @@ class Worth(NamedTuple):
         ladder: rungs, with `ladder.COLUMNS`; empty if the study is no ladder.
         claims: comparisons that were tried under several recipes.
         generality: what each step is worth on each data set; None if the study has curves of one data set alone.
+        intrinsic: models that were trained in subspaces, with the dimensions that they need; none along other axes.
         source: study that all of this was computed from.
     """
 
@@ -98,6 +100,7 @@ class Worth(NamedTuple):
     ladder: pd.DataFrame
     claims: list[Claim]
     generality: Generality | None
+    intrinsic: list[Intrinsic]
     source: Study
 
     @property
@@ -110,6 +113,7 @@ class Worth(NamedTuple):
         """The sections of the curves, claims and rungs; figures of different sections are never compared."""
         found = [curve.section for curve in self.curves]
         found += [trial.section for claim in self.claims for trial in claim.trials]
+        found += [one.whole.key.group.section for one in self.intrinsic]
         return list(dict.fromkeys(found or map(Section._make, self.ladder[list(Section._fields)].values.tolist())))
 
 
@@ -139,10 +143,12 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
     is_ladder = by == "labels" and any(entry.rung for entry in study.entries)
     tested = compare_pairs(study.entries) if by == "labels" else {}
     claims = find_claims(study) if by == "labels" else []
+    intrinsic = find_intrinsic(study) if by == "labels" else []
     try:
         curves = read_curves(study, by)
     except InputError:
-        if not is_ladder and not claims:  # rungs and recipes can be compared at a single train size, too
+        # Rungs, recipes and subspaces can be compared at a single train size, too.
+        if not is_ladder and not claims and not intrinsic:
             raise
         curves = []
     draws = draw_curves(curves)
@@ -181,6 +187,7 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
         ladder_table(study, curves, draws, at) if by == "labels" else pd.DataFrame(),
         claims,
         find_generality(study, curves, at) if by == "labels" else None,
+        intrinsic,
         study,
     )
 

@@ -66,6 +66,7 @@ _NOT_OF_CLASSES: dict[str, set[Moment]] = {
     "curvature": {"init", "trained"},
     "frequency": {"trained", "along"},
     "kernel": {"along"},
+    "memorisation": {"trained"},
     "symmetry": {"trained"},
 }
 
@@ -113,7 +114,7 @@ def measure(
     known = {name: get_probe(name)() for name in probes}
     of_pairs = {name: probe for name, probe in known.items() if isinstance(probe, PairProbe)}
     chosen = {name: probe for name, probe in known.items() if name not in of_pairs}
-    _check_candidates(candidates, list(chosen.values()), moments, bool(of_pairs))
+    _check_candidates(candidates, list(chosen.values()), moments, list(of_pairs.values()))
     _check_classes(candidates, list(chosen), moments)
     rows: list[dict[str, Any]] = []
     outputs: dict[tuple[str, int], dict[str, Tensor]] = {}
@@ -161,10 +162,14 @@ def _check_classes(candidates: Sequence[Candidate], probes: Sequence[str], momen
 
 
 def _check_candidates(
-    candidates: Sequence[Candidate], probes: Sequence[Probe], moments: Sequence[Moment], in_pairs: bool
+    candidates: Sequence[Candidate],
+    probes: Sequence[Probe],
+    moments: Sequence[Moment],
+    of_pairs: Sequence[PairProbe],
 ) -> None:
     trained = "trained" in moments and any("trained" in probe.moments for probe in probes)
-    untrained = [one.name for one in candidates if (trained or in_pairs) and one.record is None]
+    trained |= any(probe.needs != "predictions" for probe in of_pairs)
+    untrained = [one.name for one in candidates if (trained or of_pairs) and one.record is None]
     if untrained:
         raise InputError(f"{', '.join(untrained)}: not trained yet, so there are no weights for --at trained")
     without_weights = [one.name for one in candidates if trained and one.run is None]

@@ -28,12 +28,14 @@ class Side(NamedTuple):
         states: a function that returns the pooled states of the first m test molecules after the last layer, float32
             `[m, W]`; None if the run has left no weights.
         unit: the unit of the target.
+        subject: a function that returns the network with its data; None if the run has left no weights.
     """
 
     truth: Floats
     predictions: Floats
     states: Callable[[], Tensor] | None
     unit: str
+    subject: Callable[[], Subject] | None = None
 
 
 class PairRow(NamedTuple):
@@ -100,20 +102,22 @@ def _sides_of(one: Candidate, limit: int) -> dict[tuple[str, int], Side]:
         raise InputError(f"{one.folder} has lost its predictions: `ibbench train` with rerun=true makes them")
     # Errors of probabilities, unlike log losses, have no unit.
     units = {entry.target: "" if entry.unit == NATS else entry.unit for entry in one.record.replicas}
-    return {
-        (target, seed): Side(*found[Predictor(target, seed)], _states(one, target, seed, limit), units[target])
-        for target, seed, _ in found
-        if target in one.point.config.targets and seed in one.point.config.seeds
-    }
+    sides = {}
+    for target, seed, _ in found:
+        if target in one.point.config.targets and seed in one.point.config.seeds:
+            subject = _subject(one, target, seed, limit) if one.run else None
+            states = _states(subject) if subject else None
+            sides[target, seed] = Side(*found[Predictor(target, seed)], states, units[target], subject)
+    return sides
 
 
-def _states(one: Candidate, target: str, seed: int, limit: int) -> Callable[[], Tensor] | None:
-    if one.run is None:
-        return None
+def _subject(one: Candidate, target: str, seed: int, limit: int) -> Callable[[], Subject]:
+    return functools.cache(lambda: Subject(one.point, seed, [target], "trained", limit, one.run))
 
+
+def _states(subject: Callable[[], Subject]) -> Callable[[], Tensor]:
     @functools.cache  # computed once for all pairs that the model is in
     def states() -> Tensor:
-        subject = Subject(one.point, seed, [target], "trained", limit, one.run)
-        return pooled_states(subject, subject.test_index).cpu()
+        return pooled_states(subject(), subject().test_index).cpu()
 
     return states

@@ -14,7 +14,7 @@ from ibbench.compare.verdict import holm
 from ibbench.probes import LEAST_MAE
 from ibbench.probes.subject.candidate import Candidate
 from ibbench.probes.subject.foresight import FEWEST, Floats, concordance, foretell_ratios, rank_correlation
-from ibbench.probes.subject.subject import RELABELLINGS
+from ibbench.probes.subject.subject import AUGMENTATIONS
 from ibbench.probes.subject.truth import Truth
 
 ALL_TARGETS = "all targets"
@@ -222,7 +222,7 @@ def _of_probes(table: pd.DataFrame, limit: int) -> Iterator[tuple[str, _Number]]
 def _kernel_cost(one: Candidate, limit: int) -> float:
     """Return the FLOPs of the kernel of one seed: gradients of n molecules, their products, and the eigenvectors."""
     count, gradients = min(one.point.split.train_size, limit), _parameters(one)
-    passes = RELABELLINGS if one.point.config.data.augmentation == "relabel" else 1
+    passes = 1 if one.point.config.data.augmentation == "none" else AUGMENTATIONS
     padding, model = one.point.dataset.molecules.padding, one.point.resolved.model
     return passes * count * count_training_flops(padding, model) + 2.0 * count**2 * gradients + 9.0 * count**3
 

@@ -1,7 +1,7 @@
 """The subject of a probe: one model with the weights of one seed, its molecules, and its labels."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ibbench.data.graphs import random_order
 from ibbench.data.molecules import Molecules
+from ibbench.data.rotations import random_rotations
 from ibbench.errors import InputError
 from ibbench.models.registry import Model, build_model
 from ibbench.probes import Moment
@@ -25,7 +26,7 @@ from ibbench.training.replicas import PREDICTION_BATCH, Replica, Replicas, stand
 from ibbench.training.task import Task, stream
 from ibbench.training.weights import read_weights
 
-RELABELLINGS = 8  # random orders of a molecule's atoms over which gradients are averaged
+AUGMENTATIONS = 8  # random orders or rotations of a molecule over which gradients are averaged
 
 
 class _Network(NamedTuple):
@@ -100,8 +101,20 @@ class Subject:
         Args:
             models: a single replica of the same model.
         """
+        return self.with_tensors(models.snapshot())
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights of the network by name, `[1, ...]` each."""
+        return self._network.parameters
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the weights of the network, and the buffers that predictions depend on, by name, `[1, ...]` each."""
+        runner, parameters, buffers = self._network
+        return {name: (parameters | buffers)[name] for name in runner.snapshot()}
+
+    def with_tensors(self, tensors: Mapping[str, Tensor]) -> "Subject":
+        """Return the same model and molecules with other tensors, which are named as `tensors` names them."""
         runner, drawn, buffers = self._network
-        tensors = models.snapshot()
         other = self.without_gradients()
         other.__dict__["_network"] = _Network(
             runner,
@@ -218,19 +231,26 @@ class Subject:
     def gradients_of(self, index: Tensor) -> Tensor:
         """Return the gradient of the prediction of each molecule with respect to all weights, float32 `[m, P]`.
 
-        If atoms are relabelled during training, it is the mean over 8 random orders of the atoms: kernel regression on
-        molecules in all orders is the regression with the mean kernel (Mei et al. 2021, arXiv:2102.13219).
+        If atoms are relabelled or coordinates rotated during training, it is the mean over 8 random orders or
+        rotations: kernel regression on molecules in all orders is the regression with the mean kernel (Mei et al. 2021,
+        arXiv:2102.13219).
         """
         runner, parameters, buffers = self._network
         molecules = self.molecules(index)
-        if self.task.augmentation != "relabel":
+        if self.task.augmentation == "none":
             return jacobian(runner, parameters, buffers, molecules)
         total = torch.zeros(())
-        for count in range(RELABELLINGS):
-            keys = torch.rand(molecules.mask.shape, generator=stream("relabelling of a probe", self.seed, count))
-            relabelled = molecules.relabel(random_order(molecules.mask, keys.to(molecules.mask.device)))
-            total = total + jacobian(runner, parameters, buffers, relabelled)
-        return total / RELABELLINGS
+        for count in range(AUGMENTATIONS):
+            total = total + jacobian(runner, parameters, buffers, self._augment(molecules, count))
+        return total / AUGMENTATIONS
+
+    def _augment(self, molecules: Molecules, count: int) -> Molecules:
+        """Return molecules `[m, ...]` as training might show them; `count` numbers the draws."""
+        if self.task.augmentation == "rotate":
+            drawn = random_rotations(len(molecules.mask), stream("rotation of a probe", self.seed, count))
+            return molecules._replace(positions=molecules.positions @ drawn.to(molecules.positions))
+        keys = torch.rand(molecules.mask.shape, generator=stream("relabelling of a probe", self.seed, count))
+        return molecules.relabel(random_order(molecules.mask, keys.to(molecules.mask.device)))
 
     def named_gradients(self) -> dict[str, Tensor]:
         """Return the columns of `gradients`, `[n, weights]`, by the name of the weights that they belong to."""

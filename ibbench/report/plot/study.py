@@ -1,6 +1,7 @@
 """All pictures of a study: which of them can be drawn, from which entries, and under which names."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,7 @@ from ibbench.report.plot.curves import draw_learning_curves
 from ibbench.report.plot.fit import draw_fit, find_sweep
 from ibbench.report.plot.floors import Floors, read_floors
 from ibbench.report.plot.generality import draw_generality
+from ibbench.report.plot.intrinsic import draw_intrinsic
 from ibbench.report.plot.ladder import draw_ladder
 from ibbench.report.plot.parity import Panel, draw_parity
 from ibbench.report.plot.reliability import draw_reliability
@@ -152,6 +154,8 @@ def _draw_worth(study: Study, by: str, floors: Floors, apart: bool) -> list[Pict
         return [Remark("no learning curve: that takes several train sizes")]
     shapes: list[Picture | Remark] = []
     suffix = "" if by == "labels" else f"_{by}"
+    if known := [one for one in worth.intrinsic if not math.isnan(one.value)]:
+        shapes.append(Picture("intrinsic", draw_intrinsic(known)))
     if worth.curves:
         for end, part in _divide(worth, apart).items():
             shapes.append(Picture(f"learning_curves{suffix}{end}", draw_learning_curves(part, floors)))
