@@ -3,6 +3,7 @@
 import functools
 
 from ibbench.baselines import ordered_names
+from ibbench.baselines.reconstruction import is_reconstruction, num_components
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.models import built_in_models
 
@@ -13,7 +14,12 @@ def target_order(target: str) -> tuple[int, str]:
 
 
 def model_order(model: str) -> tuple[int, str]:
-    """Return a sort key: baselines first, then models from the fewest assumptions to the most, then others by name."""
+    """Return a sort key: baselines first, then models from the fewest assumptions to the most, then others by name.
+
+    Principal components stand behind the other baselines, fewer before more.
+    """
+    if is_reconstruction(model):
+        return len(ordered_names()) - 1, f"~{num_components(model):06}"  # `~` is behind all letters
     return _place(model, _models())
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from ibbench.data.layout import ATOMIC_NUMBER, layout_of
-from ibbench.data.molecules import Molecules
+from ibbench.data.layout import ATOMIC_NUMBER
 from ibbench.data.pack import count_elements
 from ibbench.data.targets import ATOM_REFERENCES_HARTREE, Target
 from ibbench.options.config import ReferenceOption
@@ -17,25 +16,7 @@ from ibbench.training.replicas import Replica
 if TYPE_CHECKING:
     from ibbench.data.dataset import DataSet  # not imported when predicting
 
-_LEAST_SCALE = 0.1  # of a feature for organic chemistry
 ELEMENTS = tuple(sorted(ATOM_REFERENCES_HARTREE["u0"]))  # atomic numbers of the elements with atom references
-
-
-def atom_statistics(molecules: Molecules) -> tuple[Tensor, Tensor]:
-    """Return mean and scale (standard deviation) of each atom feature over the atoms of molecules, float32 `[F]`.
-
-    A feature that is constant among them gets scale 1, so that it becomes zero rather than infinite. Of the features
-    for organic chemistry, many are rare: where their scale would be below 0.1, it is 0.1, so that the only atom of an
-    element is not an input of several hundred.
-    """
-    atoms = molecules.atoms[molecules.mask].float()
-    mean = atoms.mean(0, dtype=torch.float64)
-    variance = atoms.square().mean(0, dtype=torch.float64) - mean.square()
-    scale = variance.clamp(min=0).sqrt()
-    scale = torch.where(scale > 1e-6, scale, 1.0)
-    if layout_of(molecules.padding.num_features) != "qm9":
-        scale = scale.clamp(min=_LEAST_SCALE)
-    return mean.float(), scale.float()
 
 
 class TargetScaling(NamedTuple):

@@ -7,7 +7,6 @@ asks for it. Neither this module nor the names need torch, RDKit or scikit-learn
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from ibbench.baselines.regressors import get_regressor, regressor_names
@@ -35,11 +34,6 @@ def _in_order() -> list[str]:
 def is_pair(name: str) -> bool:
     """Whether a name is that of a pair, whose two parts need not be known here."""
     return JOINT in name
-
-
-def lacking(asked: Iterable[str], recorded: Collection[str]) -> list[str]:
-    """List the pairs among baselines that are asked for and not recorded yet."""
-    return [name for name in asked if is_pair(name) and name not in recorded]
 
 
 def check_pair(name: str) -> None:

@@ -13,6 +13,7 @@ from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, 
 
 # The options that an error can be drawn along, in the order of preference, and what their axis is called.
 _AXES = {
+    "model.latent": "numbers of the code",
     "model.width": "parameters",
     "trainer.steps": "training steps",
     "trainer.batch_size": "molecules per batch",
