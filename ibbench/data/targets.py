@@ -79,8 +79,8 @@ _ALL = (
 )
 QM9_TARGETS = {target.name: target for target in _ALL}
 
-# What stands for the molecule itself, where a model restores molecules and needs no label: a prediction is then how far
-# the reconstruction is from the molecule, and the true value is 0. Features of atoms are counts there, and bonds and the
+# What stands for the molecule itself, where a model restores molecules and needs no label. A prediction is then how far
+# the reconstruction is from the molecule, and the true value is 0. Features of atoms are counts, and bonds and the
 # presence of an atom 0 or 1: a wrong element costs 2, and the square of the difference of the atomic numbers.
 ITSELF_UNIT = "count^2"
 ITSELF = {

@@ -48,7 +48,7 @@ def find_components(molecules: Molecules, number: int) -> Components:
 
     Args:
         molecules: the n molecules, `[n, ...]`.
-        number: d; where it is above the number of different directions that the molecules have, these are all.
+        number: d, at most V; more components than there are entries are as many as there are entries.
     """
     import torch
 
@@ -57,8 +57,9 @@ def find_components(molecules: Molecules, number: int) -> Components:
     atom_mean, _ = atom_statistics(molecules)
     vectors = _vectors(molecules, atom_mean)
     mean = vectors.mean(0)
-    _, _, directions = torch.linalg.svd(vectors - mean, full_matrices=False)
-    return Components(mean, directions[:number], atom_mean)
+    centred = vectors - mean
+    _, directions = torch.linalg.eigh(centred.T @ centred)  # the last columns have the most variance
+    return Components(mean, directions.T.flip(0)[:number], atom_mean)
 
 
 def _vectors(molecules: Molecules, atom_mean: Tensor) -> Tensor:
