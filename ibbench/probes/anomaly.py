@@ -21,6 +21,9 @@ SIZE, COUNT = "AUROC of the number of atoms", "molecules from outside"
 KNOWN, OTHER = "elements of the train molecules", "other elements"
 
 
+Sizes = NDArray[np.int64]
+
+
 @register("anomaly")
 class Anomaly(Probe):
     """AUROC of the reconstruction error as a score of strangeness: test molecules against molecules from outside.
@@ -77,9 +80,9 @@ class Anomaly(Probe):
         if not {AUROC, EQUAL, SIZE, PCA_EQUAL} <= figures.keys():
             return ""
         return (
-            f"{who}: molecules from outside with {part} are told by their error with an AUROC of {figures[AUROC].text}, "
-            f"by their number of atoms with {figures[SIZE].text}, and by their error at equal size with "
-            f"{figures[EQUAL].text} (principal components {figures[PCA_EQUAL].text})"
+            f"{who}: molecules from outside with {part} are told by their error with an AUROC of "
+            f"{figures[AUROC].text}, by their number of atoms with {figures[SIZE].text}, and by their error at equal "
+            f"size with {figures[EQUAL].text} (principal components {figures[PCA_EQUAL].text})"
         )
 
 

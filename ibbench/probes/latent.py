@@ -4,18 +4,14 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ibbench.data.dataset import DataSet
-from ibbench.data.itself import is_itself
-from ibbench.errors import InputError
 from ibbench.probes import Finding, Mean, Probe, register
-from ibbench.probes.subject.code import Floats, codes, components, has_code, ridge
+from ibbench.probes.subject.code import Floats, asked_targets, codes, components, has_code, ridge
 from ibbench.probes.subject.subject import Subject
 from ibbench.worth.saving import first_reached
 
 CODE, PCA, ALL = "MAE from the code", "MAE from principal components", "MAE from all inputs"
 SAVED = "labels that all inputs need per label of the code"
 LABELS = (50, 100, 200, 400, 800, 1600, 3200)
-USUAL = ("gap", "alpha")  # targets of QM9 that are asked for; of other data sets the first one
 
 
 @register("latent")
@@ -79,18 +75,6 @@ class Latent(Probe):
             f"{who}, {part} of a property: {figures[CODE].text} from the code, {rest}, which needs "
             f"{figures[SAVED].text} times the labels to be as good as the code"
         )
-
-
-def asked_targets(dataset: DataSet) -> list[str]:
-    """List the properties that codes are asked for: gap and alpha of QM9, else the first number of the data set.
-
-    Raises:
-        InputError: the data set has no number to ask for.
-    """
-    names = [one.name for one in dataset.targets if not (one.is_class or is_itself(dataset, one.name))]
-    if not names:
-        raise InputError("`--probe latent` asks for a number that the data set has, and this one has classes only")
-    return [name for name in USUAL if name in names] or names[:1]
 
 
 def _scaled(train: Floats, test: Floats) -> list[Floats]:

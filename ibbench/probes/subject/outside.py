@@ -39,7 +39,7 @@ def outside_molecules(dataset: DataSet) -> Molecules:
 
 
 def _kinds(molecules: Molecules) -> Tensor:
-    """Return a number for each molecule, int64 `[M]`, equal for molecules with the same atoms and bonds in any order."""
+    """Return a number for each molecule, int64 `[M]`, equal for molecules with the same sums of features and bonds."""
     atoms = molecules.atoms.long().sum(1)
     bonds = torch.stack([(molecules.bonds == code).flatten(1).sum(1) for code in range(1, 5)], dim=1)
     counts = torch.cat([atoms, bonds], dim=1)
