@@ -40,9 +40,10 @@ class Latent(Probe):
 
     def measure(self, subject: Subject) -> Iterator[Finding]:
         """Measure on each property, at the label counts that the train molecules allow."""
-        if not has_code(subject):
-            return
         train, test = subject.train_index, subject.test_index
+        sizes = [size for size in LABELS if size <= len(train)]
+        if not sizes or not has_code(subject):
+            return
         dataset, found = subject.point.dataset, components(subject)
         molecules = [dataset.molecules.select(index) for index in (train, test)]
         inputs = {
@@ -52,7 +53,6 @@ class Latent(Probe):
         }
         for name in (CODE, PCA):
             inputs[name] = _scaled(*inputs[name])
-        sizes = [size for size in LABELS if size <= len(train)]
         for target in asked_targets(dataset):
             column = dataset.column(target)
             labels, truth = dataset.values[train, column].numpy(), dataset.values[test, column].numpy()

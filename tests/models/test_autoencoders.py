@@ -82,9 +82,8 @@ def test_principal_components_are_a_linear_autoencoder_that_no_step_improves(lin
     errors = linear(molecules)
     assert torch.allclose(errors, found.errors(counts), rtol=1e-6)
     errors.mean().backward()
-    assert max(float(parameter.grad.abs().max()) for parameter in linear.parameters() if parameter.grad is not None) < (
-        1e-4 * float(errors.mean())
-    )
+    gradients = [parameter.grad.abs().max().item() for parameter in linear.parameters() if parameter.grad is not None]
+    assert max(gradients) < 1e-4 * errors.mean().item()
 
 
 @pytest.mark.slow
@@ -102,7 +101,7 @@ def test_a_trained_linear_autoencoder_comes_to_principal_components(linear: Mode
 
     optimizer.step(loss)
     best = float(found.errors(counts).mean())
-    assert best - 1e-9 <= float(linear(molecules).mean()) < 1.01 * best
+    assert best - 1e-9 <= linear(molecules).mean().item() < 1.01 * best
 
 
 def test_the_error_is_that_of_the_flat_molecule(build: Build, molecules: Molecules) -> None:

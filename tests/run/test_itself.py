@@ -14,7 +14,7 @@ from ibbench.run.execute import execute
 from ibbench.run.plan import plan
 from ibbench.run.predict import load_predictor
 
-FLAT = ("experiment=tiny", "model=autoencoder", "targets=[molecule]", "seeds=[0]")
+FLAT = ("model=autoencoder", "targets=[molecule]", "seeds=[0]")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,9 @@ def test_a_column_of_that_name_stays_a_label(qm9: DataSet) -> None:
 def test_a_run_restores_molecules_and_has_only_baselines_that_do(
     config: Callable[..., Config], tmp_path: Path, qm9: DataSet
 ) -> None:
-    point = plan(config(*FLAT, f"results_dir={tmp_path}", "baselines=[pca_2]", "model.corruption=0.1"))
+    point = plan(
+        config("experiment=tiny", *FLAT, f"results_dir={tmp_path}", "baselines=[pca_2]", "model.corruption=0.1")
+    )
     record = execute(point)
     assert record is not None
     assert record.status == "done"
