@@ -9,14 +9,16 @@ from scipy import stats
 
 from ibbench.data.graphs import alter_graph, hide_features
 from ibbench.data.layout import ATOMIC_NUMBER
+from ibbench.data.molecules import Molecules
 from ibbench.models.registry import get_model
 from ibbench.probes import Finding, Mean, Probe, register
 from ibbench.probes.subject.code import Floats, components, has_code
-from ibbench.probes.subject.outside import outside_molecules
+from ibbench.probes.subject.outside import outside_molecules, respell
 from ibbench.probes.subject.subject import Subject
 
 AUROC, EQUAL = "AUROC", "AUROC at equal size"
 PCA, PCA_EQUAL = "AUROC of principal components", "AUROC of principal components at equal size"
+SPELLING, TEST = "AUROC of another spelling", "the test molecules themselves"
 SIZE, COUNT = "AUROC of the number of atoms", "molecules from outside"
 KNOWN, OTHER = "elements of the train molecules", "other elements"
 
@@ -37,6 +39,10 @@ class Anomaly(Probe):
     Two controls say how much of the score is that: the AUROC of the number of atoms (below 0.5 where those from outside
     are smaller), and the AUROC among pairs of molecules of equal size. Principal components, as many as the code has
     numbers, are scored beside it; they read flat molecules, whatever the model reads.
+
+    A source orders the atoms of a molecule in its own way, and a model that sees the order would notice that alone. So
+    all molecules that are compared have their atoms in the order of RDKit's canonical SMILES. How strange that order is
+    by itself is told by the AUROC of the test molecules spelled so against the same ones as the data set has them.
     """
 
     summary = "whether molecules from outside of the data are restored worse than test molecules, beside size alone"
@@ -49,31 +55,28 @@ class Anomaly(Probe):
         """Measure on the test molecules and on those from outside, by their elements."""
         if not has_code(subject):
             return
-        inside = subject.point.dataset.molecules.select(subject.test_index)
-        outside = outside_molecules(subject.point.dataset)
-        train = subject.point.dataset.molecules.atoms[subject.task.subsets[0].cpu()]
+        dataset, index = subject.point.dataset, subject.test_index
+        inside, outside = (
+            respell([dataset.smiles[place] for place in index.tolist()], dataset),
+            outside_molecules(dataset),
+        )
+        train = dataset.molecules.atoms[subject.task.subsets[0].cpu()]
         seen = torch.isin(outside.atoms[..., ATOMIC_NUMBER], train[..., ATOMIC_NUMBER].unique())
-        is_known = (seen | ~outside.mask).all(1)
-        found, device = components(subject), subject.task.molecules.mask.device
-        options = subject.point.resolved.model
-        reads, data = get_model(options.name).reads_with(options), subject.point.config.data
-        shown = hide_features(alter_graph(outside, data.graph), data.features).keep(reads).to(device)
-        of_model = [subject.predictions, subject.predict(shown)]
-        scores = [
-            [errors.cpu().double().numpy(), found.errors(part).numpy()]
-            for errors, part in zip(of_model, (inside, outside), strict=True)
-        ]
-        sizes = [part.mask.sum(1).numpy() for part in (inside, outside)]
-        for part, chosen in ((KNOWN, is_known.numpy()), (OTHER, ~is_known.numpy())):
+        is_known = (seen | ~outside.mask).all(1).numpy()
+        found, target = components(subject), subject.targets[0]
+        inner, outer = ([_score(subject, part), found.errors(part).numpy()] for part in (inside, outside))
+        sizes, of_outside = (part.mask.sum(1).numpy() for part in (inside, outside))
+        yield Finding(SPELLING, TEST, auroc(subject.predictions.cpu().numpy(), inner[0]), "", target)
+        for part, chosen in ((KNOWN, is_known), (OTHER, ~is_known)):
             if not chosen.any():
                 continue
-            small, large = sizes[0], sizes[1][chosen]
-            for place, (name, name_equal) in enumerate(((AUROC, EQUAL), (PCA, PCA_EQUAL))):
-                own, others = scores[0][place], scores[1][place][chosen]
-                yield Finding(name, part, auroc(own, others), "", subject.targets[0])
-                yield Finding(name_equal, part, auroc_at_equal(own, others, small, large), "", subject.targets[0])
-            yield Finding(SIZE, part, auroc(small, large), "", subject.targets[0])
-            yield Finding(COUNT, part, float(chosen.sum()), "", subject.targets[0])
+            for names, own, others in zip(((AUROC, EQUAL), (PCA, PCA_EQUAL)), inner, outer, strict=True):
+                yield Finding(names[0], part, auroc(own, others[chosen]), "", target)
+                at_equal = auroc_at_equal(own, others[chosen], sizes, of_outside[chosen])
+                if not np.isnan(at_equal):
+                    yield Finding(names[1], part, at_equal, "", target)
+            yield Finding(SIZE, part, auroc(sizes, of_outside[chosen]), "", target)
+            yield Finding(COUNT, part, float(chosen.sum()), "", target)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
         """Return a sentence with the AUROC, and what is left of it at equal size."""
@@ -84,6 +87,14 @@ class Anomaly(Probe):
             f"{figures[AUROC].text}, by their number of atoms with {figures[SIZE].text}, and by their error at equal "
             f"size with {figures[EQUAL].text} (principal components {figures[PCA_EQUAL].text})"
         )
+
+
+def _score(subject: Subject, molecules: Molecules) -> Floats:
+    """Return the reconstruction errors of molecules whose features are counts, `[m]`."""
+    options, data = subject.point.resolved.model, subject.point.config.data
+    shown = hide_features(alter_graph(molecules, data.graph), data.features)
+    given = shown.keep(get_model(options.name).reads_with(options)).to(subject.task.molecules.mask.device)
+    return np.asarray(subject.predict(given).cpu().double().numpy())
 
 
 def auroc(inside: NDArray[np.number], outside: NDArray[np.number]) -> float:

@@ -11,6 +11,7 @@ from ibbench.worth.saving import first_reached
 
 CODE, PCA, ALL = "MAE from the code", "MAE from principal components", "MAE from all inputs"
 SAVED = "labels that all inputs need per label of the code"
+_TOLD = "100 labels"
 LABELS = (50, 100, 200, 400, 800, 1600, 3200)
 
 
@@ -67,8 +68,8 @@ class Latent(Probe):
                 yield Finding(SAVED, part, float(saved[place]), "", target)
 
     def tell(self, who: str, part: str, figures: Mapping[str, Mean]) -> str:
-        """Return a sentence with the three errors at one label count."""
-        if not {CODE, PCA, ALL, SAVED} <= figures.keys():
+        """Return a sentence with the three errors at one label count; tables have the others."""
+        if part != _TOLD or not {CODE, PCA, ALL, SAVED} <= figures.keys():
             return ""
         rest = f"{figures[PCA].text} from as many principal components and {figures[ALL].text} from all inputs"
         return (

@@ -1,21 +1,21 @@
 """Molecules from outside of a data set: organic molecules with measured melting points that the data set has not."""
 
 import functools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.molecules import Molecules
-from ibbench.data.pack import resize
-from ibbench.terminal import mention
+from ibbench.data.pack import pack_smiles, resize
 
 SOURCE = "melting_point"
 
 
 @functools.lru_cache(maxsize=1)
 def outside_molecules(dataset: DataSet) -> Molecules:
-    """Return molecules that the data set has not, with its features, and padded as it is.
+    """Return molecules that the data set has not, with its features, padded as it is and spelled as by `respell`.
 
     They are those of `data=melting_point` that have no more atoms than the largest of the data set. Stereochemistry
     does not make a molecule another one here, and each molecule is returned once.
@@ -26,16 +26,32 @@ def outside_molecules(dataset: DataSet) -> Molecules:
     assert dataset.options is not None  # data sets of a config have their options
     size = dataset.molecules.padding.num_atoms
     options = {"source": SOURCE, "features": dataset.layout, "max_atoms": size, "strict": False, "target_columns": None}
-    outside = load_dataset(dataset.options.model_copy(update=options), mention)
+    outside = load_dataset(dataset.options.model_copy(update=options), lambda _of_left_out_rows: None)
     keys, own = _kinds(outside.molecules), _kinds(dataset.molecules)
     alike = torch.isin(own, keys).nonzero().flatten().tolist()  # a few, of which a SMILES is written
     known = {_without_stereo(dataset.smiles[place]) for place in alike}
     kept = []
-    for place, text in enumerate(outside.smiles):
+    for text in outside.smiles:
         if (spelled := _without_stereo(text)) not in known:
             known.add(spelled)
-            kept.append(place)
-    return resize(outside.molecules.select(torch.tensor(kept, dtype=torch.int64)), size)
+            kept.append(text)
+    return respell(kept, dataset)
+
+
+def respell(smiles: Sequence[str], dataset: DataSet) -> Molecules:
+    """Return molecules with their atoms in the order of RDKit's canonical SMILES, with the features of a data set.
+
+    A source has its own way to order atoms, by which alone a model that sees the order could tell its molecules.
+
+    Args:
+        smiles: the molecules, none of which has more atoms than the largest of the data set.
+        dataset: the data set whose features and padding they get.
+    """
+    from rdkit import Chem
+
+    spelled = [Chem.CanonSmiles(text) for text in smiles]
+    size = dataset.molecules.padding.num_atoms
+    return resize(pack_smiles(spelled, dataset.hydrogens, dataset.layout), size)
 
 
 def _kinds(molecules: Molecules) -> Tensor:

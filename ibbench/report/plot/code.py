@@ -49,7 +49,9 @@ def draw_code_curves(measured: Measured) -> Figure | None:
             axes.set_yscale("log")
             axes.set_xticks(labels)
             axes.xaxis.set_minor_locator(NullLocator())
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
             axes.tick_params(axis="x", rotation=30)
             if row == 0:
                 first = of_model.iloc[0]
