@@ -57,7 +57,7 @@ class Anomaly(Probe):
             return
         dataset, index = subject.point.dataset, subject.test_index
         inside, outside = (
-            respell([dataset.smiles[place] for place in index.tolist()], dataset),
+            respell(tuple(dataset.smiles[place] for place in index.tolist()), dataset),
             outside_molecules(dataset),
         )
         train = dataset.molecules.atoms[subject.task.subsets[0].cpu()]

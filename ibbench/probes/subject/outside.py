@@ -1,7 +1,6 @@
 """Molecules from outside of a data set: organic molecules with measured melting points that the data set has not."""
 
 import functools
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -35,10 +34,11 @@ def outside_molecules(dataset: DataSet) -> Molecules:
         if (spelled := _without_stereo(text)) not in known:
             known.add(spelled)
             kept.append(text)
-    return respell(kept, dataset)
+    return respell(tuple(kept), dataset)
 
 
-def respell(smiles: Sequence[str], dataset: DataSet) -> Molecules:
+@functools.lru_cache(maxsize=2)  # all models of a study have the same test molecules
+def respell(smiles: tuple[str, ...], dataset: DataSet) -> Molecules:
     """Return molecules with their atoms in the order of RDKit's canonical SMILES, with the features of a data set.
 
     A source has its own way to order atoms, by which alone a model that sees the order could tell its molecules.
