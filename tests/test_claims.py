@@ -379,7 +379,8 @@ def test_what_is_said_of_codes_is_in_their_study() -> None:
         return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
     table = pd.read_csv(io.StringIO(committed_text("results/autoencoder/table.csv")), keep_default_na=False)
-    table = table[table["target"] == "molecule"].set_index(table["model"] + table["variant"].radd(" "))["mae_mean"]
+    table = table[table["target"] == "molecule"]
+    table = table.set_index(table["model"] + " " + table["variant"])["mae_mean"]
     for number, components, code in shown("errors of results/autoencoder/table.csv"):
         assert components == f"{table[f'pca_{number} ']:.2f}"
         assert code == f"{table[f'autoencoder model.latent={number}']:.2f}"

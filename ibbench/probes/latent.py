@@ -46,20 +46,18 @@ class Latent(Probe):
         if not sizes or not has_code(subject):
             return
         dataset, found = subject.point.dataset, components(subject)
-        molecules = [dataset.molecules.select(index) for index in (train, test)]
+        of_train, of_test = (dataset.molecules.select(index) for index in (train, test))
         inputs = {
-            CODE: [codes(subject, index) for index in (train, test)],
-            PCA: [found.codes(part).numpy() for part in molecules],
-            ALL: [found.vectors(part).numpy() for part in molecules],
+            CODE: _scaled(codes(subject, train), codes(subject, test)),
+            PCA: _scaled(found.codes(of_train).numpy(), found.codes(of_test).numpy()),
+            ALL: (found.vectors(of_train).numpy(), found.vectors(of_test).numpy()),
         }
-        for name in (CODE, PCA):
-            inputs[name] = _scaled(*inputs[name])
         for target in asked_targets(dataset):
             column = dataset.column(target)
             labels, truth = dataset.values[train, column].numpy(), dataset.values[test, column].numpy()
             if np.isnan(labels).any() or np.isnan(truth).any():
                 continue
-            errors = {name: _errors(*vectors, labels, truth, sizes) for name, vectors in inputs.items()}
+            errors = {name: _errors(*pair, labels, truth, sizes) for name, pair in inputs.items()}
             saved = _saved(np.array(sizes, dtype=float), errors[CODE], errors[ALL])
             for place, size in enumerate(sizes):
                 part = f"{size:,} labels"
@@ -78,11 +76,11 @@ class Latent(Probe):
         )
 
 
-def _scaled(train: Floats, test: Floats) -> list[Floats]:
+def _scaled(train: Floats, test: Floats) -> tuple[Floats, Floats]:
     """Divide columns by their standard deviation over the train molecules, which needs no labels."""
     scale = train.std(0)
     scale = np.where(scale > 1e-9 * max(float(scale.max()), 1e-300), scale, np.inf)
-    return [train / scale, test / scale]
+    return train / scale, test / scale
 
 
 def _errors(train: Floats, test: Floats, labels: Floats, truth: Floats, sizes: list[int]) -> Floats:
