@@ -392,3 +392,47 @@ def test_symmetry_by_degrees_is_told_as_its_study_has_it() -> None:
         name, *cells = [cell.strip() for cell in line.strip("|").split("|")]
         (row,) = [one for one in measured.splitlines() if one.startswith(f"| {name} |")]
         assert all(cell in row for cell in cells), name
+
+
+def test_what_is_said_of_codes_is_in_their_study() -> None:
+    def shown(mark: str) -> list[list[str]]:
+        text = committed_text("docs/explanation/autoencoder.md").partition(f"<!-- {mark} -->\n")[2]
+        lines = text.partition("\n\n")[0].splitlines()[2:]
+        assert len(lines) >= 2, mark
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+    table = pd.read_csv(io.StringIO(committed_text("results/autoencoder/table.csv")), keep_default_na=False)
+    table = table[table["target"] == "molecule"]
+    table = table.set_index(table["model"] + " " + table["variant"])["mae_mean"]
+    for number, components, code in shown("errors of results/autoencoder/table.csv"):
+        assert components == f"{table[f'pca_{number} ']:.2f}"
+        assert code == f"{table[f'autoencoder model.latent={number}']:.2f}"
+    probes = pd.read_csv(io.StringIO(committed_text("results/autoencoder/probes.csv")), keep_default_na=False)
+    means = probes.groupby(["model", "variant", "target", "quantity", "part"])["value"].mean()
+    flat, of_set = (
+        means[name, f"model.latent={number}", "gap"] for name, number in (("autoencoder", 32), ("set_autoencoder", 8))
+    )
+    for labels, *cells in shown("labels of results/autoencoder/probes.csv"):
+        code, components, inputs = (f"MAE from {what}" for what in ("the code", "principal components", "all inputs"))
+        told = [flat[code, f"{labels} labels"], flat[components, f"{labels} labels"], of_set[code, f"{labels} labels"]]
+        assert cells == [f"{error:.3f}" for error in [*told, flat[inputs, f"{labels} labels"]]]
+    for name, *cells in shown("strange molecules of results/autoencoder/probes.csv"):
+        model, number = name.split("`")[1], name.rpartition(" ")[2]
+        known = (
+            means.loc[model, f"model.latent={number}"]
+            .droplevel("target")
+            .xs("elements of the train molecules", level=1)
+        )
+        figures = ("AUROC", "AUROC at equal size", "AUROC of principal components at equal size")
+        assert cells == [f"{known[figure]:.2f}" for figure in figures], name
+    size = means["autoencoder", "model.latent=8", "molecule", "AUROC of the number of atoms"]
+    page = committed_text("docs/explanation/autoencoder.md")
+    assert f"an AUROC of {size['elements of the train molecules']:.2f} by itself" in page
+    needed = probes.query(
+        "model == 'set_autoencoder' and variant == 'model.latent=8' and target == 'gap' and part == '50 labels' "
+        "and quantity == 'labels that all inputs need per label of the code'"
+    )["value"]
+    assert (
+        f"{needed.mean():.1f} times the labels to match its eight numbers ({needed.min():.1f} to {needed.max():.1f}"
+        in page
+    )

@@ -1,7 +1,8 @@
 """Predictors that are not models: what any bias has to beat.
 
 A baseline is a file of this folder whose class is registered under the file's name, and fitted in every run. A pair,
-such as `morgan+ridge`, is one of `representations/` with one of `regressors/`, and fitted where the config asks for it.
+such as `morgan+ridge`, is one of `representations/` with one of `regressors/`, and fitted where the config asks for it;
+so is a baseline that restores molecules, of `reconstruction/`, such as `pca_8`.
 Neither this module nor the top of such a file imports torch or other packages that a fit needs, because tables only
 need the names of the baselines and the options that each ignores.
 """
@@ -12,10 +13,11 @@ import functools
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from ibbench.baselines.pairs import get_pair, ignored_by_pair, is_pair, pair_names
+from ibbench.baselines.reconstruction import get_reconstruction, is_reconstruction
 from ibbench.errors import InputError, suggest
 from ibbench.models import built_in_models
 from ibbench.plugins.registry import enter
@@ -34,6 +36,7 @@ class Baseline(ABC):
     Attributes:
         ignores: the options of the data, such as `data.graph`, that cannot change the baseline's predictions: runs that
             differ in nothing else share its rows. By default, these alter what models are given while they train.
+        reconstructs: for a baseline that restores molecules, the target that stands for them; empty for all others.
         dataset: the molecules and their targets. Where labels are altered (`data.labels`, `data.label_noise`), it is
             replaced before each `fit` by one with the labels that the models are given: a fit takes labels from here.
     """
@@ -41,6 +44,7 @@ class Baseline(ABC):
     ignores: ClassVar[frozenset[str]] = frozenset(
         {"data.graph", "data.augmentation", "data.standardise", "data.centre"}
     )
+    reconstructs: ClassVar[str] = ""
 
     def __init__(self, dataset: DataSet) -> None:
         self.dataset = dataset
@@ -99,6 +103,8 @@ def get_baseline(name: str) -> type[Baseline]:
     """
     if is_pair(name):
         return get_pair(name)
+    if is_reconstruction(name):
+        return get_reconstruction(name)
     if name not in _BASELINES:
         if name not in baseline_names():
             raise InputError(f"`{name}` is not a baseline: {suggest(name, [*baseline_names(), *_BASELINES])}")
@@ -114,8 +120,13 @@ def ignored_by(name: str) -> frozenset[str]:
 
 
 def is_baseline(name: str) -> bool:
-    """Whether a name in a table is that of a baseline of ibbench: a file of this folder, or a pair."""
-    return name in baseline_names() or is_pair(name)
+    """Whether a name in a table is that of a baseline of ibbench: a file of this folder, or one that is asked for."""
+    return name in baseline_names() or is_pair(name) or is_reconstruction(name)
+
+
+def lacking(asked: Iterable[str], recorded: Collection[str]) -> list[str]:
+    """List the baselines that are asked for and not recorded yet, without those that every run has."""
+    return [name for name in asked if (is_pair(name) or is_reconstruction(name)) and name not in recorded]
 
 
 def ordered_names() -> tuple[str, ...]:

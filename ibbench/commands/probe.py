@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ibbench.options.config import Config
     from ibbench.probes.subject.candidate import Candidate
+    from ibbench.probes.subject.code import CodeMap
     from ibbench.probes.subject.earlier import Merged
     from ibbench.probes.subject.foretell import Foretold
     from ibbench.probes.subject.measure import Measured
@@ -70,6 +71,7 @@ def show_probes(
     """
     from ibbench.compare.study import read_study
     from ibbench.probes.subject.above_floor import above_floor
+    from ibbench.probes.subject.code import lay_out
     from ibbench.probes.subject.earlier import merge, read_earlier
     from ibbench.probes.subject.foretell import foretell
     from ibbench.probes.subject.measure import check_request, measure
@@ -88,7 +90,8 @@ def show_probes(
     truth = read_truth(read_study(folder) if StudyFolder.at(folder).has_records() else None)
     foretold = foretell(merged.measured.table, candidates, truth, limit) if with_ranking else None
     gaps = above_floor(merged.measured.table, candidates, truth)
-    _tell(merged, measured, {name: get_probe(name)() for name in names}, foretold, gaps, folder, console)
+    maps = lay_out(candidates, limit) if "latent" in names and "trained" in wanted else []
+    _tell(merged, measured, {name: get_probe(name)() for name in names}, foretold, gaps, maps, folder, console)
 
 
 def _with_plugins(arguments: Sequence[str], plugins: Sequence[str]) -> list[str]:
@@ -105,6 +108,7 @@ def _tell(
     probes: dict[str, Probe],
     foretold: "Foretold | None",
     gaps: "pd.DataFrame",
+    maps: "list[CodeMap]",
     folder: Path,
     console: Console,
 ) -> None:
@@ -112,6 +116,7 @@ def _tell(
 
     It says so where the folder cannot be written to.
     """
+    from ibbench.report.plot.code import draw_code_curves, draw_code_maps
     from ibbench.report.plot.foretold import draw_foretold
     from ibbench.report.plot.pairs import draw_pairs
     from ibbench.report.plot.probes import draw_probe
@@ -125,6 +130,9 @@ def _tell(
             f"probe_{name}": (draw_pairs if isinstance(probe, PairProbe) else draw_probe)(probe, name, whole)
             for name, probe in probes.items()
         }
+        if "latent" in probes:
+            drawn["code_curves"] = draw_code_curves(whole)
+        drawn["code_maps"] = draw_code_maps(maps) if maps else None
         drawn["foretold"] = draw_foretold(foretold) if foretold is not None else None
     pictures = [Picture(name, figure) for name, figure in drawn.items() if figure is not None]
     shapes = [*page(folder.name, whole, of_all, foretold, gaps), Heading("Pictures"), *pictures]

@@ -93,9 +93,11 @@ def measure_calibration(entry: Entry) -> Calibration | None:
 
     Returns:
         The calibration; None for one seed, for a run whose predictions were not kept, for a class, whose true value is
-        no further draw, and for a baseline (nobody predicts with the mean of a baseline over seeds).
+        no further draw, for restored molecules, whose predictions are errors already, and for a baseline (nobody
+        predicts with the mean of a baseline over seeds).
     """
-    if entry.key.is_baseline or entry.key.group.is_class or len(entry.sample.seeds) < 2:
+    group = entry.key.group
+    if entry.key.is_baseline or group.is_class or group.is_restored or len(entry.sample.seeds) < 2:
         return None
     errors = entry.signed_errors
     return None if errors is None else calibrate(errors)

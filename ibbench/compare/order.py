@@ -4,6 +4,7 @@ import functools
 
 from ibbench.baselines import ordered_names
 from ibbench.baselines.pairs import is_pair, split_pair
+from ibbench.baselines.reconstruction import is_reconstruction, num_components
 from ibbench.data.targets import QM9_ATOM_TARGETS, QM9_TARGETS
 from ibbench.models import built_in_models
 
@@ -17,9 +18,12 @@ def model_order(model: str) -> tuple[int, str]:
     """Return a sort key: baselines first, then models from the fewest assumptions to the most, then others by name.
 
     A pair that compresses its vectors stands before the one that does not, with fewer principal components first.
+    Principal components that restore molecules stand behind the other baselines, fewer before more.
     """
     if is_pair(model) and (parts := split_pair(model)).components:
         return _place(parts.whole, _models())[0], f"{parts.components:09d}"
+    if is_reconstruction(model):
+        return len(ordered_names()) - 1, f"~{num_components(model):06}"  # `~` is behind all letters
     return _place(model, _models())
 
 

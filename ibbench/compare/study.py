@@ -14,6 +14,7 @@ from ibbench.compare.order import model_order, target_order
 from ibbench.compare.statistics import Sample
 from ibbench.compare.variants import describe, find_variants, flatten
 from ibbench.data.sources import find_target, has_cliffs
+from ibbench.data.targets import ITSELF, ITSELF_UNIT
 from ibbench.errors import InputError
 from ibbench.options.words import NATS
 from ibbench.record.cliffs import read_cliffs
@@ -45,6 +46,11 @@ class Group(NamedTuple):
     def is_class(self) -> bool:
         """Whether the target is a class, whose errors are log losses in nats."""
         return self.unit == NATS
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether the target is the molecule itself, so that predictions are errors already."""
+        return self.target in ITSELF and self.unit == ITSELF_UNIT
 
     @property
     def chemical_accuracy(self) -> float | None:

@@ -85,6 +85,18 @@ QM9_TARGETS = {target.name: target for target in _ALL}
 _CHARGE = "Mulliken charge of an atom, with those of its hydrogens where these are no atoms of their own"
 QM9_ATOM_TARGETS = {"mulliken": Target("mulliken", "q", "e", _CHARGE, output="atoms")}
 
+# What stands for the molecule itself, where a model restores molecules and needs no label. A prediction is then how far
+# the reconstruction is from the molecule, and the true value is 0. Features of atoms are counts, and bonds and the
+# presence of an atom 0 or 1: a wrong element costs 2, and the square of the difference of the atomic numbers.
+ITSELF_UNIT = "count^2"
+ITSELF = {
+    target.name: target
+    for target in (
+        Target("molecule", "|x - x'|²", ITSELF_UNIT, "distance of the flat molecule from its reconstruction"),
+        Target("atom_set", "|X - X'|²", ITSELF_UNIT, "distance of the set of atoms from its reconstruction"),
+    )
+}
+
 # Energies of the free atoms by atomic number, B3LYP/6-31G(2df,p), in hartree: Ramakrishnan et al. 2014
 # (Sci. Data 1, 140022), file atomref.txt, figshare 3195395.
 ATOM_REFERENCES_HARTREE = {

@@ -1,13 +1,12 @@
 """Assumes nothing: all inputs meet all inputs, through weights fixed after training."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ibbench.data.layout import NUM_BOND_TYPES, Padding
+from ibbench.data.layout import Padding
 from ibbench.data.molecules import Molecules
 from ibbench.models.layers.blocks import FeedForward, Readout, Residual
-from ibbench.models.layers.one_hot import one_hot_bonds
+from ibbench.models.layers.flat import flat_size, flatten
 from ibbench.models.registry import Model, register
 from ibbench.options.model import ModelOptions
 
@@ -29,20 +28,13 @@ class Mlp(Model):
 
     def __init__(self, padding: Padding, options: ModelOptions) -> None:
         super().__init__()
-        self.num_atoms = padding.num_atoms
-        pairs = self.num_atoms * (self.num_atoms - 1) // 2
-        inputs = self.num_atoms * padding.num_features + pairs * NUM_BOND_TYPES
-        self.embed = nn.Linear(inputs, options.sizes[0])
+        self.embed = nn.Linear(flat_size(padding), options.sizes[0])
         self.layers = nn.ModuleList(Residual(options, FeedForward(options)) for _ in range(options.depth))
-        self.readout = Readout(options, num_atoms=self.num_atoms)
+        self.readout = Readout(options, num_atoms=padding.num_atoms)
 
     def states(self, molecules: Molecules) -> Float[Tensor, "b w"]:
         """Return the states of the molecules after the last layer."""
-        atoms, bonds, mask, *_ = molecules
-        atoms = atoms * mask[..., None]
-        upper = torch.triu_indices(self.num_atoms, self.num_atoms, offset=1, device=bonds.device)
-        pairs = one_hot_bonds(bonds[..., upper[0], upper[1]], atoms.dtype)
-        h = self.embed(torch.cat([atoms.flatten(-2), pairs.flatten(-2)], dim=-1))
+        h = self.embed(flatten(molecules))
         for layer in self.layers:
             h = layer(h, None)
         return h

@@ -39,7 +39,9 @@ class Model(nn.Module, ABC):
         compiles: false where compiling the training step cannot pay, since layers are long loops.
         any_size: whether the model takes molecules of any number of atoms, not only up to the N it was built with.
         pools: whether the model's states are those of parts of a molecule, which the readout pools.
-        readout: the last part of the model, from states to predictions.
+        reconstructs: for a model that predicts no label but restores the molecule, the target that stands for it, a
+            name of `ITSELF` in `ibbench.data.targets`; empty for all others. Such a model's prediction is its error.
+        readout: the last part of the model, from states to predictions; one that restores molecules has none.
     """
 
     symmetries: ClassVar[frozenset[Symmetry]]
@@ -49,6 +51,7 @@ class Model(nn.Module, ABC):
     compiles: ClassVar[bool] = True
     any_size: ClassVar[bool] = True
     pools: ClassVar[bool] = True
+    reconstructs: ClassVar[str] = ""
     readout: Readout
 
     @abstractmethod

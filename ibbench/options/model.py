@@ -117,6 +117,15 @@ class ResidualPathwayOptions(ModelOptions):
     free: PositiveFloat
 
 
+@_options_of("autoencoder")
+@_options_of("set_autoencoder")
+class AutoencoderOptions(ModelOptions):
+    """An encoder and a decoder: how many numbers pass between them, and how much of the input is hidden in training."""
+
+    latent: PositiveInt
+    corruption: Fraction
+
+
 @_options_of("cnn")
 class CnnOptions(ModelOptions):
     """Convolution over the tokens of a SMILES."""

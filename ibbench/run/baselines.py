@@ -12,13 +12,14 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from ibbench.baselines import Baseline, baseline_names, get_baseline
-from ibbench.baselines.pairs import FORMAT, is_pair, lacking
+from ibbench.baselines import Baseline, baseline_names, get_baseline, lacking
+from ibbench.baselines.pairs import FORMAT, is_pair
 from ibbench.baselines.pairs.kept import Part, keep_pairs
 from ibbench.baselines.pairs.pair import Pair
 from ibbench.baselines.regressors import Settings
 from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache
 from ibbench.data.dataset import DataSet
+from ibbench.data.itself import is_itself
 from ibbench.data.splits import Split
 from ibbench.errors import InputError
 from ibbench.plugins.load import names_of
@@ -78,7 +79,13 @@ def measure_baselines(
         given: the labels of the train molecules of each replica, float64 `[R, n]` in the targets' units; None for their
             true targets. Baselines are fitted to the same labels as models.
     """
-    names = [name for name in wanted_baselines(asked, plugins) if name not in done]
+    # A baseline restores molecules or predicts labels, as the run does.
+    restored = next((target for target, _ in replicas if is_itself(dataset, target)), "")
+    names = [
+        name
+        for name in wanted_baselines(asked, plugins)
+        if name not in done and get_baseline(name).reconstructs == restored
+    ]
     return tuple(_measure(name, dataset, split, replicas, given) for name in names)
 
 

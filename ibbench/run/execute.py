@@ -6,7 +6,7 @@ import traceback
 import pandas as pd
 import torch
 
-from ibbench.baselines.pairs import lacking
+from ibbench.baselines import lacking
 from ibbench.budget.cost import count_flops, count_parameters
 from ibbench.data.domain import find_domain, write_domain
 from ibbench.errors import DivergedError, InputError

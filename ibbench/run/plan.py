@@ -12,6 +12,7 @@ import torch
 from ibbench.baselines import baseline_names, get_baseline, is_baseline
 from ibbench.baselines.pairs import check_pair
 from ibbench.baselines.pairs.pair import Pair
+from ibbench.baselines.reconstruction import is_reconstruction
 from ibbench.budget.cost import count_training_flops
 from ibbench.budget.width import fit_to_budget
 from ibbench.data.atom_labels import add_atom_targets
@@ -32,6 +33,7 @@ from ibbench.plugins.load import blaming
 from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import RUNS, study_folder
 from ibbench.record.schema import SCHEMA_VERSION
+from ibbench.run.itself import complete_targets
 from ibbench.run.output import find_output
 from ibbench.run.pace import fit_to_seconds
 from ibbench.run.recall import remember
@@ -103,7 +105,7 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     get_model(config.model.name)
     if is_baseline(config.model.name):
         raise InputError(f"`model={config.model.name}` is the name of a baseline: expected a model of another name")
-    dataset = _add_once(_load(config.data), tuple(config.targets))
+    dataset = complete_targets(config, _add_once(_load(config.data), tuple(config.targets)))
     for target in config.targets:
         dataset.column(target)
     split = _divide(config.data)._replace(unlabelled=find_unlabelled(dataset))
@@ -168,7 +170,8 @@ def check_baselines(config: Config, dataset: DataSet, split: Split) -> None:
         InputError: a name is not that of a pair, the data set lacks what the pair needs (see `Pair.check`), or the
             labels are none that pairs are fitted to.
     """
-    pairs = [name for name in config.baselines if name not in baseline_names()]  # others are those of every run
+    # Others are those of every run, and `complete_targets` checks those that restore molecules.
+    pairs = [name for name in config.baselines if name not in baseline_names() and not is_reconstruction(name)]
     for name in pairs:
         check_pair(name)
         pair = get_baseline(name)

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 import ibbench
-from ibbench.baselines.pairs import lacking
+from ibbench.baselines import lacking
 from ibbench.data.cache import cache_folder, write_to_cache
 from ibbench.data.identity import cache_facts
 from ibbench.data.sources import open_source

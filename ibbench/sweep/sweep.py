@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ibbench.baselines.pairs import lacking
+from ibbench.baselines import lacking
 from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.options.trial import TUNED

@@ -9,6 +9,7 @@ from torch import Tensor
 from ibbench.data.dataset import DataSet
 from ibbench.data.graphs import altered_molecules
 from ibbench.data.splits import Split
+from ibbench.data.statistics import atom_statistics
 from ibbench.errors import DivergedError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
@@ -19,7 +20,6 @@ from ibbench.training.length import Length, measure_length
 from ibbench.training.optim import StackedOptimizer, clip_gradients, learning_rate_factor
 from ibbench.training.replicas import Replica, Replicas
 from ibbench.training.sam import Differentiate, sharpness_aware
-from ibbench.training.scaling import atom_statistics
 from ibbench.training.state import State
 from ibbench.training.step import Step, compiled_as
 from ibbench.training.subspace import SubspaceOptimizer
@@ -53,6 +53,8 @@ def prepare(
     statistics_of = {key: atom_statistics(atoms.select(subset)) for key, subset in subset_of.items()}
     statistics = zip(*(statistics_of[_subset_key(split, replica)] for replica in replicas), strict=True)
     mean, scale = map(torch.stack, statistics)
+    if get_model(config.model.name).reconstructs:  # of counts, so that rare features have no more weight than others
+        scale = torch.ones_like(scale)
     if not config.data.standardise:
         mean, scale = torch.zeros_like(mean), torch.ones_like(scale)
     models = Replicas.draw(

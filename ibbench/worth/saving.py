@@ -89,7 +89,7 @@ def _factors(a: Curve, b: Curve, draws_a: Floats, draws_b: Floats, at: float) ->
         np.concatenate([np.log(curve.maes)[None], draws]) for curve, draws in ((a, draws_a), (b, draws_b))
     )
     goal = _interpolate(sizes_a, curves_a, float(np.log(at)))
-    factors = np.exp(_first_reached(sizes_b, curves_b, goal) - np.log(at))
+    factors = np.exp(first_reached(sizes_b, curves_b, goal) - np.log(at))
     factors[np.isnan(goal) | np.isnan(curves_b).any(1)] = np.nan  # NaN compares as out of reach
     return factors
 
@@ -100,7 +100,7 @@ def _interpolate(sizes: Floats, curves: Floats, at: float) -> Floats:
     return (1 - share) * curves[:, right - 1] + share * curves[:, right]
 
 
-def _first_reached(sizes: Floats, curves: Floats, goal: Floats) -> Floats:
+def first_reached(sizes: Floats, curves: Floats, goal: Floats) -> Floats:
     """Return for each row the logarithm of the size at which its curve first falls to its goal.
 
     It is infinite if the curve never falls so far, and minus infinity if its first value is below the goal.

@@ -10,7 +10,7 @@ from ibbench.data.featurize import Features, featurize
 from ibbench.data.graphs import hide_features
 from ibbench.data.layout import ATOM_FEATURES, FEATURE_SETS, LAYOUTS, ORGANIC_FEATURES
 from ibbench.data.pack import pack_smiles
-from ibbench.training.scaling import atom_statistics
+from ibbench.data.statistics import atom_statistics
 
 # Charges, halogens, rings, stereo, a metal, hypervalence: each molecule in one spelling.
 SMILES = [

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ibbench.models import model_names
+from ibbench.models.registry import get_model
 from ibbench.options.config import Config
 from ibbench.probes import BITS, Need, get_probe, probe_names
 from ibbench.probes.subject.candidate import plan_candidates
@@ -20,7 +21,8 @@ TINY = ("experiment=tiny", "seeds=[0]")
 
 @pytest.mark.parametrize("name", model_names())
 def test_gradients_are_those_of_each_molecule_by_itself(name: str, config: Callable[..., Config]) -> None:
-    subject = Subject(plan(config(*TINY, f"model={name}")), 0, ["gap"], "init", 10)
+    target = get_model(name).reconstructs or "gap"
+    subject = Subject(plan(config(*TINY, f"model={name}", f"targets=[{target}]")), 0, [target], "init", 10)
     runner, parameters, buffers = subject._network
     wanted = {key: tensor.clone().requires_grad_() for key, tensor in parameters.items()}
     molecules = subject.molecules(subject.train_index)

@@ -6,11 +6,12 @@ import torch
 from ibbench.data.dataset import DataSet
 from ibbench.data.pack import count_elements
 from ibbench.data.splits import split_dataset
+from ibbench.data.statistics import atom_statistics
 from ibbench.data.targets import QM9_TARGETS
 from ibbench.options.config import Config
 from ibbench.training.metrics import mean_absolute_error, measure
 from ibbench.training.replicas import Replica
-from ibbench.training.scaling import ELEMENTS, TargetScaling, atom_statistics
+from ibbench.training.scaling import ELEMENTS, TargetScaling
 from ibbench.training.truth import Truth
 
 

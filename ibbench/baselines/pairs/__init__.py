@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ibbench.baselines.regressors import get_regressor, regressor_names
@@ -74,11 +73,6 @@ def ignored_by_pair(name: str) -> frozenset[str]:
 def is_pair(name: str) -> bool:
     """Whether a name is that of a pair, whose two parts need not be known here."""
     return JOINT in name
-
-
-def lacking(asked: Iterable[str], recorded: Collection[str]) -> list[str]:
-    """List the pairs among baselines that are asked for and not recorded yet."""
-    return [name for name in asked if is_pair(name) and name not in recorded]
 
 
 def check_pair(name: str) -> None:

@@ -209,10 +209,14 @@ class Dropout(nn.Module):
         """Zero each element of `h` with the layer's probability and scale up the rest, while training."""
         if not self.training or not self.probability:
             return h
-        count = torch.arange(h.numel(), device=h.device).reshape(h.shape)
-        bits = _mix(count + _mix(self.key + self.salt * 0x9E3779B9))
-        keep = bits >= self.threshold
+        keep = random_bits(h, self.key, self.salt) >= self.threshold
         return h * keep / (1 - self.threshold.to(h.dtype) / 2**32)
+
+
+def random_bits(h: Tensor, key: Tensor, salt: int = 0) -> Tensor:
+    """Return 32 random bits, as a number, for each element of `h`: a function of key, salt and place of the element."""
+    count = torch.arange(h.numel(), device=h.device).reshape(h.shape)
+    return _mix(count + _mix(key + salt * 0x9E3779B9))
 
 
 def _mix(x: Tensor) -> Tensor:

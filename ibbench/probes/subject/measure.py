@@ -16,6 +16,7 @@ from ibbench.compare.columns import shared
 from ibbench.compare.order import model_order, target_order
 from ibbench.compare.study import in_full
 from ibbench.errors import InputError
+from ibbench.models.registry import get_model
 from ibbench.probes import BITS, Finding, Moment, PairProbe, Probe, get_probe, probe_names
 from ibbench.probes.subject.candidate import Candidate, same_options
 from ibbench.probes.subject.kept import Kept
@@ -71,6 +72,9 @@ _NOT_OF_CLASSES: dict[str, set[Moment]] = {
 }
 
 
+_OF_RESTORED = {"anomaly", "latent"}  # probes of models that restore molecules
+
+
 def check_request(probes: Sequence[str], moments: Sequence[Moment], limit: int) -> None:
     """Check that each probe makes sense at one of the moments, and that there are enough molecules.
 
@@ -116,6 +120,7 @@ def measure(
     chosen = {name: probe for name, probe in known.items() if name not in of_pairs}
     _check_candidates(candidates, list(chosen.values()), moments, list(of_pairs.values()))
     _check_classes(candidates, list(chosen), moments)
+    _check_restored(candidates, list(known))
     rows: list[dict[str, Any]] = []
     outputs: dict[tuple[str, int], dict[str, Tensor]] = {}
     kept = Kept()
@@ -158,6 +163,20 @@ def _check_classes(candidates: Sequence[Candidate], probes: Sequence[str], momen
         raise InputError(
             f"{', '.join(sorted(targets))} is a class, and `--probe {','.join(refused)}` measures losses or errors of "
             f"numbers at {' and '.join(moments)}: leave it out"
+        )
+
+
+def _check_restored(candidates: Sequence[Candidate], probes: Sequence[str]) -> None:
+    """Refuse probes of predictions for models that restore molecules: what these predict are errors.
+
+    Raises:
+        InputError: there is such a model, and a probe is none of codes.
+    """
+    restoring = {one.name for one in candidates if get_model(one.point.config.model.name).reconstructs}
+    if restoring and set(probes) - _OF_RESTORED:
+        raise InputError(
+            f"{sorted(restoring)[0]} restores molecules and predicts no label, which other probes look at: expected "
+            f"--probe {','.join(sorted(_OF_RESTORED))} --at trained"
         )
 
 

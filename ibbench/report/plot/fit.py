@@ -7,12 +7,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from ibbench.baselines.reconstruction import is_reconstruction, num_components
 from ibbench.compare.study import Entry, mean_of
 from ibbench.compare.variants import NOT_VARIANTS, typed, with_left_out
 from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, with_unit
 
+_CODE = "model.latent"
 # The options that an error can be drawn along, in the order of preference, and what their axis is called.
 _AXES = {
+    _CODE: "numbers of the code",
     "model.width": "parameters",
     "trainer.steps": "training steps",
     "trainer.batch_size": "molecules per batch",
@@ -39,14 +42,25 @@ class Sweep(NamedTuple):
 
 def find_sweep(entries: Iterable[Entry]) -> Sweep | None:
     """Find the option that the trained entries of one target and train size are swept over; None if there is none."""
+    entries = list(entries)
     trained = [entry for entry in entries if not entry.key.is_baseline]
     options = with_left_out([entry.options for entry in trained])
     trained = [entry._replace(options=flat) for entry, flat in zip(trained, options, strict=True)]
     for option in _AXES:
         lines = _lines(trained, option)
         if any(len(points) >= _FEWEST for points in lines.values()):
-            return Sweep(option, {key: points for key, points in lines.items() if len(points) > 1})
+            drawn = {key: points for key, points in lines.items() if len(points) > 1}
+            return Sweep(option, drawn | (_components(entries, drawn) if option == _CODE else {}))
     return None
+
+
+def _components(
+    entries: Iterable[Entry], lines: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], list[tuple[float, Entry]]]:
+    """Return the line of principal components for the panel of each model, where the study has at least two numbers."""
+    found = [entry for entry in entries if entry.key.is_baseline and is_reconstruction(entry.key.model)]
+    points = [(float(number), entry) for entry in found if (number := num_components(entry.key.model))]
+    return {(model, "principal components"): sorted(points, key=lambda point: point[0]) for model, _ in lines if points}
 
 
 def _lines(entries: list[Entry], option: str) -> dict[tuple[str, str], list[tuple[float, Entry]]]:

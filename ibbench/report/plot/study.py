@@ -199,6 +199,8 @@ def _draw_predictions(
     folder: Path, study: Study, group: Group, entries: list[Entry], stem: str, faulty: Set[Key]
 ) -> list[Picture | Remark]:
     """Draw predictions against true values for the first seed of each trained entry that has its predictions."""
+    if group.is_restored:
+        return [Remark(f"no parity plot of {group.target}: a model that restores molecules predicts its own error")]
     panels: dict[str, Panel] = {}
     shapes: list[Picture | Remark] = []
     names = name_entries(entries)
