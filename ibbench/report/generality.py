@@ -8,7 +8,7 @@ import pandas as pd
 
 from ibbench.report.cells import FAULTY, decimals_of
 from ibbench.report.document import Shape, Table, legend
-from ibbench.worth.generality import Generality
+from ibbench.worth.generality import USUAL_KINDS, Generality
 
 _GOAL = 2  # sentences tell on how many data sets an assumption is worth more than this factor of labels
 WORTH_LEGEND = (
@@ -25,7 +25,8 @@ RANKING_LEGEND = (
 
 def generality_sentences(found: Generality) -> Iterator[str]:
     """Say on how many data sets each step is worth something, per kind of split, and how stable rankings are."""
-    for (a, b, kind), rows in found.worth.astype(object).groupby(["a", "b", "kind"], sort=False):
+    worth = found.worth.astype(object).assign(kind=usual_together(found.worth))
+    for (a, b, kind), rows in worth.groupby(["a", "b", "kind"], sort=False):
         sound = rows[rows["sound"].astype(bool)]
         more, surely = (sound["worth"] > _GOAL).sum(), (sound["worth_low"] > _GOAL).sum()
         better, worse = (sound["worth_low"] > 1).sum(), (sound["worth_high"] < 1).sum()
@@ -42,6 +43,14 @@ def generality_sentences(found: Generality) -> Iterator[str]:
             f"rankings of {row['num_predictors']} models by their errors on {what} {row['kind']} agree with Kendall's "
             f"tau {_interval(row, 'tau')}, on average over {row['num_pairs']} pairs of rankings."
         )
+
+
+def usual_together(worth: pd.DataFrame) -> "pd.Series[Any]":
+    """Return the kinds of split, with those that are not harder than training under one name if no data set has two."""
+    usual = worth["kind"].isin(USUAL_KINDS)
+    if worth[usual].duplicated(["dataset", "unit", "a", "b"]).any():
+        return worth["kind"]
+    return worth["kind"].mask(usual, " or ".join(dict.fromkeys(worth["kind"][usual])))
 
 
 def generality_tables(found: Generality) -> Iterator[Shape]:

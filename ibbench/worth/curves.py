@@ -13,7 +13,7 @@ from ibbench.baselines.pairs import is_pair
 from ibbench.compare.estimate import estimate
 from ibbench.compare.order import model_order, target_order
 from ibbench.compare.statistics import Sample
-from ibbench.compare.study import Entry, Section, Study, in_full
+from ibbench.compare.study import Entry, Key, Section, Study, in_full
 from ibbench.errors import InputError, suggest
 from ibbench.models import STANDARD_MODELS
 from ibbench.options.words import Axis
@@ -164,6 +164,14 @@ def neighbours(curves: Sequence[Curve]) -> Iterator[tuple[Curve, Curve]]:
         return
     plain = [curve for curve in curves if curve.model in STANDARD_MODELS]
     yield from itertools.pairwise(plain if len(plain) > 1 else curves)
+
+
+def rests_on(curve: Curve, size: float, faulty: set[Key]) -> bool:
+    """Whether the error of a curve at a size comes from a faulty row; beyond its ends the row at the end counts."""
+    right = int(np.clip(np.searchsorted(curve.sizes, size), 0, len(curve.sizes) - 1))
+    exact = curve.sizes[right] == size or right == 0 or size > curve.sizes[-1]
+    used = curve.entries[right : right + 1] if exact else curve.entries[right - 1 : right + 1]
+    return any(entry.key in faulty for entry in used)
 
 
 def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS, stream: int = 0) -> list[Floats]:

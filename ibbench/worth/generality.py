@@ -12,11 +12,12 @@ from ibbench.compare.columns import interval as with_ends
 from ibbench.compare.columns import shared
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.study import Key, Section, Study
-from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, interval, neighbours
+from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, interval, neighbours, rests_on
 from ibbench.worth.saving import signed_multiplier
 
 _RANDOM = "random"
 _OWN = "own"  # the name of a split that comes with the data set
+USUAL_KINDS = (_RANDOM, _OWN)  # whose test molecules are like those that models train on
 COLUMNS = {
     "dataset": "the data set, as it is named in pictures",
     **shared("target", "unit"),
@@ -30,7 +31,7 @@ COLUMNS = {
     ),
     "worth_least": "the smallest factor that the trained sizes can show; `worth` is 0 below it",
     "worth_most": "the largest factor that they can show; `worth` is `inf` beyond it",
-    "sound": "whether all rows of both curves support a claim",
+    "sound": "whether the rows that the factor rests on support a claim",
     **shared(*Section._fields),
 }
 STABILITY_COLUMNS = {
@@ -132,11 +133,17 @@ def _rows(setting: Setting, at: float, faulty: set[Key]) -> list[dict[str, Any]]
                     "worth_high": found.high,
                     "worth_least": found.least,
                     "worth_most": found.most,
-                    "sound": not any(entry.key in faulty for curve in (a, b) for entry in curve.entries),
+                    "sound": not _rests_on_fault(a, b, at, found.value, faulty),
                     **a.section._asdict(),
                 }
             )
     return rows
+
+
+def _rests_on_fault(a: Curve, b: Curve, at: float, worth: float, faulty: set[Key]) -> bool:
+    """Whether the worth of A against B, as `signed_multiplier` tells it, comes from a faulty row."""
+    better, other, factor = (a, b, worth) if worth >= 1 else (b, a, 1 / worth if worth else math.inf)
+    return rests_on(better, at, faulty) or rests_on(other, at * factor, faulty)
 
 
 def _oriented(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -155,11 +162,11 @@ def _stability(settings: Sequence[Setting]) -> list[dict[str, Any]]:
     """Compare the rankings of one data set under two splits, and those of two data sets under one kind of split."""
     pairs: dict[tuple[str, str], list[tuple[Setting, Setting]]] = {}
     for one, other in itertools.combinations(settings, 2):
-        usual = {one.kind, other.kind} <= {_RANDOM, _OWN}
+        usual = {one.kind, other.kind} <= {*USUAL_KINDS}
         if _same_task(one, other) and one.kind != other.kind:
             pairs.setdefault(("split", _both(one.kind, other.kind)), []).append((one, other))
         elif not _same_task(one, other) and (one.kind == other.kind or usual):
-            kind = one.kind if one.kind == other.kind and not usual else f"{_RANDOM} or {_OWN}"
+            kind = one.kind if one.kind == other.kind and not usual else " or ".join(USUAL_KINDS)
             pairs.setdefault(("data set", kind), []).append((one, other))
     return [
         {"across": across, "kind": kind, **_mean_tau(found)}
@@ -173,7 +180,7 @@ def _same_task(one: Setting, other: Setting) -> bool:
 
 
 def _both(one: str, other: str) -> str:
-    return " and ".join(sorted((one, other), key=lambda kind: (kind not in (_RANDOM, _OWN), kind)))
+    return " and ".join(sorted((one, other), key=lambda kind: (kind not in USUAL_KINDS, kind)))
 
 
 def _shared(pairs: Sequence[tuple[Setting, Setting]]) -> bool:

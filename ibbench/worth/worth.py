@@ -16,7 +16,7 @@ from ibbench.compare.soundness import find_faults
 from ibbench.compare.study import Key, Section, Study, read_study, refuse_untested
 from ibbench.errors import InputError
 from ibbench.worth.claims import Claim, find_claims
-from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves
+from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves, rests_on
 from ibbench.worth.generality import Generality, find_generality
 from ibbench.worth.intrinsic import Intrinsic, find_intrinsic
 from ibbench.worth.ladder import ladder_table
@@ -246,7 +246,7 @@ def _multiplier_row(by: str, pair: _Pair, at: float, faulty: set[Key], tested: P
     """Return a row of `multipliers`; its figures are NaN where they would rest on a row that supports no claim."""
     a, b, *_ = pair
     found = multiplier(*pair, at)
-    if _rests_on(a, at, faulty) or _rests_on(b, at * found.value, faulty):
+    if rests_on(a, at, faulty) or rests_on(b, at * found.value, faulty):
         found = found._replace(value=math.nan, low=math.nan, high=math.nan)
     figures = {f"multiplier_{name}": getattr(found, name) for name in ("low", "high", "least", "most")}
     row = {"target": a.target, "unit": a.unit, "by": by, "at": at, "a": a.model, "b": b.model}
@@ -262,14 +262,6 @@ def _corrected_p(a: Curve, b: Curve, at: float, tested: Pairs) -> float:
     one, other = entries_a[at].key, entries_b[at].key
     pair = tested.get((one, other)) or tested.get((other, one))
     return math.nan if pair is None or pair.p_holm is None else pair.p_holm
-
-
-def _rests_on(curve: Curve, size: float, faulty: set[Key]) -> bool:
-    """Whether the error of a curve at a size comes from a faulty row; beyond its ends the row at the end counts."""
-    right = int(np.clip(np.searchsorted(curve.sizes, size), 0, len(curve.sizes) - 1))
-    exact = curve.sizes[right] == size or right == 0 or size > curve.sizes[-1]
-    used = curve.entries[right : right + 1] if exact else curve.entries[right - 1 : right + 1]
-    return any(entry.key in faulty for entry in used)
 
 
 def _bits_row(pair: _Pair) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from ibbench.report.cells import FAULTY
-from ibbench.report.generality import bounded
+from ibbench.report.generality import bounded, usual_together
 from ibbench.report.plot.style import add_axes, new_figure, plain
+from ibbench.worth.generality import USUAL_KINDS
 
 
 def draw_generality(worth: pd.DataFrame) -> Figure:
@@ -23,7 +24,8 @@ def draw_generality(worth: pd.DataFrame) -> Figure:
         A figure with a row per data set and a column per step. Colours are of the logarithm of the factor, violet
         where A is worth more and orange where B is; a factor whose interval has 1 in it is in brackets.
     """
-    kinds = sorted(dict.fromkeys(worth["kind"]), key=lambda kind: kind not in ("random", "own"))
+    worth = worth.assign(kind=usual_together(worth))
+    kinds = sorted(dict.fromkeys(worth["kind"]), key=lambda kind: not kind.startswith(USUAL_KINDS))
     steps = list(dict.fromkeys(zip(worth["a"], worth["b"], strict=True)))
     datasets = list(dict.fromkeys(worth["dataset"]))
     figure = new_figure(2.2 + 1.45 * len(steps) * len(kinds), 0.42 * len(datasets) + 1.7)
