@@ -14,7 +14,8 @@ _GOAL = 2  # sentences tell on how many data sets an assumption is worth more th
 WORTH_LEGEND = (
     "The factor of labels that what A assumes is worth against B at the given number of labels, with its 95 % interval "
     "over seeds and test molecules: B needs so many times the labels for the error of A. Below 1 B is the better one, "
-    f"and 1 over the factor is what B is worth. {FAULTY}: a row of A or B supports no claim."
+    "and 1 over the factor is what B is worth. In brackets: the corrected test of the table does not tell A from B. "
+    f"{FAULTY}: a row that the factor rests on supports no claim."
 )
 RANKING_LEGEND = (
     "Kendall's tau between the rankings of all models by test error at the largest size: 1 for the same order, 0 for "
@@ -28,8 +29,9 @@ def generality_sentences(found: Generality) -> Iterator[str]:
     worth = found.worth.astype(object).assign(kind=usual_together(found.worth))
     for (a, b, kind), rows in worth.groupby(["a", "b", "kind"], sort=False):
         sound = rows[rows["sound"].astype(bool)]
-        more, surely = (sound["worth"] > _GOAL).sum(), (sound["worth_low"] > _GOAL).sum()
-        better, worse = (sound["worth_low"] > 1).sum(), (sound["worth_high"] < 1).sum()
+        better, worse = ((sound["verdict"] == verdict).sum() for verdict in ("better", "worse"))
+        more = (sound["worth"] > _GOAL).sum()
+        surely = ((sound["worth_low"] > _GOAL) & (sound["verdict"] == "better")).sum()
         left_out = len(rows) - len(sound)
         yield (
             f"{kind} split: at {rows['at'].iloc[0]:,.0f} labels, what {a} assumes is worth more than {_GOAL} times the "
@@ -90,9 +92,9 @@ def worth_cell(row: "pd.Series[Any]") -> str:
     """Format a factor of labels with its interval, marked where a row supports no claim."""
     mark = "" if row["sound"] else f" {FAULTY}"
     value = bounded(row["worth"], row)
-    if math.isnan(row["worth_low"]):
-        return f"{value}{mark}"
-    return f"{value} [{bounded(row['worth_low'], row)}, {bounded(row['worth_high'], row)}]{mark}"
+    known = not math.isnan(row["worth_low"])
+    ends = f" [{bounded(row['worth_low'], row)}, {bounded(row['worth_high'], row)}]" if known else ""
+    return (f"({value}{ends})" if row["verdict"] == "open" else f"{value}{ends}") + mark
 
 
 def bounded(value: float, row: "pd.Series[Any]") -> str:

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from scipy import special
 from ibbench.baselines.pairs import is_pair
 from ibbench.compare.estimate import estimate
 from ibbench.compare.order import model_order, target_order
+from ibbench.compare.pairs import Pairs
 from ibbench.compare.statistics import Sample
 from ibbench.compare.study import Entry, Key, Section, Study, in_full
 from ibbench.errors import InputError, suggest
@@ -172,6 +174,16 @@ def rests_on(curve: Curve, size: float, faulty: set[Key]) -> bool:
     exact = curve.sizes[right] == size or right == 0 or size > curve.sizes[-1]
     used = curve.entries[right : right + 1] if exact else curve.entries[right - 1 : right + 1]
     return any(entry.key in faulty for entry in used)
+
+
+def corrected_p(a: Curve, b: Curve, at: float, tested: Pairs) -> float:
+    """Return the corrected p-value of two curves at a size that both were trained at; NaN if there is none."""
+    entries_a, entries_b = (dict(zip(curve.sizes.tolist(), curve.entries, strict=True)) for curve in (a, b))
+    if at not in entries_a or at not in entries_b:
+        return math.nan
+    one, other = entries_a[at].key, entries_b[at].key
+    pair = tested.get((one, other)) or tested.get((other, one))
+    return math.nan if pair is None or pair.p_holm is None else pair.p_holm
 
 
 def draw_curves(curves: Sequence[Curve], num_draws: int = NUM_DRAWS, stream: int = 0) -> list[Floats]:

@@ -10,10 +10,12 @@ import pandas as pd
 
 from ibbench.compare.columns import interval as with_ends
 from ibbench.compare.columns import shared
+from ibbench.compare.estimate import ALPHA
+from ibbench.compare.pairs import Pairs
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.study import Key, Section, Study
-from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, interval, neighbours, rests_on
-from ibbench.worth.saving import signed_multiplier
+from ibbench.worth.curves import Curve, Floats, comparable, corrected_p, draw_curves, interval, neighbours, rests_on
+from ibbench.worth.saving import Multiplier, signed_multiplier
 
 _RANDOM = "random"
 _OWN = "own"  # the name of a split that comes with the data set
@@ -31,6 +33,8 @@ COLUMNS = {
     ),
     "worth_least": "the smallest factor that the trained sizes can show; `worth` is 0 below it",
     "worth_most": "the largest factor that they can show; `worth` is `inf` beyond it",
+    **shared("p_holm"),
+    "verdict": "verdict on A: `better` or `worse` if both the interval and the corrected p-value say so; else `open`",
     "sound": "whether the rows that the factor rests on support a claim",
     **shared(*Section._fields),
 }
@@ -66,13 +70,14 @@ class Generality(NamedTuple):
     stability: pd.DataFrame
 
 
-def find_generality(study: Study, curves: Sequence[Curve], at: float | None) -> Generality | None:
+def find_generality(study: Study, curves: Sequence[Curve], at: float | None, tested: Pairs) -> Generality | None:
     """Tell what each step between models is worth on each data set and split of a study, and how stable rankings are.
 
     Args:
         study: a study as read.
         curves: its curves over labels.
         at: number of labels at which worth is told; None where there are no curves.
+        tested: all pairs of rows of the study that are compared, whose p-values are corrected over all of them.
 
     Returns:
         None if the curves are of one data set and target alone.
@@ -88,7 +93,7 @@ def find_generality(study: Study, curves: Sequence[Curve], at: float | None) -> 
         if all(curve.sizes[0] <= at <= curve.sizes[-1] for curve in group)
     ]
     faulty = set(find_faults(study.entries))
-    rows = [row for setting in settings for row in _rows(setting, at, faulty)]
+    rows = [row for setting in settings for row in _rows(setting, at, faulty, tested)]
     return Generality(
         pd.DataFrame(_oriented(rows), columns=list(COLUMNS)),
         pd.DataFrame(_stability(settings), columns=list(STABILITY_COLUMNS)),
@@ -113,12 +118,13 @@ def _kind(group: Sequence[Curve]) -> str:
     return _OWN if kind == "column" and not options.get("data.split_column") else kind
 
 
-def _rows(setting: Setting, at: float, faulty: set[Key]) -> list[dict[str, Any]]:
+def _rows(setting: Setting, at: float, faulty: set[Key], tested: Pairs) -> list[dict[str, Any]]:
     drawn = dict(zip(map(id, setting.curves), setting.draws, strict=True))
     rows = []
     for one, other in neighbours(setting.curves):
         for a, b in ((one, other), (other, one)):
             found = signed_multiplier(a, b, drawn[id(a)], drawn[id(b)], at)
+            p_holm = corrected_p(a, b, at, tested)
             rows.append(
                 {
                     "dataset": setting.dataset,
@@ -133,11 +139,19 @@ def _rows(setting: Setting, at: float, faulty: set[Key]) -> list[dict[str, Any]]
                     "worth_high": found.high,
                     "worth_least": found.least,
                     "worth_most": found.most,
+                    "p_holm": p_holm,
+                    "verdict": _verdict(found, p_holm),
                     "sound": not _rests_on_fault(a, b, at, found.value, faulty),
                     **a.section._asdict(),
                 }
             )
     return rows
+
+
+def _verdict(found: Multiplier, p_holm: float) -> str:
+    if not p_holm < ALPHA:  # NaN between sizes that were trained, and with one seed
+        return "open"
+    return "better" if found.low > 1 else "worse" if found.high < 1 else "open"
 
 
 def _rests_on_fault(a: Curve, b: Curve, at: float, worth: float, faulty: set[Key]) -> bool:

@@ -16,7 +16,7 @@ from ibbench.compare.soundness import find_faults
 from ibbench.compare.study import Key, Section, Study, read_study, refuse_untested
 from ibbench.errors import InputError
 from ibbench.worth.claims import Claim, find_claims
-from ibbench.worth.curves import Curve, Floats, comparable, draw_curves, read_curves, rests_on
+from ibbench.worth.curves import Curve, Floats, comparable, corrected_p, draw_curves, read_curves, rests_on
 from ibbench.worth.generality import Generality, find_generality
 from ibbench.worth.intrinsic import Intrinsic, find_intrinsic
 from ibbench.worth.ladder import ladder_table
@@ -186,7 +186,7 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
         ),
         ladder_table(study, curves, draws, at) if by == "labels" else pd.DataFrame(),
         claims,
-        find_generality(study, curves, at) if by == "labels" else None,
+        find_generality(study, curves, at, tested) if by == "labels" else None,
         intrinsic,
         study,
     )
@@ -250,18 +250,8 @@ def _multiplier_row(by: str, pair: _Pair, at: float, faulty: set[Key], tested: P
         found = found._replace(value=math.nan, low=math.nan, high=math.nan)
     figures = {f"multiplier_{name}": getattr(found, name) for name in ("low", "high", "least", "most")}
     row = {"target": a.target, "unit": a.unit, "by": by, "at": at, "a": a.model, "b": b.model}
-    figures |= {"p_holm": _corrected_p(a, b, at, tested)}
+    figures |= {"p_holm": corrected_p(a, b, at, tested)}
     return row | {"multiplier": found.value} | figures | a.section._asdict()
-
-
-def _corrected_p(a: Curve, b: Curve, at: float, tested: Pairs) -> float:
-    """Return the corrected p-value of two curves at a size that both were trained at; NaN if there is none."""
-    entries_a, entries_b = (dict(zip(curve.sizes.tolist(), curve.entries, strict=True)) for curve in (a, b))
-    if at not in entries_a or at not in entries_b:
-        return math.nan
-    one, other = entries_a[at].key, entries_b[at].key
-    pair = tested.get((one, other)) or tested.get((other, one))
-    return math.nan if pair is None or pair.p_holm is None else pair.p_holm
 
 
 def _bits_row(pair: _Pair) -> dict[str, Any]:

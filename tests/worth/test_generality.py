@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from ibbench.compare.pairs import compare_pairs
 from ibbench.compare.study import Study, gather
 from ibbench.record.schema import Record
 from ibbench.report.generality import generality_sentences
@@ -44,7 +45,7 @@ def _study(make_record: MakeRecord, *settings: tuple[str, str, Factors, str]) ->
 
 
 def _generality(study: Study, at: float = 200) -> Generality:
-    found = find_generality(study, read_curves(study), at)
+    found = find_generality(study, read_curves(study), at, compare_pairs(study.entries))
     assert found
     return found
 
@@ -54,6 +55,7 @@ def test_each_step_is_told_per_data_set_with_its_factor(make_record: MakeRecord)
     rows = _generality(study).worth.set_index(["dataset", "a", "b"])["worth"]
     assert rows["qm9pack gap", "deep_sets", "mlp"] == pytest.approx(2, rel=0.02)
     assert rows["logp gap", "deep_sets", "mlp"] == pytest.approx(1.5, rel=0.02)
+    assert set(_generality(study).worth["verdict"]) == {"better", "worse"}
     # gnn and deep_sets win once each: A is the first of them, and the factor below 1 is 1 over that of the other.
     step = next(pair for pair in rows.index.droplevel(0) if set(pair) == {"gnn", "deep_sets"})
     factors = {"qm9pack gap": 1.5, "logp gap": 1 / 3}
@@ -65,7 +67,7 @@ def test_each_step_is_told_per_data_set_with_its_factor(make_record: MakeRecord)
 def test_rankings_that_are_the_same_agree_wholly_and_opposite_ones_not_at_all(make_record: MakeRecord) -> None:
     opposite = {"mlp": 3, "deep_sets": 2, "gnn": 1}
     study = _study(make_record, ("qm9pack", "a", QM9, "random"), ("qm9pack", "c", QM9, "scaffold"))
-    assert find_generality(study, read_curves(study), 200) is None  # one data set
+    assert find_generality(study, read_curves(study), 200, {}) is None  # one data set
     study = _study(
         make_record,
         ("qm9pack", "a", QM9, "random"),

@@ -22,7 +22,7 @@ def draw_generality(worth: pd.DataFrame) -> Figure:
 
     Returns:
         A figure with a row per data set and a column per step. Colours are of the logarithm of the factor, violet
-        where A is worth more and orange where B is; a factor whose interval has 1 in it is in brackets.
+        where A is worth more and orange where B is; a factor that the table does not tell from 1 is in brackets.
     """
     worth = worth.assign(kind=usual_together(worth))
     kinds = sorted(dict.fromkeys(worth["kind"]), key=lambda kind: not kind.startswith(USUAL_KINDS))
@@ -55,4 +55,4 @@ def draw_generality(worth: pd.DataFrame) -> Figure:
 
 def _written(row: "pd.Series[Any]") -> str:
     text = bounded(row["worth"], row) + ("" if row["sound"] else FAULTY)
-    return f"({text})" if row["worth_low"] <= 1 <= row["worth_high"] else text
+    return f"({text})" if row["verdict"] == "open" else text
