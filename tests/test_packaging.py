@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import ibbench
+from ibbench.data.dataset import DataSet
 from ibbench.options.defaults import config_folder
 
 ROOT = Path(__file__).parent.parent

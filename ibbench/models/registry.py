@@ -68,10 +68,11 @@ class Model(nn.Module, ABC):
 
     def forward(self, molecules: Molecules) -> Float[Tensor, "b *n"]:
         """Predict the normalised target of each molecule `[B]`, or, for a target of atoms, of each atom `[B, N]`."""
+        readout = self.readout
         states, mask = self.states(molecules), self.mask_of(molecules)
-        if getattr(self.readout, "output", "molecule") == "atoms":
-            return self.readout.of_atoms(states, mask, molecules.mask)
-        return self.readout(states, mask)
+        if getattr(readout, "output", "molecule") == "atoms":
+            return readout.of_atoms(states, mask, molecules.mask)
+        return readout(states, mask)
 
     @classmethod
     def reads_with(cls, _options: Any) -> frozenset[str]:

@@ -22,6 +22,7 @@ from ibbench.options.checks import expecting, read_json
 from ibbench.options.data import DataOptions
 from ibbench.options.defaults import LEFT_OUT
 from ibbench.options.groups import (
+    FOLLOWS,
     AnyOptimizerOptions,
     AnyScheduleOptions,
     BudgetOptions,
@@ -235,6 +236,8 @@ def _own_fields() -> dict[str, FieldInfo]:
 def _fields_of(options: type[BaseModel], prefix: str) -> dict[str, FieldInfo]:
     fields: dict[str, FieldInfo] = {}
     for key, field in options.model_fields.items():
+        if field.json_schema_extra == FOLLOWS:
+            continue
         fields[prefix + key] = field
         for part in classes_in(field.annotation):
             if issubclass(part, Options):

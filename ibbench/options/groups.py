@@ -8,6 +8,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
@@ -20,6 +21,8 @@ from ibbench.options.checks import expecting
 
 # The largest budget in seconds per molecule and step: hundreds of times what models of the standard budget take.
 _MOST_SECONDS = 0.1
+# Marks an option that follows from others, so that no user sets it and no page tells of it.
+FOLLOWS: dict[str, JsonValue] = {"follows": True}
 
 
 class Options(BaseModel):

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from ibbench.errors import InputError
 from ibbench.options.defaults import config_folder
-from ibbench.options.groups import Fraction, Name, Options
+from ibbench.options.groups import FOLLOWS, Fraction, Name, Options
 from ibbench.plugins.load import load_installed
 from ibbench.plugins.registry import entered_names
 
@@ -45,7 +45,8 @@ class ModelOptions(Options):
     dropout: Fraction
     pooling: Literal["sum", "mean", "max"]
     final_norm: bool
-    output: Literal["molecule", "atoms"] = "molecule"  # follows from the targets of a run: no file sets it
+    # What a model predicts a value for. It follows from the targets of a run: no user sets it.
+    output: Literal["molecule", "atoms"] = Field(default="molecule", json_schema_extra=FOLLOWS)
 
     @property
     def sizes(self) -> tuple[int, int]:

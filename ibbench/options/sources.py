@@ -25,6 +25,7 @@ OF_PACKAGES = frozenset(
     {"boiling_point", "freesolv", "heat_of_formation", "logp", "melting_point", "moleculeace", "solubility"}
 )
 WITH_SPLIT = frozenset({"moleculeace", "solubility"})
+WITH_CLIFFS = frozenset({"moleculeace"})  # sources that mark molecules on activity cliffs
 # The options of other sources that each source takes. The sources of ibbench are not imported to know them.
 _TAKEN: dict[str, frozenset[str]] = dict.fromkeys(OF_PACKAGES, frozenset({"max_atoms", "strict"}))
 

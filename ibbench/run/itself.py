@@ -36,7 +36,7 @@ def _refuse_without_reconstruction(config: Config, dataset: DataSet) -> None:
         if target in ITSELF and target not in own:
             able = [name for name in model_names() if get_model(name).reconstructs == target]
             raise InputError(
-                f"`targets=[{target}]` is the molecule itself, which `model={config.model.name}` does not restore: "
+                f"'targets=[{target}]' is the molecule itself, which `model={config.model.name}` does not restore: "
                 f"expected model={' or '.join(able)}"
             )
     if asked := [name for name in config.baselines if is_reconstruction(name)]:

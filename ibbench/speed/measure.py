@@ -46,8 +46,10 @@ def measure(point: Point, repeats: int, seconds: float) -> pd.DataFrame:
         the time goes; a compiled step does forward and backward pass as one, which counts as forward.
 
     Raises:
-        InputError: the train subset is smaller than a batch.
+        InputError: the train subset is smaller than a batch, or a target has a value per atom.
     """
+    if point.resolved.model.output == "atoms":
+        raise InputError(f"{', '.join(point.config.targets)} has a value per atom, which peers do not predict")
     batch_size, train_size = point.config.trainer.batch_size, point.split.train_size
     if train_size < batch_size:
         raise InputError(f"a batch of {batch_size} molecules needs as many to train on: data.train_size={train_size}")

@@ -89,7 +89,7 @@ def _time_chemprop(point: Point, command: str, epochs: int, folder: Path) -> dic
     words += ["--epochs", str(epochs), "--batch-size", str(point.config.trainer.batch_size)]
     words += ["--accelerator", "cpu", "--pytorch-seed", str(seed), "--output-dir", str(folder / "chemprop")]
     seconds = _run(words, folder)
-    found = sorted((folder / "chemprop").rglob("test_predictions.csv"))
+    found = sorted((folder / "chemprop").rglob("test_predictions.*"))
     predicted = pd.read_csv(found[0])[target].to_numpy() if found else np.array([])
     truth = values[split.test].numpy()
     if len(predicted) != len(truth):

@@ -100,7 +100,7 @@ def test_where_nothing_is_to_be_done_no_worker_starts(
     train(configs)
     started: list[int] = []
 
-    def note(tasks: list[workers.Assignment], num_workers: int) -> dict[int, str]:
+    def note(tasks: list[workers.Assignment], num_workers: int, _gpus: list[str]) -> dict[int, str]:
         started.append(num_workers)
         return dict.fromkeys(range(len(tasks)), "done")
 

@@ -110,7 +110,7 @@ def test_atom_statistics_have_the_same_digits_in_chunks(
     whole = atom_statistics(molecules)
     at_once = molecules.atoms[molecules.mask].float().mean(0, dtype=torch.float64).float()
     assert torch.equal(whole[0], at_once)
-    monkeypatch.setattr("ibbench.training.scaling._CHUNK", 7)
+    monkeypatch.setattr("ibbench.data.statistics._CHUNK", 7)
     assert all(map(torch.equal, atom_statistics(molecules), whole))
 
 

@@ -18,7 +18,7 @@ from ibbench.data.layout import Padding
 from ibbench.data.targets import Target
 from ibbench.errors import InputError, suggest
 from ibbench.options.data import DataOptions
-from ibbench.options.sources import built_in_sources, set_taken, source_names
+from ibbench.options.sources import WITH_CLIFFS, built_in_sources, set_taken, source_names
 from ibbench.plugins.load import load_installed
 from ibbench.plugins.registry import enter
 
@@ -83,7 +83,6 @@ class Source(ABC):
         takes: options that belong to another source, such as `path`, and that this one takes, too. `identify` must
             return another text where they change the content.
         references: the papers to cite for its data, each with its https://doi.org/ address.
-        has_cliffs: whether the source marks molecules on activity cliffs, whose errors tables then tell apart.
         options: the group `data` of the config.
     """
 
@@ -96,7 +95,6 @@ class Source(ABC):
     num_molecules: ClassVar[int | None] = None
     takes: ClassVar[frozenset[str]] = frozenset()
     references: ClassVar[tuple[str, ...]] = ()
-    has_cliffs: ClassVar[bool] = False
 
     def __init__(self, options: DataOptions) -> None:
         self.options = options
@@ -129,7 +127,7 @@ class Source(ABC):
 
     @classmethod
     def cliffs(cls, identity: str) -> np.ndarray:
-        """Return which rows are of molecules on activity cliffs, bool `[M]`, of a source with `has_cliffs`.
+        """Return which rows are of molecules on activity cliffs, bool `[M]`, of a source that marks them.
 
         Args:
             identity: the text that `identify` returned.
@@ -258,9 +256,8 @@ def find_references(identity: str) -> tuple[str, ...]:
 
 
 def has_cliffs(identity: str) -> bool:
-    """Whether the source that a record names marks molecules on activity cliffs."""
-    source = identity.partition(":")[0]
-    return source in known_sources() and get_source(source).has_cliffs
+    """Whether the source that a record names marks molecules on activity cliffs; told without loading the source."""
+    return identity.partition(":")[0] in WITH_CLIFFS
 
 
 @functools.lru_cache(maxsize=64)

@@ -34,7 +34,6 @@ class MoleculeAce(Packaged):
         "-log10 of the constant of inhibition (Ki) or of the effective dose (EC50)",
     )
     references = (_TILBORG,)
-    has_cliffs = True
 
     @classmethod
     def cliffs(cls, identity: str) -> np.ndarray:
