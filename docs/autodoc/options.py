@@ -118,7 +118,8 @@ def _fields(group: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, li
     for way in ways:
         if "$ref" in way:
             for name, field in schema["$defs"][way["$ref"].rpartition("/")[2]]["properties"].items():
-                found.setdefault(name, []).append(field)
+                if not field.get("follows"):  # from other options: no user sets it
+                    found.setdefault(name, []).append(field)
     return found
 
 

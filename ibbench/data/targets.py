@@ -82,7 +82,7 @@ _ALL = (
     Target("c", "C", "GHz", "rotational constant C", logarithmic=True),
 )
 QM9_TARGETS = {target.name: target for target in _ALL}
-_CHARGE = "Mulliken charge of an atom, with those of its hydrogens where these are no atoms of their own"
+_CHARGE = "Mulliken charge of an atom, with its hydrogens"
 QM9_ATOM_TARGETS = {"mulliken": Target("mulliken", "q", "e", _CHARGE, output="atoms")}
 
 # What stands for the molecule itself, where a model restores molecules and needs no label. A prediction is then how far
