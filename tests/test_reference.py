@@ -16,6 +16,7 @@ from autodoc import api, columns, commands, comments, markdown, options
 
 import ibbench as package
 from ibbench.cli import app
+from ibbench.compare import classes, cliffs
 from ibbench.data.sources import find_references
 from ibbench.errors import InputError
 from ibbench.options.compose import compose_config
@@ -127,7 +128,10 @@ def test_every_command_and_flag_is_told() -> None:
 
 
 def _expected(name: str, header: list[str]) -> bool:
-    return any(file.name == name and list(file.columns) == header for file in columns.FILES)
+    known = [list(file.columns) for file in columns.FILES if file.name == name]
+    if name == "table.csv":  # some studies have the columns that stand behind the others in the page, too
+        known += [[*known[0], *classes.COLUMNS], [*known[0], *cliffs.COLUMNS]]
+    return header in known
 
 
 def _header(text: str) -> list[str]:

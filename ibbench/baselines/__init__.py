@@ -36,6 +36,7 @@ class Baseline(ABC):
     Attributes:
         ignores: the options of the data, such as `data.graph`, that cannot change the baseline's predictions: runs that
             differ in nothing else share its rows. By default, these alter what models are given while they train.
+        of_atoms: whether the baseline predicts targets of atoms, `[m, N]`, too.
         reconstructs: for a baseline that restores molecules, the target that stands for them; empty for all others.
         dataset: the molecules and their targets. Where labels are altered (`data.labels`, `data.label_noise`), it is
             replaced before each `fit` by one with the labels that the models are given: a fit takes labels from here.
@@ -45,6 +46,7 @@ class Baseline(ABC):
         {"data.graph", "data.augmentation", "data.standardise", "data.centre"}
     )
     reconstructs: ClassVar[str] = ""
+    of_atoms: ClassVar[bool] = False
 
     def __init__(self, dataset: DataSet) -> None:
         self.dataset = dataset

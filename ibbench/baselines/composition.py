@@ -25,6 +25,8 @@ class Composition(Baseline):
     that its element tells is the mean of that element.
     """
 
+    of_atoms = True
+
     ignores = Baseline.ignores | {"data.features"}
 
     def __init__(self, dataset: DataSet) -> None:

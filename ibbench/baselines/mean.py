@@ -19,6 +19,8 @@ class Mean(Baseline):
     Of a class the mean is the frequency of class 1, and of a target of atoms it is that over all atoms.
     """
 
+    of_atoms = True
+
     ignores = Baseline.ignores | {"data.features"}
     num_parameters = 1
 

@@ -74,7 +74,8 @@ def show_probes(
     from ibbench.probes.subject.code import lay_out
     from ibbench.probes.subject.earlier import merge, read_earlier
     from ibbench.probes.subject.foretell import foretell
-    from ibbench.probes.subject.measure import check_request, measure
+    from ibbench.probes.subject.measure import measure
+    from ibbench.probes.subject.request import check_request
     from ibbench.probes.subject.truth import read_truth
 
     arguments = _with_plugins(arguments, plugins)

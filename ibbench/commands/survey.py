@@ -122,7 +122,9 @@ def _plan(overrides: Sequence[str], scale: Scale) -> tuple[Config, list[str], li
 
 
 def _reads_what_is_there(model: str, shared: Sequence[str]) -> bool:
-    """Whether the data have the coordinates that a model may need."""
+    """Whether the data have the coordinates that a model may need, and the labels: some models restore molecules."""
+    if get_model(model).reconstructs:
+        return False
     config = compose_config([*shared, f"model={model}"])
     return config.data.source == "qm9pack" or "positions" not in get_model(model).reads_with(config.model)
 

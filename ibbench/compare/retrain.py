@@ -76,11 +76,11 @@ def _words(record: Record) -> list[str]:
         chosen.append(f"tuning={_nearest('tuning', config['tuning'])}")
     own = _OWN_FILE.get(source, ())
     options = flatten(config)
-    of_columns = ("data.smiles_column", "data.target_columns", "data.classes")
+    of_columns = ("data.smiles_column", "data.target_columns", "data.classes", "data.task")
     needed = [f"{key}={typed(options[key])}" for key in of_columns if key in options]
     usual = compose_config([f"model={model}", *chosen, *own, *needed]).numerics()
     at_one_size = [one | {"data": one["data"] | {"train_size": None}} for one in (usual, config)]
-    differing = find_variants_of(at_one_size)[1]
+    differing = find_variants_of(at_one_size, apart=False)[1]
     defaults = flatten(usual)
     for key in sorted(NOT_VARIANTS - {"model.name", "data.source"}):
         if options.get(key) != defaults.get(key):

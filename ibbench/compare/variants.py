@@ -11,9 +11,10 @@ NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.sourc
 # Options that may follow from the train size: where all runs of a train size share a value, the size tells it.
 _BY_SIZE = {"trainer.steps", "trainer.epochs", "trainer.validate_every"}
 _SIZE = ("data.train_size",)
-# What data set a config is of. Options of `data` that all runs of a data set share are told by its name, where several
-# data sets stand in one study: they are not what these runs are compared for.
+# What data set a config is of. How all runs of a data set read and divide it is told by its name, where several data
+# sets stand in one study: it is not what these runs are compared for. What alters molecules or labels is.
 _DATASET = ("data.source", "data.path", "data.task")
+_ALTERING = {"data.graph", "data.augmentation", "data.label_noise", "data.labels", "data.standardise", "data.centre"}
 _NAMED = ("optimizer", "schedule")  # config groups: one name chooses a file that sets several options
 _Flat = dict[str, Any]
 
@@ -23,16 +24,18 @@ def find_variants(records: Sequence[Record]) -> list[dict[str, str]]:
     return find_variants_of([record.config for record in records])
 
 
-def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+def find_variants_of(configs: Sequence[dict[str, Any]], *, apart: bool = True) -> list[dict[str, str]]:
     """Return for each config the options in which the configs differ; an option that is absent counts as null.
 
     Options that only some models have are compared between the configs of those models alone. Where optimizers or
     schedules differ, their names stand for the values in their files. The length of the training is left out where it
     depends on the train size alone: rows of different sizes are then points of one learning curve, not variants. So are
-    options of `data` that depend on the data set alone, such as its features: errors of two data sets are not compared.
+    options of reading and dividing that depend on the data set alone: errors of two data sets are not compared.
 
     Args:
         configs: configs as recorded, with nested options.
+        apart: whether figures of different data sets are kept apart, so that the options of a data set need not stand
+            in a variant.
 
     Returns:
         Options and values as typed, such as `{"model.depth": "4"}`, for each config; empty where none differs.
@@ -45,7 +48,7 @@ def find_variants_of(configs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
         having = {model for model, options in zip(models, flat, strict=True) if key in options}
         values = {row: typed(flat[row].get(key)) for row, model in enumerate(models) if model in having}
         told = (key in _BY_SIZE and _follows(values, flat, _SIZE)) or (
-            key.startswith("data.") and _follows(values, flat, _DATASET)
+            apart and key.startswith("data.") and key not in _ALTERING and _follows(values, flat, _DATASET)
         )
         if len(set(values.values())) > 1 and not told:
             for row in values.keys() - _implied(key, values, flat):

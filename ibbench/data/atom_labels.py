@@ -19,6 +19,12 @@ from ibbench.data.targets import Target
 _FORMAT = 1  # raise it when the labels of atoms are found in another way
 
 
+def find_atom_targets(dataset: DataSet, targets: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the names of targets that are of targets of atoms, once each."""
+    known = get_source(dataset.options.source).atom_targets if dataset.options else {}
+    return tuple(name for name in dict.fromkeys(targets) if name in known)
+
+
 def add_atom_targets(dataset: DataSet, targets: Sequence[str], say: Callable[[str], object] = print) -> DataSet:
     """Return the data set with those targets that are of atoms; as it is if there are none among them.
 

@@ -216,7 +216,7 @@ class Config(Options):
 # Types of our own validation errors whose message names its options, so that `_describe` adds no name.
 _SAID_IN_FULL = {
     *("source_only", "source_needs", "units", "width_and_budget", "nesterov", "batch_of_one", "seconds"),
-    *("length", "trials", "steps", "pooling", "split_option", "plugins", "keep"),
+    *("length", "trials", "steps", "pooling", "split_option", "plugins", "keep", "subspace"),
 }
 
 

@@ -48,7 +48,7 @@ class Connectivity(PairProbe):
     by_default = False
 
     def compare(self, one: Side, other: Side) -> Iterator[Finding]:
-        """Measure along the line between two networks, at the test molecules of the first one's unit."""
+        """Measure along the line between two networks, on test molecules, in the unit of the first one's target."""
         assert one.subject is not None
         assert other.subject is not None
         a, b = one.subject(), other.subject()
@@ -93,6 +93,10 @@ def _mix(one: Tensor, other: Tensor, t: float) -> Tensor:
 
 
 def _same_shapes(a: Subject, b: Subject) -> bool:
+    """Whether the weights of two networks can be mixed, and both read the same molecules in the same way."""
+    data = [one.point.config.data for one in (a, b)]
+    if any(getattr(data[0], name) != getattr(data[1], name) for name in ("graph", "features", "hydrogens")):
+        return False
     shapes = [{name: tensor.shape for name, tensor in subject.tensors().items()} for subject in (a, b)]
     return shapes[0] == shapes[1] and a.point.resolved.model == b.point.resolved.model
 

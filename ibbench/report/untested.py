@@ -24,14 +24,16 @@ def tell_untested(study: Study) -> list[Shape]:
         study: a study of which no finished run has test molecules.
     """
     records = [record for record in study.records if record.run in study.untested]
-    found: dict[tuple[str, str, int, str], dict[int, float]] = {}
+    found: dict[tuple[str, str, str, str, int, str], dict[int, float]] = {}
     for record, variant in zip(records, find_variants(records), strict=True):
         name = in_full(str(record.config["model"]["name"]), describe(variant))
         for replica in record.replicas:
-            row = (replica.target, replica.unit, record.train_size, name)
+            row = (record.data_source, record.split_fingerprint, replica.target, replica.unit, record.train_size, name)
             found.setdefault(row, {}).setdefault(replica.seed, replica.validation.mae)
+    several = len({source for source, *_ in found}) > 1
     rows = [
-        {
+        ({"source": source} if several else {})
+        | {
             "target": target,
             "model": name,
             "train size": f"{size:,}",
@@ -39,7 +41,7 @@ def tell_untested(study: Study) -> list[Shape]:
             "validation error": _tell(list(by_seed.values())),
             "unit": unit,
         }
-        for (target, unit, size, name), by_seed in sorted(found.items())
+        for (source, _, target, unit, size, name), by_seed in sorted(found.items())
     ]
     return [*map(Remark, tell_missing(study)), Remark(_WHAT), Table(rows, "Validation errors")]
 

@@ -59,6 +59,8 @@ def _check_options(config: Config) -> None:
                 f"`{option}={value}` has no meaning for `{model}`, which has no labels and whose loss is the squared "
                 f"distance of a molecule from its reconstruction: expected {option}={only}"
             )
+    if config.trainer.compile == "graphs" and config.model.name == "set_autoencoder":
+        raise InputError(f"`{model}` matches atoms on the CPU, which no CUDA graph holds: expected another compile")
     if config.reference == "composition":
         raise InputError(f"`reference=composition` changes nothing for `{model}`, which has no labels. Leave it out")
 

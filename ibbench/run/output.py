@@ -1,10 +1,12 @@
 """What the models of a run predict: one number per molecule, or one per atom; and what that rules out."""
 
+from ibbench.baselines import get_baseline
 from ibbench.data.dataset import DataSet
 from ibbench.data.targets import Output
 from ibbench.errors import InputError
 from ibbench.models.registry import get_model
 from ibbench.options.config import Config
+from ibbench.plugins.load import names_of
 
 
 def find_output(config: Config, dataset: DataSet) -> Output:
@@ -44,6 +46,9 @@ def _check_atoms(config: Config) -> None:
         f"data.graph={config.data.graph}": config.data.graph == "shuffled_features",
         f"baselines=[{','.join(config.baselines)}]": any("+" in name for name in config.baselines),
     }
+    for name in names_of("baseline", config.plugins):
+        if not get_baseline(name).of_atoms:
+            raise InputError(f"{what}, which the baseline `{name}` does not predict: leave its plugin out")
     for option, is_given in given.items():
         if is_given:
             raise InputError(f"{what}, and `{option}` is for values of molecules only: leave it out")

@@ -20,13 +20,14 @@ from ibbench.record.folder import MATCHED
 from ibbench.terminal import mention
 from ibbench.training.device import describe_device, free_memory
 from ibbench.training.loop import prepare
-from ibbench.training.optim import LOSSES
 from ibbench.training.packs import bytes_per_replica, list_replicas
 from ibbench.training.step import Step
+from ibbench.training.task import loss_of
 
 _GRAIN = 8  # only multiples of this are tried as widths
 _NEAR = 1.5  # the pace must lie within this factor of the budget
 _WARM_UP, _STEPS, _REPEATS = 2, 4, 5
+_USUAL = {"output"}  # what models predict, where that is a value per molecule
 _WIDEST = 1 << 11  # a wider model takes longer per step than any budget at which models can be trained to the end
 _LONGEST_SECONDS = 120.0  # for one model; a search that takes longer is given up
 
@@ -62,7 +63,8 @@ def fit_to_seconds(config: Config, dataset: DataSet, split: Split, device: torch
 def _digest(config: Config, dataset: DataSet, device: torch.device) -> str:
     """Return a hash of all that the time of a step depends on, so that runs which differ otherwise share a width."""
     facts = {
-        "model": config.model.model_dump(mode="json"),
+        # Without what the models predict where it is what all models predicted, so that widths are found again.
+        "model": config.model.model_dump(mode="json", exclude=_USUAL if config.model.output == "molecule" else None),
         "padding": list(dataset.molecules.padding),
         "replicas": config.num_replicas,
         "batch_size": config.trainer.batch_size,
@@ -142,7 +144,7 @@ def seconds_per_molecule(
         Seconds per molecule and replica: the median of several timings, or the one that ended early.
     """
     task, state = prepare(config, dataset, split, device, list_replicas(config))
-    step, size = Step(state.models, LOSSES[config.loss], compiled=False), config.trainer.batch_size
+    step, size = Step(state.models, loss_of(task, config.loss), compiled=False), config.trainer.batch_size
     batch = torch.arange(size, device=device).expand(len(task.replicas), size)
     spent = []
     for repeat in range(_WARM_UP + _REPEATS):

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from ibbench.baselines.pairs.pair import Pair
 from ibbench.baselines.reconstruction import is_reconstruction
 from ibbench.budget.cost import count_training_flops
 from ibbench.budget.width import fit_to_budget
-from ibbench.data.atom_labels import add_atom_targets
+from ibbench.data.atom_labels import add_atom_targets, find_atom_targets
 from ibbench.data.classes import check_classes
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.division import OF_SOURCE
@@ -105,7 +106,7 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     get_model(config.model.name)
     if is_baseline(config.model.name):
         raise InputError(f"`model={config.model.name}` is the name of a baseline: expected a model of another name")
-    dataset = complete_targets(config, _add_once(_load(config.data), tuple(config.targets)))
+    dataset = complete_targets(config, _with_atom_targets(_load(config.data), config.targets))
     for target in config.targets:
         dataset.column(target)
     split = _divide(config.data)._replace(unlabelled=find_unlabelled(dataset))
@@ -299,9 +300,14 @@ def _load(data: DataOptions) -> DataSet:
     return _load_once(data.model_copy(update=whole | {"features": data.layout}).model_dump_json())
 
 
+def _with_atom_targets(dataset: DataSet, targets: Sequence[str]) -> DataSet:
+    of_atoms = find_atom_targets(dataset, targets)
+    return _add_once(dataset, of_atoms) if of_atoms else dataset
+
+
 @functools.lru_cache(maxsize=2)  # so that molecules without labels are told once
-def _add_once(dataset: DataSet, targets: tuple[str, ...]) -> DataSet:
-    return add_atom_targets(dataset, targets, mention)
+def _add_once(dataset: DataSet, of_atoms: tuple[str, ...]) -> DataSet:
+    return add_atom_targets(dataset, of_atoms, mention)
 
 
 def _divide(data: DataOptions) -> Split:

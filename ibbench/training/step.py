@@ -63,7 +63,7 @@ class Step:
 
     Args:
         models: the R replicas.
-        loss: a loss of `LOSSES`.
+        loss: the loss of the kind of target, see `Truth.loss`.
         compiled: whether to compile the step, when the first batch comes, and whether as a CUDA graph.
         symmetry_penalty: the weight of the squared difference between the predictions of a molecule in two orders of
             its atoms. If it is not 0, each batch has its molecules a second time, in another order, behind the first.

@@ -82,15 +82,14 @@ def find_generality(study: Study, curves: Sequence[Curve], at: float | None, tes
     Returns:
         None if the curves are of one data set and target alone.
     """
-    groups = comparable(curves)
-    if at is None or len({(group[0].section.source, group[0].target) for group in groups}) < 2:
+    if at is None:
         return None
+    groups = comparable([curve for curve in curves if curve.sizes[0] <= at <= curve.sizes[-1]])
     if len({group[0].section.source for group in groups}) < 2:
         return None
     settings = [
         Setting(name_dataset(group[0]), _kind(group), group, draw_curves(group, stream=number))
         for number, group in enumerate(groups)
-        if all(curve.sizes[0] <= at <= curve.sizes[-1] for curve in group)
     ]
     faulty = set(find_faults(study.entries))
     rows = [row for setting in settings for row in _rows(setting, at, faulty, tested)]
@@ -111,9 +110,8 @@ def name_dataset(curve: Curve) -> str:
 
 
 def _kind(group: Sequence[Curve]) -> str:
-    options = group[0].entries[0].options or next(
-        curve.entries[0].options for curve in group if curve.entries[0].options
-    )
+    known = [curve.entries[0].options for curve in group if curve.entries[0].options]  # a baseline has none
+    options = known[0] if known else {}
     kind = str(options.get("data.split", _RANDOM))
     return _OWN if kind == "column" and not options.get("data.split_column") else kind
 

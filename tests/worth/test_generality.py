@@ -1,12 +1,14 @@
 """Whether worth is told right over several data sets: known factors, known orders of models, and no mixing of tasks."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ibbench.compare.pairs import compare_pairs
 from ibbench.compare.study import Study, gather
+from ibbench.compare.variants import find_variants_of
 from ibbench.record.schema import Record
 from ibbench.report.generality import generality_sentences
 from ibbench.report.plot.generality import draw_generality
@@ -109,6 +111,21 @@ def test_another_data_set_is_no_recipe_and_its_options_are_no_variant(make_recor
         "data.split=scaffold",
     }
     assert {curve.model for curve in read_curves(study)} == set(QM9)  # a section is a split, so a name needs none
+
+
+def test_what_alters_the_data_is_told_also_where_it_goes_with_the_data_set() -> None:
+    def config(source: str, task: str | None, **options: str) -> dict[str, Any]:
+        return {"model": {"name": "gnn"}, "data": {"source": source, "task": task} | options}
+
+    configs = [
+        config("qm9pack", None, graph="true", features="qm9"),
+        config("logp", None, graph="empty", features="organic"),
+    ]
+    assert find_variants_of(configs) == [{"data.graph": "true"}, {"data.graph": "empty"}]
+    tasks = [config("moleculeace", "CHEMBL219_Ki"), config("moleculeace", "CHEMBL264_Ki")]
+    assert find_variants_of(tasks) == [{}, {}]
+    # Where nothing else tells the data sets of two rows apart, as in the rows of probes, the variant does.
+    assert find_variants_of(tasks, apart=False) == [{"data.task": "CHEMBL219_Ki"}, {"data.task": "CHEMBL264_Ki"}]
 
 
 @pytest.mark.parametrize("at", [250, 1000, 4000])

@@ -49,7 +49,7 @@ def plan_candidates(configs: list[Config], runs: list[Path] | None = None) -> li
         InputError: a config is not possible, or a run was trained on other data than its options stand for now.
     """
     points = [plan(config) for config in configs]
-    variants = [describe(variant) for variant in find_variants_of([config.numerics() for config in configs])]
+    variants = [describe(variant) for variant in find_variants_of([one.numerics() for one in configs], apart=False)]
     names = _name(points, variants)
     candidates = []
     for place, (point, variant, name) in enumerate(zip(points, variants, names, strict=True)):

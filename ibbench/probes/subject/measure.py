@@ -15,12 +15,11 @@ import ibbench
 from ibbench.compare.columns import shared
 from ibbench.compare.order import model_order, target_order
 from ibbench.compare.study import in_full
-from ibbench.errors import InputError
-from ibbench.models.registry import get_model
 from ibbench.probes import BITS, Finding, Moment, PairProbe, Probe, get_probe, probe_names
 from ibbench.probes.subject.candidate import Candidate, same_options
 from ibbench.probes.subject.kept import Kept
 from ibbench.probes.subject.pairs import measure_pairs
+from ibbench.probes.subject.request import check_candidates, check_request
 from ibbench.probes.subject.subject import Subject
 
 COLUMNS = {
@@ -36,7 +35,6 @@ COLUMNS = {
     "measured_with": "digest of options, data, number of molecules and version, which the rows of one model share",
 }
 KEYS = ["target", "train_size", "model", "variant", "at", "probe", "quantity", "part"]
-FEWEST = 10  # molecules that a kernel, or a variance over molecules, needs at least
 _LOGARITHMS = {BITS, "bits"}  # units of figures that are logarithms already
 _ALMOST_ONE = 1 - 1e-12
 _SAME = 1e-5  # difference of predictions, over their deviation, that float32 rounding leaves between equal functions
@@ -59,39 +57,6 @@ class Measured(NamedTuple):
         """Return the name of the model that a row of the table belongs to."""
         key = row["model"], row["variant"]
         return self.names.get(key) or in_full(*key)
-
-
-# Probes that measure the loss, or errors of trained models, as those of numbers: the moments at which they do.
-_NOT_OF_CLASSES: dict[str, set[Moment]] = {
-    "coherence": {"init", "trained"},
-    "curvature": {"init", "trained"},
-    "frequency": {"trained", "along"},
-    "kernel": {"along"},
-    "memorisation": {"trained"},
-    "symmetry": {"trained"},
-}
-
-
-_OF_RESTORED = {"anomaly", "latent"}  # probes of models that restore molecules
-
-
-def check_request(probes: Sequence[str], moments: Sequence[Moment], limit: int) -> None:
-    """Check that each probe makes sense at one of the moments, and that there are enough molecules.
-
-    Args:
-        probes: the names of the probes.
-        moments: the weights to look at.
-        limit: the largest number of molecules to look at.
-
-    Raises:
-        InputError: a probe makes sense at none of the moments, or the limit is below 10.
-    """
-    if limit < FEWEST:
-        raise InputError(f"`--molecules {limit}` are too few: expected at least {FEWEST}")
-    for name in probes:
-        possible = get_probe(name).moments
-        if possible and not set(possible) & set(moments):
-            raise InputError(f"`--probe {name}` makes no sense at {', '.join(moments)}: expected --at {possible[0]}")
 
 
 def measure(
@@ -118,9 +83,7 @@ def measure(
     known = {name: get_probe(name)() for name in probes}
     of_pairs = {name: probe for name, probe in known.items() if isinstance(probe, PairProbe)}
     chosen = {name: probe for name, probe in known.items() if name not in of_pairs}
-    _check_candidates(candidates, list(chosen.values()), moments, list(of_pairs.values()))
-    _check_classes(candidates, list(chosen), moments)
-    _check_restored(candidates, list(known))
+    check_candidates(candidates, known, moments)
     rows: list[dict[str, Any]] = []
     outputs: dict[tuple[str, int], dict[str, Tensor]] = {}
     kept = Kept()
@@ -144,72 +107,6 @@ def measure(
         rows.append(_row(pair.candidate, mark, pair.seed, "trained", pair.probe, pair.finding))
     names = {(one.point.config.model.name, one.variant): one.name for one in candidates}
     return Measured(sort_rows(pd.DataFrame(rows, columns=list(COLUMNS))), names, _find_alike(list(outputs.values())))
-
-
-def _check_classes(candidates: Sequence[Candidate], probes: Sequence[str], moments: Sequence[Moment]) -> None:
-    """Refuse what probes cannot tell of a class: they take its labels for the numbers 0 and 1.
-
-    Raises:
-        InputError: a target is a class, and a probe looks at the loss or at errors of what was trained.
-    """
-    targets = {
-        target
-        for one in candidates
-        for target in one.point.config.targets
-        if one.point.dataset.targets[one.point.dataset.column(target)].is_class
-    }
-    refused = [name for name in probes if set(moments) & _NOT_OF_CLASSES.get(name, set())]
-    if targets and refused:
-        raise InputError(
-            f"{', '.join(sorted(targets))} is a class, and `--probe {','.join(refused)}` measures losses or errors of "
-            f"numbers at {' and '.join(moments)}: leave it out"
-        )
-
-
-def _check_restored(candidates: Sequence[Candidate], probes: Sequence[str]) -> None:
-    """Refuse probes of predictions for models that restore molecules: what these predict are errors.
-
-    Raises:
-        InputError: there is such a model, and a probe is none of codes.
-    """
-    restoring = {one.name for one in candidates if get_model(one.point.config.model.name).reconstructs}
-    if restoring and set(probes) - _OF_RESTORED:
-        raise InputError(
-            f"{sorted(restoring)[0]} restores molecules and predicts no label, which other probes look at: expected "
-            f"--probe {','.join(sorted(_OF_RESTORED))} --at trained"
-        )
-
-
-def _check_candidates(
-    candidates: Sequence[Candidate],
-    probes: Sequence[Probe],
-    moments: Sequence[Moment],
-    of_pairs: Sequence[PairProbe],
-) -> None:
-    trained = "trained" in moments and any("trained" in probe.moments for probe in probes)
-    trained |= any(probe.needs != "predictions" for probe in of_pairs)
-    untrained = [one.name for one in candidates if (trained or of_pairs) and one.record is None]
-    if untrained:
-        raise InputError(f"{', '.join(untrained)}: not trained yet, so there are no weights for --at trained")
-    without_weights = [one.name for one in candidates if trained and one.run is None]
-    if without_weights:
-        raise InputError(
-            f"{', '.join(without_weights)}: only evidence.zip is left of the training, which has no weights: expected "
-            "`ibbench train` to train it here, or a probe of predictions (`ibbench probe --list`)"
-        )
-    for one in candidates:
-        if one.point.resolved.model.output == "atoms":
-            raise InputError(
-                f"{one.name} predicts {', '.join(one.point.config.targets)}, which has a value per atom: probes are "
-                "for targets with one value per molecule"
-            )
-        if lacking := [target for target in one.point.config.targets if target in one.point.split.unlabelled]:
-            raise InputError(
-                f"{one.name} cannot be probed: some of its molecules lack a label of {' and '.join(lacking)}. Expected "
-                "a file with the rows of one target that have it"
-            )
-        if min(one.point.split.train_size, len(one.point.split.test)) < FEWEST:
-            raise InputError(f"{one.name} has fewer than {FEWEST} molecules to train on, or to test")
 
 
 class _Job(NamedTuple):
