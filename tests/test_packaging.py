@@ -131,7 +131,7 @@ def test_an_installed_wheel_works_outside_of_the_checkout(installed: Path, tmp_p
     assert found.stdout.split() == [str(installed / "ibbench/__init__.py"), str(installed / "ibbench/configs")]
     assert "graph_transformer" in _run(installed, tmp_path, "models")
     assert "name: quick" in _run(installed, tmp_path, "train", "--cfg", "job")
-    assert "model: cnn, deep_sets, gat, gnn, graph_transformer, mlp, painn, residual_pathway, rnn, schnet" in _run(
+    assert "model: autoencoder, cnn, deep_sets, gat, gnn, graph_transformer, mlp, painn" in _run(
         installed, tmp_path, "train", "--help"
     )
 
