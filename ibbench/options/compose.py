@@ -15,7 +15,7 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
 from ibbench.errors import InputError, needs_extra, shorten, suggest
 from ibbench.options.config import Config, option_names, read_config, suggest_option
-from ibbench.options.defaults import config_folder
+from ibbench.options.defaults import config_folder, config_groups
 from ibbench.options.extension import refuse_unnamed, with_plugins
 from ibbench.options.typed import as_hydra_reads, sweep_values
 from ibbench.plugins.load import fault_of
@@ -134,6 +134,9 @@ def explain(error: Exception) -> str:
         if fault := fault_of({"model": "model", "data": "source"}.get(group, ""), name):
             return fault
         return f"`{group}={shorten(name)}` is not possible: {suggest(name, names)}"
+    listed = re.search(r"Could not load '(\w+)/([^']+)'", text)  # one of several choices, as in `task=[logp,mine]`
+    if listed and listed[1] in config_groups():
+        return f"`{listed[1]}=[{shorten(listed[2])}]` is not possible: {suggest(listed[2], config_groups()[listed[1]])}"
     if isinstance(error, OverrideParseException):
         override = shorten(error.override)
         return f"`{override}` cannot be read: text with other signs than letters and digits stands in quotes"

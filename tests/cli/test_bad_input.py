@@ -18,6 +18,10 @@ CASES = {
     "unknown experiment": (["experiment=standart"], "`experiment=standart` is not possible: did you mean `standard`?"),
     "unknown experiment with a plus": (["+experiment=standart"], "did you mean `standard`?"),
     "two experiments": (["experiment=ladder", "+experiment=tiny"], "expected once, such as 'experiment=[ladder,tiny]'"),
+    "unknown one of several": (
+        ["task=[logp,scafold_split]"],
+        "`task=[scafold_split]` is not possible: did you mean `scaffold_split`",
+    ),
     "unknown target": (["targets=[gapp]"], "`targets=[gapp]` is not a target of this data set: did you mean `gap`"),
     "no target": (["targets=[]"], "`targets=[]` is not possible"),
     "unknown value": (["precision=float16"], "`precision=float16` is not possible: did you mean"),
