@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from ibbench.compare.distribution import Floats
 from ibbench.compare.estimate import estimate
@@ -94,6 +94,8 @@ def auroc_influences(score: Floats, positive: Flags) -> Floats:
         score: a score that should be higher for class 1, `[M]`.
         positive: whether a molecule is of class 1, `[M]`; there are both classes.
     """
+    from scipy import stats  # takes half a second to import, and only classes need it
+
     ranks, found = stats.rankdata(score), np.empty(len(score))
     for side, own in ((1, positive), (-1, ~positive)):
         others = len(score) - own.sum()

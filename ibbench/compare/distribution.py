@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 _NEARLY_NORMAL = 200  # with as many degrees of freedom or more, Student's t is taken as normal
 
@@ -68,6 +68,8 @@ def quantile(
     spread, weights = _normals(a, b, degrees, num_molecules)
     if len(spread) == 1:
         return -unit * float(spread[0] * special.ndtri(alpha / 2))
+
+    from scipy import optimize  # slow to import, and not needed by a table of one row
 
     def excess(value: float) -> float:
         return 2 * float(weights @ special.ndtr(-value / spread)) - alpha

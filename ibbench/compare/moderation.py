@@ -16,7 +16,7 @@ have. Without these three, 7 to 11 of 100 equal models would be told apart in a 
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from ibbench.compare.distribution import Floats
 from ibbench.compare.estimate import Estimate
@@ -82,6 +82,8 @@ def degrees_of_scatter(scatter: float) -> float:
 
     They solve trigamma(d / 2) = scatter; the result lies between 0 and 1,000.
     """
+
+    from scipy import optimize  # slow to import, and not needed by few rows
 
     def excess(log_half: float) -> float:
         return float(special.polygamma(1, np.exp(log_half))) - scatter

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from ibbench.compare.pairs import by_group
 from ibbench.compare.study import Entry, Key
@@ -62,7 +62,7 @@ def measure_doubling(replicas: Sequence[ReplicaEntry]) -> Doubling | None:
         return None
     low = high = None
     if len(logs) > 1:
-        spread = float(np.std(logs, ddof=1)) / math.sqrt(len(logs)) * float(stats.t.ppf(0.975, len(logs) - 1))
+        spread = float(np.std(logs, ddof=1)) / math.sqrt(len(logs)) * float(special.stdtrit(len(logs) - 1, 0.975))
         low, high = math.expm1(np.mean(logs) - spread), math.expm1(np.mean(logs) + spread)
     return Doubling(math.expm1(float(np.mean(logs))), low, high, replicas[0].trials[-1].steps)
 

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
 from torch import Tensor
 
 NUM_BINS = 10  # of molecules by rising probability, with as many molecules in each, for the calibration error
@@ -79,6 +78,8 @@ def auroc(score: Floats, positive: Flags) -> float:
         positive: whether a molecule is of class 1, `[m]`; there are both classes.
     """
     count = int(positive.sum())
+    from scipy import stats  # takes half a second to import, and only classes need it
+
     wins = stats.rankdata(score)[positive].sum() - count * (count + 1) / 2
     return float(wins / (count * (len(positive) - count)))
 
