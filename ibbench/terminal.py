@@ -123,6 +123,12 @@ def mention(line: str) -> None:
         say(line)
 
 
+@functools.cache
+def mention_once(line: str) -> None:
+    """Print a line as `mention` does, unless this process has printed the same before, as of the data of a sweep."""
+    mention(line)
+
+
 def _bars(console: Console) -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn  # takes longer to import than most commands run
 

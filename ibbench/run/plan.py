@@ -38,7 +38,7 @@ from ibbench.run.itself import complete_targets
 from ibbench.run.output import find_output
 from ibbench.run.pace import fit_to_seconds
 from ibbench.run.recall import remember
-from ibbench.terminal import mention
+from ibbench.terminal import mention_once
 from ibbench.training.device import choose_device, one_thread
 from ibbench.training.length import measure_length
 from ibbench.training.step import compiler, pays
@@ -305,9 +305,9 @@ def _with_atom_targets(dataset: DataSet, targets: Sequence[str]) -> DataSet:
     return _add_once(dataset, of_atoms) if of_atoms else dataset
 
 
-@functools.lru_cache(maxsize=2)  # so that molecules without labels are told once
+@functools.lru_cache(maxsize=2)
 def _add_once(dataset: DataSet, of_atoms: tuple[str, ...]) -> DataSet:
-    return add_atom_targets(dataset, of_atoms, mention)
+    return add_atom_targets(dataset, of_atoms, mention_once)
 
 
 def _divide(data: DataOptions) -> Split:
@@ -317,7 +317,7 @@ def _divide(data: DataOptions) -> Split:
 
 @functools.lru_cache(maxsize=2)  # the points of a sweep mostly share data and split
 def _load_once(options: str) -> DataSet:
-    return load_dataset(DataOptions.model_validate_json(options), mention)
+    return load_dataset(DataOptions.model_validate_json(options), mention_once)
 
 
 @functools.lru_cache(maxsize=2)
