@@ -71,7 +71,7 @@ class Memorisation(Probe):
         Raises:
             InputError: there is one seed, all seeds have the same molecules, or labels are altered.
         """
-        _check(subject)
+        check_seeds(subject, "memorisation")
         (target,), (unit,) = subject.targets, subject.units
         own, others = _pool(subject, of_seed=True), _pool(subject, of_seed=False)
         out, mine = left_out(own), own.errors[own.row]
@@ -96,15 +96,20 @@ class Memorisation(Probe):
         )
 
 
-def _check(subject: Subject) -> None:
+def check_seeds(subject: Subject, probe: str) -> None:
+    """Refuse a study whose seeds do not tell what a network owes to single train molecules.
+
+    Raises:
+        InputError: there is one seed, all seeds have the same molecules, or labels are altered.
+    """
     data, split = subject.point.config.data, subject.point.split.of_target(subject.targets[0])
     if data.labels != "true" or data.label_noise:
-        raise InputError("`--probe memorisation` compares with true labels, and those of this study are altered")
+        raise InputError(f"`--probe {probe}` compares with true labels, and those of this study are altered")
     if len(subject.point.config.seeds) < 2:
-        raise InputError("`--probe memorisation` compares seeds: expected a study with at least two")
+        raise InputError(f"`--probe {probe}` compares seeds: expected a study with at least two")
     if split.train_size >= len(split.train_pool):
         raise InputError(
-            "`--probe memorisation` needs molecules that some seeds lack: all of these seeds were trained on the whole "
+            f"`--probe {probe}` needs molecules that some seeds lack: all of these seeds were trained on the whole "
             "pool. Expected a smaller data.train_size"
         )
 
@@ -139,10 +144,11 @@ def _pool(subject: Subject, of_seed: bool) -> _Pool:
     longer = split._replace(train_size=min(size + subject.limit, len(split.train_pool)))
     index = subject.train_index if of_seed else longer.train_subset(subject.seed)[size:]
     inside = np.stack([np.isin(index.numpy(), split.train_subset(seed).numpy()) for seed in seeds])
-    return _Pool(index, _errors(subject, target, index), inside, seeds.index(subject.seed))
+    return _Pool(index, seed_errors(subject, target, index), inside, seeds.index(subject.seed))
 
 
-def _errors(subject: Subject, target: str, index: torch.Tensor) -> Floats:
+def seed_errors(subject: Subject, target: str, index: torch.Tensor) -> Floats:
+    """Return the absolute error of each seed's network on some molecules, in the target's unit, `[S, m]`."""
     assert subject.run is not None
     weights = read_weights(subject.run / WEIGHTS)
     facts, task = weights.facts, subject.task

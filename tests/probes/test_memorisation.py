@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from ibbench.data.dataset import DataSet
+from ibbench.probes.long_tail import CONTROL as ANY
+from ibbench.probes.long_tail import INFLUENCE, SHARE
 from ibbench.probes.memorisation import CONTROL, IN, MEMORISED, OUT, SCORE, _Pool, left_out, scores
 from tests.forked import run_command
 
@@ -52,7 +54,7 @@ def test_the_command_finds_what_was_learned_by_heart(qm9: DataSet, tmp_path: Pat
     seeds = "seeds=[0,1,2,3,4,5,6,7,8,9,10,11]"
     run = run_command(["train", *options, seeds, "trainer.compile=false"], tmp_path)
     assert run.returncode == 0, run.stderr
-    run = run_command(["probe", *options, seeds, "--probe", "memorisation"], tmp_path)
+    run = run_command(["probe", *options, seeds, "--probe", "memorisation,long_tail"], tmp_path)
     assert run.returncode == 0, run.stderr
     table = pd.read_csv(tmp_path / "results/t/probes.csv")
     means = table.groupby("quantity")["value"].mean()
@@ -61,5 +63,10 @@ def test_the_command_finds_what_was_learned_by_heart(qm9: DataSet, tmp_path: Pat
     spread = table[table["quantity"] == CONTROL]["value"].std() / 12**0.5
     assert abs(means[CONTROL]) < 5 * spread < means[SCORE]
     assert (table["quantity"] == MEMORISED).sum() == 10
+    bands = table[table["quantity"] == SHARE].groupby("seed")["value"].sum()
+    assert bands.to_numpy() == pytest.approx(100)  # each test molecule is in one band
+    # Not every band has test molecules for every seed, but each that has tells the influence, and the control.
+    counts = table.groupby("quantity").size()
+    assert counts[INFLUENCE] == counts[ANY] == counts[SHARE] >= 12
     refused = run_command(["probe", *options, "seeds=[0]", "--probe", "memorisation"], tmp_path)
     assert refused.returncode == 2

@@ -15,6 +15,7 @@ _NOT_OF_CLASSES: dict[str, set[Moment]] = {
     "curvature": {"init", "trained"},
     "frequency": {"trained", "along"},
     "kernel": {"along"},
+    "long_tail": {"trained"},
     "memorisation": {"trained"},
     "symmetry": {"trained"},
 }
