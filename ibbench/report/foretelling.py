@@ -59,12 +59,16 @@ def foretold_page(foretold: Foretold) -> Iterator[Shape]:
 
 
 def interval_cell(mean: Any, low: Any, high: Any) -> str:
-    """Write a figure with its interval, in three digits; a whole number as it is; empty if there is no figure."""
+    """Write a figure with its interval, in three digits; a whole number as it is; empty if there is no figure.
+
+    A figure near 0 gets fewer digits, so that the ends of its interval have no more than four.
+    """
     if pd.isna(mean):
         return ""
     if float(mean).is_integer() and (pd.isna(low) or low == high):
         return f"{int(mean):,}"
-    return with_interval(mean, low, high, notation_of(abs(mean), 3))
+    largest = max((abs(end) for end in (low, high) if pd.notna(end)), default=0.0)
+    return with_interval(mean, low, high, notation_of(max(abs(mean), largest / 10), 3))
 
 
 def gaps_to_floor(gaps: pd.DataFrame) -> list[Shape]:

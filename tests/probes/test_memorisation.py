@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from ibbench.data.dataset import DataSet
-from ibbench.probes.long_tail import CONTROL as ANY
-from ibbench.probes.long_tail import INFLUENCE, SHARE
+from ibbench.probes.long_tail import ANY, INFLUENCE, SHARE
 from ibbench.probes.memorisation import CONTROL, IN, MEMORISED, OUT, SCORE, _Pool, left_out, scores
 from tests.forked import run_command
 
