@@ -75,7 +75,7 @@ def show_probes(
     from ibbench.probes.subject.earlier import merge, read_earlier
     from ibbench.probes.subject.foretell import foretell
     from ibbench.probes.subject.measure import measure
-    from ibbench.probes.subject.request import check_request
+    from ibbench.probes.subject.request import check_request, not_of_classes
     from ibbench.probes.subject.truth import read_truth
 
     arguments = _with_plugins(arguments, plugins)
@@ -84,6 +84,9 @@ def show_probes(
     names = _probes(probes, wanted, with_ranking)
     check_request(names, wanted, limit)
     candidates = _candidates(arguments)
+    if not probes and (left_out := not_of_classes(candidates, names, wanted)):
+        mention(f"Not measured, since there are classes, whose errors are no numbers: {', '.join(left_out)}")
+        names = [name for name in names if name not in left_out]
     folder = study_folder(candidates[0].point.config)
     earlier = read_earlier(folder)
     measured = measure(candidates, names, wanted, limit, mention)

@@ -19,6 +19,7 @@ from ibbench.errors import InputError
 from ibbench.options.config import Config
 from ibbench.probes.subject.candidate import plan_candidates
 from ibbench.probes.subject.measure import measure
+from ibbench.probes.subject.request import not_of_classes
 from ibbench.probes.subject.truth import read_truth
 from ibbench.record.evidence import Evidence, pack_evidence
 from ibbench.record.metrics import ClassMetricsEntry, MetricsEntry
@@ -217,3 +218,14 @@ def test_errors_of_a_kernel_along_a_training_are_refused_of_a_class(compose: Com
     candidates = plan_candidates([compose("model=mlp", "targets=[polar,gap]", "seeds=[0]")])
     with pytest.raises(InputError, match="polar is a class, and `--probe kernel` measures"):
         measure(candidates, ["kernel"], ["along"], 20, lambda _: None)
+
+
+def test_what_no_probe_can_tell_of_a_class_is_left_out_where_nobody_named_it(compose: Compose) -> None:
+    of_class, of_number = (
+        plan_candidates([compose("model=mlp", f"targets=[{target}]", "seeds=[0]")]) for target in ("polar", "gap")
+    )
+    names = ["floor", "symmetry", "kernel"]
+    assert not_of_classes(of_class, names, ["init", "trained"]) == ["symmetry"]
+    assert not_of_classes(of_class, names, ["init"]) == not_of_classes(of_number, names, ["init", "trained"]) == []
+    left = [name for name in names if name != "symmetry"]
+    assert len(measure(of_class, left, ["init"], 20, lambda _: None).table)

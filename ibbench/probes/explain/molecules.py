@@ -9,6 +9,7 @@ from ibbench.data.splits import split_dataset
 from ibbench.errors import InputError, shorten
 from ibbench.options.config import Config
 from ibbench.probes.subject.candidate import read_configs
+from ibbench.terminal import mention_once
 
 _ROUNDS = 10  # RDKit may spell its own canonical SMILES in yet another way, up to a few times
 
@@ -50,10 +51,10 @@ def take_test_molecules(study: Path, runs: Sequence[Path], count: int, defaults:
     names = {run.name for run in runs}
     data = [config.data for config, folder in zip(configs, folders, strict=True) if folder.name in names]
     first, *others = {options.model_dump_json(): options for options in data}.values()
-    dataset = load_dataset(first)
+    dataset = load_dataset(first, mention_once)
     index = split_dataset(dataset, first).test.tolist()
     for options in others:
-        other = load_dataset(options)
+        other = load_dataset(options, mention_once)
         if other.source != dataset.source:
             raise InputError(f"the models of {study} have different data sets: --model chooses those of one")
         shared = {*split_dataset(other, options).test.tolist()}

@@ -77,23 +77,27 @@ def check_candidates(
     _check_restored(candidates, list(probes))
 
 
+def not_of_classes(candidates: Sequence[Candidate], probes: Sequence[str], moments: Sequence[Moment]) -> list[str]:
+    """Return the probes that cannot be measured since a target is a class; none where all targets are numbers."""
+    return [name for name in probes if set(moments) & _NOT_OF_CLASSES.get(name, set())] if _classes(candidates) else []
+
+
+def _classes(candidates: Sequence[Candidate]) -> list[str]:
+    columns = {target: one.point.dataset for one in candidates for target in one.point.config.targets}
+    return sorted(target for target, data in columns.items() if data.targets[data.column(target)].is_class)
+
+
 def _check_classes(candidates: Sequence[Candidate], probes: Sequence[str], moments: Sequence[Moment]) -> None:
     """Refuse what probes cannot tell of a class: they take its labels for the numbers 0 and 1.
 
     Raises:
         InputError: a target is a class, and a probe looks at the loss or at errors of what was trained.
     """
-    targets = {
-        target
-        for one in candidates
-        for target in one.point.config.targets
-        if one.point.dataset.targets[one.point.dataset.column(target)].is_class
-    }
-    refused = [name for name in probes if set(moments) & _NOT_OF_CLASSES.get(name, set())]
-    if targets and refused:
+    if refused := not_of_classes(candidates, probes, moments):
+        where = [moment for moment in moments if any(moment in _NOT_OF_CLASSES[name] for name in refused)]
         raise InputError(
-            f"{', '.join(sorted(targets))} is a class, and `--probe {','.join(refused)}` measures losses or errors of "
-            f"numbers at {' and '.join(moments)}: leave it out"
+            f"{', '.join(_classes(candidates))} is a class, and `--probe {','.join(refused)}` measures losses or "
+            f"errors of numbers at {' and '.join(where)}: leave it out"
         )
 
 
