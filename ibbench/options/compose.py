@@ -15,7 +15,7 @@ from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError
 
 from ibbench.errors import InputError, needs_extra, shorten, suggest
 from ibbench.options.config import Config, option_names, read_config, suggest_option
-from ibbench.options.defaults import config_folder, config_groups
+from ibbench.options.defaults import config_folder, config_groups, default_options
 from ibbench.options.extension import refuse_unnamed, with_plugins
 from ibbench.options.typed import as_hydra_reads, sweep_values
 from ibbench.plugins.load import fault_of
@@ -146,8 +146,7 @@ def explain(error: Exception) -> str:
         if key.startswith("hydra."):
             return f"`{key}` is not an option of Hydra, or not of this launcher: `--cfg hydra` shows those there are"
         if key in option_names():
-            group = key.partition(".")[0]
-            return f"`{key}` is not an option of every choice of `{group}` in this command"
+            return _not_of_every_choice(*key.split(".", 1))
         return f"`{shorten(key)}` is not an option: {suggest_option(key)}"
     if text.startswith("Config group override must be"):
         return "a group takes the name of one of its choices: expected a value such as that of model=gnn"
@@ -156,6 +155,12 @@ def explain(error: Exception) -> str:
     if error.__cause__ and text.startswith("Error merging override"):
         text += f": {str(error.__cause__).partition(chr(10))[0]}"
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _not_of_every_choice(group: str, name: str) -> str:
+    having = [choice for choice in config_groups().get(group, []) if name in default_options(group, choice)]
+    told = f"`{group}.{name}` is not an option of every choice of `{group}` in this command"
+    return f"{told}: expected {group}={','.join(having)}, or some of these" if having else told
 
 
 def pack_sweeps(arguments: Sequence[str]) -> dict[str, str]:
