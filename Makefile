@@ -12,8 +12,8 @@ train: $(INSTALLED)
 test: $(INSTALLED) # what is quick; see docs/reference/tests.md
 	$(PYTEST) --numprocesses 2 $(ARGS)
 
-test-slow: $(INSTALLED) # what takes longer
-	$(PYTEST) --numprocesses 2 -m slow $(ARGS)
+test-slow: $(INSTALLED) # what takes longer; three at a time, as some wait for jobs and browsers
+	$(PYTEST) --numprocesses 3 --dist worksteal -m slow $(ARGS)
 
 claims: $(INSTALLED) # README, docs and results/ say the same, as git has them, and follow from the evidence
 	$(PYTEST) -m claims tests/test_claims.py $(ARGS)

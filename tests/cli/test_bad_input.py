@@ -78,7 +78,7 @@ CASES = {
     "absent device": (["device=cuda:77"], "`device=cuda:77` is not possible"),
     "option of another model": (
         ["model.heads=8"],
-        "`model.heads` is not an option of every choice of `model` in this command: expected model=gat,graph_transformer,",
+        "`model.heads` is not an option of every choice of `model` in this command: expected model=gat,",
     ),
     "flops that no width has": (
         ["budget.match=flops", "budget.value=10", "model=gat"],

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from ibbench.probes import Probe
 from ibbench.probes.subject.measure import Measured, average
 from ibbench.probes.subject.pairs import OTHER_SEED
-from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit
+from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit, wrapped
 
 _MOST_WRITTEN = 14  # models up to which the squares have room for a written figure
 
@@ -42,8 +42,9 @@ def draw_pairs(probe: Probe, name: str, measured: Measured) -> Figure | None:
         values = np.array([[found.get((one, other), math.nan) for other in names] for one in names])
         image = axes.imshow(values, cmap="cividis")
         axes.grid(visible=False)
-        axes.set_xticks(range(len(names)), [plain(each) for each in names], rotation=45, ha="right")
-        axes.set_yticks(range(len(names)), [plain(each) for each in names])
+        told = [wrapped(each) for each in names]
+        axes.set_xticks(range(len(names)), told, rotation=45, ha="right")
+        axes.set_yticks(range(len(names)), told)
         figure.colorbar(image, ax=axes, shrink=0.8)
         if len(names) <= _MOST_WRITTEN:
             middle = float(np.nanmin(values) + np.nanmax(values)) / 2

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from ibbench.probes import Probe
 from ibbench.probes.subject.measure import Measured, average
-from ibbench.report.plot.style import add_axes, looks, new_figure, plain, with_unit
+from ibbench.report.plot.style import add_axes, looks, new_figure, plain, with_unit, wrapped
 
 _MOST_COLUMNS = 4  # panels side by side
 _SMALLEST = 1e-16  # as which smaller figures, and 0, are drawn on a logarithmic axis
@@ -30,9 +30,11 @@ def draw_probe(probe: Probe, name: str, measured: Measured) -> Figure | None:
     parts = list(dict.fromkeys(means["part"]))
     style = looks(parts)
     names = list(dict.fromkeys(measured.name(row) for _, row in means.iterrows()))
+    told = [wrapped(name) for name in names]
+    height = 0.32 * max(len(names), 0.5 * sum(name.count("\n") + 1 for name in told))
     columns = min(_MOST_COLUMNS, len(panels))
     lines = -(-len(panels) // columns)
-    figure = new_figure(5.2 * columns, (0.32 * len(names) + (1.5 if lines == 1 else 1.0)) * lines)
+    figure = new_figure(5.2 * columns, (height + (1.5 if lines == 1 else 1.0)) * lines)
     every = add_axes(figure, lines, columns)
     for axes in every[len(panels) :]:
         axes.set_visible(False)
@@ -45,7 +47,7 @@ def draw_probe(probe: Probe, name: str, measured: Measured) -> Figure | None:
                 values, places, xerr=_reach(of_part, values, probe.logarithmic), color=look.color, marker=look.marker,
                 linestyle="none", markersize=4.5, capsize=2, elinewidth=0.9, label=plain(str(part) or "as it is"),
             )  # fmt: skip
-        axes.set_yticks(range(len(names)), [plain(one) for one in names])
+        axes.set_yticks(range(len(names)), told)
         axes.set_ylim(len(names) - 0.5, -0.5)
         if probe.logarithmic:
             axes.set_xscale("log")

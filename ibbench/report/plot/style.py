@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -31,6 +32,7 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",
 }
 _DOTS_PER_INCH = 150
+_ROW_LETTERS = 44
 _LONGEST = 60  # letters of a file's name, which may have 255 bytes, and up to 4 of them per letter
 FORMATS = ("png", "svg")
 
@@ -54,6 +56,11 @@ def looks(models: Sequence[str]) -> dict[str, Look]:
 def plain(text: str) -> str:
     """Return a text that matplotlib shows as it is, a dollar sign included."""
     return text.replace("$", r"\$")
+
+
+def wrapped(text: str) -> str:
+    """Return a text as `plain` does, in lines of at most 44 letters, for the names of rows beside an axis."""
+    return textwrap.fill(plain(text), _ROW_LETTERS)
 
 
 def write_above(figure: Figure, text: str) -> None:
