@@ -78,6 +78,17 @@ def test_a_variant_is_the_same_in_whichever_order_its_options_stand(tmp_path: Pa
     assert of_gnn["value"].tolist() == [0.2, 0.9, 1.1]
 
 
+def test_the_same_options_are_the_same_model_under_another_name(tmp_path: Path) -> None:
+    earlier = _table(("gnn", "kernel", 0, "init", 1.0, "b"), ("gnn", "kernel", 1, "init", 1.1, "b"))
+    now = _table(("gnn", "kernel", 0, "init", 0.9, "b"), ("gnn", "kernel", 0, "init", 0.5, "c"))
+    now["variant"] = ["model.depth=4", "model.depth=8"]
+    merged = merge(_write(tmp_path, earlier), _now()._replace(table=now))
+    assert merged.measured.table[["variant", "seed", "value"]].to_numpy().tolist() == [
+        ["model.depth=4", 0, 0.9], ["model.depth=4", 1, 1.1], ["model.depth=8", 0, 0.5],
+    ]  # fmt: skip
+    assert (merged.num_kept, merged.num_dropped) == (1, 0)
+
+
 def test_a_file_of_an_older_version_is_read_and_any_other_is_refused(tmp_path: Path) -> None:
     older = _write(tmp_path, EARLIER.drop(columns="measured_with"))
     merged = merge(older, _now(("gnn", "kernel", 0, "init", 0.9, "b")))

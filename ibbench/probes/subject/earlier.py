@@ -90,7 +90,16 @@ def merge(earlier: pd.DataFrame, now: Measured) -> Merged:
 
 
 def _named_as_now(earlier: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Return earlier figures with their variants written as now, where only the order of options differs."""
+    """Return earlier figures with their variants named as now.
+
+    What was measured with the same options is the same model, though another sweep has other options in its name; files
+    of older versions do not say with what, and only the order of options may differ there.
+    """
     written = {(size, model, in_order(text)): text for size, model, text in now[_MODEL].itertuples(index=False)}
-    rows = earlier[_MODEL].itertuples(index=False)
-    return earlier.assign(variant=[written.get((size, model, in_order(text)), text) for size, model, text in rows])
+    marked = {tuple(row): text for *row, text in now[["train_size", "model", "measured_with", "variant"]].to_numpy()}
+    rows = earlier[[*_MODEL, "measured_with"]].itertuples(index=False)
+    variants = [
+        marked.get((size, model, mark), written.get((size, model, in_order(text)), text))
+        for size, model, text, mark in rows
+    ]
+    return earlier.assign(variant=variants)
