@@ -408,14 +408,16 @@ def test_what_is_said_of_codes_is_in_their_study() -> None:
         assert components == f"{table[f'pca_{number} ']:.2f}"
         assert code == f"{table[f'autoencoder model.latent={number}']:.2f}"
     probes = pd.read_csv(io.StringIO(committed_text("results/autoencoder/probes.csv")), keep_default_na=False)
-    means = probes.groupby(["model", "variant", "target", "quantity", "part"])["value"].mean()
+    keys = ["model", "variant", "target", "quantity", "part"]
+    means, untrained = (probes[probes["at"] == at].groupby(keys)["value"].mean() for at in ("trained", "init"))
     flat, of_set = (
         means[name, f"model.latent={number}", "gap"] for name, number in (("autoencoder", 32), ("set_autoencoder", 8))
     )
     for labels, *cells in shown("labels of results/autoencoder/probes.csv"):
         code, components, inputs = (f"MAE from {what}" for what in ("the code", "principal components", "all inputs"))
-        told = [flat[code, f"{labels} labels"], flat[components, f"{labels} labels"], of_set[code, f"{labels} labels"]]
-        assert cells == [f"{error:.3f}" for error in [*told, flat[inputs, f"{labels} labels"]]]
+        drawn = untrained["set_autoencoder", "model.latent=8", "gap"]
+        told = (flat[code], flat[components], of_set[code], drawn[code], flat[inputs])
+        assert cells == [f"{errors[f'{labels} labels']:.3f}" for errors in told]
     for name, *cells in shown("strange molecules of results/autoencoder/probes.csv"):
         model, number = name.split("`")[1], name.rpartition(" ")[2]
         known = (
@@ -425,6 +427,15 @@ def test_what_is_said_of_codes_is_in_their_study() -> None:
         )
         figures = ("AUROC", "AUROC at equal size", "AUROC of principal components at equal size")
         assert cells == [f"{known[figure]:.2f}" for figure in figures], name
+    table = pd.read_csv(io.StringIO(committed_text("results/denoising/table.csv")), keep_default_na=False)
+    probes = pd.read_csv(io.StringIO(committed_text("results/denoising/probes.csv")), keep_default_na=False)
+    for hidden, *cells in shown("denoising of results/denoising/probes.csv"):
+        share = 0.0 if hidden == "nothing" else float(hidden.rstrip(" %")) / 100
+        variant = f"model.corruption={share}"
+        code = probes[probes["variant"] == variant].groupby(["target", "quantity", "part"])["value"].mean()
+        strange = code["molecule", "AUROC at equal size", "elements of the train molecules"]
+        (restored,) = table.loc[table["variant"] == variant, "mae_mean"]
+        assert cells == [f"{restored:.2f}", f"{code['gap', 'MAE from the code', '50 labels']:.3f}", f"{strange:.2f}"]
     size = means["autoencoder", "model.latent=8", "molecule", "AUROC of the number of atoms"]
     page = committed_text("docs/explanation/autoencoder.md")
     assert f"an AUROC of {size['elements of the train molecules']:.2f} by itself" in page

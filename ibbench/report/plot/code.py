@@ -10,7 +10,10 @@ from ibbench.probes.subject.code import CodeMap
 from ibbench.probes.subject.measure import Measured, average
 from ibbench.report.plot.style import add_axes, looks, new_figure, plain, with_unit
 
-_NAMES = {CODE: "code", PCA: "principal components", ALL: "all inputs, no other molecules"}
+_NAMES = {
+    (CODE, "trained"): "code", (CODE, "init"): "code of untrained weights", (PCA, ""): "principal components",
+    (ALL, ""): "all inputs, no other molecules",
+}  # fmt: skip
 
 
 def draw_code_curves(measured: Measured) -> Figure | None:
@@ -23,23 +26,24 @@ def draw_code_curves(measured: Measured) -> Figure | None:
         A figure with means over seeds and their 95 % intervals; None if the probe `latent` has measured nothing.
     """
     table = measured.table
-    means = average(table[(table["probe"] == "latent") & table["quantity"].isin(list(_NAMES))])
+    means = average(table[(table["probe"] == "latent") & table["quantity"].isin({quantity for quantity, _ in _NAMES})])
     if means.empty:
         return None
     targets = list(dict.fromkeys(means["target"]))
-    keys = ["model", "variant", "train_size", "at"]
-    models = list(means.groupby(keys, sort=False))
+    models = list(means.groupby(["model", "variant", "train_size"], sort=False))
     figure = new_figure(3.1 * len(models) + 1.2, 2.6 * len(targets) + 0.8)
     every = add_axes(figure, len(targets), len(models), sharex=True, sharey="row")
-    look = looks(list(_NAMES))
+    look = looks(list(_NAMES.values()))
     for row, target in enumerate(targets):
         for column, (_, of_model) in enumerate(models):
             axes = every[row * len(models) + column]
             own = of_model[of_model["target"] == target]
-            for quantity, name in _NAMES.items():
-                line = own[own["quantity"] == quantity]
+            for (quantity, at), name in _NAMES.items():
+                line = own[(own["quantity"] == quantity) & (own["at"] == (at or own["at"].iloc[0]))]
+                if line.empty:
+                    continue
                 labels = [int(part.split()[0].replace(",", "")) for part in line["part"]]
-                values, style = line["mean"].astype(float), look[quantity]
+                values, style = line["mean"].astype(float), look[name]
                 if line["low"].notna().all():
                     axes.fill_between(
                         labels, line["low"].astype(float), line["high"].astype(float), color=style.color, alpha=0.15
@@ -54,15 +58,13 @@ def draw_code_curves(measured: Measured) -> Figure | None:
             axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
             axes.tick_params(axis="x", rotation=30)
             if row == 0:
-                first = of_model.iloc[0]
-                weights = "" if first["at"] == "trained" else ", untrained"
-                axes.set_title(plain(f"{measured.name(first)}{weights}"), fontsize="medium")
+                axes.set_title(plain(measured.name(of_model.iloc[0])), fontsize="medium")
             if row == len(targets) - 1:
                 axes.set_xlabel("labels")
             if column == 0:
                 axes.set_ylabel(plain(with_unit(f"MAE of {target}", str(own["unit"].iloc[0]))))
-    handles, names = every[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=len(names))
+    handles = {name: one for axes in every for one, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles))
     return figure
 
 
