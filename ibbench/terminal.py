@@ -123,10 +123,15 @@ def mention(line: str) -> None:
         say(line)
 
 
-@functools.cache
 def mention_once(line: str) -> None:
     """Print a line as `mention` does, unless this process has printed the same before, as of the data of a sweep."""
-    mention(line)
+    if not is_quiet():
+        _say_once(line)
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    say(line)
 
 
 def _bars(console: Console) -> Progress:

@@ -428,22 +428,24 @@ def test_what_is_said_of_codes_is_in_their_study() -> None:
         figures = ("AUROC", "AUROC at equal size", "AUROC of principal components at equal size")
         assert cells == [f"{known[figure]:.2f}" for figure in figures], name
     table = pd.read_csv(io.StringIO(committed_text("results/denoising/table.csv")), keep_default_na=False)
-    probes = pd.read_csv(io.StringIO(committed_text("results/denoising/probes.csv")), keep_default_na=False)
+    denoising = pd.read_csv(io.StringIO(committed_text("results/denoising/probes.csv")), keep_default_na=False)
     for hidden, *cells in shown("denoising of results/denoising/probes.csv"):
         share = 0.0 if hidden == "nothing" else float(hidden.rstrip(" %")) / 100
         variant = f"model.corruption={share}"
-        code = probes[probes["variant"] == variant].groupby(["target", "quantity", "part"])["value"].mean()
+        code = denoising[denoising["variant"] == variant].groupby(["target", "quantity", "part"])["value"].mean()
         strange = code["molecule", "AUROC at equal size", "elements of the train molecules"]
         (restored,) = table.loc[table["variant"] == variant, "mae_mean"]
         assert cells == [f"{restored:.2f}", f"{code['gap', 'MAE from the code', '50 labels']:.3f}", f"{strange:.2f}"]
     size = means["autoencoder", "model.latent=8", "molecule", "AUROC of the number of atoms"]
     page = committed_text("docs/explanation/autoencoder.md")
     assert f"an AUROC of {size['elements of the train molecules']:.2f} by itself" in page
-    needed = probes.query(
+    of_code = probes.query(
         "model == 'set_autoencoder' and variant == 'model.latent=8' and target == 'gap' and part == '50 labels' "
         "and quantity == 'labels that all inputs need per label of the code'"
-    )["value"]
+    ).groupby("at")["value"]
+    needed, drawn = of_code.get_group("trained"), of_code.get_group("init")
     assert (
         f"{needed.mean():.1f} times the labels to match its eight numbers ({needed.min():.1f} to {needed.max():.1f}"
         in page
     )
+    assert f"is worth {drawn.mean():.1f} times the labels at 50 labels" in page

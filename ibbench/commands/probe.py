@@ -85,7 +85,7 @@ def show_probes(
     check_request(names, wanted, limit)
     candidates = _candidates(arguments)
     if not probes and (left_out := not_of_classes(candidates, names, wanted)):
-        mention(f"Not measured, since there are classes, whose errors are no numbers: {', '.join(left_out)}")
+        mention(f"Not measured, since it takes targets that are numbers, and not classes: {', '.join(left_out)}")
         names = [name for name in names if name not in left_out]
     folder = study_folder(candidates[0].point.config)
     earlier = read_earlier(folder)

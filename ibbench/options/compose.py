@@ -146,7 +146,7 @@ def explain(error: Exception) -> str:
         if key.startswith("hydra."):
             return f"`{key}` is not an option of Hydra, or not of this launcher: `--cfg hydra` shows those there are"
         if key in option_names():
-            return _not_of_every_choice(*key.split(".", 1))
+            return _not_of_every_choice(key)
         return f"`{shorten(key)}` is not an option: {suggest_option(key)}"
     if text.startswith("Config group override must be"):
         return "a group takes the name of one of its choices: expected a value such as that of model=gnn"
@@ -157,10 +157,11 @@ def explain(error: Exception) -> str:
     return " ".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _not_of_every_choice(group: str, name: str) -> str:
+def _not_of_every_choice(key: str) -> str:
+    group, _, name = key.partition(".")
     having = [choice for choice in config_groups().get(group, []) if name in default_options(group, choice)]
-    told = f"`{group}.{name}` is not an option of every choice of `{group}` in this command"
-    return f"{told}: expected {group}={','.join(having)}, or some of these" if having else told
+    told = f"`{key}` is not an option of every choice of `{group}` in this command"
+    return f"{told}: expected {group}={','.join(having)}{', or some of these' * (len(having) > 1)}" if having else told
 
 
 def pack_sweeps(arguments: Sequence[str]) -> dict[str, str]:

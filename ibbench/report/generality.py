@@ -14,7 +14,8 @@ _GOAL = 2  # sentences tell on how many data sets an assumption is worth more th
 WORTH_LEGEND = (
     "The factor of labels that what A assumes is worth against B at the given number of labels, with its 95 % interval "
     "over seeds and test molecules: B needs so many times the labels for the error of A. Below 1 B is the better one, "
-    "and 1 over the factor is what B is worth. In brackets: the corrected test of the table does not tell A from B. "
+    "and 1 over the factor is what B is worth. In brackets: the paired test, corrected "
+    "(Holm) over all cells of this table, does not tell A from B. "
     f"{FAULTY}: a row that the factor rests on supports no claim."
 )
 RANKING_LEGEND = (

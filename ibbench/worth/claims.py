@@ -10,6 +10,7 @@ from ibbench.compare.pairs import Pair, correct, versus
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import compare
 from ibbench.compare.study import Entry, Key, Section, Study
+from ibbench.worth.intrinsic import SUBSPACE
 
 COLUMNS = {
     **shared("target", "unit", "train_size"),
@@ -84,19 +85,25 @@ def find_claims(study: Study) -> list[Claim]:
     also over those of different recipes: there are many more of them.)
 
     Args:
-        study: a study as read; baselines and rungs of a ladder are left out.
+        study: a study as read; baselines, rungs of a ladder and trainings in subspaces are left out.
 
     Returns:
-        One claim per data set, target, train size and pair of models with at least two recipes; empty if there is no
-        such pair. Another data set is no recipe: see `ibbench.worth.generality`.
+        One claim per target, train size and pair of models with at least two recipes; empty if there is no such pair,
+        and for a study of several data sets, of which `ibbench.worth.generality` tells: another data set or another
+        split is no recipe.
     """
-    trained = [entry for entry in study.entries if not entry.key.is_baseline and not entry.rung]
+    trained = [
+        entry
+        for entry in study.entries
+        if not entry.key.is_baseline and not entry.rung and SUBSPACE not in entry.options
+    ]
     cells: dict[tuple[str, str, str, int], dict[Recipe, dict[str, Entry]]] = {}
     for entry in trained:
         group = entry.key.group
         task = cells.setdefault((group.section.source, group.target, group.unit, group.train_size), {})
         task.setdefault(Recipe(group.section, entry.key.variant), {})[entry.key.model] = entry
-    if not any(len(recipes) > 1 for recipes in cells.values()):
+    several = len({source for source, *_ in cells}) > 1
+    if several or not any(len(recipes) > 1 for recipes in cells.values()):
         return []
     compared = {
         (one.key, other.key): compare(one.sample, other.sample)

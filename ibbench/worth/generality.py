@@ -11,8 +11,9 @@ import pandas as pd
 from ibbench.compare.columns import interval as with_ends
 from ibbench.compare.columns import shared
 from ibbench.compare.estimate import ALPHA
-from ibbench.compare.pairs import Pairs
+from ibbench.compare.pairs import Pairs, correct
 from ibbench.compare.soundness import find_faults
+from ibbench.compare.statistics import compare
 from ibbench.compare.study import Key, Section, Study
 from ibbench.worth.curves import Curve, Floats, comparable, corrected_p, draw_curves, interval, neighbours, rests_on
 from ibbench.worth.saving import Multiplier, signed_multiplier
@@ -70,14 +71,16 @@ class Generality(NamedTuple):
     stability: pd.DataFrame
 
 
-def find_generality(study: Study, curves: Sequence[Curve], at: float | None, tested: Pairs) -> Generality | None:
+def find_generality(study: Study, curves: Sequence[Curve], at: float | None) -> Generality | None:
     """Tell what each step between models is worth on each data set and split of a study, and how stable rankings are.
+
+    The steps are known before anything is trained, so p-values are corrected over them, on all data sets and splits.
+    (The table of the study corrects over all pairs of its rows, which are many times as many.)
 
     Args:
         study: a study as read.
         curves: its curves over labels.
         at: number of labels at which worth is told; None where there are no curves.
-        tested: all pairs of rows of the study that are compared, whose p-values are corrected over all of them.
 
     Returns:
         None if the curves are of one data set and target alone.
@@ -91,12 +94,29 @@ def find_generality(study: Study, curves: Sequence[Curve], at: float | None, tes
         Setting(name_dataset(group[0]), _kind(group), group, draw_curves(group, stream=number))
         for number, group in enumerate(groups)
     ]
-    faulty = set(find_faults(study.entries))
+    places = list(dict.fromkeys(setting.dataset for setting in settings))
+    settings.sort(key=lambda setting: (places.index(setting.dataset), setting.kind not in USUAL_KINDS))
+    faulty, tested = set(find_faults(study.entries)), _test_steps(settings, at)
     rows = [row for setting in settings for row in _rows(setting, at, faulty, tested)]
     return Generality(
         pd.DataFrame(_oriented(rows), columns=list(COLUMNS)),
         pd.DataFrame(_stability(settings), columns=list(STABILITY_COLUMNS)),
     )
+
+
+def _test_steps(settings: Sequence[Setting], at: float) -> Pairs:
+    """Compare the two models of each step at a size, corrected over the steps of all settings."""
+    compared = {}
+    for one, other in (pair for setting in settings for pair in neighbours(setting.curves)):
+        found = [
+            entry
+            for curve in (one, other)
+            for size, entry in zip(curve.sizes, curve.entries, strict=True)
+            if size == at
+        ]
+        if len(found) == 2:
+            compared[found[0].key, found[1].key] = compare(found[0].sample, found[1].sample)
+    return correct(compared)
 
 
 def name_dataset(curve: Curve) -> str:

@@ -186,7 +186,7 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
         ),
         ladder_table(study, curves, draws, at) if by == "labels" else pd.DataFrame(),
         claims,
-        find_generality(study, curves, at, tested) if by == "labels" else None,
+        find_generality(study, curves, at) if by == "labels" else None,
         intrinsic,
         study,
     )

@@ -97,9 +97,11 @@ def _named_as_now(earlier: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     """
     written = {(size, model, in_order(text)): text for size, model, text in now[_MODEL].itertuples(index=False)}
     marked = {tuple(row): text for *row, text in now[["train_size", "model", "measured_with", "variant"]].to_numpy()}
-    rows = earlier[[*_MODEL, "measured_with"]].itertuples(index=False)
+    rows = earlier[[*_MODEL, "measured_with", "part"]].itertuples(index=False)
     variants = [
-        marked.get((size, model, mark), written.get((size, model, in_order(text)), text))
-        for size, model, text, mark in rows
+        text
+        if part.startswith("with ")  # a figure of two models: the other one would keep its name
+        else marked.get((size, model, mark), written.get((size, model, in_order(text)), text))
+        for size, model, text, mark, part in rows
     ]
     return earlier.assign(variant=variants)

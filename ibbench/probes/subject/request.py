@@ -83,8 +83,8 @@ def not_of_classes(candidates: Sequence[Candidate], probes: Sequence[str], momen
 
 
 def _classes(candidates: Sequence[Candidate]) -> list[str]:
-    columns = {target: one.point.dataset for one in candidates for target in one.point.config.targets}
-    return sorted(target for target, data in columns.items() if data.targets[data.column(target)].is_class)
+    data = [(target, one.point.dataset) for one in candidates for target in one.point.config.targets]
+    return sorted({target for target, dataset in data if dataset.targets[dataset.column(target)].is_class})
 
 
 def _check_classes(candidates: Sequence[Candidate], probes: Sequence[str], moments: Sequence[Moment]) -> None:

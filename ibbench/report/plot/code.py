@@ -38,6 +38,9 @@ def draw_code_curves(measured: Measured) -> Figure | None:
         for column, (_, of_model) in enumerate(models):
             axes = every[row * len(models) + column]
             own = of_model[of_model["target"] == target]
+            if own.empty:  # too few molecules with a label of it
+                axes.set_visible(False)
+                continue
             for (quantity, at), name in _NAMES.items():
                 line = own[(own["quantity"] == quantity) & (own["at"] == (at or own["at"].iloc[0]))]
                 if line.empty:
