@@ -90,9 +90,13 @@ def page(worth: Worth) -> list[Shape]:
 
 
 def tell_claims(worth: Worth) -> list[str]:
-    """Say what assumptions are worth: on how many data sets, on each of them, and under which recipes that holds."""
-    general = generality_sentences(worth.generality) if worth.generality else ()
-    return [*general, *sentences(worth), *claim_sentences(worth.claims), *_intrinsic_sentences(worth)]
+    """Say what assumptions are worth, and under which recipes that holds; of several data sets, on how many of them.
+
+    What is worth what on each of these is in their table, where steps alone are tested.
+    """
+    if worth.generality:
+        return [*generality_sentences(worth.generality), *_intrinsic_sentences(worth)]
+    return [*sentences(worth), *claim_sentences(worth.claims), *_intrinsic_sentences(worth)]
 
 
 def tables(worth: Worth, most_pairs: int = _MOST_PAIRS) -> list[Shape]:
@@ -113,7 +117,7 @@ def brief(worth: Worth) -> list[Shape]:
     """Return sentences, short tables and remarks, for a screen."""
     return [
         *map(Remark, tell_missing(worth.source)),
-        Points(_brief_claims(worth)),
+        Points(tell_claims(worth)),
         *(generality_tables(worth.generality) if worth.generality else ()),
         *(
             _brief_table(title, rows)
@@ -122,13 +126,6 @@ def brief(worth: Worth) -> list[Shape]:
         ),
         Points(list(remarks(worth))),
     ]
-
-
-def _brief_claims(worth: Worth) -> list[str]:
-    """Return the claims, of a study of several data sets without those of each data set, which the file has."""
-    if not worth.generality:
-        return tell_claims(worth)
-    return [*generality_sentences(worth.generality), "What is worth what on each data set is in worth.md."]
 
 
 def _tables(worth: Worth) -> list[tuple[str, str, list[dict[str, str]]]]:
