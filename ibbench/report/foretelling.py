@@ -61,14 +61,15 @@ def foretold_page(foretold: Foretold) -> Iterator[Shape]:
 def interval_cell(mean: Any, low: Any, high: Any) -> str:
     """Write a figure with its interval, in three digits; a whole number as it is; empty if there is no figure.
 
-    A figure near 0 gets fewer digits, so that the ends of its interval have no more than four.
+    A figure that is far smaller than the ends of its interval gets fewer digits, and these four at most.
     """
     if pd.isna(mean):
         return ""
     if float(mean).is_integer() and (pd.isna(low) or low == high):
         return f"{int(mean):,}"
     largest = max((abs(end) for end in (low, high) if pd.notna(end)), default=0.0)
-    return with_interval(mean, low, high, notation_of(max(abs(mean), largest / 10), 3))
+    size = largest / 10 if abs(mean) < largest / 100 else abs(mean)
+    return with_interval(mean, low, high, notation_of(size, 3))
 
 
 def gaps_to_floor(gaps: pd.DataFrame) -> list[Shape]:

@@ -81,7 +81,7 @@ def test_training_on_fewer_labels_is_a_rival_where_the_study_has_it(tmp_path: Pa
     assert (rivals["cost_ratio"] > 1).all()
 
 
-@pytest.mark.parametrize("study", ["ladder", "targets"])
+@pytest.mark.parametrize("study", ["ladder", "ladder_lumo", "targets"])
 def test_committed_scores_follow_from_the_committed_figures_and_evidence(study: str, tmp_path: Path) -> None:
     candidates, truth = _read(study, tmp_path)
     if study == "ladder":  # was probed by its options, which say what the rungs are called
