@@ -107,7 +107,9 @@ def test_committed_scores_follow_from_the_committed_figures_and_evidence(study: 
     assert told in committed_text(f"results/{study}/probes.md")
     figure = draw_foretold(found)
     assert figure is not None
-    assert len([axes for axes in figure.axes if axes.get_visible()]) == (12 if study == "targets" else 1)
+    assert len([axes for axes in figure.axes if axes.get_visible()]) == len(
+        found.ranked[["target", "train_size"]].drop_duplicates()
+    )
     assert draw_foretold(foretell(table, candidates, Truth({}, {}), 1000)) is None
     gaps = above_floor(table, candidates, truth)
     assert len(gaps) == len(found.ranked)
