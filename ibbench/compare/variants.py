@@ -8,7 +8,8 @@ from ibbench.record.schema import Record
 
 # Options that a row of a table names in other columns, and `seeds`, which are averaged over.
 NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
-# Options that may follow from the train size: where all runs of a train size share a value, the size tells it.
+# Options that may follow from the train size: where all runs of a train size share a value, the size tells it. Where
+# several data sets or splits stand in one study, one of them may need longer than another: its name tells it, too.
 _BY_SIZE = {"trainer.steps", "trainer.epochs", "trainer.validate_every"}
 _SIZE = ("data.train_size",)
 # What data set a config is of. How all runs of a data set read and divide it is told by its name, where several data
@@ -29,8 +30,9 @@ def find_variants_of(configs: Sequence[dict[str, Any]], *, apart: bool = True) -
 
     Options that only some models have are compared between the configs of those models alone. Where optimizers or
     schedules differ, their names stand for the values in their files. The length of the training is left out where it
-    depends on the train size alone: rows of different sizes are then points of one learning curve, not variants. So are
-    options of reading and dividing that depend on the data set alone: errors of two data sets are not compared.
+    depends on the train size alone, or on size, data set and split: rows of different sizes are then points of one
+    learning curve, not variants. So are options of reading and dividing that depend on the data set alone: errors of
+    two data sets or splits are not compared.
 
     Args:
         configs: configs as recorded, with nested options.
@@ -47,7 +49,7 @@ def find_variants_of(configs: Sequence[dict[str, Any]], *, apart: bool = True) -
     for key in keys:
         having = {model for model, options in zip(models, flat, strict=True) if key in options}
         values = {row: typed(flat[row].get(key)) for row, model in enumerate(models) if model in having}
-        told = (key in _BY_SIZE and _follows(values, flat, _SIZE)) or (
+        told = (key in _BY_SIZE and _follows(values, flat, (*_SIZE, *_DATASET, "data.split") if apart else _SIZE)) or (
             apart and key.startswith("data.") and key not in _ALTERING and _follows(values, flat, _DATASET)
         )
         if len(set(values.values())) > 1 and not told:

@@ -1,24 +1,45 @@
 """The length of training at each train size of a learning curve, in words."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from ibbench.compare.study import Entry
+from ibbench.compare.study import Entry, Section
+from ibbench.worth.generality import name_source, name_split
 
 
 def tell_lengths(entries: Sequence[Entry]) -> str | None:
-    """Say for how many steps or epochs each train size was trained.
+    """Say for how many steps or epochs each train size was trained, and where a data set or split had longer or less.
 
     Args:
         entries: rows of trained models.
 
     Returns:
-        A sentence; None if all were trained equally long, or if rows of the same size differ (their variants then tell
-        the length).
+        A sentence; None if all were trained equally long, or if rows of one data set, split and size differ (their
+        variants then tell the length).
     """
-    lengths = find_lengths(entries)
-    if len(set(lengths.values())) < 2:
+    sections: dict[Section, list[Entry]] = {}
+    for entry in entries:
+        sections.setdefault(entry.key.group.section, []).append(entry)
+    lengths = {section: find_lengths(rows) for section, rows in sections.items()}
+    if not all(lengths.values()):
         return None
-    return f"Trained for {', '.join(f'{length} at {size:,}' for size, length in lengths.items())} train molecules."
+    usual = {
+        size: _most_often(lengths.values(), size) for size in sorted({size for of in lengths.values() for size in of})
+    }
+    others = [
+        f"{length} at {size:,} on {name_source(section.source)} ({name_split(sections[section][0].options)})"
+        for section, of in lengths.items()
+        for size, length in of.items()
+        if length != usual[size]
+    ]
+    if len(set(usual.values())) < 2 and not others:
+        return None
+    told = ", ".join(f"{length} at {size:,}" for size, length in usual.items())
+    return f"Trained for {told} train molecules{''.join(f'; {other}' for other in others)}."
+
+
+def _most_often(lengths: Iterable[dict[int, str]], size: int) -> str:
+    return Counter(of[size] for of in lengths if size in of).most_common(1)[0][0]
 
 
 def find_lengths(entries: Sequence[Entry]) -> dict[int, str]:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,16 +125,25 @@ def name_dataset(curve: Curve) -> str:
 
     The bound on the size of molecules is left out.
     """
-    source, _, parts = curve.section.source.partition(":")
-    task = next((part for part in parts.split(",") if part and "=" not in part), source)
+    task = name_source(curve.section.source)
     return task if curve.target in (task, "activity") else f"{task} {curve.target}"
+
+
+def name_source(source: str) -> str:
+    """Return the task of a source that has several, else the source, both without the bound on molecules."""
+    name, _, parts = source.partition(":")
+    return next((part for part in parts.split(",") if part and "=" not in part), name)
+
+
+def name_split(options: Mapping[str, Any]) -> str:
+    """Return how test molecules were chosen, as `COLUMNS` describes `kind`, from the options of a run."""
+    kind = str(options.get("data.split", _RANDOM))
+    return _OWN if kind == "column" and not options.get("data.split_column") else kind
 
 
 def _kind(group: Sequence[Curve]) -> str:
     known = [curve.entries[0].options for curve in group if curve.entries[0].options]  # a baseline has none
-    options = known[0] if known else {}
-    kind = str(options.get("data.split", _RANDOM))
-    return _OWN if kind == "column" and not options.get("data.split_column") else kind
+    return name_split(known[0] if known else {})
 
 
 def _rows(setting: Setting, at: float, faulty: set[Key], tested: Pairs) -> list[dict[str, Any]]:

@@ -98,6 +98,18 @@ def test_a_length_of_training_that_each_train_size_has_is_no_variant(run: MakeRu
     assert tell_lengths(gather("x", [*curve, other]).entries) is None
 
 
+def test_a_length_that_each_split_has_is_no_variant_and_told_with_the_split(run: MakeRun) -> None:
+    longer = ("data.split=scaffold", "trainer.epochs=null", "trainer.steps=8000", "data.train_size=1000")
+    usual = ("data.split=random", "trainer.epochs=null", "trainer.steps=4000", "data.train_size=1000")
+    runs = [run(f"model={model}", *options) for model in ("mlp", "gnn") for options in (usual, longer)]
+    apart = [record.model_copy(update={"split_fingerprint": str(number % 2)}) for number, record in enumerate(runs)]
+    assert _said(*apart) == ["data.split=random", "data.split=scaffold"] * 2
+    with_both = run("model=mlp", *usual[1:], "data.split=scaffold").model_copy(update={"split_fingerprint": "1"})
+    assert tell_lengths(gather("x", [*apart, with_both]).entries) is None
+    told = tell_lengths(gather("x", apart).entries)
+    assert told == "Trained for 4,000 steps at 1,000 train molecules; 8,000 steps at 1,000 on qm9pack (scaffold)."
+
+
 def test_baselines_that_read_no_features_have_one_row_for_all_of_them(
     make_record: MakeRecord, write_study: WriteStudy
 ) -> None:
