@@ -22,8 +22,9 @@ from scipy import special
 from ibbench.compare.cautions import FEW_MOLECULES
 from ibbench.compare.distribution import Floats
 from ibbench.compare.moderation import degrees_of_scatter
+from ibbench.compare.rows import Entry
 from ibbench.compare.statistics import Sample
-from ibbench.compare.study import Entry, gather
+from ibbench.compare.study import gather
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
 

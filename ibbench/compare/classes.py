@@ -16,8 +16,9 @@ from scipy import special
 
 from ibbench.compare.distribution import Floats
 from ibbench.compare.estimate import estimate
+from ibbench.compare.rows import Entry, Flags
 from ibbench.compare.statistics import Sample
-from ibbench.compare.study import Entry, Flags, mean_of
+from ibbench.compare.study import mean_of
 from ibbench.record.metrics import ClassMetricsEntry
 
 COLUMNS = {

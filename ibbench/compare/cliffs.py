@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ibbench.compare.rows import Entry
 from ibbench.compare.statistics import Sample
-from ibbench.compare.study import Entry, mean_of
+from ibbench.compare.study import mean_of
 
 COLUMNS = {
     "cliff_mae_mean": "mean absolute error on the test molecules on activity cliffs, averaged over seeds",

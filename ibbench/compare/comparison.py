@@ -6,7 +6,8 @@ import pandas as pd
 
 from ibbench.compare.pairs import compare_pairs, pairs_table
 from ibbench.compare.provenance import Provenance, provenance
-from ibbench.compare.study import Section, Study
+from ibbench.compare.rows import Section
+from ibbench.compare.study import Study
 from ibbench.compare.summary import summarise
 from ibbench.compare.table import BEST, build_table
 from ibbench.compare.verdict import RELEVANCE

@@ -9,7 +9,7 @@ from ibbench.baselines.pairs import is_pair
 from ibbench.compare.missing import find_missing
 from ibbench.compare.order import model_order
 from ibbench.compare.retrain import tell_training
-from ibbench.compare.study import in_full
+from ibbench.compare.rows import in_full
 from ibbench.compare.variants import describe, find_variants
 from ibbench.errors import InputError, suggest
 from ibbench.record.folder import RUNS, WEIGHTS, StudyFolder

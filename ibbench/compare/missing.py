@@ -10,7 +10,7 @@ from ibbench.record.folder import RUNS
 from ibbench.record.schema import BrokenError, Record
 
 if TYPE_CHECKING:
-    from ibbench.compare.study import Entry, Group
+    from ibbench.compare.rows import Entry, Group
 
 STATES = ("failed", "unreadable", "not finished")
 

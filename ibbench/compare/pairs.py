@@ -9,8 +9,8 @@ import pandas as pd
 from ibbench.baselines.pairs import is_pair
 from ibbench.compare.columns import interval, shared
 from ibbench.compare.moderation import Prior, estimate_prior, moderate, variance_of_seed
+from ibbench.compare.rows import Entry, Group, Key, Section
 from ibbench.compare.statistics import Comparison, compare
-from ibbench.compare.study import Entry, Group, Key, Section
 from ibbench.compare.verdict import RELEVANCE, Verdict, holm, judge
 
 COLUMNS = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ibbench.compare.study import Entry
+from ibbench.compare.rows import Entry
 
 COSTS = {"parameters": "parameters", "flops": "flops_per_molecule", "seconds": "train_seconds"}
 SAME_COST = 1.02  # budgets are met to within 2 %, so costs count as the same up to this factor

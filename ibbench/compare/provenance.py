@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from ibbench.compare.study import Entry, Study
+from ibbench.compare.rows import Entry
+from ibbench.compare.study import Study
 from ibbench.compare.unseen import UnseenOfSource, gather_unseen
 from ibbench.errors import InputError
 from ibbench.record.schema import DataEntry, explain_unreadable, read_versioned

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from ibbench.compare.pairs import by_group
-from ibbench.compare.study import Entry, Key
+from ibbench.compare.rows import Entry, Key
 from ibbench.record.schema import ReplicaEntry, TrialEntry
 
 TOLERANCE = 0.02  # a row counts as converged if twice the steps lower its MAE by less than this fraction

@@ -10,7 +10,8 @@ import pandas as pd
 
 from ibbench.compare.columns import shared
 from ibbench.compare.estimate import ALPHA
-from ibbench.compare.study import Entry, mean_of
+from ibbench.compare.rows import Entry
+from ibbench.compare.study import mean_of
 
 COLUMNS = {
     **shared("model", "variant", "train_size"),

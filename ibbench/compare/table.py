@@ -9,8 +9,9 @@ from ibbench.compare.calibration import measure_calibration
 from ibbench.compare.columns import shared
 from ibbench.compare.pairs import Pairs, best_of, by_group, compare_pairs, versus
 from ibbench.compare.pareto import pareto
+from ibbench.compare.rows import Entry, Key, Section
 from ibbench.compare.soundness import find_faults, measure_doubling
-from ibbench.compare.study import Entry, Key, Section, Study, mean_of
+from ibbench.compare.study import Study, mean_of
 from ibbench.errors import InputError, suggest
 
 _VERSUS = {  # of a row against another one; `{0}` is `best`, or the model of `--relative-to`

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ibbench.compare.study import Section
+from ibbench.compare.rows import Section
 from ibbench.errors import InputError
 from ibbench.record.tables import REMEDY, read_cells, refuse_edited, refuse_edited_rows
 

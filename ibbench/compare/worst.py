@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ibbench.compare.study import Entry, Study
+from ibbench.compare.rows import Entry
+from ibbench.compare.study import Study
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Floats, Predictor, Tested, read_predictions, read_tested
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import pandas as pd
 
 from ibbench.compare.cautions import MOST_SHARED
-from ibbench.compare.study import in_full
+from ibbench.compare.rows import in_full
 from ibbench.compare.table import BEST, SO_FAR
 from ibbench.options.words import NATS
 

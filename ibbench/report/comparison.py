@@ -5,16 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from ibbench.compare.cautions import MOST_SHARED, cautions
+from ibbench.compare.cautions import MOST_SHARED
 from ibbench.compare.comparison import Report, differing
 from ibbench.compare.estimate import ALPHA
 from ibbench.compare.order import model_order
-from ibbench.compare.study import Section, in_full
+from ibbench.compare.rows import Section, in_full
 from ibbench.compare.table import BEST, GROUP
 from ibbench.compare.verdict import POWER
-from ibbench.data.sources import has_cliffs
 from ibbench.options.words import NATS
-from ibbench.record.schema import Record
 from ibbench.report.calibration import ensembles
 from ibbench.report.cells import (
     TIED,
@@ -26,10 +24,9 @@ from ibbench.report.cells import (
     renamed,
     task,
 )
+from ibbench.report.conditions import tell_cautions, tell_conditions
 from ibbench.report.document import Heading, Remark, Shape, Table, legend
-from ibbench.report.lengths import tell_lengths
-from ibbench.report.missing import missing_content, tell_missing, tell_seeds, tell_sizes
-from ibbench.report.soundness import tell_faults
+from ibbench.report.missing import missing_content, tell_missing
 
 _MOST_PAIRS = 60  # longer tables are left to pairs.csv
 _MOST_UNDECIDED = 12  # verdicts that are listed below a table on the screen
@@ -94,7 +91,7 @@ def body(report: Report, most_pairs: int = _MOST_PAIRS) -> list[Shape]:
     fields = differing(report.sections)
     return [
         *_tables(report),
-        *map(Remark, _remarks(report)),
+        *map(Remark, tell_conditions(report)),
         *_pairs(report, fields, most_pairs),
         *_summary(report, fields),
         *ensembles(report.table, fields),
@@ -155,7 +152,7 @@ def by_kind(rows: pd.DataFrame) -> list[pd.DataFrame]:
 
 def paper(report: Report) -> list[Shape]:
     """Return the tables of a comparison and the remarks that a reader needs, for a paper."""
-    return [*tables(report), *map(Remark, _remarks(report))]
+    return [*tables(report), *map(Remark, tell_conditions(report))]
 
 
 def brief(report: Report) -> list[Shape]:
@@ -166,7 +163,7 @@ def brief(report: Report) -> list[Shape]:
             shapes += [_group(report, heading, group), *map(Remark, _undecided(group, report.reference))]
     return [
         *shapes,
-        *map(Remark, _remarks(report)),
+        *map(Remark, tell_conditions(report)),
         *_brief_summary(report),
         *(Remark(f"failed: {name}: {message}") for name, message in _failed(report)),
     ]
@@ -179,12 +176,12 @@ def content(report: Report) -> dict[str, Any]:
         "rows": report.table,
         "pairs": report.pairs,
         "summary": report.summary,
-        "cautions": list(_cautions(report)),
+        "cautions": list(tell_cautions(report)),
         "provenance": report.provenance.content(),
         "failed": [{"run": name, "message": message} for name, message in _failed(report)],
         "complete": not report.study.missing,
         "missing": missing_content(report.study.missing),
-        "remarks": list(_remarks(report)),
+        "remarks": list(tell_conditions(report)),
     }
 
 
@@ -227,56 +224,6 @@ def _undecided(group: pd.DataFrame, reference: str) -> list[str]:
         other = "the best" if reference == BEST else reference
         return [f"{len(told)} rows are not distinguishable from {other}: see table.md."]
     return told
-
-
-def _remarks(report: Report) -> Iterator[str]:
-    """Yield the remarks that a reader of the table needs, one sentence each."""
-    if len(report.sections) > 1:
-        fields = " and ".join(differing(report.sections))
-        yield f"The sections differ in {fields}: their errors are not of the same task, and are not compared."
-    for target, part in report.table.groupby("target", sort=False):
-        if part["unit"].nunique() > 1:
-            yield f"{target} is in {' and in '.join(part['unit'].unique())}: these are not compared."
-    if (report.table["num_seeds"] == 1).any():
-        yield (
-            "Rows of one seed: how much another seed would change them is unknown. "
-            "Their intervals are over test molecules only, and they get no verdict of better or worse."
-        )
-    yield from _cautions(report)
-    yield from tell_faults(report.study.entries)
-    entries = [entry for entry in report.study.entries if not entry.key.is_baseline]
-    yield from tell_seeds(entries, unpaired=": they are compared unpaired, by Welch's degrees of freedom")
-    yield from tell_sizes(entries)
-    if length := tell_lengths(entries):
-        yield length
-    if any(entry.sample.errors is None for entry in entries):
-        yield "Some predictions.npz are missing: those runs are compared over seeds alone, not over test molecules."
-    if any(_trains_on_all(record) for record in report.study.records) and (report.table["num_seeds"] > 1).any():
-        yield (
-            "With data.train_size=null all seeds train on the same molecules: they redraw initial weights and batch "
-            "order, not the data. What other train molecules would change is in none of these deviations."
-        )
-    known = [entry for entry in report.study.entries if entry.sample.errors is not None]
-    if any(entry.cliffs is None and has_cliffs(entry.key.group.section.source) for entry in known):
-        yield "Errors on activity cliffs are not told: the package that marks these molecules is not installed."
-    for unseen in report.provenance.unseen:
-        yield from unseen.sentences()
-
-
-def _trains_on_all(record: Record) -> bool:
-    return record.status == "done" and record.config["data"].get("train_size") is None
-
-
-def _cautions(report: Report) -> Iterator[str]:
-    """Yield the reasons why figures hold for less than a reader may think, one sentence each."""
-    yield from cautions(entry.basis for entry in report.study.entries)
-    constant = [entry.key.model for entry in report.study.entries if entry.sample.is_constant]
-    if constant:
-        yield (
-            f"All seeds of {', '.join(dict.fromkeys(constant))} have the same error, as where all train on the whole "
-            "pool: how much another train set would change it is unknown. Their intervals are over test molecules "
-            "alone, and against each other they get no p-value."
-        )
 
 
 def _pairs(report: Report, fields: list[str], most: int) -> list[Shape]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from ibbench.compare.diff import Diff, DiffRow, diff_table
 from ibbench.compare.missing import count_missing
+from ibbench.compare.rows import in_full
 from ibbench.compare.side import Side, SideRow
-from ibbench.compare.study import in_full
 from ibbench.report.cells import OF_POOL, TIED, notation_of, of_pool, probability, task, with_interval, with_spread
 from ibbench.report.document import TEXT_COLUMNS, Points, Remark, Shape, Table, legend
 from ibbench.report.missing import missing_content

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ibbench.compare.study import Entry, Section
+from ibbench.compare.rows import Entry, Section
 from ibbench.worth.generality import name_source, name_split
 
 

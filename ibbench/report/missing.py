@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ibbench.compare.missing import MissingRun, count_missing, uneven_seeds, uneven_sizes
-from ibbench.compare.study import Entry, Study
+from ibbench.compare.rows import Entry
+from ibbench.compare.study import Study
 
 _MOST_RUNS = 5  # runs that a sentence names; `ibbench status` lists all
 _MOST_ROWS = 5  # rows that a sentence names

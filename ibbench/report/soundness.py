@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from ibbench.compare.rows import Entry
 from ibbench.compare.soundness import find_faults, measure_doubling, rates_at_the_edge
-from ibbench.compare.study import Entry
 from ibbench.report.cells import FAULTY
 
 _MOST = 8  # rows that a sentence names

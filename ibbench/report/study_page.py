@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ibbench.compare.comparison import Report, differing
 from ibbench.compare.provenance import Provenance
-from ibbench.compare.study import Group, in_full
+from ibbench.compare.rows import Group, in_full
 from ibbench.compare.variants import typed
 from ibbench.report.citation import cite
 from ibbench.report.comparison import body, tell_failed

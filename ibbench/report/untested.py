@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ibbench.compare.study import Study, in_full
+from ibbench.compare.rows import in_full
+from ibbench.compare.study import Study
 from ibbench.compare.variants import describe, find_variants
 from ibbench.report.cells import figure
 from ibbench.report.document import Remark, Shape, Table

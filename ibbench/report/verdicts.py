@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ibbench.compare.comparison import Report, differing
-from ibbench.compare.study import in_full
+from ibbench.compare.rows import in_full
 from ibbench.compare.table import BEST, GROUP, SO_FAR
 from ibbench.report.cells import difference, with_spread
 from ibbench.worth.worth import Worth

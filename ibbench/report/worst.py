@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ibbench.compare.study import Entry, Group, Study
+from ibbench.compare.rows import Entry, Group
+from ibbench.compare.study import Study
 from ibbench.compare.worst import Worst, find_worst
 from ibbench.data.cache import CacheError
 from ibbench.data.stored import read_smiles

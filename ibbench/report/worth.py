@@ -9,7 +9,7 @@ import pandas as pd
 from ibbench.compare.cautions import cautions
 from ibbench.compare.comparison import differing
 from ibbench.compare.estimate import ALPHA
-from ibbench.compare.study import Section, in_full
+from ibbench.compare.rows import Section, in_full
 from ibbench.compare.verdict import ONE_SEED
 from ibbench.report.cells import without_interval
 from ibbench.report.claims import CLAIMS_LEGEND, claim_sentences, claims_table

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ibbench.compare.comparison import differing
-from ibbench.compare.study import Section, in_full
+from ibbench.compare.rows import Section, in_full
 from ibbench.report.cells import (
     FAULTY,
     Notation,

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from ibbench.compare.columns import interval, shared
 from ibbench.compare.pairs import Pair, correct, versus
+from ibbench.compare.rows import Entry, Key, Section
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import compare
-from ibbench.compare.study import Entry, Key, Section, Study
+from ibbench.compare.study import Study
 from ibbench.worth.intrinsic import SUBSPACE
 
 COLUMNS = {

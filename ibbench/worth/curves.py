@@ -14,8 +14,9 @@ from ibbench.baselines.pairs import is_pair
 from ibbench.compare.estimate import estimate
 from ibbench.compare.order import model_order, target_order
 from ibbench.compare.pairs import Pairs
+from ibbench.compare.rows import Entry, Key, Section, in_full
 from ibbench.compare.statistics import Sample
-from ibbench.compare.study import Entry, Key, Section, Study, in_full
+from ibbench.compare.study import Study
 from ibbench.errors import InputError, suggest
 from ibbench.models import STANDARD_MODELS
 from ibbench.options.words import Axis

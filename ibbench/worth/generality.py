@@ -12,9 +12,10 @@ from ibbench.compare.columns import interval as with_ends
 from ibbench.compare.columns import shared
 from ibbench.compare.estimate import ALPHA
 from ibbench.compare.pairs import Pairs, correct
+from ibbench.compare.rows import Key, Section
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import Comparison, compare
-from ibbench.compare.study import Key, Section, Study
+from ibbench.compare.study import Study
 from ibbench.worth.curves import Curve, Floats, comparable, corrected_p, draw_curves, interval, neighbours, rests_on
 from ibbench.worth.saving import Multiplier, signed_multiplier
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from ibbench.compare.columns import interval, shared
 from ibbench.compare.pairs import by_group
+from ibbench.compare.rows import Entry, Section
 from ibbench.compare.soundness import measure_doubling
-from ibbench.compare.study import Entry, Section, Study
+from ibbench.compare.study import Study
 from ibbench.compare.variants import NOT_VARIANTS, describe, find_variants_of, typed
 from ibbench.worth.curves import Floats
 

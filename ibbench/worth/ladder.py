@@ -6,9 +6,10 @@ import pandas as pd
 
 from ibbench.compare.columns import interval, shared
 from ibbench.compare.pairs import Pairs, correct
+from ibbench.compare.rows import Entry, Group, Section, in_full
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import compare
-from ibbench.compare.study import Entry, Group, Section, Study, in_full
+from ibbench.compare.study import Study
 from ibbench.worth.curves import Curve, Floats
 from ibbench.worth.names import name_entries
 from ibbench.worth.saving import MULTIPLIER, bounds_of_multiplier, multiplier

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ibbench.compare.study import Entry, Group, Key, Section, in_full
+from ibbench.compare.rows import Entry, Group, Key, Section, in_full
 
 _OF_SPLIT = ("data.split", "data.held_out")  # beginnings of options that a split has
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ibbench.compare.columns import interval, shared
 from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.pairs import Pairs, compare_pairs
+from ibbench.compare.rows import Key, Section
 from ibbench.compare.soundness import find_faults
-from ibbench.compare.study import Key, Section, Study, read_study, refuse_untested
+from ibbench.compare.study import Study, read_study, refuse_untested
 from ibbench.errors import InputError
 from ibbench.worth.claims import Claim, find_claims
 from ibbench.worth.curves import Curve, Floats, comparable, corrected_p, draw_curves, read_curves, rests_on

@@ -13,9 +13,9 @@ import numpy as np
 from ibbench.compare.cautions import Basis
 from ibbench.compare.diff import Diff, diff
 from ibbench.compare.pairs import compare_pairs, correct
+from ibbench.compare.rows import Cost, Entry, Group, Key, Section
 from ibbench.compare.side import Place, Side, SideRow
 from ibbench.compare.statistics import Sample, Spread, compare
-from ibbench.compare.study import Cost, Entry, Group, Key, Section
 from ibbench.compare.verdict import ALPHA
 
 Draw = Callable[..., np.ndarray]

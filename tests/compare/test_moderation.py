@@ -9,8 +9,8 @@ from scipy import stats
 
 from ibbench.compare.moderation import estimate_prior
 from ibbench.compare.pairs import compare_pairs
+from ibbench.compare.rows import Cost, Entry, Group, Key, Section
 from ibbench.compare.statistics import Sample
-from ibbench.compare.study import Cost, Entry, Group, Key, Section
 from ibbench.compare.verdict import ALPHA
 
 SECTION = Section("qm9pack", "implicit", "abc")

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from ibbench.commands.table import tabulate
 from ibbench.compare.pairs import compare_pairs
+from ibbench.compare.rows import Cost, Entry, Group, Key, Section
 from ibbench.compare.statistics import Sample
-from ibbench.compare.study import Cost, Entry, Group, Key, Section
 from ibbench.errors import InputError
 from tests.compare.conftest import MakeRecord, WriteStudy
 

@@ -4,8 +4,9 @@ import numpy as np
 
 from ibbench.compare.comparison import make_report
 from ibbench.compare.pairs import compare_pairs
+from ibbench.compare.rows import Cost, Entry, Group, Key, Section
 from ibbench.compare.statistics import Sample, compare
-from ibbench.compare.study import Cost, Entry, Group, Key, Section, gather
+from ibbench.compare.study import gather
 from ibbench.compare.verdict import SAME_SEEDS, judge
 from ibbench.record.schema import Record
 from ibbench.report import markdown

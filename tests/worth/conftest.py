@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ibbench.compare.rows import Cost, Entry, Group, Key, Section
 from ibbench.compare.statistics import Sample
-from ibbench.compare.study import Cost, Entry, Group, Key, Section
 from ibbench.record.schema import RungEntry
 from ibbench.worth.curves import Curve
 from tests.compare.conftest import MakeRecord, WriteStudy, make_record, write_study

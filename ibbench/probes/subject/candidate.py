@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ibbench.compare.study import in_full
+from ibbench.compare.rows import in_full
 from ibbench.compare.variants import describe, find_variants_of, flatten
 from ibbench.errors import InputError
 from ibbench.options.config import Config, read_config

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from ibbench.compare.rows import Entry
 from ibbench.compare.soundness import Doubling, measure_doubling
-from ibbench.compare.study import Entry
 from ibbench.probes.kernel import EVIDENCE
 from ibbench.probes.subject.candidate import Candidate
 from ibbench.probes.subject.truth import Truth

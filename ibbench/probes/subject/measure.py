@@ -14,7 +14,7 @@ from torch import Tensor
 import ibbench
 from ibbench.compare.columns import shared
 from ibbench.compare.order import model_order, target_order
-from ibbench.compare.study import in_full
+from ibbench.compare.rows import in_full
 from ibbench.probes import BITS, Finding, Moment, PairProbe, Probe, get_probe, probe_names
 from ibbench.probes.subject.candidate import Candidate, same_options
 from ibbench.probes.subject.kept import Kept

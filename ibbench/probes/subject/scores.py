@@ -9,7 +9,7 @@ import pandas as pd
 from ibbench.budget.cost import count_flops, count_parameters, count_training_flops
 from ibbench.compare.columns import interval, shared
 from ibbench.compare.order import target_order
-from ibbench.compare.study import Entry
+from ibbench.compare.rows import Entry
 from ibbench.compare.verdict import holm
 from ibbench.probes import LEAST_MAE
 from ibbench.probes.subject.candidate import Candidate

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+from ibbench.compare.rows import Entry
 from ibbench.compare.soundness import GUARD
-from ibbench.compare.study import Entry, Study
+from ibbench.compare.study import Study
 from ibbench.probes.subject.candidate import Candidate, recorded_options, same_options
 
 # The options in which trainings of one model on different numbers of labels may differ, as in learning curves.

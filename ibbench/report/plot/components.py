@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from ibbench.baselines.pairs import is_pair, split_pair
-from ibbench.compare.study import Entry
+from ibbench.compare.rows import Entry
 from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, with_unit
 
 _FEWEST = 2  # numbers of components that one pair at least must have

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
 from ibbench.compare.pareto import COSTS, cost_of, pareto
-from ibbench.compare.study import Entry, Key
+from ibbench.compare.rows import Entry, Key
 from ibbench.report.cells import FAULTY, error_name
 from ibbench.report.plot.style import Look, add_axes, looks, mark_no_claim, new_figure, plain, with_unit
 from ibbench.worth.names import name_entries

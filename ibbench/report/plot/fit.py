@@ -8,7 +8,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ibbench.baselines.reconstruction import is_reconstruction, num_components
-from ibbench.compare.study import Entry, mean_of
+from ibbench.compare.rows import Entry
+from ibbench.compare.study import mean_of
 from ibbench.compare.variants import NOT_VARIANTS, typed, with_left_out
 from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain, with_unit
 

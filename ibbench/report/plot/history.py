@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ibbench.compare.study import Entry, Study
+from ibbench.compare.rows import Entry
+from ibbench.compare.study import Study
 from ibbench.record.folder import HISTORY, StudyFolder
 from ibbench.record.history import read_history
 from ibbench.record.schema import BrokenError

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ibbench.compare.study import in_full
+from ibbench.compare.rows import in_full
 from ibbench.report.cells import figure as written
 from ibbench.report.plot.style import Look, add_axes, looks, new_figure, plain
 from ibbench.worth.intrinsic import GOAL, Intrinsic

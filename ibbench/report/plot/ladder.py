@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ibbench.compare.study import Section
+from ibbench.compare.rows import Section
 from ibbench.report.cells import FAULTY, error_name
 from ibbench.report.cells import figure as written
 from ibbench.report.plot.style import add_axes, new_figure, plain, with_unit

@@ -14,8 +14,9 @@ from ibbench.compare.classes import class_figures, probabilities
 from ibbench.compare.comparison import differing
 from ibbench.compare.missing import count_missing
 from ibbench.compare.pairs import by_group
+from ibbench.compare.rows import Entry, Group, Key, Section
 from ibbench.compare.soundness import find_faults
-from ibbench.compare.study import Entry, Group, Key, Section, Study, refuse_untested
+from ibbench.compare.study import Study, refuse_untested
 from ibbench.errors import InputError
 from ibbench.record.folder import StudyFolder
 from ibbench.record.predictions import Predictor, read_predictions
