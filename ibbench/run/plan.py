@@ -10,14 +10,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ibbench.baselines import baseline_names, get_baseline, is_baseline
-from ibbench.baselines.pairs import check_pair
-from ibbench.baselines.pairs.pair import Pair
-from ibbench.baselines.reconstruction import is_reconstruction
+from ibbench.baselines import is_baseline
 from ibbench.budget.cost import count_training_flops
 from ibbench.budget.width import fit_to_budget
 from ibbench.data.atom_labels import add_atom_targets, find_atom_targets
-from ibbench.data.classes import check_classes
 from ibbench.data.dataset import DataSet, load_dataset
 from ibbench.data.division import OF_SOURCE
 from ibbench.data.identity import FEATURES
@@ -35,6 +31,7 @@ from ibbench.plugins.registry import plugin_of
 from ibbench.record.folder import RUNS, study_folder
 from ibbench.record.schema import SCHEMA_VERSION
 from ibbench.run.itself import complete_targets
+from ibbench.run.meaning import check_baselines, check_classes, check_model, lacks_positions
 from ibbench.run.output import find_output
 from ibbench.run.pace import fit_to_seconds
 from ibbench.run.recall import remember
@@ -111,7 +108,7 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
         dataset.column(target)
     split = _divide(config.data)._replace(unlabelled=find_unlabelled(dataset))
     split = split.of_targets(config.targets, config.data.train_size)
-    _check_classes(config, dataset, split)
+    check_classes(config, dataset, split)
     check_baselines(config, dataset, split)
     if split.train_size == 1 and config.model.normalisation == "batch":
         raise InputError("model.normalisation=batch needs a data.train_size of at least 2: one molecule has no spread")
@@ -141,56 +138,6 @@ def _plan_for(config: Config, device: torch.device, here: bool) -> Point:
     return Point(config, resolved, dataset, split, facts, run)
 
 
-def _check_classes(config: Config, dataset: DataSet, split: Split) -> None:
-    """Check that all that the config says of classes has a meaning.
-
-    Raises:
-        InputError: a part of the split has one class only, or an option changes nothing since all targets are classes.
-    """
-    check_classes(dataset, split, config.targets, config.seeds)
-    targets = [dataset.targets[dataset.column(target)] for target in config.targets]
-    unfit = [target.name for target in targets if target.is_class or target.logarithmic]
-    if config.data.label_noise and unfit:
-        raise InputError(
-            f"`data.label_noise` adds to numbers, and {', '.join(unfit)} is trained as a class or as a logarithm: "
-            "expected other targets"
-        )
-    if all(target.is_class for target in targets):
-        for option, value, usual in (("loss", config.loss, "l1"), ("reference", config.reference, "auto")):
-            if value not in {usual, "none"}:
-                raise InputError(
-                    f"`{option}={value}` changes nothing: all targets are classes, which are trained by cross-entropy "
-                    "from the frequency of class 1. Leave it out"
-                )
-
-
-def check_baselines(config: Config, dataset: DataSet, split: Split) -> None:
-    """Check that the pairs that a config asks for can be fitted to the train subsets of a split.
-
-    Raises:
-        InputError: a name is not that of a pair, the data set lacks what the pair needs (see `Pair.check`), or the
-            labels are none that pairs are fitted to.
-    """
-    # Others are those of every run, and `complete_targets` checks those that restore molecules.
-    pairs = [name for name in config.baselines if name not in baseline_names() and not is_reconstruction(name)]
-    for name in pairs:
-        check_pair(name)
-        pair = get_baseline(name)
-        assert issubclass(pair, Pair)
-        pair.check(dataset, split.train_size)
-        if classes := [target for target in config.targets if dataset.targets[dataset.column(target)].is_class]:
-            raise InputError(
-                f"'baselines=[{name}]' predicts numbers, and {', '.join(classes)} has classes: leave it out"
-            )
-        if config.data.labels != "true" or config.data.label_noise:
-            raise InputError(f"'baselines=[{name}]' is fitted to true labels only: leave out what alters them")
-        if len(config.targets) > 1 and (partly := [target for target in config.targets if target in split.unlabelled]):
-            raise InputError(
-                f"'baselines=[{name}]' is fitted to the same molecules for all targets of a run, and some have no "
-                f"label of {', '.join(partly)}: expected a run for each, as in 'targets=[{'],['.join(config.targets)}]'"
-            )
-
-
 def _resolve(config: Config, dataset: DataSet, split: Split, device: torch.device) -> Config:
     """Return the config with the width that meets its budget; errors are those of `find_output` and `_size_model`."""
     predicting = config.model.model_copy(update={"output": find_output(config, dataset)})
@@ -208,12 +155,7 @@ def lacks_coordinates(config: Config) -> bool:
     Raises:
         InputError: there is no such model, or the data are not possible.
     """
-    return _lacks_coordinates(config.model, _load(config.data))
-
-
-def _lacks_coordinates(options: ModelOptions, dataset: DataSet) -> bool:
-    reads = get_model(options.name).reads_with(options)
-    return "positions" in reads and bool(dataset.molecules.positions.isnan().any())
+    return lacks_positions(config.model, _load(config.data))
 
 
 def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.device) -> ModelOptions:
@@ -224,44 +166,12 @@ def _size_model(config: Config, dataset: DataSet, split: Split, device: torch.de
             something that the model does not read.
     """
     options, budget = config.model, config.budget
-    reads = get_model(options.name).reads_with(options)
-    if _lacks_coordinates(options, dataset):
-        raise InputError(f"`model={options.name}` reads coordinates, which data.source={config.data.source} has not")
-    for option, part in _parts_altered(config).items():
-        if part not in reads:
-            raise InputError(f"`{option}` alters {part}, which `model={options.name}` does not read: leave one out")
-    if options.pooling != "sum" and not get_model(options.name).pools:
-        pooling = f"model.pooling={options.pooling}"
-        raise InputError(f"`{pooling}` changes nothing for `model={options.name}`, which has nothing to pool")
-    shown = {"data.augmentation=relabel": config.data.augmentation == "relabel"}
-    shown[f"trainer.symmetry_penalty={config.trainer.symmetry_penalty:g}"] = config.trainer.symmetry_penalty > 0
-    for option, given in shown.items():
-        if given and "permutation" in get_model(options.name).symmetries:
-            raise InputError(
-                f"`{option}` changes nothing for `model={options.name}`, whose predictions do not depend on the order "
-                "of atoms: leave one out"
-            )
+    check_model(config, dataset)
     if not budget:
         return options
     if budget.match == "seconds":
         return fit_to_seconds(config, dataset, split, device, study_folder(config))
     return fit_to_budget(dataset.molecules.padding, options, budget)
-
-
-def _parts_altered(config: Config) -> dict[str, str]:
-    """Return the options that alter molecules, each with the part of a molecule that it alters."""
-    altered, data = {}, config.data
-    if config.trainer.symmetry_penalty:
-        altered[f"trainer.symmetry_penalty={config.trainer.symmetry_penalty:g}"] = "atoms"
-    if data.graph != "true":
-        altered[f"data.graph={data.graph}"] = "atoms" if data.graph == "shuffled_features" else "bonds"
-    if data.features == "element" or (data.source == "qm9pack" and data.features != "qm9"):
-        altered[f"data.features={data.features}"] = "atoms"
-    if data.augmentation != "none":
-        altered[f"data.augmentation={data.augmentation}"] = "atoms" if data.augmentation == "relabel" else "positions"
-    if data.hydrogens != "implicit":
-        altered[f"data.hydrogens={data.hydrogens}"] = "atoms"
-    return altered
 
 
 def _set_trainer(config: Config, **options: Any) -> Config:
