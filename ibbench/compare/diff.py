@@ -14,7 +14,7 @@ from ibbench.compare.changes import changes, moved
 from ibbench.compare.columns import interval, shared
 from ibbench.compare.missing import MissingRun
 from ibbench.compare.moderation import estimate_prior, moderate, variance_of_seed
-from ibbench.compare.order import model_order, target_order
+from ibbench.compare.order import model_order, target_order, variant_order
 from ibbench.compare.side import Place, Side, SideRow
 from ibbench.compare.statistics import Comparison, compare, compare_summaries
 from ibbench.compare.verdict import ONE_SEED, RELEVANCE, Verdict, holm, judge
@@ -180,7 +180,13 @@ def _name(place: Place) -> str:
 
 def _order(row: DiffRow) -> tuple[Any, ...]:
     place = row.place
-    return (*target_order(place.target), place.unit, place.train_size, *model_order(place.model), place.variant)
+    return (
+        *target_order(place.target),
+        place.unit,
+        place.train_size,
+        *model_order(place.model),
+        *variant_order(place.variant),
+    )
 
 
 def _judge(both: list[tuple[SideRow, SideRow]], tolerance: float, relevance: float) -> list[DiffRow]:

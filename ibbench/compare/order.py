@@ -1,6 +1,7 @@
 """The order of targets and of models in tables."""
 
 import functools
+import math
 
 from ibbench.baselines import ordered_names
 from ibbench.baselines.pairs import is_pair, split_pair
@@ -25,6 +26,23 @@ def model_order(model: str) -> tuple[int, str]:
     if is_reconstruction(model):
         return len(ordered_names()) - 1, f"~{num_components(model):06}"  # `~` is behind all letters
     return _place(model, _models())
+
+
+def variant_order(variant: str) -> tuple[tuple[str, float, str], ...]:
+    """Return a sort key for the variants of a model: option by option, numbers by their size and before all words.
+
+    Args:
+        variant: options as a command line has them, such as `model.depth=4 data.split=random`.
+    """
+    return tuple(_option_order(option) for option in variant.split(" "))
+
+
+def _option_order(option: str) -> tuple[str, float, str]:
+    name, _, value = option.partition("=")
+    try:
+        return name, float(value), value
+    except ValueError:
+        return name, math.inf, value
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import numpy as np
 from ibbench.baselines import ignored_by
 from ibbench.compare.cautions import Basis, read_basis
 from ibbench.compare.missing import MissingRun, count_missing, find_missing
-from ibbench.compare.order import model_order, target_order
+from ibbench.compare.order import model_order, target_order, variant_order
 from ibbench.compare.rows import Cost, Entry, Flags, Group, Key, Section
 from ibbench.compare.statistics import Sample
 from ibbench.compare.variants import describe, find_variants, flatten
@@ -225,5 +225,5 @@ def _order(key: Key) -> tuple[Any, ...]:
         group.unit,
         group.train_size,
         *model_order(key.model),
-        key.variant,
+        *variant_order(key.variant),
     )

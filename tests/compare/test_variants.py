@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ibbench.compare.order import variant_order
 from ibbench.compare.study import gather, read_study
 from ibbench.compare.variants import find_variants, typed
 from ibbench.options.config import Config
@@ -122,3 +123,9 @@ def test_baselines_that_read_no_features_have_one_row_for_all_of_them(
     found = [(entry.key.model, entry.key.variant) for entry in entries]
     assert found == [("mean", ""), ("gnn", "data.features=organic"), ("gnn", "data.features=qm9")]
     assert all(len(entry.replicas) == 2 for entry in entries)
+
+
+def test_variants_are_in_the_order_of_their_numbers() -> None:
+    words = ["model.depth=2 optimizer=sgd", "model.depth=10 optimizer=adam", "model.depth=10 optimizer=sgd"]
+    words += ["model.depth=1e3 optimizer=sgd", "model.depth=null optimizer=adam"]
+    assert sorted(reversed(words), key=variant_order) == words
