@@ -128,4 +128,4 @@ def test_baselines_that_read_no_features_have_one_row_for_all_of_them(
 def test_variants_are_in_the_order_of_their_numbers() -> None:
     words = ["model.depth=2 optimizer=sgd", "model.depth=10 optimizer=adam", "model.depth=10 optimizer=sgd"]
     words += ["model.depth=1e3 optimizer=sgd", "model.depth=null optimizer=adam"]
-    assert sorted(reversed(words), key=variant_order) == words
+    assert sorted((words[place] for place in (3, 0, 4, 2, 1)), key=variant_order) == words
