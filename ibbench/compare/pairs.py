@@ -1,6 +1,7 @@
 """Pairs of models on each target and train size: the difference of their errors, its certainty, and the verdict."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -91,7 +92,12 @@ def best_of(group: list[Entry]) -> Key:
     return min(group, key=lambda entry: entry.sample.mae).key
 
 
-def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None, relevance: float = RELEVANCE) -> Pairs:
+def compare_pairs(
+    entries: Iterable[Entry],
+    relative_to: str | None = None,
+    relevance: float = RELEVANCE,
+    also: Iterable[tuple[Entry, Entry]] = (),
+) -> Pairs:
     """Compare the pairs of rows that a table shows; A is the entry that comes first.
 
     On each target and train size these are: pairs of models of the same variant; pairs of any row with a row that is
@@ -102,6 +108,7 @@ def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None, rele
         entries: the rows of a study.
         relative_to: model that all rows are compared with; None for the best rows only.
         relevance: relative difference below which it does not matter which error is lower.
+        also: pairs of rows of one group that are compared, too, A first.
 
     Returns:
         Each pair by the keys of A and B. p-values are corrected over all pairs, also over those that are left out.
@@ -123,22 +130,52 @@ def compare_pairs(entries: Iterable[Entry], relative_to: str | None = None, rele
             others = range(len(members)) if place in everywhere else {*wanted, *of_variant[a.key.variant]}
             for b in (members[other] for other in sorted(others) if other > place):
                 comparisons[a.key, b.key] = compare(a.sample, b.sample)
+    for a, b in also:
+        if (a.key, b.key) not in comparisons and (b.key, a.key) not in comparisons:
+            comparisons[a.key, b.key] = compare(a.sample, b.sample)
     # All pairs of a group count as tests: which of them are compared was chosen after the best model was known.
     num_tests = sum(len(members) * (len(members) - 1) // 2 for members in groups.values())
-    return correct(comparisons, num_tests, relevance)
+    return correct(comparisons, num_tests, relevance, find_alike(entry for group in groups.values() for entry in group))
 
 
-def correct(comparisons: dict[tuple[Key, Key], Comparison], num_tests: int = 0, relevance: float = RELEVANCE) -> Pairs:
+def find_alike(entries: Iterable[Entry]) -> dict[Section, Hashable]:
+    """Return for each section what it shares with those whose variances over seeds are like its own.
+
+    These are sections of the same molecules, divided in the same way, if by another seed: on another data set, or on
+    test molecules unlike those that models train on, seeds may differ by much more.
+    """
+    return {
+        entry.key.group.section: (
+            entry.key.group.section._replace(split=""),
+            *(entry.options.get(key) for key in ("data.split", "data.held_out")),
+        )
+        for entry in entries
+        if entry.options  # baselines have none
+    }
+
+
+def correct(
+    comparisons: dict[tuple[Key, Key], Comparison],
+    num_tests: int = 0,
+    relevance: float = RELEVANCE,
+    alike: Mapping[Section, Hashable] = MappingProxyType({}),
+) -> Pairs:
     """Moderate the variances over seeds, and correct the p-values over all comparisons: they are one family.
 
     Args:
         comparisons: comparison of A with B, by their keys.
         num_tests: number of comparisons in the family, if it is larger than the number of `comparisons`.
         relevance: relative difference below which it does not matter which error is lower.
+        alike: what sections share whose variances over seeds inform each other, see `find_alike`; a section that is
+            not in it informs itself alone.
     """
-    prior = _common_prior(comparisons)
+    part_of = {keys: alike.get(keys[0].group.section, keys[0].group.section) for keys in comparisons}
+    parts: dict[Hashable, dict[tuple[Key, Key], Comparison]] = {}
+    for keys, comparison in comparisons.items():
+        parts.setdefault(part_of[keys], {})[keys] = comparison
+    priors = {part: _common_prior(of_part) for part, of_part in parts.items()}
     moderated = {
-        keys: moderate(comparison, prior) if _can_borrow(comparison, keys) else comparison
+        keys: moderate(comparison, priors[part_of[keys]]) if _can_borrow(comparison, keys) else comparison
         for keys, comparison in comparisons.items()
     }
     p_values = {keys: comparison.difference.p_value() for keys, comparison in moderated.items()}

@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
-from ibbench.compare.rows import Entry
+from ibbench.compare.rows import Entry, Section
 from ibbench.compare.study import Study
 from ibbench.compare.unseen import UnseenOfSource, gather_unseen
 from ibbench.errors import InputError
@@ -12,23 +12,38 @@ from ibbench.record.schema import DataEntry, explain_unreadable, read_versioned
 
 SCHEMA_VERSION = 1
 _IN_THE_TABLE = {"targets", "seeds", "model.name", "data.train_size", "data.source", "data.hydrogens"}
+ANY = Section("", "", "")  # stands for the one section of a study
 
 
 class Row(NamedTuple):
-    """The rows of a table that have the same options: those that differ in target only."""
+    """The rows of a table that have the same options: those that differ in target only.
+
+    The section is empty where a study has one only, and in files of older versions.
+    """
 
     model: str
     variant: str
     train_size: int
+    section: Section = ANY
 
 
 class _RowOptions(BaseModel):
+    """Options of a row; `source`, `hydrogens` and `split` are left out where a study has one section only."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
     variant: str
     train_size: int
     options: dict[str, Any]
+    source: str = ""
+    hydrogens: str = ""
+    split: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_section(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        return {key: value for key, value in written.items() if value != "" or key not in Section._fields}
 
 
 class _Missing(BaseModel):
@@ -70,16 +85,22 @@ class Provenance(BaseModel):
         return self.model_dump(mode="json", exclude=None if self.missing else {"missing"})
 
     def row_options(self) -> dict[Row, dict[str, Any]]:
-        """Return the flat config of each row."""
-        return {Row(row.model, row.variant, row.train_size): self.options | row.options for row in self.rows}
+        """Return the flat config of each row; its section is `ANY` where the study has one only."""
+        return {
+            Row(row.model, row.variant, row.train_size, Section(row.source, row.hydrogens, row.split)): self.options
+            | row.options
+            for row in self.rows
+        }
 
 
 def provenance(study: Study) -> Provenance:
     """Gather the options, versions and devices that the finished runs of a study were made with."""
     by_row: dict[Row, list[Entry]] = {}
+    several = len({entry.key.group.section for entry in study.entries}) > 1
     for entry in study.entries:
         if entry.options:
-            row = Row(entry.key.model, entry.key.variant, entry.key.group.train_size)
+            section = entry.key.group.section if several else ANY
+            row = Row(entry.key.model, entry.key.variant, entry.key.group.train_size, section)
             by_row.setdefault(row, []).append(entry)
     rows = {row: _options(entries) for row, entries in by_row.items()}
     first = next(iter(rows.values()), {})
@@ -90,7 +111,13 @@ def provenance(study: Study) -> Provenance:
         schema_version=SCHEMA_VERSION,
         options=shared,
         rows=tuple(
-            _RowOptions(**row._asdict(), options={key: value for key, value in options.items() if key not in shared})
+            _RowOptions(
+                model=row.model,
+                variant=row.variant,
+                train_size=row.train_size,
+                options={key: value for key, value in options.items() if key not in shared},
+                **row.section._asdict(),
+            )
             for row, options in rows.items()
         ),
         versions={

@@ -11,7 +11,8 @@ import pandas as pd
 from ibbench.baselines import is_baseline
 from ibbench.compare.cautions import Basis
 from ibbench.compare.missing import MissingRun, count_missing
-from ibbench.compare.provenance import Provenance, Row, provenance, read_provenance
+from ibbench.compare.provenance import ANY, Provenance, Row, provenance, read_provenance
+from ibbench.compare.rows import Section
 from ibbench.compare.statistics import Sample, Spread
 from ibbench.compare.study import Study, read_study, refuse_untested
 from ibbench.compare.table_file import read_table
@@ -169,12 +170,18 @@ def _with_options(
     known = made_with.row_options() if made_with else {}
     described = [
         row._replace(
-            options=known.get(Row(row.place.model, row.place.variant, row.place.train_size)),
+            options=_options_of(row.place, known),
             is_baseline=row.is_baseline or is_baseline(row.place.model),
         )
         for row in rows
     ]
     return Side(name, described, made_with, missing)
+
+
+def _options_of(place: Place, known: dict[Row, dict[str, Any]]) -> dict[str, Any] | None:
+    section = Section(place.source, place.hydrogens, place.split)
+    row = Row(place.model, place.variant, place.train_size, section)
+    return known.get(row, known.get(row._replace(section=ANY)))
 
 
 def _of_revision(name: str, revision: str, inside: str) -> Side:

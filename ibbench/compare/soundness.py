@@ -98,16 +98,24 @@ def find_faults(entries: Sequence[Entry]) -> dict[Key, str]:
         for entry in group:
             if entry.key.is_baseline:
                 continue
-            reasons = [*_losing(entry, guards), *_falling(entry)]
+            reasons = [*_losing(entry, _on_the_same(entry, guards)), *_falling(entry)]
             if reasons:
                 faults[entry.key] = "; ".join(reasons)
     return faults
+
+
+def _on_the_same(entry: Entry, guards: list[Entry]) -> list[Entry]:
+    """Return the guards that had the same data, such as shuffled labels; all of them if none did."""
+    words = {word for word in entry.key.variant.split() if word.startswith("data.")}
+    return [guard for guard in guards if set(guard.key.variant.split()) <= words] or guards
 
 
 def _losing(entry: Entry, guards: list[Entry]) -> list[str]:
     bound = min((guard.sample.mae for guard in guards), default=math.inf)
     if entry.sample.mae > bound:
         return [f"it loses to {GUARD}"]
+    if entry.options.get("data.label_noise") or entry.options.get("data.labels", "true") != "true":
+        return []  # its train error is against other labels than test errors are
     train = float(np.mean([replica.train.mae for replica in entry.replicas]))
     return [f"its train error is above the test error of {GUARD}"] if train > bound else []
 

@@ -1,7 +1,7 @@
 """The options that tell the runs of one model in a study apart, written as a user types them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ibbench.options.defaults import LEFT_OUT, default_options
 from ibbench.record.schema import Record
@@ -11,18 +11,30 @@ NOT_VARIANTS = {"targets", "seeds", "model.name", "data.train_size", "data.sourc
 # Options that may follow from the train size: where all runs of a train size share a value, the size tells it. Where
 # several data sets or splits stand in one study, one of them may need longer than another: its name tells it, too.
 _BY_SIZE = {"trainer.steps", "trainer.epochs", "trainer.validate_every"}
-_SIZE = ("data.train_size",)
 # What data set a config is of. How all runs of a data set read and divide it is told by its name, where several data
 # sets stand in one study: it is not what these runs are compared for. What alters molecules or labels is.
-_DATASET = ("data.source", "data.path", "data.task")
 _ALTERING = {"data.graph", "data.augmentation", "data.label_noise", "data.labels", "data.standardise", "data.centre"}
+_OF_MODELS = ("model.", "plugins")  # beginnings of options that only some models have
 _NAMED = ("optimizer", "schedule")  # config groups: one name chooses a file that sets several options
 _Flat = dict[str, Any]
 
 
+class _Place(NamedTuple):
+    """What rows of a table stand under: figures of two data sets, splits or train sizes are not compared."""
+
+    dataset: str
+    split: str
+    train_size: int | None
+
+
 def find_variants(records: Sequence[Record]) -> list[dict[str, str]]:
-    """Return for each record the options in which the records differ; see `find_variants_of`."""
-    return find_variants_of([record.config for record in records])
+    """Return for each record the options in which the records differ; see `find_variants_of`.
+
+    Data sets, splits and train sizes are those that were found, also where options do not tell them, such as the
+    content of a CSV.
+    """
+    places = [_Place(record.data_source, record.split_fingerprint, record.train_size) for record in records]
+    return _find_variants([record.config for record in records], places, apart=True)
 
 
 def find_variants_of(configs: Sequence[dict[str, Any]], *, apart: bool = True) -> list[dict[str, str]]:
@@ -42,15 +54,33 @@ def find_variants_of(configs: Sequence[dict[str, Any]], *, apart: bool = True) -
     Returns:
         Options and values as typed, such as `{"model.depth": "4"}`, for each config; empty where none differs.
     """
+    flat = [flatten(config) for config in configs]
+    places = [
+        _Place(
+            " ".join(typed(options.get(key)) for key in ("data.source", "data.task")),
+            " ".join(f"{key}={typed(value)}" for key, value in options.items() if key.startswith("data.split")),
+            options.get("data.train_size"),
+        )
+        for options in flat
+    ]
+    return _find_variants(configs, places, apart)
+
+
+def _find_variants(configs: Sequence[dict[str, Any]], places: Sequence[_Place], apart: bool) -> list[dict[str, str]]:
     flat = with_left_out([flatten(config) for config in configs])
     models = [str(options["model.name"]) for options in flat]
     keys = list(dict.fromkeys(key for options in flat for key in options if key not in NOT_VARIANTS))
     variants: list[dict[str, str]] = [{} for _ in configs]
     for key in keys:
         having = {model for model, options in zip(models, flat, strict=True) if key in options}
-        values = {row: typed(flat[row].get(key)) for row, model in enumerate(models) if model in having}
-        told = (key in _BY_SIZE and _follows(values, flat, (*_SIZE, *_DATASET, "data.split") if apart else _SIZE)) or (
-            apart and key.startswith("data.") and key not in _ALTERING and _follows(values, flat, _DATASET)
+        of_all = not key.startswith(_OF_MODELS)
+        values = {row: typed(flat[row].get(key)) for row, model in enumerate(models) if of_all or model in having}
+        length = [place if apart else place.train_size for place in places]
+        told = (key in _BY_SIZE and _follows(values, length)) or (
+            apart
+            and key.startswith("data.")
+            and key not in _ALTERING
+            and _follows(values, [place.dataset for place in places])
         )
         if len(set(values.values())) > 1 and not told:
             for row in values.keys() - _implied(key, values, flat):
@@ -80,10 +110,9 @@ def with_left_out(flat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _follows(values: dict[int, str], flat: list[_Flat], from_keys: tuple[str, ...]) -> bool:
-    """Whether all records that have the same values of some options have the same value of another one."""
-    givers = {row: tuple(typed(flat[row].get(key)) for key in from_keys) for row in values}
-    return len({(givers[row], value) for row, value in values.items()}) == len(set(givers.values()))
+def _follows(values: dict[int, str], givers: Sequence[object]) -> bool:
+    """Whether all rows with the same giver have the same value."""
+    return len({(givers[row], value) for row, value in values.items()}) == len({givers[row] for row in values})
 
 
 def _implied(key: str, values: dict[int, str], flat: list[_Flat]) -> set[int]:

@@ -34,9 +34,10 @@ def generality_sentences(found: Generality) -> Iterator[str]:
         more = (sound["worth"] > _GOAL).sum()
         surely = ((sound["worth_low"] > _GOAL) & (sound["verdict"] == "better")).sum()
         left_out = len(rows) - len(sound)
+        places = "targets and splits" if rows.duplicated(["source", "target", "unit"]).any() else "targets"
         yield (
             f"{kind} split: at {rows['at'].iloc[0]:,.0f} labels, what {a} assumes is worth more than {_GOAL} times the "
-            f"labels of {b} on {more} of {len(sound)} targets of several data sets (surely on {surely}); it is surely "
+            f"labels of {b} on {more} of {len(sound)} {places} of several data sets (surely on {surely}); it is surely "
             f"better on {better}, and surely worse on {worse}"
             + (f" ({left_out} left out, where a row supports no claim)." if left_out else ".")
         )

@@ -11,7 +11,7 @@ def tell_lengths(entries: Sequence[Entry]) -> str | None:
     """Say for how many steps or epochs each train size was trained, and where a data set or split had longer or less.
 
     Args:
-        entries: rows of trained models.
+        entries: rows of a table; baselines are left out.
 
     Returns:
         A sentence; None if all were trained equally long, or if rows of one data set, split and size differ (their
@@ -19,19 +19,22 @@ def tell_lengths(entries: Sequence[Entry]) -> str | None:
     """
     sections: dict[Section, list[Entry]] = {}
     for entry in entries:
-        sections.setdefault(entry.key.group.section, []).append(entry)
+        if not entry.key.is_baseline:
+            sections.setdefault(entry.key.group.section, []).append(entry)
     lengths = {section: find_lengths(rows) for section, rows in sections.items()}
     if not all(lengths.values()):
         return None
     usual = {
         size: _most_often(lengths.values(), size) for size in sorted({size for of in lengths.values() for size in of})
     }
-    others = [
-        f"{length} at {size:,} on {name_source(section.source)} ({name_split(sections[section][0].options)})"
-        for section, of in lengths.items()
-        for size, length in of.items()
-        if length != usual[size]
-    ]
+    found: dict[tuple[str, int], set[str]] = {}
+    for section, of in lengths.items():
+        where = f"{name_source(section.source)} ({name_split(sections[section][0].options)})"
+        for size, length in of.items():
+            found.setdefault((where, size), set()).add(length)
+    if any(len(several) > 1 for several in found.values()):
+        return None
+    others = [f"{length} at {size:,} on {where}" for (where, size), (length,) in found.items() if length != usual[size]]
     if len(set(usual.values())) < 2 and not others:
         return None
     told = ", ".join(f"{length} at {size:,}" for size, length in usual.items())

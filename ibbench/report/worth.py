@@ -238,6 +238,9 @@ def remarks(worth: Worth) -> Iterator[str]:
     failed = [one.run for one in worth.missing if one.state == "failed"]
     if failed:
         yield f"Missing, because they failed: {', '.join(failed)}."
+    if worth.generality and worth.generality.left_out and worth.at is not None:
+        left_out = ", ".join(worth.generality.left_out)
+        yield f"Left out, since no model was trained at sizes around {amount(worth.at, worth.by)} labels: {left_out}."
     yield from tell_faults(worth.source.entries)
     yield from cautions(entry.basis for curve in worth.curves for entry in curve.entries)
     samples = [sample for curve in worth.curves for sample in curve.samples]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ibbench.compare.columns import interval, shared
-from ibbench.compare.pairs import Pair, correct, versus
+from ibbench.compare.pairs import Pair, correct, find_alike, versus
 from ibbench.compare.rows import Entry, Key, Section
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import compare
@@ -112,10 +112,10 @@ def find_claims(study: Study) -> list[Claim]:
         for found in recipes.values()
         for one, other in itertools.combinations(found.values(), 2)
     }
-    pairs, faults = correct(compared), find_faults(study.entries)
+    pairs, faults = correct(compared, alike=find_alike(trained)), find_faults(study.entries)
     claims = []
     for (_, target, unit, train_size), recipes in cells.items():
-        names = _name_recipes(list(recipes))
+        names = _name_recipes({recipe: _length(*of_recipe.values()) for recipe, of_recipe in recipes.items()})
         models = list(dict.fromkeys(model for of_recipe in recipes.values() for model in of_recipe))
         for one, other in itertools.combinations(models, 2):
             tried = {
@@ -149,12 +149,29 @@ def _claim(
     return better, other, tuple(trials)
 
 
-def _name_recipes(recipes: Sequence[Recipe]) -> dict[Recipe, str]:
-    """Name each recipe by the options in which it differs from most recipes, and by its split if that differs."""
+def _length(*entries: Entry) -> str:
+    """Return the option that sets the length of the trainings; empty if they differ."""
+    found = {
+        f"{key}={entry.options[key]}"
+        for entry in entries
+        for key in ("trainer.steps", "trainer.epochs")
+        if key in entry.options
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
+def _name_recipes(lengths: dict[Recipe, str]) -> dict[Recipe, str]:
+    """Name each recipe by the options in which it differs from most recipes, and by its split if that differs.
+
+    Args:
+        lengths: the recipes, each with the option that sets its length. A variant lacks it where the split tells it.
+    """
+    recipes = list(lengths)
     options = {recipe: dict(word.partition("=")[::2] for word in recipe.variant.split()) for recipe in recipes}
     keys = list(dict.fromkeys(key for of_recipe in options.values() for key in of_recipe))
     usual = {key: Counter(options[recipe].get(key, "") for recipe in recipes).most_common(1)[0][0] for key in keys}
     section = Counter(recipe.section for recipe in recipes).most_common(1)[0][0]
+    most_lengths = Counter(lengths.values()).most_common(1)[0][0]
     names = {}
     for recipe in recipes:
         words = [
@@ -162,6 +179,8 @@ def _name_recipes(recipes: Sequence[Recipe]) -> dict[Recipe, str]:
             for key, value in options[recipe].items()
             if value != usual[key] and key != "data.split_seed"  # it is named as another split below
         ]
+        if lengths[recipe] != most_lengths and lengths[recipe].partition("=")[0] not in options[recipe]:
+            words.append(lengths[recipe])
         same_kind = not any(word.startswith("data.split=") for word in words)
         words += [
             "another split" if field == "split" else f"{field} {getattr(recipe.section, field)}"

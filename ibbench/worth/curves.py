@@ -155,15 +155,16 @@ def comparable(curves: Sequence[Curve]) -> list[list[Curve]]:
 def neighbours(curves: Sequence[Curve]) -> Iterator[tuple[Curve, Curve]]:
     """Yield the pairs of curves of one group whose difference is a step: each with the one before it.
 
-    Rungs of a ladder are paired with the rung that they differ from in one assumption, models with the standard model
-    before them, and others with the curve before them.
+    Rungs of a ladder are paired with the rung that they differ from in one assumption, if both have the same options
+    otherwise, models with the standard model before them, and others with the curve before them.
     """
-    rungs = {curve.entries[0].rung.name: curve for curve in curves if curve.entries[0].rung}
+    rungs = {curve.model: curve for curve in curves if curve.entries[0].rung}
     if rungs:
         for curve in rungs.values():
             rung = curve.entries[0].rung
-            if rung and rung.after in rungs:
-                yield curve, rungs[rung.after]
+            before = rungs.get(f"{rung.after}{curve.model.removeprefix(rung.name)}") if rung else None
+            if before:
+                yield curve, before
         return
     plain = [curve for curve in curves if curve.model in STANDARD_MODELS]
     yield from itertools.pairwise(plain if len(plain) > 1 else curves)

@@ -12,10 +12,12 @@ from ibbench.compare.columns import interval as with_ends
 from ibbench.compare.columns import shared
 from ibbench.compare.estimate import ALPHA
 from ibbench.compare.pairs import Pairs, correct
-from ibbench.compare.rows import Key, Section
+from ibbench.compare.rows import Key, Section, in_full
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import Comparison, compare
 from ibbench.compare.study import Study
+from ibbench.compare.variants import describe, find_variants_of
+from ibbench.options.sources import WITH_SPLIT
 from ibbench.worth.curves import Curve, Floats, comparable, corrected_p, draw_curves, interval, neighbours, rests_on
 from ibbench.worth.saving import Multiplier, signed_multiplier
 
@@ -55,21 +57,32 @@ class Setting(NamedTuple):
     Attributes:
         dataset: name of the data set for people.
         kind: how test molecules were chosen.
+        detail: what tells it from other settings of the same data set and kind, such as the seed of its split.
         curves: curves of all models, which can be compared with each other.
         draws: draws of their log errors, each `[D, K]`; independent of those of other settings.
     """
 
     dataset: str
     kind: str
+    detail: str
     curves: list[Curve]
     draws: list[Floats]
 
+    @property
+    def name(self) -> str:
+        """The data set, with what tells it from others of the same name."""
+        return in_full(self.dataset, self.detail)
+
 
 class Generality(NamedTuple):
-    """The worth of each step on each setting (`COLUMNS`), and how stable rankings are (`STABILITY_COLUMNS`)."""
+    """The worth of each step on each setting (`COLUMNS`), and how stable rankings are (`STABILITY_COLUMNS`).
+
+    `left_out` names the data sets that were trained at other sizes only.
+    """
 
     worth: pd.DataFrame
     stability: pd.DataFrame
+    left_out: tuple[str, ...] = ()
 
 
 def find_generality(study: Study, curves: Sequence[Curve], at: float | None) -> Generality | None:
@@ -88,13 +101,16 @@ def find_generality(study: Study, curves: Sequence[Curve], at: float | None) -> 
     """
     if at is None:
         return None
-    groups = comparable([curve for curve in curves if curve.sizes[0] <= at <= curve.sizes[-1]])
+    known = [curve for curve in curves if curve.sizes[0] <= at <= curve.sizes[-1]]
+    groups = comparable(known)
     if len({group[0].section.source for group in groups}) < 2:
         return None
     settings = [
-        Setting(name_dataset(group[0]), _kind(group), group, draw_curves(group, stream=number))
-        for number, group in enumerate(groups)
+        Setting(name_dataset(group[0]), _kind(group), detail, group, draw_curves(group, stream=number))
+        for number, (group, detail) in enumerate(zip(groups, _find_details(groups), strict=True))
     ]
+    named = {name_dataset(curve) for curve in known}
+    left_out = dict.fromkeys(name for curve in curves if (name := name_dataset(curve)) not in named)
     places = list(dict.fromkeys(setting.dataset for setting in settings))
     settings.sort(key=lambda setting: (places.index(setting.dataset), setting.kind not in USUAL_KINDS))
     faulty, tested = set(find_faults(study.entries)), _test_steps(settings, at)
@@ -102,6 +118,7 @@ def find_generality(study: Study, curves: Sequence[Curve], at: float | None) -> 
     return Generality(
         pd.DataFrame(_oriented(rows), columns=list(COLUMNS)),
         pd.DataFrame(_stability(settings), columns=list(STABILITY_COLUMNS)),
+        tuple(left_out),
     )
 
 
@@ -111,14 +128,14 @@ def _test_steps(settings: Sequence[Setting], at: float) -> Pairs:
     Variances over seeds inform each other among settings with one kind of split: on test molecules unlike those that
     models train on, seeds differ by much more.
     """
-    compared: dict[bool, dict[tuple[Key, Key], Comparison]] = {True: {}, False: {}}
+    compared: dict[tuple[Key, Key], Comparison] = {}
+    is_usual = {setting.curves[0].section: setting.kind in USUAL_KINDS for setting in settings}
     for setting in settings:
         for one, other in neighbours(setting.curves):
             a, b = (dict(zip(curve.sizes.tolist(), curve.entries, strict=True)).get(at) for curve in (one, other))
             if a and b:
-                compared[setting.kind in USUAL_KINDS][a.key, b.key] = compare(a.sample, b.sample)
-    num_tests = sum(map(len, compared.values()))
-    return {keys: pair for alike in compared.values() for keys, pair in correct(alike, num_tests).items()}
+                compared[a.key, b.key] = compare(a.sample, b.sample)
+    return correct(compared, alike=is_usual)
 
 
 def name_dataset(curve: Curve) -> str:
@@ -131,20 +148,43 @@ def name_dataset(curve: Curve) -> str:
 
 
 def name_source(source: str) -> str:
-    """Return the task of a source that has several, else the source, both without the bound on molecules."""
+    """Return the task of a source that has several, else the source, both without the bound on molecules.
+
+    A file of a user keeps the digest of its content, which tells it from others.
+    """
     name, _, parts = source.partition(":")
+    if name == "csv":
+        return source
     return next((part for part in parts.split(",") if part and "=" not in part), name)
 
 
 def name_split(options: Mapping[str, Any]) -> str:
     """Return how test molecules were chosen, as `COLUMNS` describes `kind`, from the options of a run."""
     kind = str(options.get("data.split", _RANDOM))
-    return _OWN if kind == "column" and not options.get("data.split_column") else kind
+    return _OWN if kind == "column" and options.get("data.source") in WITH_SPLIT else kind
 
 
 def _kind(group: Sequence[Curve]) -> str:
+    return name_split(_options(group))
+
+
+def _options(group: Sequence[Curve]) -> dict[str, Any]:
     known = [curve.entries[0].options for curve in group if curve.entries[0].options]  # a baseline has none
-    return name_split(known[0] if known else {})
+    return known[0] if known else {}
+
+
+def _find_details(groups: Sequence[list[Curve]]) -> list[str]:
+    """Tell groups of the same data set, unit and kind of split apart, by their options or by what was found."""
+    alike: dict[tuple[str, str, str], list[int]] = {}
+    for place, group in enumerate(groups):
+        alike.setdefault((name_dataset(group[0]), group[0].unit, _kind(group)), []).append(place)
+    details = [""] * len(groups)
+    for places in (places for places in alike.values() if len(places) > 1):
+        options = find_variants_of([_options(groups[place]) for place in places], apart=False)
+        for place, differing in zip(places, options, strict=True):
+            of_data = {key: value for key, value in differing.items() if key.startswith("data.")}
+            details[place] = describe(of_data) or ", ".join(groups[place][0].section)
+    return details
 
 
 def _rows(setting: Setting, at: float, faulty: set[Key], tested: Pairs) -> list[dict[str, Any]]:
@@ -156,7 +196,7 @@ def _rows(setting: Setting, at: float, faulty: set[Key], tested: Pairs) -> list[
             p_holm = corrected_p(a, b, at, tested)
             rows.append(
                 {
-                    "dataset": setting.dataset,
+                    "dataset": setting.name,
                     "target": a.target,
                     "unit": a.unit,
                     "kind": setting.kind,

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ibbench.compare.columns import interval, shared
-from ibbench.compare.pairs import Pairs, correct
+from ibbench.compare.pairs import Pairs, correct, find_alike
 from ibbench.compare.rows import Entry, Group, Section, in_full
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import compare
@@ -73,7 +73,7 @@ def ladder_table(study: Study, curves: list[Curve], draws: list[Floats], at: flo
         for entry in groups[group].values()
         if (before := befores[entry.key])
     }
-    pairs = correct(compared)
+    pairs = correct(compared, alike=find_alike(study.entries))
     faults = find_faults(study.entries)
     rows = []
     for group in largest.values():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ibbench.compare.rows import Entry, Group, Key, Section, in_full
+from ibbench.compare.rows import Entry, Key, Section, in_full
 
 _OF_SPLIT = ("data.split", "data.held_out")  # beginnings of options that a split has
 
@@ -16,12 +16,12 @@ def name_entries(entries: Iterable[Entry]) -> dict[Key, tuple[str, str]]:
     """
     entries = list(entries)
     of_section: dict[Section, list[set[str]]] = {}
-    of_rung: dict[tuple[Group, str], list[set[str]]] = {}
+    of_rung: dict[tuple[Section, str, str, str], list[set[str]]] = {}
     for entry in entries:
         words = set(entry.key.variant.split())
         of_section.setdefault(entry.key.group.section, []).append(words)
         if entry.rung:
-            of_rung.setdefault((entry.key.group, entry.rung.name), []).append(words)
+            of_rung.setdefault(_curve(entry.key, entry.rung.name), []).append(words)
     of_split = {
         section: {word for word in set.intersection(*variants) if word.startswith(_OF_SPLIT)}
         for section, variants in of_section.items()
@@ -30,7 +30,12 @@ def name_entries(entries: Iterable[Entry]) -> dict[Key, tuple[str, str]]:
     for entry in entries:
         key, name, told = entry.key, entry.key.model, of_split[entry.key.group.section]
         if entry.rung:
-            name, told = entry.rung.name, told | set.intersection(*of_rung[key.group, entry.rung.name])
+            name, told = entry.rung.name, told | set.intersection(*of_rung[_curve(key, entry.rung.name)])
         rest = " ".join(word for word in key.variant.split() if word not in told)
         names[key] = in_full(name, rest), rest
     return names
+
+
+def _curve(key: Key, rung: str) -> tuple[Section, str, str, str]:
+    """Return what the points of one curve share, at whatever train size."""
+    return key.group.section, key.group.target, key.group.unit, rung

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 from ibbench.compare.columns import interval, shared
 from ibbench.compare.missing import MissingRun, count_missing
 from ibbench.compare.pairs import Pairs, compare_pairs
-from ibbench.compare.rows import Key, Section
+from ibbench.compare.rows import Entry, Key, Section
 from ibbench.compare.soundness import find_faults
 from ibbench.compare.study import Study, read_study, refuse_untested
 from ibbench.errors import InputError
 from ibbench.worth.claims import Claim, find_claims
-from ibbench.worth.curves import Curve, Floats, comparable, corrected_p, draw_curves, read_curves, rests_on
+from ibbench.worth.curves import Curve, Floats, comparable, corrected_p, draw_curves, neighbours, read_curves, rests_on
 from ibbench.worth.generality import Generality, find_generality
 from ibbench.worth.intrinsic import Intrinsic, find_intrinsic
 from ibbench.worth.ladder import ladder_table
@@ -142,7 +143,6 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
     """Compare the curves of a study; see `read_worth`."""
     refuse_untested(study)
     is_ladder = by == "labels" and any(entry.rung for entry in study.entries)
-    tested = compare_pairs(study.entries) if by == "labels" else {}
     claims = find_claims(study) if by == "labels" else []
     intrinsic = find_intrinsic(study) if by == "labels" else []
     try:
@@ -152,6 +152,8 @@ def make_worth(study: Study, by: str = "labels", at: float | None = None) -> Wor
         if not is_ladder and not claims and not intrinsic:
             raise
         curves = []
+    steps = [pair for group in comparable(curves) for pair in _at_same_sizes(neighbours(group))]
+    tested = compare_pairs(study.entries, also=steps) if by == "labels" else {}
     draws = draw_curves(curves)
     if at is None and by == "labels":
         at = _named_by_config(study, curves)
@@ -215,6 +217,13 @@ def _list_sizes(sizes: Floats, at: float | None, asked: bool) -> list[float]:
     """Return all sizes of a curve, and the size that a user asked for if the curve contains it."""
     wanted = [at] if asked and at is not None and sizes[0] <= at <= sizes[-1] else []
     return sorted({*map(float, sizes), *wanted})
+
+
+def _at_same_sizes(pairs: Iterable[tuple[Curve, Curve]]) -> Iterator[tuple[Entry, Entry]]:
+    """Yield the rows of pairs of curves at each size that both were trained at."""
+    for one, other in pairs:
+        at = dict(zip(other.sizes.tolist(), other.entries, strict=True))
+        yield from ((a, at[size]) for size, a in zip(one.sizes.tolist(), one.entries, strict=True) if size in at)
 
 
 _Pair = tuple[Curve, Curve, Floats, Floats]
