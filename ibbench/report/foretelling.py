@@ -12,6 +12,7 @@ from ibbench.report.cells import notation_of, task, with_interval
 from ibbench.report.document import Points, Remark, Shape, Table, legend
 
 TEXT = {"target", "model", "weights", "part", "predictor", "kind"}
+_MOST_FACTOR = 1000  # a larger one is not told in digits
 _RANKS = (
     "Fewer bits per label are better: the untrained kernel finds the labels more likely. It says which model to try "
     "first, and nothing of what features training finds. test MAE: of the same options where they are trained. "
@@ -147,9 +148,18 @@ def _score(row: "pd.Series[Any]") -> dict[str, str]:
         "Kendall": _plain(row["kendall"]),
         "steps": steps,
         "first choice": _plain(row["first_choice"]),
-        "ratios off by": interval_cell(row["ratio_error"], row["ratio_error_low"], row["ratio_error_high"]),
+        "ratios off by": _factor(row["ratio_error"], row["ratio_error_low"], row["ratio_error_high"]),
         "trainings cost": "" if pd.isna(cost) else f"{cost:.2g} times as much",
     }
+
+
+def _factor(value: float, low: float, high: float) -> str:
+    """Format a factor with its interval; of what is off by more than a thousand the digits tell nothing."""
+    if value > _MOST_FACTOR:
+        return f"> {_MOST_FACTOR:,}"
+    if high > _MOST_FACTOR:
+        return f"{value:.3g} [{low:.3g}, > {_MOST_FACTOR:,}]"
+    return interval_cell(value, low, high)
 
 
 def _without_empty(rows: list[dict[str, str]]) -> list[dict[str, str]]:

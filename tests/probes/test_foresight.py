@@ -75,3 +75,10 @@ def test_a_family_is_foretold_from_the_others_alone() -> None:
     assert first.factor == pytest.approx(1)
     # a is foretold from b and c, whose slope is now 2, as 0 instead of 1; b as 2.5 instead of 2; c as 3 instead of 4.
     assert math.log(then.factor) == pytest.approx((1 + 1 + 0.5) / 3)
+
+
+def test_numbers_that_foretell_nothing_may_miss_by_any_factor() -> None:
+    far = np.array([0.0, 1e-9, 1e6, 1.0, 1e-9, 0.0])  # a slope of two near ones, prolonged to one that is far away
+    missed = foretell_ratios([far], [np.array([1.0, 3.0, 2.0, 1.0, 2.0, 1.5])], ["a", "a", "b", "c", "c", "d"])
+    assert missed
+    assert missed.high == np.inf

@@ -142,7 +142,9 @@ def foretell_ratios(
         misses.append(float(np.concatenate(of_family).mean()))
     mean, spread = float(np.mean(misses)), float(np.std(misses, ddof=1)) / math.sqrt(len(misses))
     reach = spread * float(special.stdtrit(len(misses) - 1, 0.975))
-    return RatioError(math.exp(mean), math.exp(max(0.0, mean - reach)), math.exp(mean + reach))
+    with np.errstate(over="ignore"):  # slopes of numbers that foretell nothing may miss by any factor
+        factor, low, high = (float(np.exp(end)) for end in (mean, max(0.0, mean - reach), mean + reach))
+    return RatioError(factor, low, high)
 
 
 def _slope(foretold: Sequence[Floats | None], logs: Sequence[Floats], kept: NDArray[np.bool_]) -> float | None:
