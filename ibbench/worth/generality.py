@@ -112,7 +112,7 @@ def find_generality(study: Study, curves: Sequence[Curve], at: float | None) -> 
     named = {name_dataset(curve) for curve in known}
     left_out = dict.fromkeys(name for curve in curves if (name := name_dataset(curve)) not in named)
     places = list(dict.fromkeys(setting.dataset for setting in settings))
-    settings.sort(key=lambda setting: (places.index(setting.dataset), setting.kind not in USUAL_KINDS))
+    settings.sort(key=lambda one: (places.index(one.dataset), one.kind not in USUAL_KINDS, one.kind))
     faulty, tested = set(find_faults(study.entries)), _test_steps(settings, at)
     rows = [row for setting in settings for row in _rows(setting, at, faulty, tested)]
     return Generality(
