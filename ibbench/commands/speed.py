@@ -35,8 +35,8 @@ def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_swee
         console: the terminal to print on.
 
     Raises:
-        InputError: the config is not possible, it has a device other than the CPU or a target of atoms, or a number is
-            too small.
+        InputError: the config is not possible, it has a device other than the CPU, a target of atoms or a step of
+            several passes, or a number is too small.
     """
     if repeats < 1 or not seconds > 0:
         raise InputError("--repeats must be at least 1 and --seconds above 0")
@@ -47,6 +47,11 @@ def show_speed(overrides: Sequence[str], repeats: int, seconds: float, with_swee
     configs = [compose_config(point) for point in points]
     if any(config.device != "cpu" for config in configs):
         raise InputError("`ibbench speed` times the CPU: expected device=cpu")
+    if any(config.passes_per_step > 1 for config in configs):
+        raise InputError(
+            "`ibbench speed` compares steps that meet their batch once: expected another optimizer than sam, and no "
+            "symmetry penalty"
+        )
     tables, sweeps = [], []
     for config, point in zip(configs, points, strict=True):
         mention(f"timing {config.model.name}")

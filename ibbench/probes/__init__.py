@@ -52,10 +52,12 @@ class Mean(NamedTuple):
     Attributes:
         value: the mean.
         text: the mean as it is written in sentences, with its 95 % interval and unit.
+        num_seeds: how many seeds have the figure; 0 if it does not depend on seeds.
     """
 
     value: float
     text: str
+    num_seeds: int = 0
 
 
 class Probe(ABC):
@@ -70,6 +72,7 @@ class Probe(ABC):
         headline: the quantity that pictures and sentences show.
         logarithmic: whether the headline spans orders of magnitude, and is drawn on a logarithmic axis.
         correlations: the quantities that lie between -1 and 1, as their intervals then do, too.
+        signed: the quantities that may be below 0, such as differences, though they happen to be above it.
         by_default: whether the probe is measured when the user names none; false if it takes long or prints much.
     """
 
@@ -79,6 +82,7 @@ class Probe(ABC):
     headline: ClassVar[str]
     logarithmic: ClassVar[bool] = False
     correlations: ClassVar[frozenset[str]] = frozenset()
+    signed: ClassVar[frozenset[str]] = frozenset()
     by_default: ClassVar[bool] = True
 
     @abstractmethod

@@ -41,6 +41,7 @@ class Agreement(PairProbe):
     moments = ("trained",)
     headline = RANKS
     correlations = frozenset({RANKS, SIGNED, CKA})
+    signed = frozenset({GAIN})
     by_default = False
 
     def compare(self, one: Side, other: Side) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from ibbench.options.groups import AdamOptions
 from ibbench.probes import Finding, Mean, Probe, register
 from ibbench.probes.coherence import slopes_of_loss
 from ibbench.probes.subject.lanczos import Product, spectral_measure
+from ibbench.probes.subject.replay import chosen_trial
 from ibbench.probes.subject.subject import Subject
 from ibbench.training.optim import LOSSES
 
@@ -64,6 +65,7 @@ class Curvature(Probe):
     needs = "jacobian"
     moments = ("init", "trained")
     headline = SHARPNESS
+    signed = frozenset({TRACE})
     by_default = False
 
     def measure(self, subject: Subject) -> Iterator[Finding]:
@@ -78,11 +80,12 @@ class Curvature(Probe):
             yield Finding(TRACE, "", trace(multiply, size, subject.seed), "", target)
             for part, share in shares_of_eigenvalues(multiply, size, subject.seed, largest).items():
                 yield Finding(SHARE, part, 100 * share, "%", target)
-            if isinstance(config.optimizer, AdamOptions):
+            rate = _rate(subject, target)
+            if isinstance(config.optimizer, AdamOptions) and rate is not None:
                 batch = min(config.trainer.batch_size, subject.point.split.train_size)
                 scale = _adam_scale(subject, row, config.loss, batch).rsqrt()
                 found = largest_eigenvalue(_scaled(multiply, scale), size, subject.seed)
-                beta, rate = config.optimizer.beta1, config.optimizer.lr
+                beta = config.optimizer.beta1
                 yield Finding(PRECONDITIONED, "", found, "", target)
                 yield Finding(LIMIT, "", found / ((2 + 2 * beta) / ((1 - beta) * rate)), "", target)
 
@@ -95,6 +98,15 @@ class Curvature(Probe):
         if LIMIT in figures:
             sentence += f"; scaled as by Adam that is {figures[LIMIT].text} of what its steps are stable at"
         return sentence
+
+
+def _rate(subject: Subject, target: str) -> float | None:
+    """Return the learning rate of the training; None if the seed tunes itself and is not yet trained."""
+    config = subject.point.config
+    if config.tuning is None:
+        return config.optimizer.lr
+    trial, _ = chosen_trial(subject.record, target, subject.seed)
+    return trial.lr if trial and subject.moment == "trained" else None
 
 
 def hessian_of_loss(subject: Subject, index: Tensor, labels: Tensor, loss: str) -> tuple[Product, int]:

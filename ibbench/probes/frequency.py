@@ -56,7 +56,9 @@ class Frequency(Probe):
             yield Finding(POWER, part, 100 * of_labels / whole, "%", target)
             yield Finding(LEFT, part, power(modes, labels - trained, band) / of_labels, "", target)
             lefts = [power(modes, labels - one.predictions, band) / of_labels for one in checkpoints]
-            half = next((one.share for one, left in zip(checkpoints, lefts, strict=True) if left <= 0.5), None)
+            # Before the first step nothing is learned, whatever the first weights predict.
+            steps = zip(checkpoints[1:], lefts[1:], strict=True)
+            half = next((one.share for one, left in steps if left <= 0.5), None)
             if half is not None:
                 yield Finding(HALF, part, 100 * half, "%", target)
         if checkpoints:
@@ -71,8 +73,10 @@ class Frequency(Probe):
             same = figures.get(DIFFERENCE)
             return f"{who}: the replay parts from the recorded validation MAE by {same.value:.1g} %" if same else ""
         if HALF in figures:
-            half = figures[HALF].text
-            return f"{who}, {part}: half is learned after {half} of the steps; {figures[LEFT].text} of it is left"
+            half, known, seeds = figures[HALF].text, figures[HALF].num_seeds, figures[LEFT].num_seeds
+            which = "" if known == seeds else f" (in {known} of {seeds} seeds; in the others less is)"
+            left = figures[LEFT].text
+            return f"{who}, {part}: half is learned after {half} of the steps{which}; {left} of it is left"
         return f"{who}, {part}: {figures[LEFT].text} of the labels' power is left" if part.startswith(KERNEL) else ""
 
 

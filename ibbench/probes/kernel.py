@@ -21,7 +21,7 @@ from ibbench.probes.subject.subject import Subject
 EVIDENCE, MAE = "evidence", "leave-one-out MAE"
 SHUFFLED = "shuffled labels"
 MOVED, SAME, ALIGNED = "distance from the first kernel", "CKA with the first kernel", "alignment with the labels"
-TRAINED, FIRST, LAST = "test MAE, trained", "test MAE, first kernel", "test MAE, last kernel"
+TRAINED, FIRST, LAST = "test MAE, last step", "test MAE, first kernel", "test MAE, last kernel"
 LEARNED, DIFFERENCE = "what features take from the error", "largest difference from the record"
 # Bits per normalised label under a Gaussian with the mean and variance of the labels, that is, without any kernel.
 NOTHING_KNOWN = 0.5 * math.log2(2 * math.pi * math.e)
@@ -59,6 +59,7 @@ class Kernel(Probe):
     moments = ("init", "along")
     headline = EVIDENCE
     correlations = frozenset({SAME, ALIGNED})
+    signed = frozenset({LEARNED})
 
     def headline_at(self, at: str) -> str:
         """Return the evidence at the first weights, and the distance from the first kernel along a training."""
@@ -116,7 +117,8 @@ class Kernel(Probe):
         if TRAINED in figures:
             trained, first, last = (figures[name].text for name in (TRAINED, FIRST, LAST))
             told = (
-                f"{who}: trained, its MAE on {MOLECULES} test molecules is {trained}, that of its first kernel {first}"
+                f"{who}: after the last step its MAE on at most {MOLECULES} test molecules is {trained}, "
+                f"that of its first kernel {first}"
             )
             told += f", of its last kernel {last}: features take {figures[LEARNED].text} from the error"
             same = figures.get(DIFFERENCE)

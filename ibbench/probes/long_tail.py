@@ -42,6 +42,7 @@ class LongTail(Probe):
     needs = "forward"
     moments = ("trained",)
     headline = INFLUENCE
+    signed = frozenset({INFLUENCE})
     by_default = False
 
     def measure(self, subject: Subject) -> Iterator[Finding]:

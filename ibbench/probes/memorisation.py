@@ -63,6 +63,7 @@ class Memorisation(Probe):
     moments = ("trained",)
     headline = SCORE
     correlations = frozenset({AGREEING})
+    signed = frozenset({SCORE, CONTROL, MEMORISED})
     by_default = False
 
     def measure(self, subject: Subject) -> Iterator[Finding]:

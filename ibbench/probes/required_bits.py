@@ -69,7 +69,7 @@ class RequiredBits(Probe):
         """Return a sentence with the bits for one error."""
         if not part:
             return ""
-        return f"{who}: {part} on {MOLECULES} new molecules takes {figures[REQUIRED].text} beyond the labels"
+        return f"{who}: {part} on at most {MOLECULES} test molecules takes {figures[REQUIRED].text} beyond the labels"
 
 
 def bits(covariance: Floats, offsets: Floats, error: float) -> float:

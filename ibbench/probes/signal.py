@@ -138,9 +138,10 @@ def gradients_by_layer(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _layer_of(name: str) -> str:
-    if name.startswith("embed."):
+    parts = name.split(".")
+    if "embed" in parts:
         return EMBEDDING
-    if name.startswith("readout."):
+    if "readout" in parts:  # also that of a branch
         return READOUT
     number = re.search(r"\.(\d+)\.", name)
     return f"layer {int(number[1]) + 1}" if number else ""

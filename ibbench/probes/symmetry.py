@@ -94,10 +94,12 @@ def share_of_variance(moved: Tensor, predictions: Tensor) -> float:
         predictions: predictions of the untransformed molecules, `[m]`.
 
     Returns:
-        The share; 0 if transformations change nothing, also where all molecules have the same prediction.
+        The share; 0 if transformations change nothing, also where all molecules have the same prediction, and infinite
+        if they change something there.
     """
     within = float(moved.double().var(0, correction=1).mean())
-    return within / float(predictions.double().var(correction=1)) if within else 0.0
+    among = float(predictions.double().var(correction=1))
+    return within / among if among else math.inf if within else 0.0
 
 
 def respell(smiles: list[str], seed: int) -> Tensor:

@@ -26,7 +26,10 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
 
     path = folder / HISTORY
     try:
-        found = pd.read_csv(path, dtype={"target": str}, keep_default_na=False)
+        numbers = _COLUMNS - {"target", "step", "seed"}
+        # A trial that diverged has no loss or error: such a cell is empty. No other text stands for NaN.
+        empty = {name: [""] for name in numbers}
+        found = pd.read_csv(path, dtype={"target": str}, keep_default_na=False, na_values=empty)
     except OSError as error:
         raise BrokenError(path, error.strerror or str(error)) from None
     except ValueError as error:  # also where the file is empty
@@ -34,7 +37,6 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     if missing := sorted(_COLUMNS - set(found.columns)):
         raise BrokenError(path, f"it has no column {missing[0]}")
     try:
-        numbers = _COLUMNS - {"target", "step", "seed"}
         typed = found.astype(dict.fromkeys(numbers, "float64") | {"step": "int64", "seed": "int64"})
     except ValueError as error:
         raise BrokenError(path, str(error).splitlines()[0]) from None

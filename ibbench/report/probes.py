@@ -90,7 +90,7 @@ def _sentences(probe: Probe, means: pd.DataFrame, measured: Measured) -> Iterato
         row = group.iloc[0]
         where = [str(target), f"{size:,} labels" if at else "", "trained" if at == "trained" else ""]
         who = ", ".join(filter(None, [measured.name(row), *where]))
-        figures = {one["quantity"]: Mean(one["mean"], _cell(one)) for _, one in group.iterrows()}
+        figures = {one["quantity"]: Mean(one["mean"], _cell(one), one["num_seeds"]) for _, one in group.iterrows()}
         if sentence := probe.tell(who, str(part), figures):
             yield f"{sentence}."
 

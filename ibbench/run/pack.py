@@ -21,7 +21,7 @@ from ibbench.terminal import ShowLine, mention, say, show_line
 from ibbench.track.content import points_of
 from ibbench.track.follow import Follower
 from ibbench.training.checkpoint import Checkpoints
-from ibbench.training.length import count_molecules, measure_length
+from ibbench.training.length import measure_length
 from ibbench.training.loop import prepare, train
 from ibbench.training.progress import RunProgress
 from ibbench.training.replicas import Replica
@@ -125,6 +125,7 @@ class _Passed(NamedTuple):
     state: State
     trials: dict[Replica, list[TrialEntry]]
     history: list[dict[str, float | int | str]]
+    molecules: int  # that each replica was trained on, in all of its trials; one counts each time
     train_seconds: float
     validation_seconds: float
 
@@ -145,19 +146,22 @@ def _go_through(
     name = point.run if count == 1 else f"{point.run} ({number + 1} of {count})"
     trials: dict[Replica, list[TrialEntry]] = {replica: [] for replica in replicas}
     history: list[dict[str, float | int | str]] = []
+    molecules = 0
     train_seconds = validation_seconds = 0.0
     for at, stage in enumerate(stages):
         rows = _best(rows, trials, stage)
         title = name if len(stages) == 1 else f"{name}, stage {at + 1} of {len(stages)}"
         part = _Part(title, number * len(stages) + at, at + 1, stage.share, rows)
         task, state = _train_part(point, lease, part, device, show, keep=keep_last or at + 1 < len(stages))
+        length = measure_length(point.resolved.trainer, point.split.train_size, stage.share)
+        molecules += len(rows) // len(replicas) * length._replace(steps=state.step).molecules
         train_seconds += state.train_seconds
         validation_seconds += state.validation_seconds
         history += state.history if len(stages) == 1 else [{"stage": at + 1} | entry for entry in state.history]
         if len(stages) > 1:
             for replica, entry in _measure_trials(point, task, state, part, with_test=stage.share >= 0.5):
                 trials[replica].append(entry)
-    return _Passed(task, state, trials, history, train_seconds, validation_seconds)
+    return _Passed(task, state, trials, history, molecules, train_seconds, validation_seconds)
 
 
 def _best(rows: list[_Row], trials: dict[Replica, list[TrialEntry]], stage: Stage) -> list[_Row]:
@@ -246,7 +250,6 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
         predictions[part] = predict(task, state.models, index) if index.numel() else truths[part]
     length = measure_length(point.resolved.trainer, split.train_size)
     patience = point.resolved.trainer.patience
-    molecules = count_molecules(point.config, split.train_size) // point.config.num_replicas
     entries = []
     for row, replica in enumerate(task.replicas):
         steps = _steps_that_counted(state, row, None if patience is None else patience * length.interval)
@@ -263,7 +266,7 @@ def _evaluate(point: Point, passed: _Passed) -> Trained:
                 best_epoch=length.passes(int(state.best_step[row])),
                 epochs=length.passes(steps),
                 steps=steps,
-                molecules=molecules if trials[replica] else length._replace(steps=state.step).molecules,
+                molecules=passed.molecules,
                 trials=tuple(trials[replica]),
                 **errors,
             )

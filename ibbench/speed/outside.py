@@ -63,6 +63,9 @@ def compare_commands(
     config = point.config
     if config.num_replicas != 1 or config.trainer.epochs is None or not len(point.split.test):
         raise InputError("`--peer` compares one replica by its test error: expected one target, one seed, and epochs")
+    target = point.dataset.targets[point.dataset.column(config.targets[0])]
+    if target.is_class or target.logarithmic or config.data.labels != "true" or config.data.label_noise:
+        raise InputError("`--peer` compares mean absolute errors on true labels: expected a target of plain numbers")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows = [_time_chemprop(point, command, config.trainer.epochs, folder)]
@@ -100,7 +103,8 @@ def _time_chemprop(point: Point, command: str, epochs: int, folder: Path) -> dic
 def _time_ours(point: Point, overrides: Sequence[str], epochs: int, folder: Path, goal: float) -> dict[str, Any]:
     study = folder / f"epochs-{epochs}"
     own = [f"trainer.epochs={epochs}", "device=cpu", f"results_dir={folder}", f"name={study.name}"]
-    seconds = _run([sys.executable, "-m", "ibbench", "train", *overrides, *own, "--quiet"], folder)
+    # In the folder of the user: paths of files among the options may be relative to it.
+    seconds = _run([sys.executable, "-m", "ibbench", "train", *overrides, *own, "--quiet"], Path.cwd())
     (record,) = [read_record(path) for path in study.glob(f"runs/*/{RECORD}")]
     error = record.replicas[0].test
     assert error is not None

@@ -56,6 +56,18 @@ def test_what_was_not_measured_now_stays_in_its_place(tmp_path: Path) -> None:
     assert [merged.measured.name(row) for _, row in again.measured.table.iterrows()][::4] == ["mlp", "gnn"]
 
 
+def _pair(table: pd.DataFrame, part: str) -> pd.DataFrame:
+    return table.assign(part=part)
+
+
+def test_figures_of_pairs_that_were_not_measured_now_stay(tmp_path: Path) -> None:
+    one = _table(("mlp", "agreement", 0, "trained", 0.5, "a"))
+    earlier = pd.concat([_pair(one, "with gnn"), _pair(one, "with deep_sets")], ignore_index=True)
+    now = Measured(_pair(one.assign(value=0.7), "with deep_sets"), {("mlp", ""): "mlp"}, [])
+    merged = merge(_write(tmp_path, earlier), now).measured.table
+    assert dict(zip(merged["part"], merged["value"], strict=True)) == {"with gnn": 0.5, "with deep_sets": 0.7}
+
+
 def test_a_floor_without_seed_is_replaced(tmp_path: Path) -> None:
     merged = merge(_write(tmp_path, EARLIER), _now(("gnn", "floor", None, "", 0.3, "b")))
     of_gnn = merged.measured.table.query("model == 'gnn' and probe == 'floor'")

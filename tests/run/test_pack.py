@@ -111,3 +111,16 @@ def test_a_trial_that_diverges_loses_to_the_others(config: Callable[..., Config]
     assert diverged
     assert replica.trials[-1].validation_mae is not None
     assert torch.isfinite(torch.tensor(replica.test.mae))
+
+
+def test_molecules_are_those_of_the_steps_that_were_taken(config: Callable[..., Config], tmp_path: Path) -> None:
+    hasty = ("trainer.patience=1", "trainer.validate_every=1", "optimizer.lr=0.5", "tuning.lr=[0.3,3.0]")
+    words = ("model=mlp", *TUNED, *hasty, "seeds=[0]", f"results_dir={tmp_path}")
+    (replica,) = _run(config, *words).replicas
+    history = pd.read_csv(plan(config(*words)).folder / "history.csv")
+    taken = history.groupby("stage")["step"].max()
+    assert taken.sum() < 6 + 12 + 24
+    assert replica.molecules is not None
+    assert replica.molecules <= sum(
+        trials * 32 * steps for trials, steps in zip((5, 2, 1), taken.tolist(), strict=True)
+    )

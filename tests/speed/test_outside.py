@@ -39,6 +39,19 @@ def test_a_package_that_is_not_there_is_told_in_a_line(
     assert not (tmp_path / "results").exists()
 
 
+def test_classes_and_altered_labels_are_no_comparison(
+    ibbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "chemprop"
+    stand_in.write_text("#!/bin/sh\nexit 1\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for words in (["data.labels=shuffled"], ["data.label_noise=0.5"]):
+        run = ibbench("speed", "--peer", "chemprop", "model=mlp", "targets=[gap]", "seeds=[0]", *FEW, *words)
+        assert run.returncode == 2
+        assert "`--peer` compares mean absolute errors on true labels" in run.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chemprop"), reason="the command chemprop is not installed")
 def test_chemprop_trains_on_the_same_molecules(ibbench: Command, tmp_path: Path) -> None:

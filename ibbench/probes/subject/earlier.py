@@ -77,16 +77,22 @@ def merge(earlier: pd.DataFrame, now: Measured) -> Merged:
         return Merged(now, 0, 0)
     earlier = _named_as_now(earlier, now.table)
     with_what = {tuple(row): mark for *row, mark in now.table[[*_MODEL, "measured_with"]].drop_duplicates().to_numpy()}
-    replaced = set(now.table[_FIGURES].itertuples(index=False, name=None))
+    replaced = set(_figures(now.table))
     keep = []
     num_dropped = 0
-    for one, mark in zip(earlier[_FIGURES].itertuples(index=False, name=None), earlier["measured_with"], strict=True):
+    for one, mark in zip(_figures(earlier), earlier["measured_with"], strict=True):
         same = with_what.get(one[1:4], mark) == mark
         keep.append(same and one not in replaced)
         num_dropped += not same and one not in replaced
     kept = earlier[keep]
     table = sort_rows(pd.concat([kept, now.table], ignore_index=True)) if len(kept) else now.table
     return Merged(now._replace(table=table), len(kept), num_dropped)
+
+
+def _figures(table: pd.DataFrame) -> list[tuple[object, ...]]:
+    """Return what each figure is of; a figure of two models is of the other one, too, which its part names."""
+    rows = table[[*_FIGURES, "part"]].itertuples(index=False, name=None)
+    return [row if str(row[-1]).startswith("with ") else row[:-1] for row in rows]
 
 
 def _named_as_now(earlier: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from torch import Tensor
 import ibbench
 from ibbench.data.cache import cache_folder, write_to_cache
 from ibbench.errors import InputError
+from ibbench.plugins.registry import plugin_of
 from ibbench.probes import Finding, Probe
 from ibbench.probes.subject.subject import Subject
 from ibbench.record.folder import HISTORY, WEIGHTS
@@ -76,9 +77,10 @@ def _path_of(subject: Subject, what: str) -> Path:
     left = [_digest_of(subject.run / name) for name in (WEIGHTS, HISTORY)] if subject.run else []
     versions = [torch.__version__, np.__version__, scipy.__version__, torch.get_num_threads()]
     device = choose_device(subject.point.config.device).type
+    plugin = plugin_of("probe", what)
     key = [
         what, facts, subject.seed, subject.targets, subject.moment, subject.limit, left, _digest_of_code(), versions,
-        device,
+        device, *([plugin.digest] if plugin else []),
     ]  # fmt: skip
     digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:32]
     return cache_folder() / _FOLDER / f"{digest}.json"

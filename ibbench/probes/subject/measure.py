@@ -205,7 +205,8 @@ def average(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per figure, in the order of the table: `KEYS`, `unit`, `mean`, `low` and `high` (95 % interval of the
         mean by Student's t; None for one seed), and `num_seeds`. If all values of a figure are above 0, the interval is
-        computed for their logarithms, so that it stays above 0; bits are excepted, since they are logarithms already.
+        computed for their logarithms, so that it stays above 0; bits are excepted, since they are logarithms already,
+        and so are quantities that may have either sign, whose interval could not contain 0.
         The interval of a correlation is computed for its inverse hyperbolic tangent (Fisher's transformation), so that
         it stays between -1 and 1.
     """
@@ -213,8 +214,9 @@ def average(table: pd.DataFrame) -> pd.DataFrame:
     for keys, group in table.groupby(KEYS, sort=False, dropna=False):
         values, unit = group["value"].to_numpy(dtype=float), group["unit"].iloc[0]
         named = dict(zip(KEYS, keys, strict=True))
-        is_correlation = named["quantity"] in get_probe(str(named["probe"])).correlations
-        on_logarithm = bool((values > 0).all()) and unit not in _LOGARITHMS
+        probe = get_probe(str(named["probe"]))
+        is_correlation = named["quantity"] in probe.correlations
+        on_logarithm = bool((values > 0).all()) and unit not in _LOGARITHMS and named["quantity"] not in probe.signed
         low, high = _interval(values, _FISHER if is_correlation else _LOGARITHM if on_logarithm else _PLAIN)
         rows.append(
             named

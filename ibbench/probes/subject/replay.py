@@ -82,7 +82,7 @@ def retrain(subject: Subject) -> Iterator[Stage]:
         DivergedError: the loss is no longer finite.
     """
     config, target, seed = subject.point.resolved, subject.targets[0], subject.seed
-    trial, share = _chosen(subject.record, target, seed)
+    trial, share = chosen_trial(subject.record, target, seed)
     if subject.point.config.tuning is not None and trial is None:
         raise InputError("a training that tunes itself can be done again only once it is done: `ibbench train` first")
     config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"compile": False})})
@@ -102,7 +102,7 @@ def _predict(subject: Subject, models: Replicas) -> NDArray[np.float64]:
     return models.predict(subject.molecules(chunk) for chunk in chunks)[0].double().cpu().numpy()
 
 
-def _chosen(record: Record | None, target: str, seed: int) -> tuple[Trial | None, float]:
+def chosen_trial(record: Record | None, target: str, seed: int) -> tuple[Trial | None, float]:
     """Return the hyper-parameters that a replica has chosen, and the share of all steps that it was trained for.
 
     None and 1 if the record has no trials of this replica.

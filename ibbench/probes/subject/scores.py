@@ -169,7 +169,10 @@ def _training(truth: Truth, known: list[Candidate], targets: list[str]) -> float
 def _flops_of(entry: Entry) -> float:
     size = entry.key.group.train_size
     molecules = [replica.molecules or replica.epochs * size for replica in entry.replicas]
-    return 3.0 * (entry.cost.flops_per_molecule or 0) * float(np.mean(molecules))
+    passes = (2 if entry.options.get("optimizer.name") == "sam" else 1) * (
+        2 if entry.options.get("trainer.symmetry_penalty") else 1
+    )
+    return 3.0 * passes * (entry.cost.flops_per_molecule or 0) * float(np.mean(molecules))
 
 
 def _numbers(table: pd.DataFrame, truth: Truth, limit: int) -> dict[str, _Number]:

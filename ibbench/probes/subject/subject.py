@@ -146,8 +146,17 @@ class Subject:
 
     @property
     def labels(self) -> NDArray[np.float64]:
-        """Normalised labels of the train molecules, `[T, n]`; classes are taken for the numbers 0 and 1."""
+        """Normalised labels of the train molecules, `[T, n]`; classes are taken for the numbers 0 and 1.
+
+        Raises:
+            InputError: a target is the same for all of these molecules.
+        """
         labels, (is_class, mean, scale) = self.task.labels[:, : self.limit].double().cpu(), self._of_classes
+        if same := [self.targets[row] for row in range(len(labels)) if not labels[row].max() > labels[row].min()]:
+            raise InputError(
+                f"{' and '.join(same)} is the same for all {labels.shape[1]} train molecules that are looked at, so that "
+                "nothing can be told: expected another target, or more molecules by --molecules"
+            )
         return torch.where(is_class, (labels - mean) / scale, labels).numpy()
 
     @functools.cached_property

@@ -19,8 +19,10 @@ from ibbench.speed.survey.measurement import Measurement
 from ibbench.training.checkpoint import Checkpoints
 from ibbench.training.device import choose_device, one_thread, peak_memory_mb, reset_peak_memory, set_precision
 from ibbench.training.loop import prepare, train
+from ibbench.training.optim import clip_gradients
 from ibbench.training.packs import bytes_per_replica, list_replicas
 from ibbench.training.replicas import PREDICTION_BATCH
+from ibbench.training.sam import sharpness_aware
 from ibbench.training.state import State
 from ibbench.training.step import Step, compiled_as
 from ibbench.training.task import Task, loss_of, predict
@@ -133,7 +135,9 @@ def _time_peer(measurement: Measurement, point: Point, device: torch.device) -> 
 def _steps(point: Point, task: Task, state: State) -> Callable[[int], object]:
     """Return a function that takes some training steps, as the training loop does, and waits for the device."""
     config, models = point.resolved, state.models
-    step = Step(models, loss_of(task, config.loss), compiled_as(config))
+    step = Step(models, loss_of(task, config.loss), compiled_as(config), config.trainer.symmetry_penalty)
+    differentiate = sharpness_aware(step, models, config.optimizer)
+    parameters = list(models.parameters.values())
     size, replicas = config.trainer.batch_size, len(task.replicas)
     order = torch.stack([torch.randperm(task.subsets.shape[1]) for _ in range(replicas)]).to(models.device)
     batches = cycle([batch for batch in order.split(size, dim=1) if batch.shape[1] == size])
@@ -143,7 +147,9 @@ def _steps(point: Point, task: Task, state: State) -> Callable[[int], object]:
         nonlocal taken
         for _ in range(count):
             models.train(taken)
-            state.loss_sum += step(*task.train_batch(next(batches), taken)) * size
+            state.loss_sum += differentiate(*task.train_batch(next(batches), taken)) * size
+            if config.trainer.clip_norm is not None:
+                clip_gradients(parameters, config.trainer.clip_norm)
             state.optimizer.step(1.0)
             taken += 1
         state.loss_sum.cpu()
