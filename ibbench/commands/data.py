@@ -89,7 +89,7 @@ def _dead(dataset: DataSet) -> list[str]:
     return [
         target.name
         for target, values in zip(dataset.targets, labels, strict=True)
-        if not len(values) or not values.std(correction=0) > 0
+        if not len(values) or values.amin() == values.amax()
     ]
 
 
@@ -107,7 +107,7 @@ def _statistics(dataset: DataSet) -> Table:
             "mean": torch.mean,
             "std": lambda given: given.std(correction=0),
             "min": torch.amin,
-            "median": torch.median,
+            "median": lambda given: given.quantile(0.5),
             "max": torch.amax,
         }
         cells = {name: f"{find(values):.6g}" if len(values) else "" for name, find in figures.items()}

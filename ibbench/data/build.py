@@ -14,7 +14,7 @@ from ibbench.data.cache import CacheError, check_lengths, store_texts
 from ibbench.data.chunks import Graphs, read_graphs
 from ibbench.data.featurize import Features, add_hydrogens
 from ibbench.data.layout import MAX_ATOMS
-from ibbench.data.sources import Fault, Rows, Source
+from ibbench.data.sources import Fault, Geometry, Rows, Source
 from ibbench.data.unseen import find_unseen
 from ibbench.errors import shorten
 
@@ -89,6 +89,7 @@ def _make_arrays(rows: Rows, reading: Graphs, kept: np.ndarray, hydrogens: str) 
     smiles = [text for text, keep in zip(rows.smiles, kept, strict=True) if keep]
     groups = _index_repeats(reading.keys[kept])
     unseen = find_unseen(features, groups, reading.marks[kept], reading.colours[kept])
+    coordinates = _coordinates(rows, features, kept, hydrogens)
     if hydrogens == "explicit":
         features = add_hydrogens(features)
     n = int(features.num_atoms.max())
@@ -101,7 +102,7 @@ def _make_arrays(rows: Rows, reading: Graphs, kept: np.ndarray, hydrogens: str) 
         "groups": groups,
         **unseen._asdict(),
         **({} if rows.parts is None else {"parts": rows.parts[kept]}),
-        **_coordinates(rows, reading, hydrogens),
+        **coordinates,
         **store_texts("smiles", smiles),
     }
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -115,11 +116,16 @@ def _make_arrays(rows: Rows, reading: Graphs, kept: np.ndarray, hydrogens: str) 
     return arrays
 
 
-def _coordinates(rows: Rows, reading: Graphs, hydrogens: str) -> dict[str, np.ndarray]:
-    """Return the array of coordinates where the source has some."""
-    if rows.geometry is None:
+def _coordinates(rows: Rows, features: Features, kept: np.ndarray, hydrogens: str) -> dict[str, np.ndarray]:
+    """Return the array of coordinates of the kept rows, whose features with implicit hydrogens are given, if any."""
+    geometry = rows.geometry
+    if geometry is None:
         return {}
-    return {"positions": positions.assign_coordinates(reading.features, rows.geometry, hydrogens)}
+    if not kept.all():
+        at = kept[geometry.molecule]
+        renumbered = (np.cumsum(kept) - 1)[geometry.molecule[at]]
+        geometry = Geometry(geometry.numbers[at], geometry.coordinates[at], renumbered)
+    return {"positions": positions.assign_coordinates(features, geometry, hydrogens)}
 
 
 def _index_repeats(keys: np.ndarray) -> np.ndarray:

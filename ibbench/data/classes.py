@@ -42,7 +42,8 @@ def read_classes(texts: Iterable[str], column: str) -> dict[str, float]:
     counts = Counter(texts)
     codes = {text: code for text in counts if (code := _CODES.get(text.lower())) is not None}
     signed = [text for text in counts if text[-1] in _SIGNS]
-    if len({text[:-1].lower() for text in signed}) == 1:
+    # A lone `-` among other words is the usual mark of what was not measured, and no class.
+    if len(signed) == len(counts) and len({text[:-1].lower() for text in signed}) == 1:
         codes |= {text: _SIGNS[text[-1]] for text in signed}
     if len(codes) < len(counts):
         odd = [text for text, _ in counts.most_common() if text not in codes]

@@ -130,7 +130,7 @@ def _known_canonical(dataset: "DataSet") -> dict[int, str]:  # noqa: ARG001 (eac
 
 
 def merge_domains(domains: Sequence[Domain]) -> Domain:
-    """Return the domain of several runs together; for a seed in several runs, the train subset of the first counts."""
+    """Return the domain of several runs together; a seed of several runs has the train molecules of all of them."""
     first, *others = domains
     if not others:
         return first
@@ -138,7 +138,8 @@ def merge_domains(domains: Sequence[Domain]) -> Domain:
     members: dict[int, NDArray[np.bool_]] = {}
     for domain in domains:
         for seed, row in zip(domain.seeds, domain.members, strict=True):
-            members.setdefault(seed, np.isin(keys, domain.keys[row]))
+            trained = np.isin(keys, domain.keys[row])
+            members[seed] = members[seed] | trained if seed in members else trained
     return first._replace(
         **{
             field: frozenset().union(*(getattr(domain, field) for domain in domains))

@@ -188,6 +188,7 @@ def canonical_smiles(graph: Chem.Mol) -> str:
     graph = Chem.Mol(graph)
     for atom in atoms_of(graph):
         atom.SetAtomMapNum(0)
+    Chem.AssignStereochemistry(graph, cleanIt=True, force=True)  # some may have been due to the numbers alone
     return str(Chem.MolToSmiles(graph))
 
 

@@ -29,6 +29,8 @@ def read_parquet(content: bytes, path: str, names: Sequence[str], decimal: str =
         for name in names:
             if name not in known:
                 raise InputError(f"{path} has no column `{name}`: {shorten(suggest(name, known), 300)}")
+            if known.count(name) > 1:
+                raise InputError(f"{path} has several columns `{name}`: expected one")
         table = file.read(columns=[*dict.fromkeys(names)])
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"`data.path={path}` is no readable Parquet file: {str(error).splitlines()[0]}") from None

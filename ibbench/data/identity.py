@@ -6,7 +6,7 @@ from typing import Any
 from ibbench.data.sources import Source
 from ibbench.plugins.registry import plugin_of
 
-CACHE_FORMAT = 2  # raise it when the content or the layout of caches changes: older ones are then built again
+CACHE_FORMAT = 3  # raise it when the content or the layout of caches changes: older ones are then built again
 # Raise it when models get other numbers for the molecules of any source: runs then have other names, and weights that
 # were trained before are refused.
 FEATURES = 1

@@ -8,7 +8,7 @@ from ibbench.data.cache import CacheError, cache_folder, read_cache, write_cache
 from ibbench.data.dataset import DataSet
 from ibbench.data.identity import package_versions
 
-_FORMAT = 1  # raise it when scaffolds are found in another way
+_FORMAT = 2  # raise it when scaffolds are found in another way
 _BLOCK = 2048  # molecules that a worker takes at a time
 
 
@@ -52,4 +52,7 @@ def _find_block(smiles: list[str]) -> list[str]:
 
     with rdBase.BlockLogs():
         molecules = [Chem.MolFromSmiles(text) for text in smiles]
+        for molecule in molecules:
+            for atom in molecule.GetAtoms():  # a scaffold would keep the map numbers, and be no other molecule's
+                atom.SetAtomMapNum(0)
         return [MurckoScaffold.MurckoScaffoldSmiles(mol=molecule) for molecule in molecules]

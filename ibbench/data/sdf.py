@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ibbench.errors import InputError, shorten, suggest
 
-_END = re.compile(rb"^\$\$\$\$[ \t]*(?:\r\n|\n|\r|\Z)", re.MULTILINE)
+_END = re.compile(rb"^\$\$\$\$[ \t]*(?:\n|\Z)", re.MULTILINE)
 _TAG = re.compile(r"^>[^\n<]*<([^>\n]+)>[^\n]*\n((?:[^\n]+(?:\n|\Z))*)", re.MULTILINE)
 
 
@@ -37,12 +37,13 @@ def read_sdf(content: bytes, path: str, names: Sequence[str]) -> Structures:
     """
     from rdkit import Chem, rdBase
 
+    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     found = Structures([], {name: [] for name in names}, [])
     tags: dict[str, None] = {}
     start, line = 0, 1
     with rdBase.BlockLogs():
         for block, length in _cut(content):
-            text = block.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+            text = block.decode("utf-8", "replace")
             values = {name: value.strip() for name, value in _TAG.findall(text)}
             tags |= dict.fromkeys(values)
             molecule = Chem.MolFromMolBlock(text)

@@ -119,7 +119,8 @@ def split_dataset(dataset: DataSet, options: DataOptions) -> Split:
     test, validation = _count(options.test_size, total), _count(options.validation_size, total)
     if options.split in OF_SOURCE:
         assert dataset.parts is not None  # the options' own checks make sure of this
-        test = int((dataset.parts == PARTS.index("test")).sum())
+        test, own = (int((dataset.parts == PARTS.index(name)).sum()) for name in ("test", "validation"))
+        validation = own or validation  # where the source has none, they are drawn from its train rows
     wants_test = options.test_size != 0
     if total - test - validation < 1 or validation < 1 or (wants_test and test < 1):
         raise InputError(_explain_sizes(options, test, total))
@@ -154,7 +155,12 @@ def _sizes(options: DataOptions) -> str:
 
 def _explain_sizes(options: DataOptions, test: int, total: int) -> str:
     """Say that the sizes of test and validation leave no molecule for a part."""
-    if options.split not in OF_SOURCE or 0 < test < total:
+    if options.split in OF_SOURCE and 0 < test < total:
+        return (
+            f"data.validation_size={options.validation_size} does not fit into the {total - test:,} molecules that the "
+            "source leaves for training, with any left to train on"
+        )
+    if options.split not in OF_SOURCE:
         return f"{_sizes(options)} do not fit into {total:,} molecules with any left to train on"
     where = options.test_path or f"column {options.split_column or 'split'}"
     return f"{where} makes {test:,} of {total:,} molecules test: expected some, and not all"

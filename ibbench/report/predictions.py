@@ -127,18 +127,18 @@ def _task(column: Column) -> str:
 def csv_line(cells: Iterable[str]) -> str:
     """Write one row of a CSV."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+    # With its own end of lines the writer puts all cells in quotes that have a part of it, such as a lone `\r`.
+    csv.writer(text).writerow(cells)
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def csv_rows(rows: Iterable[Predicted]) -> str:
     """Write rows as a CSV: all cells as given, then the predictions with all digits, then the remark."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    lines = []
     for one in rows:
         figures = [_digits(value) for both in one.figures for value in both]
-        writer.writerow([*one.row.cells, *figures, one.remark])
-    return text.getvalue()
+        lines.append(csv_line([*one.row.cells, *figures, one.remark]))
+    return "".join(lines)
 
 
 def _digits(value: float | list[float]) -> str:

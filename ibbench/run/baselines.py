@@ -25,7 +25,7 @@ from ibbench.errors import InputError
 from ibbench.plugins.load import names_of
 from ibbench.record.folder import BASELINES, PREDICTIONS
 from ibbench.record.lease import Lease
-from ibbench.record.predictions import open_predictions, write_predictions
+from ibbench.record.predictions import Floats, Predictions, open_predictions, write_predictions
 from ibbench.record.schema import BaselineEntry, Record, ReplicaEntry, write_record
 from ibbench.run.describe import describe_errors
 from ibbench.run.plan import Point
@@ -242,27 +242,32 @@ def add_baselines(point: Point, record: Record, lease: Lease) -> Record:
         LostError: another process has taken the lock.
     """
     predictions = open_predictions(point.folder)
-    if predictions is None:
+    if predictions is None and len(point.split.test):
         raise InputError(f"{point.folder} has no {PREDICTIONS} to add baselines to: rerun=true trains it anew")
     replicas, names = list_replicas(point.resolved), {entry.name for entry in record.baselines}
     mention(f"{point.run}: adding {', '.join(lacking(point.config.baselines, names))}")
     added = measure_baselines(point.dataset, point.split, replicas, (), point.config.baselines, names)
+    complete = record.model_copy(update={"baselines": (*record.baselines, *(one.entry for one in added))})
+    lease.check()
+    keep_baselines(point.folder, point.dataset, point.split, complete.baselines)
+    if predictions is not None:  # there are none where no molecule tests
+        _add_predictions(point.folder, predictions, {one.entry.name: one.prediction.numpy() for one in added})
+    write_record(point.folder, complete)  # last: a baseline in the predictions alone is ignored
+    return complete
+
+
+def _add_predictions(folder: Path, predictions: Predictions, added: dict[str, Floats]) -> None:
     plain = {name: predictions.plain(name) for name in predictions.names()}
     known = (
         dict(zip(plain["baseline"].tolist(), plain["baseline_prediction"], strict=True)) if "baseline" in plain else {}
     )
-    complete = record.model_copy(update={"baselines": (*record.baselines, *(one.entry for one in added))})
-    lease.check()
-    keep_baselines(point.folder, point.dataset, point.split, complete.baselines)
     assert "places" not in plain  # `run.output` refuses pairs for targets of atoms
     write_predictions(
-        point.folder,
+        folder,
         index=plain["index"],
         ids=plain["id"],
         replicas=list(zip(plain["target"].tolist(), plain["seed"].tolist(), strict=True)),
         truth=plain["truth"],
         prediction=plain["prediction"],
-        baselines=known | {one.entry.name: one.prediction.numpy() for one in added},
+        baselines=known | added,
     )
-    write_record(point.folder, complete)  # last: a baseline in the predictions alone is ignored
-    return complete

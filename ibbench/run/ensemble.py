@@ -290,10 +290,14 @@ def _compare(domain: Domain, batch: Batch, predictor: Predictor | PairPredictor)
         yield Note("train", place, f"train molecule{of_seeds}")
 
 
+_NEUTRAL = "no train molecule is neutral"
+
+
 def _compare_charges(domain: Domain, batch: Batch) -> Iterator[Note]:
-    for place, charges in batch.charges.items():
-        if sum(charges) not in domain.charges:
-            yield Note("charge", place, f"no train molecule has the charge {sum(charges):+d}")
+    for place in batch.places.tolist():
+        charges = batch.charges.get(place, [])
+        if (total := sum(charges)) not in domain.charges:
+            yield Note("charge", place, f"no train molecule has the charge {total:+d}" if total else _NEUTRAL)
         elif unseen := sorted({*charges} - domain.atom_charges):
             listed = ", ".join(f"{charge:+d}" for charge in unseen)
             yield Note("charge", place, f"no train molecule has an atom with the charge {listed}")

@@ -270,7 +270,8 @@ class Predictor:
         none = torch.zeros(len(mask), dtype=torch.bool)
         large = mask.sum(1) > self.most_atoms if self.most_atoms else none
         nowhere = molecules.positions.isnan().flatten(1).any(1) if "positions" in self.reads else none
-        known = torch.isin(atoms[..., ATOMIC_NUMBER].long(), torch.tensor(self._facts.elements))
+        # An atom without an element, `*`, has number 0 and no part in any count.
+        known = torch.isin(atoms[..., ATOMIC_NUMBER].long(), torch.tensor([0, *self._facts.elements]))
         return Faults(large, nowhere, self._by_element()[:, None] & (~known & mask).any(1))
 
     def _by_element(self) -> Tensor:

@@ -25,8 +25,8 @@ class PairPredictor:
         replicas: target and seed of each of the R rows of a prediction.
         units: unit of each row.
         model: the name of the pair.
-        hydrogens: how molecules are compared with those that it was fitted to: `implicit`, unless it reads graphs of
-            the other kind.
+        hydrogens: how the atoms of molecules are counted that are compared with those that it was fitted to, as the
+            data of its run had them.
         layout: the features by which they are compared, see `LAYOUTS`.
         reads: `positions` for a pair that reads coordinates, else `smiles`.
 

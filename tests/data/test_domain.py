@@ -34,6 +34,9 @@ def test_it_knows_the_molecules_of_each_seed_and_what_they_have(qm9: DataSet, tm
     merged = merge_domains([*apart, apart[0]])
     assert merged.count_seeds(keys).tolist() == expected.tolist()
     assert merged._replace(keys=domain.keys, members=domain.members) == domain
+    # One seed in two runs, as of two targets that different molecules have: it knows those of both.
+    both = merge_domains([find_domain(qm9, {3: subset}) for subset in subsets.values()])
+    assert both.count_seeds(keys).tolist() == (expected > 0).tolist()
 
 
 @pytest.mark.parametrize(

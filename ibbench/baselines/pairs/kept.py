@@ -58,7 +58,8 @@ def keep_pairs(path: Path, dataset: DataSet, split: Split, pairs: Mapping[str, S
         assert is_pair(name)
         representation = split_pair(name).representation
         vectors = Vectors(dataset, representation)
-        limits[representation] = vectors.representation.limits
+        # With how sizes of train molecules are counted, which those of asked molecules are compared with.
+        limits[representation] = {"hydrogens": dataset.hydrogens} | vectors.representation.limits
         for part in parts:
             subset = split.of_target(part.target).train_subset(part.seed)
             key = f"{representation}/{part.seed}"

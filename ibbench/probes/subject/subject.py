@@ -154,8 +154,8 @@ class Subject:
         labels, (is_class, mean, scale) = self.task.labels[:, : self.limit].double().cpu(), self._of_classes
         if same := [self.targets[row] for row in range(len(labels)) if not labels[row].max() > labels[row].min()]:
             raise InputError(
-                f"{' and '.join(same)} is the same for all {labels.shape[1]} train molecules that are looked at, so that "
-                "nothing can be told: expected another target, or more molecules by --molecules"
+                f"{' and '.join(same)} is the same for all {labels.shape[1]} train molecules that are looked at, so "
+                "that nothing can be told: expected another target, or more molecules by --molecules"
             )
         return torch.where(is_class, (labels - mean) / scale, labels).numpy()
 
