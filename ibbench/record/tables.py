@@ -12,7 +12,7 @@ from typing import Any
 from ibbench.errors import InputError
 from ibbench.files import write_atomically
 from ibbench.record.checksum import checksum, read_checksums
-from ibbench.record.folder import PAIRS, PROVENANCE, RUNS, TABLE, TABLE_TEXT
+from ibbench.record.folder import EVIDENCE, PAIRS, PROVENANCE, RUNS, TABLE, TABLE_TEXT
 from ibbench.record.lease import TakenError, hold
 
 OLD_MARK = "check"  # until 2026 the last column of tables had this name and a checksum of each row
@@ -69,6 +69,8 @@ def write_checked(study: Path, tables: Mapping[str, str | bytes], made_with: dic
         old = read_checksums(read_text(path)) if path.exists() else {}
         new = {name: checksum(content) for name, content in tables.items()}
         kept = {name: known for name, known in old.items() if name not in new and (study / name).exists()}
+        if EVIDENCE not in {*new, *kept} and (study / EVIDENCE).exists():  # came alone: the tables were made from it
+            kept[EVIDENCE] = checksum((study / EVIDENCE).read_bytes())
         both = {name: " ".join(dict.fromkeys([now, *old.get(name, "").split()])) for name, now in new.items()}
         if both != new:
             write_atomically(path, _study_json(made_with, kept | both))

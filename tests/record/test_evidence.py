@@ -143,6 +143,15 @@ def test_evidence_of_other_tables_is_refused(curve: Path, tmp_path: Path) -> Non
         tabulate(curve, QUIET)
 
 
+def test_evidence_that_comes_alone_goes_on_being_read(curve: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(curve / EVIDENCE, alone)
+    for _ in range(2):
+        tabulate(alone, QUIET)
+        assert len(read_study(alone).entries) == len(read_study(curve).entries)
+
+
 def test_a_broken_file_is_one_message(tmp_path: Path) -> None:
     for content in (
         b"",
