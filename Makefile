@@ -18,7 +18,7 @@ test-slow: $(INSTALLED) # what takes longer; three at a time, as some wait for j
 claims: $(INSTALLED) # README, docs and results/ say the same, as git has them, and follow from the evidence
 	$(PYTEST) -m claims tests/test_claims.py $(ARGS)
 
-studies: $(INSTALLED) # trains all of results/ again by the commands of its README, about ten hours; goes on where it was
+studies: $(INSTALLED) # trains all of results/ again by the commands of its README, about eleven hours; goes on where it was
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh -exc "$$(sed -n '/^<!-- commands/,$$ { /^ibbench /p }' results/README.md)"
 
 bench: $(INSTALLED) # seconds, with all cores, on a quiet machine; and the long simulations
