@@ -189,24 +189,6 @@ def test_what_is_said_of_summaries_made_by_hand_is_in_their_study() -> None:
                 f"model == '{label.strip('`')}' and target == '{target}' and train_size == {size}"
             ).to_dict("records")
             assert cell == f"{row['mae_mean']:.3f} ± {row['mae_std']:.3f}", (label, title)
-    curve = text.partition("<!-- gap of results/rung_zero/table.csv -->\n")[2].partition("\n\n")[0].splitlines()
-    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in curve]
-    for label, *cells in rows:
-        for size, cell in zip(header[1:3], cells, strict=False):
-            found = table.query(
-                f"model == '{label.strip('`')}' and target == 'gap' and train_size == {size.replace(',', '')}"
-            )
-            assert cell == (f"{1000 * found['mae_mean'].item():.0f}" if len(found) else ""), (label, size)
-    gap = table.query("target == 'gap'").set_index(["model", "train_size"])
-    told, times = [], math.log(118_000 / 4000) / math.log(4)
-    for model in ("morgan+kernel_ridge", "coulomb+kernel_ridge"):
-        few, many = (gap.loc[(model, size)] for size in (1000, 4000))
-        middle = math.log(many["mae_mean"]) + times * math.log(many["mae_mean"] / few["mae_mean"])
-        of_few, of_many = (math.log(one["mae_high"] / one["mae_low"]) / 2 for one in (few, many))
-        half = math.hypot((1 + times) * of_many, times * of_few)  # as if the two errors were independent
-        figures = [f"{1000 * math.exp(middle + place):.0f}" for place in (0, -half, half)]
-        told.append("{} [{}, {}]".format(*figures))
-    assert f"the errors at 118,000 labels would be {' and '.join(told)} meV" in text
     verdicts = table.query("train_size == 1000").set_index(["model", "target"])["verdict_vs_best"]
     assert verdicts["mlp", "alpha"] == "worse"
     assert verdicts["coulomb+kernel_ridge", "alpha"] == verdicts["coulomb+kernel_ridge", "gap"] == "worse"
@@ -217,8 +199,43 @@ def test_what_is_said_of_summaries_made_by_hand_is_in_their_study() -> None:
         assert f"{targets.query(f'target == {target!r}')['mae_mean'].item():.3f} {unit}" in text
 
 
+def _prolong(few: "pd.Series[float]", many: "pd.Series[float]", sizes: tuple[int, int]) -> str:
+    """Return the error in meV at 118,000 labels on a power law through two sizes, with its interval."""
+    times = math.log(118_000 / sizes[1]) / math.log(sizes[1] / sizes[0])
+    middle = math.log(many["mae_mean"]) + times * math.log(many["mae_mean"] / few["mae_mean"])
+    of_few, of_many = (math.log(one["mae_high"] / one["mae_low"]) / 2 for one in (few, many))
+    half = math.hypot((1 + times) * of_many, times * of_few)  # as if the two errors were independent
+    return "{} [{}, {}]".format(*(f"{1000 * math.exp(middle + place):.0f}" for place in (0, -half, half)))
+
+
+def test_errors_of_summaries_are_prolonged_from_their_study() -> None:
+    gap = pd.read_csv(io.StringIO(committed_text("results/summaries/table.csv"))).set_index(["model", "train_size"])
+    text = committed_text("docs/explanation/rung-zero.md")
+    shown = text.partition("<!-- gap of results/summaries/table.csv -->\n")[2].partition("\n\n")[0].splitlines()
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown]
+    sizes = [int(title.replace(",", "")) for title in header[1:4]]
+    assert len(rows) == 4
+    for label, *cells in rows:
+        model = label.strip("`")
+        known = [size for size in sizes if (model, size) in gap.index]
+        assert [cell for cell in cells[:3] if cell] == [f"{1000 * gap.loc[(model, n), 'mae_mean']:.0f}" for n in known]
+        few, many = (gap.loc[(model, size)] for size in known[-2:])
+        assert cells[3] == _prolong(few, many, (known[-2], known[-1])), model
+    early = _prolong(*(gap.loc[("morgan+kernel_ridge", size)] for size in sizes[:2]), (sizes[0], sizes[1]))
+    assert f"would have come to {early.partition(' ')[0]} meV" in text
+    shown = text.partition("<!-- others of results/summaries/table.csv -->\n")[2].partition("\n\n")[0].splitlines()
+    for line in shown[2:]:
+        label, cell = (part.strip() for part in line.strip("|").split("|"))
+        row = gap.loc[(label.strip("`"), 1000)]
+        assert cell == f"{row['mae_mean']:.3f} ± {row['mae_std']:.3f}", label
+    assert gap.loc[("descriptors+boosting", 1000), "verdict_vs_best"] == "best"
+    others = gap.xs(1000, level="train_size").drop("descriptors+boosting")
+    assert set(others["verdict_vs_best"]) == {"worse"}
+
+
 def test_what_is_said_of_principal_components_is_in_their_study() -> None:
-    table = pd.read_csv(io.StringIO(committed_text("results/summaries/table.csv"))).set_index("model")
+    table = pd.read_csv(io.StringIO(committed_text("results/summaries/table.csv")))
+    table = table[table["train_size"] == 1000].set_index("model")
     text = committed_text("docs/explanation/rung-zero.md")
     shown = text.partition("<!-- components of results/summaries/table.csv -->\n")[2].partition("\n\n")[0].splitlines()
     header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown]
@@ -228,12 +245,6 @@ def test_what_is_said_of_principal_components_is_in_their_study() -> None:
             count = title.removeprefix("d = ")
             row = table.loc[f"{label.strip('`')}{'' if count == 'all' else f':{count}'}+ridge"]
             assert cell == f"{row['mae_mean']:.3f} ± {row['mae_std']:.3f}", (label, title)
-    pairs = pd.read_csv(io.StringIO(committed_text("results/summaries/pairs.csv")))
-    assert set(pairs["train_size"]) == {1000}
-    told = {name: f"{1000 * table.loc[name, 'mae_mean']:.0f}" for name in table.index}
-    assert f"`hdad` has {told['hdad+kernel_ridge']} meV at 1,000 labels with the kernel" in text
-    by_hand = f"({told['morgan+kernel_ridge']} `morgan`, {told['coulomb+kernel_ridge']} `coulomb`)"
-    assert by_hand in text
 
 
 def test_the_table_of_what_models_see_is_that_of_the_probes() -> None:
