@@ -148,6 +148,24 @@ def test_a_width_once_measured_is_kept(
         fit(tmp_path / "elsewhere")
 
 
+def test_a_pause_of_the_machine_does_not_mislead_the_search(
+    config: Callable[..., Config], qm9: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed = config("model=gnn", *PACE, "budget.value=2e-2")
+    pauses = [64]
+
+    def pretend(sized: Config, *_: object, **__: object) -> float:
+        width = sized.model.sizes[0]
+        if width in pauses:
+            pauses.remove(width)
+            return 1.0
+        return 1e-5 * width
+
+    monkeypatch.setattr(ibbench.run.pace, "seconds_per_molecule", pretend)
+    found = fit_to_seconds(composed, qm9, split_dataset(qm9, composed.data), torch.device("cpu"), tmp_path)
+    assert found.width == pytest.approx(2000, abs=8)
+
+
 def test_a_pace_that_no_width_keeps_is_refused(config: Callable[..., Config], qm9: DataSet, tmp_path: Path) -> None:
     composed = config("model=gnn", *PACE, "budget.value=1e-7")
     with pytest.raises(InputError, match=r"`budget.value=1e-07` seconds a molecule cannot be met by gnn"):
