@@ -11,6 +11,7 @@ from ibbench.options.config import Config
 from ibbench.run.execute import execute
 from ibbench.run.plan import plan
 
+pytestmark = pytest.mark.slow
 MakeConfig = Callable[..., Config]
 SIZES = ("data.train_size=20", "data.validation_size=10", "data.test_size=10")
 SMALL = ("budget=null", "model.width=8", "model.depth=1", "trainer.epochs=1", "seeds=[0,1]")
