@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ibbench.compare.rows import Entry, Section
-from ibbench.worth.generality import name_source, name_split
+from ibbench.worth.names import name_source, name_split
 
 
 def tell_lengths(entries: Sequence[Entry]) -> str | None:

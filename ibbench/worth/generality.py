@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,13 +17,11 @@ from ibbench.compare.soundness import find_faults
 from ibbench.compare.statistics import Comparison, compare
 from ibbench.compare.study import Study
 from ibbench.compare.variants import describe, find_variants_of
-from ibbench.options.sources import WITH_SPLIT
 from ibbench.worth.curves import Curve, Floats, comparable, corrected_p, draw_curves, interval, neighbours, rests_on
+from ibbench.worth.names import OWN, RANDOM, name_source, name_split
 from ibbench.worth.saving import Multiplier, signed_multiplier
 
-_RANDOM = "random"
-_OWN = "own"  # the name of a split that comes with the data set
-USUAL_KINDS = (_RANDOM, _OWN)  # whose test molecules are like those that models train on
+USUAL_KINDS = (RANDOM, OWN)  # whose test molecules are like those that models train on
 COLUMNS = {
     "dataset": "the data set, as it is named in pictures",
     **shared("target", "unit"),
@@ -145,23 +143,6 @@ def name_dataset(curve: Curve) -> str:
     """
     task = name_source(curve.section.source)
     return task if curve.target in (task, "activity") else f"{task} {curve.target}"
-
-
-def name_source(source: str) -> str:
-    """Return the task of a source that has several, else the source, both without the bound on molecules.
-
-    A file of a user keeps the digest of its content, which tells it from others.
-    """
-    name, _, parts = source.partition(":")
-    if name == "csv":
-        return source
-    return next((part for part in parts.split(",") if part and "=" not in part), name)
-
-
-def name_split(options: Mapping[str, Any]) -> str:
-    """Return how test molecules were chosen, as `COLUMNS` describes `kind`, from the options of a run."""
-    kind = str(options.get("data.split", _RANDOM))
-    return _OWN if kind == "column" and options.get("data.source") in WITH_SPLIT else kind
 
 
 def _kind(group: Sequence[Curve]) -> str:

@@ -1,9 +1,13 @@
-"""Names of entries for curves, ladders and pictures."""
+"""Names of entries, data sets and splits for curves, ladders and pictures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ibbench.compare.rows import Entry, Key, Section, in_full
+from ibbench.options.sources import WITH_SPLIT
 
+RANDOM = "random"
+OWN = "own"  # the name of a split that comes with the data set
 _OF_SPLIT = ("data.split", "data.held_out")  # beginnings of options that a split has
 
 
@@ -39,3 +43,20 @@ def name_entries(entries: Iterable[Entry]) -> dict[Key, tuple[str, str]]:
 def _curve(key: Key, rung: str) -> tuple[Section, str, str, str]:
     """Return what the points of one curve share, at whatever train size."""
     return key.group.section, key.group.target, key.group.unit, rung
+
+
+def name_source(source: str) -> str:
+    """Return the task of a source that has several, else the source, both without the bound on molecules.
+
+    A file of a user keeps the digest of its content, which tells it from others.
+    """
+    name, _, parts = source.partition(":")
+    if name == "csv":
+        return source
+    return next((part for part in parts.split(",") if part and "=" not in part), name)
+
+
+def name_split(options: Mapping[str, Any]) -> str:
+    """Return how test molecules were chosen, by `data.split`, or `own` where the data set has a split of its own."""
+    kind = str(options.get("data.split", RANDOM))
+    return OWN if kind == "column" and options.get("data.source") in WITH_SPLIT else kind

@@ -19,7 +19,8 @@ from ibbench.report.lengths import tell_lengths
 from ibbench.report.worth import page
 from ibbench.worth.claims import find_claims
 from ibbench.worth.curves import neighbours, read_curves
-from ibbench.worth.generality import find_generality, name_split
+from ibbench.worth.generality import find_generality
+from ibbench.worth.names import name_split
 from ibbench.worth.worth import make_worth
 from tests.compare.conftest import MakeRecord
 

@@ -144,6 +144,7 @@ def _steps(point: Point, task: Task, state: State) -> Callable[[int], object]:
     taken = 0
 
     def take_steps(count: int) -> None:
+        """Take so many steps, and wait until the device has done them."""
         nonlocal taken
         for _ in range(count):
             models.train(taken)
