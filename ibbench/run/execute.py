@@ -28,6 +28,7 @@ from ibbench.record.predictions import write_predictions
 from ibbench.record.schema import CostEntry, ErrorEntry, Record, write_record
 from ibbench.run.baselines import add_baselines, keep_baselines, measure_baselines
 from ibbench.run.describe import describe_weights, make_record
+from ibbench.run.interrupt import raise_if_asked
 from ibbench.run.pack import ALONE, Place, advance_pack, train_pack
 from ibbench.run.plan import Point
 from ibbench.terminal import mention, say
@@ -78,6 +79,7 @@ def execute(point: Point, patience: float = 0.0, place: Place = ALONE) -> Record
         mention(f"{point.run}: {error}")
         return None
     except Exception as error:  # not even the lock could be written
+        raise_if_asked()
         return _fail(point, error)
 
 
@@ -118,6 +120,7 @@ def _attempt(point: Point, lease: Lease, place: Place, packs: contextlib.ExitSta
         lease.check()
         write_record(point.folder, record)
     except Exception as error:  # the sweep must go on after any failure
+        raise_if_asked()  # Ctrl-C ends a C++ compiler, too, and that its work is lost is no failure of the run
         record = _fail(point, error)
         try:
             lease.check()

@@ -4,10 +4,16 @@ import os
 import signal
 import time
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from ibbench.options.config import Config
+from ibbench.record.folder import RECORD
+from ibbench.run import execute
 from ibbench.run.interrupt import Stopped, asked, deferring, hand_over, listening, raise_if_asked
+from ibbench.run.plan import plan
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -42,6 +48,21 @@ def test_a_signal_waits_for_the_end_of_a_step_only_where_it_is_told_to(number: s
             raise_if_asked()
         assert stopped.value.number == number
     assert signal.getsignal(number) == before
+
+
+def test_what_breaks_because_of_a_signal_is_no_failure(
+    config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        with deferring():
+            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C, which also ends the C++ compiler of this process
+            raise RuntimeError("C++ compile error")
+
+    monkeypatch.setattr(execute, "_train", broken)
+    point = plan(config("model=mlp", "budget=null", "model.width=8", "trainer.epochs=1", f"results_dir={tmp_path}"))
+    with listening(), pytest.raises(Stopped):
+        execute.execute(point)
+    assert not (point.folder / RECORD).exists()
 
 
 def test_a_step_that_does_not_end_is_interrupted() -> None:
